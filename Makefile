@@ -1,0 +1,40 @@
+# Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Nothing is downloaded at run time: models come in with the packages.
+export HF_HUB_OFFLINE := 1
+
+.PHONY: help demo test lint types check train clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(READY)  ## run the whole flow on bundled data
+	$(BIN)/wherewithal demo
+
+test: $(READY)  ## run the tests
+	$(BIN)/pytest
+
+lint: $(READY)  ## check style, order of imports, docstrings and complexity
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## check types
+	$(BIN)/mypy
+
+check: lint types test  ## all of the above
+
+train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
+	$(BIN)/wherewithal train --date 2026-11-23
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What is remembered of each user: tiles, windows, the user state and its stores."""

@@ -1,0 +1,138 @@
+"""The bytes of a user state, as the changelog and the local store hold them.
+
+Layout: one version byte, `epoch` and `sequence` as big-endian unsigned 64-bit integers (so that two states
+can be ordered without decoding either), then a MessagePack array.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from features.decay import DecayedSum
+from features.exceptions import StateFormatError
+from features.state import UserState
+
+VERSION: Final = 1
+_HEADER: Final = struct.Struct(">BQQ")
+
+BigInt = int | str
+"""An integer that may pass 64 bits: MessagePack has none wider, so such a one travels as decimal text."""
+
+
+class _Body(msgspec.Struct, array_like=True):
+    revision: int
+    offsets: list[int]
+    erased_at: int | None
+    newest: int | None
+    oldest: int | None
+    last_purchase: int | None
+    lifetime_purchases: int
+    lifetime_spend: BigInt
+    remembered: list[bytes]
+    by_five_minutes: list[BigInt]
+    by_hour: list[BigInt]
+    by_day: list[BigInt]
+    categories: dict[int, dict[int, int]]
+    encoder: str
+    texts_reference: int
+    texts_total: bytes
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Body)
+_LARGEST: Final = 2**63 - 1
+
+
+def encode(state: UserState) -> bytes:
+    """Return the bytes of a state."""
+    texts = state.texts
+    body = _Body(
+        revision=state.revision,
+        offsets=state.offsets,
+        erased_at=state.erased_at,
+        newest=state.newest,
+        oldest=state.oldest,
+        last_purchase=state.last_purchase,
+        lifetime_purchases=state.lifetime_purchases,
+        lifetime_spend=state.lifetime_spend,
+        remembered=[array("Q", ids).tobytes() for ids in state.remembered],
+        by_five_minutes=state.by_five_minutes.flatten(),  # type: ignore[arg-type]
+        by_hour=state.by_hour.flatten(),  # type: ignore[arg-type]
+        by_day=state.by_day.flatten(),  # type: ignore[arg-type]
+        categories=state.categories.tiles,
+        encoder=state.encoder,
+        texts_reference=texts.reference,
+        texts_total=b"" if texts.total is None else texts.total.tobytes(),
+    )
+    header = _HEADER.pack(VERSION, state.epoch, state.sequence)
+    try:
+        return header + _encoder.encode(body)
+    except OverflowError:
+        body.lifetime_spend = _widen(state.lifetime_spend)
+        body.by_five_minutes = [_widen(number) for number in body.by_five_minutes]
+        body.by_hour = [_widen(number) for number in body.by_hour]
+        body.by_day = [_widen(number) for number in body.by_day]
+        return header + _encoder.encode(body)
+
+
+def decode(data: bytes) -> UserState:
+    """Return the state that `encode` wrote.
+
+    Raises:
+        StateFormatError: the bytes are damaged, or of a version this program does not read.
+    """
+    state = UserState()
+    _, state.epoch, state.sequence = _header(data)
+    try:
+        body = _decoder.decode(memoryview(data)[_HEADER.size :])
+    except msgspec.DecodeError as error:
+        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
+    state.revision = body.revision
+    state.offsets = body.offsets
+    state.erased_at = body.erased_at
+    state.newest, state.oldest, state.last_purchase = body.newest, body.oldest, body.last_purchase
+    state.lifetime_purchases = body.lifetime_purchases
+    state.lifetime_spend = int(body.lifetime_spend)
+    state.remembered = [dict.fromkeys(array("Q", ids)) for ids in body.remembered]
+    if body.newest is not None:
+        levels = (state.by_five_minutes, state.by_hour, state.by_day)
+        for level, flat in zip(levels, (body.by_five_minutes, body.by_hour, body.by_day), strict=True):
+            level.load([int(number) for number in flat])
+            level.keep_from(body.newest)
+        state.categories.tiles = body.categories
+        state.categories.keep_from(body.newest)
+    state.encoder = body.encoder
+    if body.texts_total:
+        state.texts = DecayedSum(body.texts_reference, np.frombuffer(body.texts_total, np.float64))
+    return state
+
+
+def order(data: bytes) -> tuple[int, int]:
+    """Return (epoch, sequence) of encoded state: of two states of a user, the greater is the later one.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    _, epoch, sequence = _header(data)
+    return epoch, sequence
+
+
+def _header(data: bytes) -> tuple[int, int, int]:
+    if len(data) < _HEADER.size:
+        raise StateFormatError(f"expected the state of a user, found only {len(data)} bytes")
+    version, epoch, sequence = _HEADER.unpack_from(data)
+    if version != VERSION:
+        raise StateFormatError(
+            f"expected state of version {VERSION}, found version {version}: "
+            "run the release that wrote it, or a later one"
+        )
+    return version, epoch, sequence
+
+
+def _widen(number: BigInt) -> BigInt:
+    return str(number) if isinstance(number, int) and number > _LARGEST else number

@@ -1,0 +1,53 @@
+"""The decayed sum of projected texts behind the profile vector.
+
+`profile_vector = unit(sum over texts of weight x 2^(-(T - t) / H) x P e)`, H = 14 days. The factor
+2^(-T/H) is common to every term, so T cancels in the unit vector; the sum is kept relative to the newest
+weighted text, where no term can overflow, and the order of arrival changes only the last bits of a float64.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.definitions import PROFILE_WIDTH
+from features.tiles import DAY
+
+HALF_LIFE: Final = 14 * DAY
+"""Time in which a text's weight halves, ms."""
+
+
+class DecayedSum:
+    """A float64[64] sum, relative to the time of its newest term (`reference`, ms)."""
+
+    __slots__ = ("reference", "total")
+
+    def __init__(self, reference: int = 0, total: NDArray[np.float64] | None = None) -> None:
+        self.reference = reference
+        self.total = total
+
+    def add(self, timestamp: int, weight: float, vector: NDArray[np.float64]) -> None:
+        """Add `weight * vector` (float64[64]) of a text of `timestamp` (ms)."""
+        if self.total is None:
+            self.total = vector * weight
+            self.reference = timestamp
+        elif timestamp > self.reference:
+            self.total = self.total * _fade(timestamp - self.reference) + vector * weight
+            self.reference = timestamp
+        else:
+            self.total = self.total + vector * (weight * _fade(self.reference - timestamp))
+
+    def unit(self) -> NDArray[np.float32]:
+        """Return the sum at unit length as float32[64]; zeros when there is none."""
+        if self.total is None:
+            return np.zeros(PROFILE_WIDTH, np.float32)
+        length = float(np.linalg.norm(self.total))
+        if length == 0.0:
+            return np.zeros(PROFILE_WIDTH, np.float32)
+        return (self.total / length).astype(np.float32)
+
+
+def _fade(age: int) -> float:
+    return float(2.0 ** (-age / HALF_LIFE))

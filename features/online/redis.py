@@ -1,0 +1,221 @@
+"""The Redis writer: one hash per user as Feast lays it out, and the fence as one more field of it."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import mmh3
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from features.exceptions import OnlineStoreError
+from features.online import scripts
+from features.online.address import RedisAddress
+from features.online.layout import VIEWS, columns, entity_key, timestamp, values
+from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
+from features.online.store import DeleteResult, WriteResult
+
+FENCE_FIELD: Final = b"wherewithal:fence"
+"""Feast's own fields are 4 bytes long or start with `_ts:`; it neither reads nor touches any other."""
+
+_USERS_PER_CALL: Final = 32
+"""Users per script call: enough to spread its cost, few enough (about 1 ms) not to hold up Redis's readers."""
+_ATTEMPTS: Final = 3
+
+
+class RedisOnlineStore:
+    """Rows in the hashes of a single Redis (not a cluster), each user changed by one atomic script.
+
+    Args:
+        address: where Redis is; nothing is sent before the first call.
+        project: the Feast project.
+        timeout_s: longest wait for a connection or an answer, in seconds, up to three times over.
+        clock_ns: wall clock, epoch ns; Feast's event timestamp is the time of the write.
+    """
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        project: str,
+        *,
+        timeout_s: float = 5.0,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._suffix = project.encode()
+        self._clock_ns = clock_ns
+        self._client = redis.Redis(
+            host=address.host,
+            port=address.port,
+            db=address.database,
+            username=address.username,
+            password=address.password,
+            ssl=address.tls,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _ATTEMPTS - 1),
+        )
+
+    def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
+        """Write a batch in one round trip; see `OnlineStore.write`.
+
+        After an error part of the batch may be in place; the same call again lands the rest. Rows whose answer
+        was lost on the way are sent again at once, and then count as fenced.
+        """
+        if not rows:
+            return WriteResult(0, 0)
+        newest = newest_per_user(rows)
+        keys = [self._key(row.user_id) for row in newest]
+        packed = _packed(newest)
+        stamp = timestamp(self._clock_ns())
+        calls = []
+        for start in range(0, len(keys), _USERS_PER_CALL):
+            arguments = [stamp]
+            for row, blob in zip(newest[start : start + _USERS_PER_CALL], packed[start:], strict=False):
+                arguments += (_fence_text(row.fence), blob)
+            calls.append((keys[start : start + _USERS_PER_CALL], arguments))
+        written = self._run(_WRITE, calls)
+        return WriteResult(written, len(rows) - written)
+
+    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+        """Remove users; see `OnlineStore.delete`.
+
+        The whole hash goes, so that a feature of an earlier release, or another view of the same entity and
+        project, does not outlive the user.
+        """
+        check_fence(fence)
+        keys = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
+        arguments = [_fence_text(fence), b"" if fence_ttl_s is None else b"%d" % fence_ttl_s]
+        calls = [(keys[start : start + _USERS_PER_CALL], arguments) for start in range(0, len(keys), _USERS_PER_CALL)]
+        deleted = self._run(_DELETE, calls) if calls else 0
+        return DeleteResult(deleted, len(keys) - deleted)
+
+    def has(self, user_id: str) -> bool:
+        """Read back whether the user's hash holds anything but a fence."""
+        key = self._key(user_id)
+        with self._translated():
+            answers = self._round_trip([("HLEN", key), ("HEXISTS", key, FENCE_FIELD)], atomic=True)
+            fields, fenced = map(_integer, answers)
+        return fields > fenced
+
+    def ping(self) -> None:
+        """Send PING."""
+        with self._translated():
+            self._client.ping()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def _key(self, user_id: str) -> bytes:
+        return entity_key(user_id) + self._suffix
+
+    def _run(self, script: scripts.Script, calls: list[tuple[list[bytes], list[bytes]]]) -> int:
+        """Run a script once per call in one round trip, and return the sum of its answers."""
+        with self._translated():
+            answers = self._call(script, calls)
+            unknown = [
+                call
+                for call, answer in zip(calls, answers, strict=True)
+                if isinstance(answer, redis.exceptions.NoScriptError)
+            ]
+            if unknown:
+                # Redis forgets its scripts at every restart.
+                self._client.script_load(script.source)
+                answers = [answer for answer in answers if not isinstance(answer, redis.exceptions.NoScriptError)]
+                answers += self._call(script, unknown)
+            return sum(map(_integer, answers))
+
+    def _call(self, script: scripts.Script, calls: list[tuple[list[bytes], list[bytes]]]) -> list[Any]:
+        return self._round_trip([("EVALSHA", script.sha1, len(keys), *keys, *arguments) for keys, arguments in calls])
+
+    def _round_trip(self, commands: list[tuple[bytes | str | int, ...]], atomic: bool = False) -> list[Any]:
+        """Send commands together and return their answers, errors among them."""
+        pipe: Any
+        with self._client.pipeline(transaction=atomic) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            # Raised by redis-py itself, an error would quote the command: a user's id and values.
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+        return answers
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise OnlineStoreError(
+                f"expected the Redis online store at {self._address} to answer, found {self._cause(error)}"
+            ) from error
+
+    def _cause(self, error: redis.RedisError) -> str:
+        match error:
+            case (
+                redis.exceptions.AuthenticationError()
+                | redis.exceptions.AuthorizationError()
+                | redis.exceptions.NoPermissionError()
+            ):
+                return "refused credentials: check the online store URL's user, password and that user's rights"
+            case redis.exceptions.OutOfMemoryError():
+                return "no memory left (maxmemory): raise it, or set a policy that evicts other keys"
+            case redis.exceptions.ReadOnlyError():
+                return "a read-only replica: point the online store URL at the primary"
+            case redis.exceptions.BusyLoadingError():
+                return "a server still loading its data: wait until it is up"
+            case redis.TimeoutError():
+                return f"no answer within {self._timeout_s:g} s, {_ATTEMPTS} times: check the server and the network"
+            case redis.ConnectionError():
+                return "no connection: check host, port, TLS and that the server runs"
+        # The first word is Redis's error code; what follows may quote keys.
+        return f"the error {str(error).split(' ', 1)[0][:40]}: see the server's log"
+
+
+def _field(view: str, feature: str) -> bytes:
+    """Return Feast's field name: the murmur3 hash (x86, 32 bits, seed 0) of `view:feature`, little-endian."""
+    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
+
+
+_WRITE: Final = scripts.write(
+    fence_field=FENCE_FIELD,
+    timestamp_fields=[f"_ts:{view.name}".encode() for view in VIEWS],
+    value_fields=[_field(view.name, feature.name) for view in VIEWS for feature in view.features],
+)
+_DELETE: Final = scripts.delete(fence_field=FENCE_FIELD)
+_KINDS: Final = [feature.kind for view in VIEWS for feature in view.features]
+
+
+def _integer(answer: Any) -> int:
+    if isinstance(answer, Exception):
+        raise answer
+    return int(answer)
+
+
+def _fence_text(fence: Fence) -> bytes:
+    return b"%d:%d:%d" % fence
+
+
+def _packed(rows: Sequence[OnlineRow]) -> list[bytes]:
+    """Pack each row's values as one MessagePack array, which Redis unpacks in C.
+
+    One argument instead of one per feature: both ends spend most of their time per argument.
+    """
+    batch = [values(kind, column) for kind, column in zip(_KINDS, columns(rows), strict=True)]
+    head = b"\xdc" + struct.pack(">H", len(_KINDS))
+    return [head + b"".join([_framed(value) for value in row]) for row in zip(*batch, strict=True)]
+
+
+def _framed(value: bytes) -> bytes:
+    """Return a MessagePack string: a header of its length, then the bytes."""
+    size = len(value)
+    if size < 32:
+        return _SHORT_HEADS[size] + value
+    return (b"\xd9%c" % size if size < 256 else b"\xda" + struct.pack(">H", size)) + value
+
+
+_SHORT_HEADS: Final = [bytes([0xA0 | size]) for size in range(32)]

@@ -1,0 +1,88 @@
+"""The row of one user as it goes to the online store, and the fence that orders its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from features.definitions import PROFILE_WIDTH, SCALARS
+from features.exceptions import OnlineRowError
+
+Fence = tuple[int, int, int]
+"""(epoch, sequence, emitted_at in ms), compared from left to right: the greater one is the newer version."""
+
+FENCE_LIMIT: Final = 2**53
+"""Redis compares fences in Lua, whose numbers are IEEE doubles: below this every integer is exact."""
+
+PROFILE_BYTES: Final = 4 * PROFILE_WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineRow:
+    """Everything served of one user.
+
+    Attributes:
+        user_id: the shopper, 1..256 UTF-8 bytes.
+        fence: version of the row; it lands only over a smaller one.
+        scalars: one value per `features.definitions.SCALARS`, in that order: counts int, the rest float;
+            None is null.
+        event_time: T, epoch ms.
+        revision: events applied to the user; written to all three views.
+        profile: the profile vector, 64 little-endian float32.
+        encoder: identity of the encoder the profile vector comes from.
+        score: 0..100, share of the reference population at or below this user, in percent.
+        expected_spend: money over the next 30 days, in units of the deployment's currency.
+        tier: `low`, `medium`, `high` or `premium`.
+        scorer: identity of the scorer.
+
+    Raises:
+        OnlineRowError: a wrong number of scalars, a profile vector of another width, a fence out of range.
+    """
+
+    user_id: str
+    fence: Fence
+    scalars: tuple[int | float | None, ...]
+    event_time: int
+    revision: int
+    profile: bytes
+    encoder: str
+    score: float
+    expected_spend: float
+    tier: str
+    scorer: str
+
+    def __post_init__(self) -> None:
+        if len(self.scalars) != len(SCALARS):
+            raise OnlineRowError(
+                f"expected {len(SCALARS)} scalar features, found {len(self.scalars)}: "
+                "fill one value per entry of features.definitions.SCALARS"
+            )
+        if len(self.profile) != PROFILE_BYTES:
+            raise OnlineRowError(
+                f"expected a profile vector of {PROFILE_BYTES} bytes, found {len(self.profile)}: "
+                f"give {PROFILE_WIDTH} little-endian float32"
+            )
+        check_fence(self.fence)
+
+
+def check_fence(fence: Fence) -> None:
+    """Refuse a fence that a store could not compare exactly.
+
+    Raises:
+        OnlineRowError: not three integers in 0 <= n < 2^53.
+    """
+    if len(fence) != 3 or not 0 <= min(fence) <= max(fence) < FENCE_LIMIT:
+        raise OnlineRowError(
+            f"expected a fence (epoch, sequence, emitted_at) of integers in 0 <= n < 2^53, found {fence}"
+        )
+
+
+def newest_per_user(rows: Sequence[OnlineRow]) -> list[OnlineRow]:
+    """Return the row with the greatest fence of each user, in the order users first appear."""
+    newest: dict[str, OnlineRow] = {}
+    for row in rows:
+        rival = newest.get(row.user_id)
+        if rival is None or row.fence > rival.fence:
+            newest[row.user_id] = row
+    return list(newest.values())

@@ -1,0 +1,70 @@
+"""What every online store does: the contract that the SQLite and the Redis writer share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from features.online.rows import Fence, OnlineRow
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of the rows of one `write`: `written` + `fenced` = rows given."""
+
+    written: int
+    fenced: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult:
+    """What became of the users of one `delete`: `deleted` + `fenced` = distinct users given.
+
+    A user the store never knew counts as deleted: it holds nothing of them, and the fence now stands.
+    """
+
+    deleted: int
+    fenced: int
+
+
+class OnlineStore(Protocol):
+    """The rows served of each user, behind a compare-and-set fence.
+
+    Synchronous and made for one caller at a time, which need not be the thread that opened the store.
+    Every method but `close` raises `OnlineStoreError` when the store is unreachable, locked, full or refuses.
+    Calls may be repeated after such an error: the fence makes them idempotent.
+    """
+
+    def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
+        """Write the three views of each user whose fence is greater than the stored one.
+
+        Of several rows of one user only the greatest fence can land. A row whose fence equals the stored one
+        is already in place, and counts as fenced. Each user's views change together, or not at all.
+        """
+        ...
+
+    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+        """Remove exactly these users from all three views and leave the fence, so that no older write returns.
+
+        A row newer than `fence` is kept and counts as fenced; on a tie the erasure wins.
+
+        Args:
+            user_ids: whom to forget.
+            fence: version of the erasure.
+            fence_ttl_s: seconds after which the fence itself, which names the user, may be forgotten too;
+                None keeps it. A later write keeps the user's fence for good again.
+        """
+        ...
+
+    def has(self, user_id: str) -> bool:
+        """Read back whether anything of this user is served."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the store answers."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection; a second call does nothing."""
+        ...

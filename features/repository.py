@@ -1,0 +1,214 @@
+"""The Feast repository: the entity, views and feature service as Feast objects, and a plain Feast reader.
+
+The only module that imports Feast, which costs seconds and hundreds of megabytes: import this one late.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+
+from features.exceptions import OnlineStoreError
+from features.online.address import RedisAddress, SqliteAddress, parse
+from features.online.layout import BEHAVIOR, JOIN_KEY, PROJECT, VIEWS, Kind
+from features.online.opening import PATIENCE_S
+
+# Read by the usage reporting that some Feast releases carry; nothing of ours may reach out by itself.
+os.environ["FEAST_USAGE"] = "False"
+
+from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+from feast.data_format import ParquetFormat
+from feast.types import Array, Float32, Float64, Int64, String
+
+SERVICE: Final = "purchasing_power_v1"
+OFFLINE_FOLDER: Final = "offline"
+"""Parquet parts of the training rows, under the repository folder; one row holds the columns of all views."""
+TIMESTAMP_FIELD: Final = "event_timestamp"
+"""The column of the Parquet parts that holds T, a UTC timestamp."""
+
+_TYPES: Final = {
+    Kind.INT64: Int64,
+    Kind.FLOAT64: Float64,
+    Kind.STRING: String,
+    Kind.FLOAT32_ARRAY: Array(Float32),
+}
+_USERS_PER_READ: Final = 100
+
+
+def entity() -> Entity:
+    """Return the entity `user`, joined by the string `user_id`."""
+    return Entity(name="user", join_keys=[JOIN_KEY], value_type=ValueType.STRING, description="A shopper, by user id.")
+
+
+def offline_source() -> FileSource:
+    """Return the Parquet source all views share; its folder need not exist until history is asked for."""
+    return FileSource(
+        name="purchasing_power_history",
+        path=OFFLINE_FOLDER,
+        file_format=ParquetFormat(),
+        timestamp_field=TIMESTAMP_FIELD,
+        description="Features of a user as of T, folded from the events by the code that serves them.",
+    )
+
+
+def feature_views() -> list[FeatureView]:
+    """Return the three views, in the order of `features.online.layout.VIEWS`."""
+    user, source = entity(), offline_source()
+    return [
+        FeatureView(
+            name=view.name,
+            entities=[user],
+            schema=[
+                Field(name=JOIN_KEY, dtype=String),
+                *(Field(name=feature.name, dtype=_TYPES[feature.kind]) for feature in view.features),
+            ],
+            source=source,
+            online=True,
+        )
+        for view in VIEWS
+    ]
+
+
+def feature_service(views: list[FeatureView]) -> FeatureService:
+    """Return `purchasing_power_v1` over the views.
+
+    Every view carries `revision`: read the service with `full_feature_names=True`.
+    """
+    return FeatureService(
+        name=SERVICE,
+        features=views,
+        description="All that is known of a user's purchasing power; read with full_feature_names=True.",
+    )
+
+
+def repo_config(folder: Path, online_url: str, project: str = PROJECT) -> RepoConfig:
+    """Return the configuration of the repository in a folder.
+
+    Args:
+        folder: where the registry and the offline Parquet parts live.
+        online_url: the online store, see `features.online.address.parse`.
+        project: the Feast project.
+
+    Raises:
+        OnlineStoreURLError: the URL names no store this project knows.
+    """
+    folder = folder.resolve()
+    address = parse(online_url)
+    online = _sqlite_store(address) if isinstance(address, SqliteAddress) else _redis_store(address)
+    return RepoConfig(
+        project=project,
+        provider="local",
+        registry=str(folder / "registry.db"),
+        online_store=online,
+        offline_store={"type": "dask"},
+        repo_path=folder,
+        entity_key_serialization_version=3,
+    )
+
+
+def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore:
+    """Register the objects, creating folders and tables that are missing, and return the store.
+
+    It may be repeated, and leaves rows that are already served in place.
+
+    Raises:
+        OnlineStoreURLError: the URL names no store this project knows.
+        OnlineStoreError: the online store is locked or cannot be opened.
+    """
+    config = repo_config(folder, online_url, project)
+    config.repo_path.mkdir(parents=True, exist_ok=True)
+    address = parse(online_url)
+    if isinstance(address, SqliteAddress):
+        # Feast creates the last folder of the path only.
+        address.path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    store = FeatureStore(config=config)
+    views = feature_views()
+    try:
+        store.apply([entity(), *views, feature_service(views)])
+    except sqlite3.Error as error:
+        raise OnlineStoreError(
+            f"expected to create the tables of the SQLite online store, found {str(error)!r}: "
+            "check the file and that no other process holds it"
+        ) from error
+    return store
+
+
+def read_users(store: FeatureStore, user_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Read what is served of users, through plain Feast.
+
+    Args:
+        store: from `apply`.
+        user_ids: whom to read; a repeated user is read once.
+
+    Returns:
+        One dictionary per known user, in the order asked for: `user_id`, `event_time`, `revision` (that of
+        `user_behavior`), every scalar by name, `profile_vector` (64 floats), `encoder`, `score`,
+        `expected_spend`, `tier`, `scorer`, and `revisions`, the revision of each view by name. Null is None.
+        The writers change the three views together, so revisions that differ speak of another writer, or of
+        a read between Feast's own queries.
+
+    Raises:
+        OnlineStoreError: the online store cannot be read.
+    """
+    service = store.get_feature_service(SERVICE)
+    users: list[dict[str, Any]] = []
+    pending = iter(dict.fromkeys(user_ids))
+    while batch := list(islice(pending, _USERS_PER_READ)):
+        try:
+            response = store.get_online_features(
+                features=service,
+                entity_rows=[{JOIN_KEY: user_id} for user_id in batch],
+                full_feature_names=True,
+            )
+        except (sqlite3.Error, redis.RedisError) as error:
+            # Cut off from its cause: redis-py's errors quote the command they failed in, keys and users included.
+            raise OnlineStoreError(
+                f"expected to read {len(batch)} users from the online store, found {type(error).__name__}: "
+                "check that the store is up and its URL is right"
+            ) from None
+        users += _known(batch, response.to_dict(include_event_timestamps=True))
+    return users
+
+
+def _known(user_ids: Sequence[str], answer: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    written = answer[f"{BEHAVIOR}__revision__ts"]
+    for position, user_id in enumerate(user_ids):
+        # Redis calls an unknown user's values PRESENT and SQLite NOT_FOUND; both give them the timestamp 0.
+        if not written[position]:
+            continue
+        user: dict[str, Any] = {JOIN_KEY: user_id}
+        for view in VIEWS:
+            for feature in view.features:
+                # The first view's revision stands for the row's.
+                user.setdefault(feature.name, answer[f"{view.name}__{feature.name}"][position])
+        user["revisions"] = {view.name: answer[f"{view.name}__revision"][position] for view in VIEWS}
+        yield user
+
+
+def _sqlite_store(address: SqliteAddress) -> dict[str, Any]:
+    return {"type": "sqlite", "path": str(address.path.resolve())}
+
+
+def _redis_store(address: RedisAddress) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "db": address.database,
+        "socket_timeout": PATIENCE_S,
+        "socket_connect_timeout": PATIENCE_S,
+    }
+    if address.tls:
+        settings["ssl"] = True
+    if address.username is not None:
+        settings["username"] = address.username
+    if address.password is not None:
+        settings["password"] = address.password
+    # Feast cuts this string at every comma and then reads each value as JSON where it can: written as JSON with
+    # its commas escaped, any password arrives as it is, "1e5" and "a,b" included.
+    pairs = [f"{name}={json.dumps(value).replace(',', chr(92) + 'u002c')}" for name, value in settings.items()]
+    return {"type": "redis", "connection_string": ",".join([f"{address.host}:{address.port}", *pairs])}

@@ -1,0 +1,60 @@
+"""The feature row of a user at an instant: the one place where state becomes features, served or offline."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.definitions import COUNTED, PROFILE_WIDTH
+from features.observation import MICRO, Kind
+from features.state import UserState
+from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
+
+Value = int | float | None
+_COUNTS: Final = range(len(COUNTED))
+
+
+def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
+    """Return the scalar features in the order of `features.definitions.SCALARS`.
+
+    Args:
+        state: a user with at least one applied event.
+        instant: T, ms, not before the newest event (`UserState.instant`).
+
+    Returns:
+        Counts as int; money, prices and ratings in units and days as float; None where nothing defines one.
+    """
+    state.by_five_minutes.advance(instant)
+    state.by_hour.advance(instant)
+    state.by_day.advance(instant)
+    hour = state.by_five_minutes.windows[0].sums
+    day, week = state.by_hour.windows[0].sums, state.by_hour.windows[1].sums
+    month = state.by_day.windows[0].sums
+    windows = (hour, day, week, month)
+    row: list[Value] = [sums[column] for column in _COUNTS for sums in windows]
+    row += [sums[SPEND] / MICRO for sums in windows]
+    row += (
+        _ratio(month[SPEND] / MICRO, month[PRICED_PURCHASES]),
+        _ratio(month[Kind.PURCHASE], month[Kind.VIEW]),
+        _ratio(week[VIEWED_PRICE] / MICRO, week[PRICED_VIEWS]),
+        _ratio(month[RATING] / MICRO, month[Kind.REVIEW]),
+        month[NOISY],
+        state.lifetime_purchases,
+        state.lifetime_spend / MICRO,
+        None if state.oldest is None else (instant - state.oldest) / DAY,
+        None if state.last_purchase is None else (instant - state.last_purchase) / DAY,
+    )
+    return tuple(row)
+
+
+def profile(state: UserState, encoder: str) -> NDArray[np.float32]:
+    """Return the profile vector, float32[64]: unit length, or zeros while no text of this encoder counts."""
+    if state.encoder != encoder:
+        return np.zeros(PROFILE_WIDTH, np.float32)
+    return state.texts.unit()
+
+
+def _ratio(total: float, count: int) -> float | None:
+    return total / count if count else None

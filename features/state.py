@@ -1,0 +1,188 @@
+"""The state of one user: what has been applied, in a form that says for itself whether a record was.
+
+Applying is one synchronous step: counts, vector, offset fence and remembered id change together or not
+at all.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from features.decay import DecayedSum
+from features.observation import EVENT_SOURCES, Kind, Observation
+from features.tiles import (
+    COLUMNS,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOISY,
+    PRICED_PURCHASES,
+    PRICED_VIEWS,
+    RATING,
+    SPEND,
+    VIEWED_PRICE,
+    CategoryTiles,
+    Delta,
+    TileLevel,
+)
+
+REMEMBERED_IDS: Final = 128
+"""How many event ids per topic tell a duplicate, first in first out."""
+
+NO_OFFSET: Final = -1
+
+
+class Outcome(Enum):
+    """What became of an observation."""
+
+    APPLIED = auto()
+    DUPLICATE = auto()
+    """Its event id is remembered: nothing changed."""
+    REDELIVERED = auto()
+    """The state holds this very record: nothing changed."""
+    REFUSED = auto()
+    """Not newer than the user's erasure: nothing changed."""
+
+
+class UserState:
+    """Everything remembered of one user.
+
+    Attributes:
+        epoch: the assignment of the partition under which this state was last changed.
+        sequence: changes ever, erasures included; with `epoch` it orders two states of a user.
+        revision: events applied since first seen or last erased.
+        erased_at: events up to this time (ms) are refused; None if never erased.
+        newest, oldest: event times, ms; None before the first event.
+        last_purchase: time of the newest purchase, ms, or None.
+        lifetime_purchases, lifetime_spend: count, and micro-units.
+        encoder: identity of the model whose vectors `texts` sums; empty before the first text.
+    """
+
+    __slots__ = (
+        "by_day",
+        "by_five_minutes",
+        "by_hour",
+        "categories",
+        "encoder",
+        "epoch",
+        "erased_at",
+        "last_purchase",
+        "lifetime_purchases",
+        "lifetime_spend",
+        "newest",
+        "offsets",
+        "oldest",
+        "remembered",
+        "revision",
+        "sequence",
+        "texts",
+    )
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.sequence = 0
+        self.offsets = [NO_OFFSET] * 4
+        self.erased_at: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.revision = 0
+        self.newest: int | None = None
+        self.oldest: int | None = None
+        self.last_purchase: int | None = None
+        self.lifetime_purchases = 0
+        self.lifetime_spend = 0
+        self.remembered: list[dict[int, None]] = [{} for _ in EVENT_SOURCES]
+        self.by_five_minutes = TileLevel(5 * MINUTE, SPEND + 1, [HOUR])
+        self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, [DAY, 7 * DAY])
+        self.by_day = TileLevel(DAY, COLUMNS, [30 * DAY])
+        self.categories = CategoryTiles(30 * DAY)
+        self.texts = DecayedSum()
+        self.encoder = ""
+
+    def apply(self, seen: Observation, encoder: str) -> Outcome:
+        """Apply one observation, or say why it changes nothing.
+
+        Args:
+            seen: the observation.
+            encoder: identity of the model that made its vector. Vectors of two identities are never mixed:
+                the first text of a new identity starts the sum anew.
+        """
+        source = seen.source
+        if seen.offset <= self.offsets[source]:
+            return Outcome.REDELIVERED
+        if self.erased_at is not None and seen.timestamp <= self.erased_at:
+            return Outcome.REFUSED
+        remembered = self.remembered[source]
+        if seen.event_key in remembered:
+            return Outcome.DUPLICATE
+        if len(remembered) >= REMEMBERED_IDS:
+            del remembered[next(iter(remembered))]
+        remembered[seen.event_key] = None
+        self.offsets[source] = seen.offset
+        self.revision += 1
+        self.sequence += 1
+        self._span(seen.timestamp)
+        deltas = _deltas(seen)
+        self.by_five_minutes.add(seen.timestamp, deltas)
+        self.by_hour.add(seen.timestamp, deltas)
+        self.by_day.add(seen.timestamp, deltas)
+        if seen.category is not None:
+            self.categories.add(seen.timestamp, seen.category)
+        if seen.kind == Kind.PURCHASE:
+            self._purchase(seen.timestamp, seen.amount)
+        if seen.projected is not None:
+            if encoder != self.encoder:
+                self.texts = DecayedSum()
+                self.encoder = encoder
+            self.texts.add(seen.timestamp, seen.weight, seen.projected)
+        return Outcome.APPLIED
+
+    def erase(self, timestamp: int, offset: int, source: int) -> Outcome:
+        """Forget everything applied so far, and refuse events up to `timestamp` (ms) from now on.
+
+        The source offsets stay, so that a record applied before the erasure is still known as redelivered.
+        """
+        if offset <= self.offsets[source]:
+            return Outcome.REDELIVERED
+        self._forget()
+        self.offsets[source] = offset
+        self.sequence += 1
+        self.erased_at = timestamp if self.erased_at is None else max(self.erased_at, timestamp)
+        return Outcome.APPLIED
+
+    def instant(self, as_of: int | None) -> int:
+        """T: the instant the features speak of, max(as-of, time of the newest event), ms."""
+        if self.newest is None:
+            raise ValueError("expected a user with an applied event: one without has no instant")
+        return self.newest if as_of is None else max(as_of, self.newest)
+
+    def _span(self, timestamp: int) -> None:
+        if self.oldest is None or timestamp < self.oldest:
+            self.oldest = timestamp
+        if self.newest is None or timestamp > self.newest:
+            self.newest = timestamp
+            self.by_five_minutes.keep_from(timestamp)
+            self.by_hour.keep_from(timestamp)
+            self.by_day.keep_from(timestamp)
+            self.categories.keep_from(timestamp)
+
+    def _purchase(self, timestamp: int, spend: int | None) -> None:
+        self.lifetime_purchases += 1
+        self.lifetime_spend += spend or 0
+        if self.last_purchase is None or timestamp > self.last_purchase:
+            self.last_purchase = timestamp
+
+
+def _deltas(seen: Observation) -> tuple[Delta, ...]:
+    """What one event adds to its tiles."""
+    kind, amount = seen.kind, seen.amount
+    count = (kind, 1)
+    if kind == Kind.PURCHASE and amount is not None:
+        return (count, (SPEND, amount), (PRICED_PURCHASES, 1))
+    if kind == Kind.VIEW and amount is not None:
+        return (count, (VIEWED_PRICE, amount), (PRICED_VIEWS, 1))
+    if kind == Kind.REVIEW and amount is not None:
+        return (count, (RATING, amount), (NOISY, 1)) if seen.noisy else (count, (RATING, amount))
+    return (count,)

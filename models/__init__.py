@@ -1,0 +1,1 @@
+"""What is inferred: text cleaning, BERT embeddings, the profile vector and the scorer."""

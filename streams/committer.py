@@ -1,0 +1,215 @@
+"""Group commit, one per partition: one state write, one feature row and one score per touched user and group.
+
+A group is what was touched while the group before it awaited the changelog. Its states are sent to the changelog
+first; only when the broker holds them are they put into the local store, and row and score published. A batch of
+input is settled, and may be acknowledged, when all three are acknowledged for every user it touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from features.codec import encode
+from features.state import UserState
+from streams.emission import Emission, Emitter, Subject
+from streams.online import OnlineWriter
+from streams.publisher import Outgoing, Publisher
+from streams.scores import Trigger
+from streams.table import LocalStore
+from streams.tally import Tally
+
+GROUP_USERS: Final = 256
+"""Users in a group at most: computing their rows must not hold the event loop from other work for long."""
+
+GROUPS_IN_FLIGHT: Final = 16
+"""Groups whose rows or scores are not acknowledged yet; further ones wait."""
+
+
+@dataclass(frozen=True)
+class Outlets:
+    """Where committed users go, shared by the partitions of a worker.
+
+    Attributes:
+        changelog, scores: names of the topics.
+        on_failure: told of an error that ends the worker: state in memory is ahead of the log then.
+    """
+
+    changelog: str
+    scores: str
+    publisher: Publisher
+    online: OnlineWriter
+    emitter: Emitter
+    tally: Tally
+    on_failure: Callable[[BaseException], None]
+
+
+class Touch(msgspec.Struct):
+    """A user to be committed.
+
+    Attributes:
+        state: the live state.
+        ticket: when the user was first touched since the last group.
+        changed: whether the changelog lacks the state.
+        erased: whether an erasure is among what happened: the score topic needs its tombstone.
+        trigger: the last event applied, if any.
+        arrivals: Kafka timestamps (ms) of the events applied.
+    """
+
+    state: UserState
+    ticket: int
+    changed: bool = False
+    erased: bool = False
+    trigger: Trigger | None = None
+    arrivals: list[int] = msgspec.field(default_factory=list)
+
+
+class _Group:
+    """Users on their way out, as they were when the group was taken."""
+
+    __slots__ = ("arrivals", "done", "emission", "first", "states", "users")
+
+    def __init__(self, touches: dict[str, Touch], emitter: Emitter) -> None:
+        self.users = touches.keys()
+        self.first = next(iter(touches.values())).ticket
+        self.done = False
+        self.arrivals = [arrived for touch in touches.values() for arrived in touch.arrivals]
+        self.states = {user_id.encode(): encode(touch.state) for user_id, touch in touches.items() if touch.changed}
+        self.emission: Emission = emitter.emit(
+            [Subject(user_id, touch.state, touch.erased, touch.trigger) for user_id, touch in touches.items()]
+        )
+
+
+class Committer:
+    """Commits the touched users of one partition.
+
+    Args:
+        partition: its number.
+        epoch: of this assignment, remembered by the local store.
+        states: the local store.
+        outlets: where the users go.
+    """
+
+    def __init__(self, partition: int, epoch: int, states: LocalStore, outlets: Outlets) -> None:
+        self._partition = partition
+        self._epoch = epoch
+        self._states = states
+        self._out = outlets
+        self._ticket = 0
+        self._touched: dict[str, Touch] = {}
+        self._groups: deque[_Group] = deque()
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._work = asyncio.Event()
+        self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._begin(self._run())
+
+    def touch(
+        self,
+        user_id: str,
+        state: UserState,
+        *,
+        changed: bool,
+        erased: bool = False,
+        trigger: Trigger | None = None,
+        arrived: int | None = None,
+    ) -> None:
+        """Have a user's state (if `changed`), row and score committed with the next group."""
+        self._ticket += 1
+        touch = self._touched.get(user_id)
+        if touch is None:
+            touch = self._touched[user_id] = Touch(state, self._ticket)
+            self._work.set()
+        if changed:
+            touch.changed = True
+        if erased:
+            touch.erased = True
+        if trigger is not None:
+            touch.trigger = trigger
+        if arrived is not None:
+            touch.arrivals.append(arrived)
+
+    def settled(self) -> asyncio.Future[None]:
+        """Return a future that is done when everything touched so far is durable and published."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self._ticket, waiter))
+        self._release()
+        return waiter
+
+    def busy_users(self) -> set[str]:
+        """Users with changes that the local store does not hold yet."""
+        busy = set(self._touched)
+        for group in self._groups:
+            busy |= group.users
+        return busy
+
+    async def stop(self) -> None:
+        """Drop what is not committed; its input is not acknowledged and will be delivered again."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _, waiter in self._waiters:
+            waiter.cancel()
+
+    async def _run(self) -> None:
+        out = self._out
+        while True:
+            await self._work.wait()
+            await self._slots.acquire()
+            group = self._take()
+            if group.states:
+                records = [Outgoing(key, state) for key, state in group.states.items()]
+                sent = await out.publisher.send(out.changelog, self._partition, records)
+                self._states.write(self._partition, group.states, await sent.acknowledged(), self._epoch)
+            scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
+            self._begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
+
+    def _take(self) -> _Group:
+        touches, self._touched = self._touched, {}
+        if len(touches) > GROUP_USERS:
+            users = iter(touches.items())
+            touches = {user_id: touch for _, (user_id, touch) in zip(range(GROUP_USERS), users, strict=False)}
+            self._touched = dict(users)
+        else:
+            self._work.clear()
+        group = _Group(touches, self._out.emitter)
+        self._groups.append(group)
+        return group
+
+    async def _finish(self, group: _Group, scored: Coroutine[Any, Any, int], stored: asyncio.Future[None]) -> None:
+        await scored
+        self._out.tally.scored(group.arrivals, group.emission.score_count)
+        await stored
+        self._out.tally.stored(group.arrivals)
+        group.done = True
+        self._slots.release()
+        self._release()
+
+    def _release(self) -> None:
+        while self._groups and self._groups[0].done:
+            self._groups.popleft()
+        oldest = self._ticket + 1
+        if self._groups:
+            oldest = self._groups[0].first
+        elif self._touched:
+            oldest = next(iter(self._touched.values())).ticket
+        while self._waiters and self._waiters[0][0] < oldest:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"commit-{self._partition}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._out.on_failure(error)

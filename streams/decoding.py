@@ -1,0 +1,250 @@
+"""The strict decoding of incoming records: bytes become an event, or a reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeAlias
+
+from streams.dead_letters import Reason, Rejection
+from streams.events import Action, Click, Erasure, Review, Search
+from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
+from streams.strict_json import loads, loads_exact
+from streams.timestamps import parse_rfc3339
+
+MAX_ID_BYTES: Final = 256
+MAX_MONEY: Final = 1e9
+"""Greatest price x quantity, in the deployment's currency."""
+MAX_QUANTITY: Final = 1_000_000
+
+_MAX_DOUBLE: Final = 1.7976931348623157e308
+_ACTIONS: Final = {action.value: action for action in Action}
+# orjson turns integers from here on into floats.
+_FIRST_INEXACT_INTEGER: Final = float(2**64)
+
+_Fields: TypeAlias = dict[str, Any]
+
+
+class Decoder:
+    """Decodes and validates the records of one deployment.
+
+    Args:
+        currency: the only currency an event may name.
+        earliest_ms: an older timestamp, in epoch milliseconds, is `invalid`; default 1990-01-01.
+        max_record_bytes: a longer record is `too_large` and not looked into.
+        max_text_bytes: a longer `text` or `query`, in UTF-8 bytes, is `too_large`.
+        max_future_ms: a timestamp further ahead of the record's own, in milliseconds, is `future`.
+    """
+
+    __slots__ = (
+        "_currency",
+        "_earliest_ms",
+        "_max_future_ms",
+        "_max_record_bytes",
+        "_max_text_bytes",
+        "_readers",
+    )
+
+    def __init__(
+        self,
+        currency: str = "USD",
+        earliest_ms: int = 631_152_000_000,
+        max_record_bytes: int = 1_048_576,
+        max_text_bytes: int = 32_768,
+        max_future_ms: int = 86_400_000,
+    ) -> None:
+        self._currency = currency
+        self._earliest_ms = earliest_ms
+        self._max_record_bytes = max_record_bytes
+        self._max_text_bytes = max_text_bytes
+        self._max_future_ms = max_future_ms
+        self._readers: dict[str, Callable[[_Fields, int], Review | Search | Click | Erasure]] = {
+            "reviews": self._review,
+            "searches": self._search,
+            "clicks": self._click,
+            "erasures": self._erasure,
+        }
+
+    def decode(
+        self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int
+    ) -> Review | Search | Click | Erasure | Rejection:
+        """Decode one record; whatever its bytes, this returns.
+
+        Args:
+            topic: `reviews`, `searches`, `clicks` or `erasures`, without the deployment's prefix.
+            key: the record's key.
+            value: the record's value; None or nothing is `malformed`.
+            kafka_timestamp_ms: the record's Kafka timestamp, in epoch milliseconds.
+
+        Returns:
+            The event, or the first reason that applies.
+
+        Raises:
+            ConfigurationError: there is no such topic.
+        """
+        reader = self._readers.get(topic)
+        if reader is None:
+            raise ConfigurationError(f"expected a topic among {', '.join(self._readers)}, found another")
+        if not value:
+            return Rejection(Reason.MALFORMED, "record: expected JSON, found nothing")
+        if len(value) > self._max_record_bytes:
+            return Rejection(Reason.TOO_LARGE, f"record: expected at most {self._max_record_bytes} bytes, found more")
+        try:
+            fields = loads(value)
+            if type(fields) is not dict:
+                _refuse("record", "an object", fields)
+            event = reader(fields, self._timestamp(fields, value))
+        except MalformedJSONError as error:
+            return Rejection(Reason.MALFORMED, f"record: {error}")
+        except InvalidEventError as error:
+            return Rejection(Reason.INVALID, str(error))
+        if key != event.user_id.encode():
+            found = "no key" if key is None else "another key"
+            return Rejection(Reason.KEY_MISMATCH, f"key: expected the user_id in UTF-8, found {found}")
+        text = _text_of(event)
+        # No character takes more than 4 bytes in UTF-8.
+        if len(text) * 4 > self._max_text_bytes and len(text.encode()) > self._max_text_bytes:
+            limit = f"at most {self._max_text_bytes} UTF-8 bytes"
+            return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
+        if event.timestamp > kafka_timestamp_ms + self._max_future_ms:
+            limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp"
+            return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
+        return event
+
+    def _timestamp(self, fields: _Fields, raw: bytes) -> int:
+        value = fields.get("timestamp")
+        if type(value) is float and value >= _FIRST_INEXACT_INTEGER:
+            exact = loads_exact(raw)
+            value = exact.get("timestamp") if isinstance(exact, dict) else None
+        if type(value) is str:
+            try:
+                value = parse_rfc3339(value)
+            except ValueError as error:
+                raise InvalidEventError(f"timestamp: {error}") from None
+        elif type(value) is not int:
+            _refuse("timestamp", "integer epoch milliseconds or RFC 3339 text", value)
+        if value < self._earliest_ms:
+            limit = f"expected epoch milliseconds from {self._earliest_ms}, found an earlier instant"
+            raise InvalidEventError(f"timestamp: {limit}; seconds must be sent as milliseconds")
+        return int(value)
+
+    def _review(self, fields: _Fields, timestamp: int) -> Review:
+        get = fields.get
+        return Review(
+            _id(get("event_id"), "event_id"),
+            _id(get("user_id"), "user_id"),
+            _id(get("item_id"), "item_id"),
+            _string(get("text"), "text"),
+            _number(get("rating"), "rating", 1.0, 5.0),
+            timestamp,
+            _optional_string(get("category"), "category"),
+            _price(get("price"), 1),
+            _optional_string(get("locale"), "locale"),
+            self._own_currency(get("currency")),
+        )
+
+    def _search(self, fields: _Fields, timestamp: int) -> Search:
+        get = fields.get
+        results = get("results")
+        return Search(
+            _id(get("event_id"), "event_id"),
+            _id(get("user_id"), "user_id"),
+            _string(get("query"), "query"),
+            timestamp,
+            _optional_string(get("category"), "category"),
+            None if results is None else _number(results, "results", 0.0, _MAX_DOUBLE),
+        )
+
+    def _click(self, fields: _Fields, timestamp: int) -> Click:
+        get = fields.get
+        quantity = _quantity(get("quantity"))
+        session_id = get("session_id")
+        return Click(
+            _id(get("event_id"), "event_id"),
+            _id(get("user_id"), "user_id"),
+            _id(get("item_id"), "item_id"),
+            _action(get("action")),
+            timestamp,
+            _optional_string(get("category"), "category"),
+            _price(get("price"), quantity),
+            quantity,
+            self._own_currency(get("currency")),
+            None if session_id is None else _id(session_id, "session_id"),
+        )
+
+    def _erasure(self, fields: _Fields, timestamp: int) -> Erasure:
+        return Erasure(_id(fields.get("user_id"), "user_id"), timestamp)
+
+    def _own_currency(self, value: object) -> str | None:
+        if value is None or value == self._currency:
+            return None if value is None else self._currency
+        _refuse("currency", f"the deployment's own, {self._currency}", value)
+
+
+def _text_of(event: Review | Search | Click | Erasure) -> str:
+    if isinstance(event, Review):
+        return event.text
+    return event.query if isinstance(event, Search) else ""
+
+
+def _id(value: object, name: str) -> str:
+    if type(value) is str and value and (len(value) * 4 <= MAX_ID_BYTES or len(value.encode()) <= MAX_ID_BYTES):
+        return value
+    _refuse(name, f"a string of 1 to {MAX_ID_BYTES} UTF-8 bytes", value)
+
+
+def _string(value: object, name: str) -> str:
+    if type(value) is str:
+        return value
+    _refuse(name, "a string", value)
+
+
+def _optional_string(value: object, name: str) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    _refuse(name, "a string", value)
+
+
+def _action(value: object) -> Action:
+    action = _ACTIONS.get(value) if type(value) is str else None
+    if action is None:
+        _refuse("action", f"one of {', '.join(_ACTIONS)}", value)
+    return action
+
+
+def _number(value: object, name: str, low: float, high: float) -> float:
+    if (type(value) is float or type(value) is int) and low <= value <= high:
+        # Adding zero turns -0.0 into 0.0.
+        return value + 0.0
+    _refuse(name, f"a number from {low:g} to {high:g}", value)
+
+
+def _quantity(value: object) -> int:
+    if value is None:
+        return 1
+    if type(value) is int and 1 <= value <= MAX_QUANTITY:
+        return value
+    _refuse("quantity", f"an integer from 1 to {MAX_QUANTITY}", value)
+
+
+def _price(value: object, quantity: int) -> float | None:
+    if value is None:
+        return None
+    price = _number(value, "price", 0.0, MAX_MONEY)
+    if price * quantity > MAX_MONEY:
+        raise InvalidEventError(f"price: expected price x quantity of at most {MAX_MONEY:.0f}, found more")
+    return price
+
+
+_KINDS: Final = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    type(None): "nothing or null",
+}
+
+
+def _refuse(name: str, expected: str, value: object) -> NoReturn:
+    raise InvalidEventError(f"{name}: expected {expected}, found {_KINDS[type(value)]}")

@@ -1,0 +1,141 @@
+"""What is published of a set of users: their feature rows and score records, computed in one vectorised step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from features.online.rows import OnlineRow
+from features.row import profile, scalars
+from features.state import UserState
+from streams.inference import Inference
+from streams.online import Forget
+from streams.publisher import Outgoing
+from streams.scores import Tagger, Trigger, encode_score
+
+AsOf = Callable[[], int | None]
+"""The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A user of whom something is to be published."""
+
+    user_id: str
+    state: UserState
+    erased: bool = False
+    trigger: Trigger | None = None
+
+
+@dataclass(slots=True)
+class Emission:
+    """Score records and tombstones for the broker, rows and removals for the online store."""
+
+    scores: list[Outgoing] = field(default_factory=list)
+    rows: list[OnlineRow | Forget] = field(default_factory=list)
+
+    @property
+    def score_count(self) -> int:
+        """Score records among `scores`, tombstones left out."""
+        return sum(record.value is not None for record in self.scores)
+
+
+class Emitter:
+    """Computes emissions.
+
+    Args:
+        inference: scorer and encoder identity.
+        as_of: asked once per emission.
+
+    Attributes:
+        encoder_down: whether texts are being held back; scores then say `degraded`.
+    """
+
+    def __init__(self, inference: Inference, as_of: AsOf) -> None:
+        self._inference = inference
+        self._scorer = inference.artefact.scorer
+        self._tagger = Tagger(inference.artefact.categories)
+        self._model = {"scorer": inference.artefact.version, "encoder": inference.encoder}
+        self._as_of = as_of
+        self._last_emitted = 0
+        self.encoder_down = False
+
+    @property
+    def degraded(self) -> bool:
+        """Whether scores come from behaviour alone, or from texts that lag behind."""
+        return self.encoder_down or not self._inference.fitted
+
+    def emit(self, subjects: Sequence[Subject]) -> Emission:
+        """Return what is to be published of these users as their states are now."""
+        # Never the same instant twice: the online fence and the consumers order by it.
+        emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
+        emission = Emission()
+        living = [subject for subject in subjects if subject.state.revision]
+        for subject in subjects:
+            # A tombstone first even where a record follows: it resets the revisions that consumers remember.
+            if subject.erased or not subject.state.revision:
+                emission.scores.append(Outgoing(subject.user_id.encode(), None))
+            if not subject.state.revision:
+                emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at)))
+        if living:
+            self._score(living, emitted_at, emission)
+        return emission
+
+    def _score(self, subjects: Sequence[Subject], emitted_at: int, emission: Emission) -> None:
+        as_of, encoder = self._as_of(), self._inference.encoder
+        instants = [subject.state.instant(as_of) for subject in subjects]
+        rows = [scalars(subject.state, instant) for subject, instant in zip(subjects, instants, strict=True)]
+        profiles = np.stack([profile(subject.state, encoder) for subject in subjects])
+        predicted = self._scorer.predict(rows, profiles, use_profile=self._inference.fitted)
+        columns = zip(
+            subjects,
+            instants,
+            rows,
+            profiles,
+            predicted.prediction.tolist(),
+            predicted.expected_spend.tolist(),
+            predicted.score.tolist(),
+            predicted.tier,
+            strict=True,
+        )
+        for position, (subject, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
+            state = subject.state
+            value = encode_score(
+                subject.user_id,
+                score=score,
+                expected_spend=spend,
+                tier=tier,
+                tags=self._tagger.tags(state.categories.counts(instant)),
+                prediction=prediction,
+                intercept=predicted.intercept,
+                reasons=predicted.reasons(position),
+                revision=state.revision,
+                event_time=instant,
+                emitted_at=emitted_at,
+                trigger=subject.trigger,
+                model=self._model,
+                degraded=self.degraded,
+            )
+            emission.scores.append(Outgoing(subject.user_id.encode(), value))
+            emission.rows.append(
+                OnlineRow(
+                    user_id=subject.user_id,
+                    fence=_fence(state, emitted_at),
+                    scalars=row,
+                    event_time=instant,
+                    revision=state.revision,
+                    profile=vector.tobytes(),
+                    encoder=encoder,
+                    score=score,
+                    expected_spend=spend,
+                    tier=tier,
+                    scorer=self._model["scorer"],
+                )
+            )
+
+
+def _fence(state: UserState, emitted_at: int) -> tuple[int, int, int]:
+    return state.epoch, state.sequence, emitted_at

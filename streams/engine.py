@@ -1,0 +1,143 @@
+"""The engine: the lanes and partitions of a worker, made as batches arrive and let go when partitions move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from streams.committer import Outlets
+from streams.decoding import Decoder
+from streams.emission import AsOf, Emitter
+from streams.inference import Inference
+from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
+from streams.lane import Lane, Workshop
+from streams.log import log
+from streams.metrics import Metrics
+from streams.observe import Observer
+from streams.online import OnlineWriter
+from streams.partition import Partition
+from streams.publisher import Publisher
+from streams.reading import TextReader
+from streams.settings import MAX_RECORD_BYTES, Settings
+from streams.table import UserTable
+from streams.tally import Tally
+
+DRAIN_S: Final = 5.0
+"""How long partitions that move away may take to settle; what is not settled is delivered again."""
+
+
+class Engine:
+    """Applies batches of events and publishes what comes of them.
+
+    Args:
+        settings: of the worker.
+        inference: models.
+        publisher, online: where users go.
+        tally, metrics: what is counted.
+        as_of: the as-of instant of the features.
+        on_failure: told once of the error that makes going on unsound.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        inference: Inference,
+        publisher: Publisher,
+        online: OnlineWriter,
+        tally: Tally,
+        metrics: Metrics,
+        as_of: AsOf,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._encoder = inference.encoder
+        self._metrics = metrics
+        self.reader = TextReader(inference.batcher, inference.projection)
+        self._emitter = Emitter(inference, as_of)
+        self._outlets = Outlets(
+            changelog=changelog_name(settings),
+            scores=topic_name(settings, SCORES),
+            publisher=publisher,
+            online=online,
+            emitter=self._emitter,
+            tally=tally,
+            on_failure=on_failure,
+        )
+        self._workshop = Workshop(
+            decoder=Decoder(
+                currency=settings.currency,
+                earliest_ms=settings.earliest_timestamp_ms,
+                max_record_bytes=MAX_RECORD_BYTES,
+            ),
+            observer=Observer(inference.artefact.categories),
+            reader=self.reader,
+            publisher=publisher,
+            tally=tally,
+            metrics=metrics,
+            dead_letters=topic_name(settings, DEAD_LETTERS),
+            slice_records=settings.lane_slice,
+            on_encoder=self._encoder_changed,
+            on_failure=on_failure,
+        )
+        self._waiting_for_encoder: set[Lane] = set()
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self.partitions: dict[int, Partition] = {}
+        self.table: UserTable | None = None
+
+    def submit(self, topic: str, event: Any) -> None:
+        """Take a batch of a topic of the contract, as a Faust event."""
+        number = event.message.partition
+        lane = self._lanes.get((topic, number))
+        if lane is None:
+            lane = self._lanes[topic, number] = Lane(topic, self.partition(number), self._workshop)
+        lane.submit(event)
+
+    def partition(self, number: int) -> Partition:
+        """Return an assigned partition, recovered before."""
+        partition = self.partitions.get(number)
+        if partition is None:
+            assert self.table is not None
+            partition = self.partitions[number] = Partition(
+                number,
+                self.table.states,
+                self._outlets,
+                encoder=self._encoder,
+                cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
+            )
+        return partition
+
+    async def release(self, numbers: Collection[int]) -> None:
+        """Settle what is applied in these partitions, within `DRAIN_S`, and let them go."""
+        lanes = {key: lane for key, lane in self._lanes.items() if key[1] in numbers}
+        for key, lane in lanes.items():
+            del self._lanes[key]
+            lane.close()
+            self._encoder_changed(lane, False)
+        try:
+            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in lanes.values())), DRAIN_S)
+        except TimeoutError:
+            log.warning("partitions left unsettled, their last events will be delivered again", partitions=len(numbers))
+        for lane in lanes.values():
+            lane.stop()
+        for number in numbers:
+            partition = self.partitions.pop(number, None)
+            if partition is not None:
+                await partition.committer.stop()
+
+    async def settle(self) -> None:
+        """Wait until everything touched in any partition is durable and published."""
+        await asyncio.gather(*(partition.committer.settled() for partition in self.partitions.values()))
+
+    @property
+    def encoder_down(self) -> bool:
+        """Whether texts wait for the encoder."""
+        return self._emitter.encoder_down
+
+    def _encoder_changed(self, lane: Lane, down: bool) -> None:
+        if down:
+            self._waiting_for_encoder.add(lane)
+        else:
+            self._waiting_for_encoder.discard(lane)
+        self._emitter.encoder_down = bool(self._waiting_for_encoder)
+        self._metrics.degraded.set(1 if self._emitter.degraded else 0)

@@ -1,0 +1,29 @@
+"""What can go wrong in the flow; each message says what was expected, what was found and what to do."""
+
+
+class StreamsError(Exception):
+    """The root of this package's errors."""
+
+
+class ConfigurationError(StreamsError, ValueError):
+    """A setting or an argument that cannot be used."""
+
+
+class BrokerError(StreamsError, RuntimeError):
+    """The broker cannot be started, reached or used."""
+
+
+class StateMismatchError(StreamsError, RuntimeError):
+    """The remembered state speaks of another cluster, partition count or log."""
+
+
+class DrainTimeoutError(StreamsError, TimeoutError):
+    """The input was not drained in the time given."""
+
+
+class MalformedJSONError(StreamsError, ValueError):
+    """Bytes that are not the strict JSON of the contract."""
+
+
+class InvalidEventError(StreamsError, ValueError):
+    """Strict JSON that is no event of its topic; the message quotes nothing a user wrote."""

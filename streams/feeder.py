@@ -1,0 +1,110 @@
+"""Publishing NDJSON lines to the input topics, in batches, with a bound on how far to run ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from streams.dead_letters import headers
+from streams.kafka import DEAD_LETTERS, ERASURES, topic_name
+from streams.lines import Record, RejectedLine, parse_line, partition_of
+from streams.publisher import Outgoing, Publisher, Sent
+from streams.settings import Settings
+
+CHUNK_LINES: Final = 500
+CHUNK_BYTES: Final = 4 << 20
+
+Ends = dict[tuple[str, int], int]
+"""For each topic (its name in the contract) and partition, the offset after the last record published."""
+
+NO_PARTITION: Final = -1
+"""The partition that the dead letter of a line names: the line never was a record."""
+
+
+class Feeder:
+    """Publishes lines.
+
+    Args:
+        settings: of the cluster.
+        publisher: started.
+        before_chunk: awaited with the ends before more is published; holds the feeder back.
+        barrier: awaited with the ends before and after an erasure, so that a file's order decides what an
+            erasure removes; without one, erasures are published as they come.
+
+    Attributes:
+        ends: what was published.
+        events: lines read, those of `erasures` left out.
+        rejected: lines that were no records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        *,
+        before_chunk: Callable[[Ends], Awaitable[None]] | None = None,
+        barrier: Callable[[Ends], Awaitable[None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._before_chunk = before_chunk
+        self._barrier = barrier
+        self._chunk: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+        self._lines = 0
+        self._bytes = 0
+        self._letters: list[Sent] = []
+        self.ends: Ends = {}
+        self.events = 0
+        self.rejected = 0
+
+    async def feed(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Publish numbered lines and wait for the broker's acknowledgements."""
+        for number, line in lines:
+            record = parse_line(line)
+            if isinstance(record, RejectedLine):
+                await self._reject(number, record)
+                continue
+            if record.topic == ERASURES and self._barrier is not None:
+                await self.flush()
+                await self._barrier(self.ends)
+                self._add(number, record)
+                await self.flush()
+                await self._barrier(self.ends)
+                continue
+            self._add(number, record)
+            if self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
+                await self.flush()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Publish what is gathered."""
+        if self._before_chunk is not None:
+            await self._before_chunk(self.ends)
+        chunk, self._chunk = self._chunk, defaultdict(list)
+        letters, self._letters = self._letters, []
+        self._lines = self._bytes = 0
+        sent = {
+            key: await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
+            for key, records in chunk.items()
+        }
+        for key, batch in sent.items():
+            self.ends[key] = await batch.acknowledged() + 1
+        await asyncio.gather(*(letter.acknowledged() for letter in letters))
+
+    def _add(self, number: int, record: Record) -> None:
+        if record.topic != ERASURES:
+            self.events += 1
+        partition = partition_of(record.key, self._settings.partitions, number)
+        self._chunk[record.topic, partition].append(Outgoing(record.key, record.value))
+        self._lines += 1
+        self._bytes += len(record.value)
+
+    async def _reject(self, number: int, line: RejectedLine) -> None:
+        self.events += 1
+        self.rejected += 1
+        why = headers(line.rejection, line.topic, NO_PARTITION, number)
+        letter = Outgoing(None, line.raw, why)
+        name = topic_name(self._settings, DEAD_LETTERS)
+        self._letters.append(await self._publisher.send(name, number % self._settings.partitions, [letter]))

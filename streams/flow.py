@@ -1,0 +1,188 @@
+"""A whole worker in this process: broker (if embedded), topics, models, stores, engine and Faust app."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
+
+from features.exceptions import OnlineStoreError, OnlineStoreURLError
+from features.online.opening import open_online_store
+from features.online.store import OnlineStore
+from models.encoder import Encoder
+from streams.app import App, create_app
+from streams.broker import EmbeddedBroker
+from streams.engine import Engine
+from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.inference import Inference, load_inference
+from streams.kafka import make_topics
+from streams.metrics import Metrics
+from streams.online import OnlineWriter
+from streams.publisher import Publisher
+from streams.settings import Settings, WindowEdge
+from streams.tally import Tally
+
+START_S: Final = 300.0
+"""How long joining the group and recovering the state may take."""
+
+
+class Flow:
+    """Runs a worker, as an asynchronous context manager.
+
+    Args:
+        settings: with `broker` as `embedded`, a broker of its own is started and stopped with it.
+        encoder: in place of the one that the settings name.
+        keep_latencies: whether the summary has exact percentiles.
+        progress: told in a word what is being started.
+
+    Attributes:
+        settings: with the address of the broker filled in.
+        as_of: as-of instant of the features (ms) while `window_edge` is `event`; None for nothing.
+        failed: done with the error that ended the worker, if one does.
+        failed_with: that error.
+        started: whether the group is joined and the state recovered.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        encoder: Encoder | None = None,
+        keep_latencies: bool = False,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.tally = Tally(self.metrics, keep_latencies)
+        self.as_of: int | None = None
+        self.app: App
+        self.engine: Engine
+        self.inference: Inference
+        self._encoder = encoder
+        self._progress = progress
+        self._closing = contextlib.AsyncExitStack()
+        self._online: OnlineWriter | None = None
+        self.failed: asyncio.Future[None]
+        self.failed_with: StreamsError | None = None
+        self.started = False
+
+    async def __aenter__(self) -> Flow:
+        self.failed = asyncio.get_running_loop().create_future()
+        try:
+            await self._start()
+        except BaseException:
+            await self._closing.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._closing.aclose()
+        if self.failed.done() and not self.failed.cancelled():
+            self.failed.exception()
+
+    async def wait(self) -> None:
+        """Run until the worker fails.
+
+        Raises:
+            StreamsError: what ended it.
+        """
+        await asyncio.shield(self.failed)
+
+    async def _start(self) -> None:
+        closing = self._closing
+        if self.settings.embedded:
+            self._progress("broker")
+            broker = EmbeddedBroker()
+            closing.callback(broker.stop)
+            broker.start()
+            self.settings = self.settings.model_copy(update={"broker": broker.url})
+        self._progress("topics")
+        self.settings = self.settings.model_copy(update={"partitions": await make_topics(self.settings)})
+        self._progress("models")
+        self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
+        await self.inference.batcher.start()
+        closing.push_async_callback(self.inference.batcher.stop)
+        self._progress("stores")
+        online = OnlineWriter(
+            await asyncio.to_thread(self._open_store),
+            self.metrics,
+            freshness_s=self.settings.freshness_ms / 1000,
+            batch_rows=self.settings.online_batch_rows,
+        )
+        self._online = online
+        online.start(self.fail)
+        closing.push_async_callback(online.stop)
+        publisher = Publisher(self.settings)
+        await publisher.start()
+        closing.push_async_callback(publisher.stop)
+        self.engine = Engine(
+            self.settings, self.inference, publisher, online, self.tally, self.metrics, self._as_of, self.fail
+        )
+        await self._start_app()
+
+    async def _start_app(self) -> None:
+        self._progress("consumer")
+        self.app = create_app(self.settings, self.engine)
+        self.app.on_startup_finished = None
+        self._closing.push_async_callback(self._stop_app)
+        starting = asyncio.create_task(self.app.start())
+        crashed = asyncio.create_task(self.app._crashed.wait())
+        try:
+            await asyncio.wait({starting, crashed}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed.cancel()
+        if not starting.done() or not self.app.tables.recovery.completed.is_set():
+            starting.cancel()
+            reason = self.app.crash_reason or "no partitions were assigned in time"
+            raise BrokerError(f"the worker could not join its group: {reason}")
+        await starting
+        self._watching = asyncio.create_task(self._watch())
+        self._closing.callback(self._watching.cancel)
+        self.started = True
+        self.metrics.ready.set(1)
+
+    async def _stop_app(self) -> None:
+        self.started = False
+        self.metrics.ready.set(0)
+        self.app.consumer.stop_flow()
+        await self.engine.release(list(self.engine.partitions))
+        if not self.app.crashed:
+            await self.app.consumer.commit()
+        await self.app.stop()
+
+    async def _watch(self) -> None:
+        await self.app._crashed.wait()
+        self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    def failing_dependency(self) -> str | None:
+        """Return which dependency is known to fail, or None: a stall that one explains is waited out."""
+        if self._online is not None and self._online.failing_since is not None:
+            return "the online store refuses rows"
+        if self.engine.encoder_down:
+            return "the encoder is down"
+        return None
+
+    def _open_store(self) -> OnlineStore:
+        try:
+            return open_online_store(self.settings.online_url)
+        except (OnlineStoreError, OnlineStoreURLError) as error:
+            raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+
+    def _as_of(self) -> int | None:
+        if self.settings.window_edge is WindowEdge.CLOCK:
+            return int(time.time() * 1000)
+        return self.as_of
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker: what `wait` raises is the first error given."""
+        if self.failed_with is None:
+            failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
+            if failure is not error:
+                failure.__cause__ = error
+            self.failed_with = failure
+            self.failed.set_exception(failure)

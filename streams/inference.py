@@ -1,0 +1,118 @@
+"""The models of a process, loaded once: encoder, projection, scorer, and the identity that binds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from features.definitions import NAMES, PROFILE_WIDTH
+from models.artefact import Artefact
+from models.batcher import MicroBatcher
+from models.cleaning import fingerprint as cleaning_fingerprint
+from models.encoder import BertEncoder, Encoder
+from models.exceptions import ModelsError
+from models.noise import fingerprint as noise_fingerprint
+from models.profile import Projection, encoder_identity
+from streams.exceptions import ConfigurationError
+from streams.metrics import Metrics
+from streams.settings import DEFAULT_ARTEFACT, Settings
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What turns texts into vectors and features into scores.
+
+    Attributes:
+        batcher: the process-wide micro-batcher.
+        projection: P, of the artefact where it was fitted for this encoder, else a seeded orthogonal one.
+        encoder: identity of encoder, rules and P (`model.encoder`).
+        artefact: the scorer and what belongs to it.
+        fitted: whether the artefact was fitted for this encoder; if not, scores come from behaviour alone.
+    """
+
+    batcher: MicroBatcher
+    projection: Projection
+    encoder: str
+    artefact: Artefact
+    fitted: bool
+
+
+class _Observing:
+    """Attaches the metrics to the micro-batcher."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def batch(self, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
+        self._metrics.encoder_texts.inc(texts)
+        self._metrics.encoder_batch_tokens.observe(tokens)
+        self._metrics.encoder_padded_tokens.inc(padded_tokens)
+        self._metrics.encoder_batch_seconds.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        self._metrics.encoder_wait.observe(seconds)
+
+    def queued(self, texts: int) -> None:
+        self._metrics.encoder_queue.set(texts)
+
+    def cache(self, hits: int, misses: int) -> None:
+        self._metrics.encoder_hits.inc(hits)
+        self._metrics.encoder_misses.inc(misses)
+
+    def failed(self) -> None:
+        self._metrics.encoder_failures.inc()
+
+
+def artefact_folder(settings: Settings) -> Path:
+    """The folder of the scorer that the settings name."""
+    if settings.artefact == DEFAULT_ARTEFACT:
+        return Path(str(resources.files("models") / "artefacts" / "default"))
+    return Path(settings.artefact)
+
+
+def identify(encoder: Encoder, projection: Projection) -> str:
+    """Return `model.encoder`: vectors of two identities are never mixed."""
+    return encoder_identity(
+        encoder.name, encoder.weights_digest, cleaning_fingerprint(), noise_fingerprint(), projection
+    )
+
+
+def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None = None) -> Inference:
+    """Load encoder and scorer.
+
+    Raises:
+        ConfigurationError: no encoder or scorer where the settings point, or one that cannot be used.
+    """
+    with _setting_errors():
+        artefact = Artefact.load(artefact_folder(settings))
+        if encoder is None:
+            encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads)
+        projection = artefact.projection
+        fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
+        if not fitted:
+            projection = Projection.orthogonal(encoder.dimension)
+        identity = identify(encoder, projection)
+        artefact.check(NAMES, identity if fitted else None, PROFILE_WIDTH)
+        batcher = MicroBatcher(
+            encoder,
+            token_budget=settings.token_budget,
+            deadline_s=settings.encoder_deadline_ms / 1000,
+            queue_texts=settings.encoder_queue_texts,
+            cache_texts=settings.embedding_cache_texts,
+            timeout_s=settings.encoder_timeout_s,
+            observer=_Observing(metrics),
+        )
+    metrics.model.labels(artefact.version, identity).set(1)
+    metrics.degraded.set(0 if fitted else 1)
+    return Inference(batcher, projection, identity, artefact, fitted)
+
+
+@contextmanager
+def _setting_errors() -> Iterator[None]:
+    try:
+        yield
+    except ModelsError as error:
+        raise ConfigurationError(f"{error} (WHEREWITHAL_ENCODER, WHEREWITHAL_ARTEFACT)") from error

@@ -1,0 +1,232 @@
+"""Connections to the broker, the topics, and where a log ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.exceptions import BrokerError, ConfigurationError
+from streams.settings import MAX_TOPIC_BYTES, Settings
+
+REVIEWS: Final = "reviews"
+SEARCHES: Final = "searches"
+CLICKS: Final = "clicks"
+ERASURES: Final = "erasures"
+SCORES: Final = "purchasing-power"
+DEAD_LETTERS: Final = "dead-letters"
+
+INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
+EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
+TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
+
+# A zombie's record must not be the only one that compaction leaves of a key: the newer owner needs this long
+# to write after it.
+_MIN_COMPACTION_LAG_MS: Final = 24 * 3600 * 1000
+
+_HEADROOM: Final = 1 << 16
+"""Room for key, headers and framing around the largest record."""
+
+
+def topic_name(settings: Settings, topic: str) -> str:
+    """The name on the broker of a topic of the contract."""
+    return settings.topic_prefix + topic
+
+
+def changelog_name(settings: Settings) -> str:
+    """The name on the broker of the changelog of the user table."""
+    return f"{settings.topic_prefix}{settings.group}-users-changelog"
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments that every aiokafka client of these settings shares.
+
+    Raises:
+        ConfigurationError: the CA file cannot be read.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+    }
+    protocol = "PLAINTEXT"
+    if settings.broker_tls:
+        protocol = "SSL"
+        options["ssl_context"] = ssl_context(settings)
+    if settings.broker_username is not None and settings.broker_password is not None:
+        protocol = "SASL_" + protocol
+        options |= {
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": settings.broker_username,
+            "sasl_plain_password": settings.broker_password.get_secret_value(),
+        }
+    return options | {"security_protocol": protocol}
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext:
+    """The TLS context of the settings.
+
+    Raises:
+        ConfigurationError: the CA file cannot be read.
+    """
+    try:
+        return ssl.create_default_context(cafile=settings.broker_ca_file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"WHEREWITHAL_BROKER_CA_FILE: expected CA certificates in PEM, found {error.strerror or error}"
+        ) from error
+
+
+def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
+    """A producer that waits for every in-sync replica and takes the largest record a topic does."""
+    return AIOKafkaProducer(**connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + _HEADROOM, **options)
+
+
+def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
+    """A consumer outside of any group, for reading a topic as it stands."""
+    return AIOKafkaConsumer(
+        **connection(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **({"fetch_max_wait_ms": 100} | options),
+    )
+
+
+async def make_topics(settings: Settings) -> int:
+    """Make the topics that are missing, and check that all are co-partitioned.
+
+    Returns:
+        The number of partitions they have, which for topics made elsewhere is not that of the settings.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or the topics have unequal numbers of partitions.
+    """
+    largest = str(MAX_TOPIC_BYTES + _HEADROOM)
+    plain = {"max.message.bytes": largest}
+    compacted = plain | {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_MIN_COMPACTION_LAG_MS)}
+    configs = {topic_name(settings, topic): plain for topic in (*INPUTS, DEAD_LETTERS)}
+    configs[topic_name(settings, SCORES)] = compacted
+    configs[changelog_name(settings)] = compacted
+    admin = AIOKafkaAdminClient(**connection(settings))
+    async with _reaching(settings):
+        await admin.start()
+        try:
+            known = set(await admin.list_topics())
+            missing = [name for name in configs if name not in known]
+            new = [
+                NewTopic(name, settings.partitions, settings.replication, topic_configs=configs[name])
+                for name in missing
+            ]
+            if new:
+                # A worker beside this one may have been faster: that the topic exists is all that is asked.
+                with suppress(TopicAlreadyExistsError):
+                    await admin.create_topics(new)
+            described = await admin.describe_topics(list(configs))
+        finally:
+            await admin.close()
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        raise BrokerError(f"expected all topics to have the same number of partitions, found {found}")
+    return next(iter(counts.values()))
+
+
+@asynccontextmanager
+async def _reaching(settings: Settings) -> AsyncIterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        servers = ",".join(settings.bootstrap_servers)
+        raise BrokerError(
+            f"the broker at {servers} cannot be used ({type(error).__name__}): "
+            "check WHEREWITHAL_BROKER and that the broker runs"
+        ) from error
+
+
+async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """The end of each log: the offset its next record will get.
+
+    Taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
+    and a recovery that believed it would stop early and lose state.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    if not partitions:
+        return {}
+    consumer = new_consumer(settings, max_partition_fetch_bytes=1)
+    async with _reaching(settings):
+        await consumer.start()
+        try:
+            consumer.assign(list(partitions))
+            first = await consumer.beginning_offsets(list(partitions))
+            last = await consumer.end_offsets(list(partitions))
+            for partition in partitions:
+                consumer.seek(partition, max(first[partition], last[partition] - 1))
+            return await asyncio.wait_for(_fetched_ends(consumer, partitions), timeout=settings.request_timeout_s)
+        except TimeoutError as error:
+            raise BrokerError("the broker answered no fetch in time: check its log") from error
+        finally:
+            await consumer.stop()
+
+
+async def _fetched_ends(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    ends: dict[TopicPartition, int] = {}
+    while len(ends) < len(partitions):
+        await consumer.getmany(timeout_ms=20)
+        for partition in partitions:
+            end = consumer.highwater(partition)
+            if end is not None:
+                ends[partition] = end
+                consumer.pause(partition)
+    return ends
+
+
+async def read_topic(settings: Settings, name: str) -> AsyncIterator[list[ConsumerRecord]]:
+    """Yield all records of a topic up to its end at the time of the call, in batches of one partition.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
+    async with _reaching(settings):
+        await consumer.start()
+        try:
+            numbers = await _partition_numbers(consumer, name)
+            partitions = [TopicPartition(name, number) for number in numbers]
+            remaining: Mapping[TopicPartition, int] = await high_watermarks(settings, partitions)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            remaining = dict(remaining)
+            while remaining := await _unread(consumer, remaining):
+                fetched = await consumer.getmany(*remaining, timeout_ms=200)
+                for records in fetched.values():
+                    yield records
+        finally:
+            await consumer.stop()
+
+
+async def _partition_numbers(consumer: AIOKafkaConsumer, name: str) -> Iterable[int]:
+    numbers = consumer.partitions_for_topic(name)
+    if numbers is None:
+        await consumer.topics()
+        numbers = consumer.partitions_for_topic(name)
+    if numbers is None:
+        raise BrokerError(f"expected a topic {name!r}, found none: start a worker once, which makes it")
+    return sorted(numbers)
+
+
+async def _unread(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    unread = {}
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            unread[partition] = end
+    return unread

@@ -1,0 +1,182 @@
+"""A lane: the records of one topic partition, decoded, read and applied in offset order.
+
+Lanes do not wait for one another, so a click never waits for a text. A text is read first, without touching the
+state; then its event is applied in one synchronous step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import ConsumerRecord
+
+from models.exceptions import EncoderUnavailableError, TextRejectedError
+from streams.dead_letters import Reason, Rejection, headers
+from streams.decoding import Decoder
+from streams.events import Erasure, Event, Review, Search
+from streams.kafka import ERASURES, REVIEWS, SEARCHES
+from streams.log import log
+from streams.metrics import Metrics
+from streams.observe import NOTHING_READ, Observer, Reading
+from streams.partition import Partition
+from streams.publisher import Outgoing, Publisher, Sent
+from streams.reading import TextReader
+from streams.tally import Fate, Tally
+
+TEXTS_AT_ONCE: Final = 64
+"""Texts read together: enough for full batches of the encoder, few enough that the first is not held up by the last."""
+
+ENCODER_ATTEMPTS: Final = 3
+"""Failures in a row before the encoder counts as down."""
+
+FIRST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 10.0
+
+Decoded = Event | Erasure | Rejection
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What lanes work with, shared by all of a worker.
+
+    Attributes:
+        dead_letters: name of that topic.
+        slice_records: records handled before other lanes get their turn.
+        on_encoder: told (lane, whether the encoder is down for it).
+        on_failure: told of an error that ends the worker.
+    """
+
+    decoder: Decoder
+    observer: Observer
+    reader: TextReader
+    publisher: Publisher
+    tally: Tally
+    metrics: Metrics
+    dead_letters: str
+    slice_records: int
+    on_encoder: Callable[[Lane, bool], None]
+    on_failure: Callable[[BaseException], None]
+
+
+class Lane:
+    """The records of one topic partition.
+
+    Args:
+        topic: its name in the contract.
+        partition: the users of that partition.
+        workshop: what to work with.
+    """
+
+    def __init__(self, topic: str, partition: Partition, workshop: Workshop) -> None:
+        self.topic = topic
+        self._partition = partition
+        self._shop = workshop
+        # Bounded by the consumer, which fetches no more than it may have unacknowledged.
+        self._batches: asyncio.Queue[Any] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._intake = self._begin(self._run())
+
+    def submit(self, event: Any) -> None:
+        """Take a batch: a Faust event whose value is a list of records of this topic partition."""
+        self._batches.put_nowait(event)
+
+    def close(self) -> None:
+        """Apply nothing more; what is applied is still acknowledged when it is settled."""
+        self._intake.cancel()
+
+    async def drain(self) -> None:
+        """Wait, after `close`, until what was applied in full is acknowledged."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Acknowledge nothing more."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self) -> None:
+        size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
+        while True:
+            event = await self._batches.get()
+            records: Sequence[ConsumerRecord] = event.value
+            letters: list[Sent] = []
+            for start in range(0, len(records), size):
+                letters += await self._handle(records[start : start + size])
+                await asyncio.sleep(0)
+            self._begin(self._acknowledge(event, self._partition.committer.settled(), letters))
+
+    async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Sent]:
+        decode = self._shop.decoder.decode
+        items: list[Decoded] = [decode(self.topic, r.key, r.value, r.timestamp) for r in records]
+        readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
+        letters = []
+        for position, (record, item) in enumerate(zip(records, items, strict=True)):
+            reading = readings.get(position, NOTHING_READ)
+            if isinstance(reading, TextRejectedError):
+                item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
+                reading = NOTHING_READ
+            if isinstance(item, Rejection):
+                letters.append(await self._reject(record, item))
+            else:
+                self._apply(record, item, reading)
+        return letters
+
+    def _apply(self, record: ConsumerRecord, item: Event | Erasure, reading: Reading) -> None:
+        if isinstance(item, Erasure):
+            self._partition.erase(item, record.offset)
+            return
+        seen = self._shop.observer.observe(item, record.offset, reading)
+        fate = self._partition.apply(item.user_id, seen, self.topic, record.timestamp)
+        self._shop.tally.count(self.topic, record.partition, record.offset, fate)
+
+    async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Sent:
+        shop = self._shop
+        if self.topic != ERASURES:
+            shop.tally.count(self.topic, record.partition, record.offset, Fate.DEAD_LETTER)
+        shop.metrics.dead_letters.labels(rejection.reason.value).inc()
+        why = headers(rejection, self.topic, record.partition, record.offset)
+        letter = Outgoing(record.key, record.value, why)
+        return await shop.publisher.send(shop.dead_letters, record.partition, [letter])
+
+    async def _read(self, items: Sequence[Decoded]) -> dict[int, Reading | TextRejectedError]:
+        """Read the texts among the items, by position, waiting out an encoder that is down."""
+        texts = {
+            position: item.text if isinstance(item, Review) else item.query
+            for position, item in enumerate(items)
+            if isinstance(item, Review | Search)
+        }
+        attempts, pause = 0, FIRST_PAUSE_S
+        while True:
+            try:
+                readings = await self._shop.reader.read(list(texts.values()))
+            except EncoderUnavailableError as error:
+                attempts += 1
+                if attempts == ENCODER_ATTEMPTS:
+                    log.error("encoder is down, texts wait uncommitted", topic=self.topic, error=str(error))
+                    self._shop.on_encoder(self, True)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                if attempts >= ENCODER_ATTEMPTS:
+                    log.info("encoder is back, texts resume from their offset", topic=self.topic)
+                    self._shop.on_encoder(self, False)
+                return dict(zip(texts, readings, strict=True))
+
+    async def _acknowledge(self, event: Any, settled: asyncio.Future[None], letters: Sequence[Sent]) -> None:
+        for letter in letters:
+            await letter.acknowledged()
+        await settled
+        event.ack()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"lane-{self.topic}-{self._partition.number}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._shop.on_failure(error)

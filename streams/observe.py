@@ -1,0 +1,96 @@
+"""From a validated event to the observation that the user state applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
+from streams.events import Action, Click, Event, Review, Search
+
+OTHER: Final = "other"
+"""The category of whatever the artefact's closed list does not name."""
+
+REVIEW_WEIGHT: Final = 1.0
+SEARCH_WEIGHT: Final = 0.5
+
+_KIND_OF: Final = {
+    Action.VIEW: Kind.VIEW,
+    Action.FAVORITE: Kind.FAVORITE,
+    Action.CART: Kind.CART,
+    Action.PURCHASE: Kind.PURCHASE,
+}
+
+
+class Reading(msgspec.Struct, gc=False):
+    """What was understood of a text.
+
+    Attributes:
+        noisy: whether it is advertising or gibberish, judged from the text alone.
+        projected: float64[64], its projected embedding; None for a noisy text or one empty after cleaning.
+    """
+
+    noisy: bool
+    projected: NDArray[np.float64] | None
+
+
+NOTHING_READ: Final = Reading(noisy=False, projected=None)
+
+
+class Observer:
+    """Turns events into observations.
+
+    Args:
+        categories: the closed list of categories that are counted by name.
+    """
+
+    def __init__(self, categories: Iterable[str]) -> None:
+        self._keys = {name: category_key(name) for name in categories}
+        self._other = category_key(OTHER)
+
+    def observe(self, event: Event, offset: int, reading: Reading = NOTHING_READ) -> Observation:
+        """Return the observation of an event at `offset`; `reading` is that of its text, if it has one."""
+        if type(event) is Click:
+            return self._click(event, offset)
+        if type(event) is Review:
+            return self._text(event, offset, Kind.REVIEW, Source.REVIEWS, REVIEW_WEIGHT, reading)
+        assert type(event) is Search
+        return self._text(event, offset, Kind.SEARCH, Source.SEARCHES, SEARCH_WEIGHT, reading)
+
+    def _click(self, event: Click, offset: int) -> Observation:
+        kind, price = _KIND_OF[event.action], event.price
+        amount = None
+        if price is not None:
+            if kind is Kind.PURCHASE:
+                amount = to_micros(price * event.quantity)
+            elif kind is Kind.VIEW:
+                amount = to_micros(price)
+        return Observation(
+            kind=int(kind),
+            source=int(Source.CLICKS),
+            offset=offset,
+            timestamp=event.timestamp,
+            event_key=event_key(event.event_id),
+            amount=amount,
+            category=None if event.category is None else self._keys.get(event.category, self._other),
+        )
+
+    def _text(
+        self, event: Review | Search, offset: int, kind: Kind, source: Source, weight: float, reading: Reading
+    ) -> Observation:
+        return Observation(
+            kind=int(kind),
+            source=int(source),
+            offset=offset,
+            timestamp=event.timestamp,
+            event_key=event_key(event.event_id),
+            amount=to_micros(event.rating) if isinstance(event, Review) else None,
+            category=None if event.category is None else self._keys.get(event.category, self._other),
+            noisy=reading.noisy,
+            weight=0.0 if reading.projected is None else weight,
+            projected=reading.projected,
+        )

@@ -1,0 +1,147 @@
+"""The online store's writer: rows coalesced per user within the freshness deadline, written off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, NamedTuple
+
+from features.exceptions import OnlineStoreError
+from features.online.rows import OnlineRow
+from features.online.store import OnlineStore
+from streams.log import log
+from streams.metrics import Metrics
+
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+
+
+class Forget(NamedTuple):
+    """The removal of a user from every view, and the fence to leave behind."""
+
+    user_id: str
+    fence: tuple[int, int, int]
+
+
+class OnlineWriter:
+    """Writes the newest row of each user.
+
+    A store that refuses is tried again, with growing pauses, until it takes the rows or the writer is stopped:
+    nothing is dropped and nothing is committed meanwhile, and the bound on unacknowledged records ends the intake.
+
+    Args:
+        store: called from one thread of the writer's own.
+        freshness_s: the longest a row may wait.
+        batch_rows: rows of one write.
+    """
+
+    def __init__(self, store: OnlineStore, metrics: Metrics, *, freshness_s: float, batch_rows: int) -> None:
+        self._store = store
+        self._metrics = metrics
+        # The write itself takes its share of the deadline.
+        self._patience_s = freshness_s / 2
+        self._batch_rows = batch_rows
+        self._pending: dict[str, OnlineRow | Forget] = {}
+        self._waiters: list[asyncio.Future[None]] = []
+        self._since = 0.0
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="online-store")
+        self._task: asyncio.Task[None] | None = None
+        self.failing_since: float | None = None
+        """Monotonic time of the first failure of the running series; None while the store takes rows."""
+
+    def start(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Begin writing; `on_failure` is told of what is no refusal of the store but a fault of this program."""
+        self._task = asyncio.create_task(self._run(), name="online-writer")
+        self._task.add_done_callback(lambda task: _report(task, on_failure))
+
+    async def stop(self) -> None:
+        """Stop; rows not written stay unwritten, and their futures are cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for waiter in self._waiters:
+            waiter.cancel()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown()
+
+    def put(self, changes: Iterable[OnlineRow | Forget]) -> asyncio.Future[None]:
+        """Queue rows; the future is done when each of them, or a newer one of its user, is in the store."""
+        if not self._pending:
+            self._since = time.monotonic()
+        for change in changes:
+            self._pending[change.user_id] = change
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(done)
+        self._arrived.set()
+        return done
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self._gather()
+            changes, self._pending = list(self._pending.values()), {}
+            waiters, self._waiters = self._waiters, []
+            try:
+                await self._write_all(changes)
+            except asyncio.CancelledError:
+                for waiter in waiters:
+                    waiter.cancel()
+                raise
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _gather(self) -> None:
+        """Wait for company until the deadline of the oldest row, or until a batch is full."""
+        while len(self._pending) < self._batch_rows:
+            left = self._since + self._patience_s - time.monotonic()
+            if left <= 0:
+                return
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left)
+            except TimeoutError:
+                return
+            self._arrived.clear()
+
+    async def _write_all(self, changes: list[OnlineRow | Forget]) -> None:
+        for forget in [change for change in changes if isinstance(change, Forget)]:
+            await self._insist(partial(self._store.delete, [forget.user_id], forget.fence))
+        rows = [change for change in changes if isinstance(change, OnlineRow)]
+        for start in range(0, len(rows), self._batch_rows):
+            await self._insist(partial(self._write, rows[start : start + self._batch_rows]))
+
+    def _write(self, rows: list[OnlineRow]) -> None:
+        result = self._store.write(rows)
+        self._metrics.online_rows.inc(result.written)
+        self._metrics.online_fenced.inc(result.fenced)
+
+    async def _insist(self, write: Callable[[], object]) -> None:
+        pause = FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
+        while True:
+            started = time.monotonic()
+            try:
+                await loop.run_in_executor(self._thread, write)
+            except OnlineStoreError as error:
+                self._metrics.online_failures.inc()
+                if self.failing_since is None:
+                    self.failing_since = started
+                    log.error("online store refuses rows, retrying", error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                self._metrics.online_write_seconds.observe(time.monotonic() - started)
+                if self.failing_since is not None:
+                    log.info("online store takes rows again", seconds=round(started - self.failing_since, 1))
+                    self.failing_since = None
+                return
+
+
+def _report(task: asyncio.Task[None], on_failure: Callable[[BaseException], None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        on_failure(error)

@@ -1,0 +1,100 @@
+"""The users of one partition: their live states, and the one place where an event changes them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Final
+
+from features.codec import decode
+from features.observation import Observation, Source
+from features.state import Outcome, UserState
+from streams.committer import Committer, Outlets
+from streams.events import Erasure
+from streams.scores import Trigger
+from streams.table import LocalStore
+from streams.tally import Fate
+
+FATE: Final = {
+    Outcome.APPLIED: Fate.APPLIED,
+    Outcome.DUPLICATE: Fate.DUPLICATE,
+    Outcome.REFUSED: Fate.ERASED,
+    Outcome.REDELIVERED: Fate.REDELIVERED,
+}
+
+
+class Partition:
+    """The users of one partition under one assignment.
+
+    Args:
+        number: of the partition.
+        states: the local store.
+        outlets: where committed users go.
+        encoder: identity of the loaded encoder.
+        cached_users: live states kept decoded.
+
+    Attributes:
+        epoch: above every epoch the store has seen, so that this owner's writes outrank an earlier owner's.
+        states: the local store.
+        committer: commits what is touched here.
+    """
+
+    def __init__(self, number: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: int) -> None:
+        self.number = number
+        self.epoch = max(int(time.time() * 1000), states.epoch(number) + 1)
+        self.committer = Committer(number, self.epoch, states, outlets)
+        self.states = states
+        self._encoder = encoder
+        self._cached_users = cached_users
+        self._live: OrderedDict[str, UserState] = OrderedDict()
+
+    def apply(self, user_id: str, seen: Observation, topic: str, arrived: int) -> Fate:
+        """Apply one observation; `arrived` is the record's Kafka timestamp, ms."""
+        state = self.state_of(user_id)
+        outcome = state.apply(seen, self._encoder)
+        if outcome is Outcome.APPLIED:
+            state.epoch = self.epoch
+            trigger = Trigger(topic, self.number, seen.offset)
+            self.committer.touch(user_id, state, changed=True, trigger=trigger, arrived=arrived)
+        elif outcome is Outcome.REDELIVERED:
+            # The process that applied it may have died before row and score were out.
+            self.committer.touch(user_id, state, changed=False)
+        return FATE[outcome]
+
+    def erase(self, request: Erasure, offset: int) -> Fate:
+        """Forget a user; a redelivered request removes again what is outside of the state."""
+        state = self.state_of(request.user_id)
+        outcome = state.erase(request.timestamp, offset, Source.ERASURES)
+        changed = outcome is Outcome.APPLIED
+        if changed:
+            state.epoch = self.epoch
+        self.committer.touch(request.user_id, state, changed=changed, erased=True)
+        return FATE[outcome]
+
+    def refresh(self) -> None:
+        """Publish every user again, because what their features are as of has changed."""
+        known = dict.fromkeys(key.decode() for key, _ in self.states.items(self.number))
+        for user_id in known | dict.fromkeys(self._live):
+            state = self.state_of(user_id)
+            if state.revision:
+                self.committer.touch(user_id, state, changed=False)
+
+    def state_of(self, user_id: str) -> UserState:
+        """Return the live state of a user; a new one if there is none."""
+        live = self._live
+        state = live.get(user_id)
+        if state is not None:
+            live.move_to_end(user_id)
+            return state
+        stored = self.states.read(self.number, user_id.encode())
+        state = live[user_id] = UserState() if stored is None else decode(stored)
+        if len(live) > self._cached_users:
+            self._evict()
+        return state
+
+    def _evict(self) -> None:
+        """Let go of the least recently used tenth that the store holds in full."""
+        busy = self.committer.busy_users()
+        for user_id in list(self._live)[: max(1, self._cached_users // 10)]:
+            if user_id not in busy:
+                del self._live[user_id]

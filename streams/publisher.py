@@ -1,0 +1,76 @@
+"""Writing to the broker by the batch: one acknowledgement to await for all records of a partition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from streams.kafka import new_producer
+from streams.settings import Settings
+
+BATCH_BYTES: Final = 1 << 20
+
+
+class Outgoing(NamedTuple):
+    """A record on its way out."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Publisher:
+    """Sends records in the order of the calls, per partition."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = new_producer(settings, max_batch_size=BATCH_BYTES)
+        # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
+        # while they wait for room.
+        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is buffered and disconnect."""
+        await self._producer.stop()
+
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
+        """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
+        futures: list[asyncio.Future[Any]] = []
+        async with self._turns[topic, partition]:
+            batch = self._producer.create_batch()
+            for record in records:
+                if not self._append(batch, record):
+                    futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+                    batch = self._producer.create_batch()
+                    self._append(batch, record)
+            if batch.record_count():
+                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+        return Sent(futures)
+
+    @staticmethod
+    def _append(batch: Any, record: Outgoing) -> bool:
+        taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
+        return taken is not None
+
+
+class Sent(NamedTuple):
+    """Records handed over, and not yet acknowledged."""
+
+    futures: Sequence[asyncio.Future[Any]]
+
+    async def acknowledged(self) -> int:
+        """Wait for the broker; return the offset of the last record, -1 if there was none.
+
+        Raises:
+            KafkaError: a record was not taken within the request timeout.
+        """
+        last = -1
+        for future in self.futures:
+            metadata = await future
+            last = max(last, metadata.offset)
+        return last

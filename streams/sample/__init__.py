@@ -1,0 +1,1 @@
+"""The demo's input: real orders of an online record shop and simulated behaviour around them."""

@@ -1,0 +1,128 @@
+"""The rows the shipped scorer is fitted on: real orders of half the customers, simulated behaviour around them.
+
+Each row is a customer at a cut-off, with the features of everything up to it, folded by the serving code, and the
+money the customer really spent in the 30 days after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from features.history import snapshots
+from features.observation import Observation
+from features.row import Value
+from features.tiles import DAY
+from models.batcher import MicroBatcher
+from models.cleaning import clean
+from models.encoder import Encoder
+from models.noise import is_noisy
+from models.profile import Projection
+from streams.dead_letters import Rejection
+from streams.decoding import Decoder
+from streams.events import Click, Erasure, Event, Review
+from streams.exceptions import ConfigurationError
+from streams.inference import identify
+from streams.lines import RejectedLine, parse_line
+from streams.observe import NOTHING_READ, Observer, Reading
+from streams.reading import TextReader
+from streams.sample.cdnow import PERIOD_END, Order
+from streams.sample.simulator import CATEGORIES, simulate
+
+HORIZON = 30 * DAY
+"""How far ahead the target looks, ms."""
+
+CUT_OFFS = tuple(PERIOD_END - HORIZON * months for months in range(16, 0, -1))
+"""Every 30 days, from the second month of the data to the last instant with a full horizon after it."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows of features and what came after.
+
+    Attributes:
+        scalars: n rows in the order of `features.definitions.SCALARS`.
+        profiles: float32[n, 64].
+        money: float64[n], spent in the 30 days after the cut-off.
+        users: n customer ids.
+        projection: P, fitted on the distinct texts.
+        encoder: the identity of the encoder with that P.
+    """
+
+    scalars: list[tuple[Value, ...]]
+    profiles: NDArray[np.float32]
+    money: NDArray[np.float64]
+    users: list[str]
+    projection: Projection
+    encoder: str
+
+
+def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
+    """Return the rows of the customers behind `orders` at `CUT_OFFS`."""
+    events = _events(orders)
+    projection, readings = asyncio.run(_read_all(events, encoder))
+    identity = identify(encoder, projection)
+    observer = Observer(CATEGORIES)
+    by_user: defaultdict[str, list[Observation]] = defaultdict(list)
+    for offset, event in enumerate(events):
+        reading = readings.get(_text(event), NOTHING_READ)
+        by_user[event.user_id].append(observer.observe(event, offset, reading))
+    spent: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        spent[order.customer_id].append(order)
+    rows: list[tuple[Value, ...]] = []
+    profiles, money, users = [], [], []
+    for user_id in sorted(by_user):
+        for snapshot in snapshots(by_user[user_id], CUT_OFFS, identity):
+            rows.append(snapshot.scalars)
+            profiles.append(snapshot.profile)
+            money.append(spend_after(spent[user_id], snapshot.instant))
+            users.append(user_id)
+    return TrainingSet(rows, np.stack(profiles), np.array(money), users, projection, identity)
+
+
+def spend_after(orders: Sequence[Order], instant: int) -> float:
+    """Money spent in the 30 days after an instant (ms), exclusive of it."""
+    return sum(order.dollars for order in orders if instant < order.timestamp <= instant + HORIZON)
+
+
+def _events(orders: Sequence[Order]) -> list[Event]:
+    decoder = Decoder()
+    events: list[Event] = []
+    for line in simulate(orders, faults=False):
+        record = parse_line(orjson.dumps(line))
+        if isinstance(record, RejectedLine):
+            raise ConfigurationError(f"the simulator made a line that is no event: {record.rejection.detail}")
+        event = decoder.decode(record.topic, record.key, record.value, PERIOD_END)
+        if isinstance(event, Rejection | Erasure):
+            raise ConfigurationError("the simulator made an event that is not valid: it must be mended")
+        events.append(event)
+    return sorted(events, key=lambda event: event.timestamp)
+
+
+async def _read_all(events: Sequence[Event], encoder: Encoder) -> tuple[Projection, dict[str, Reading]]:
+    """Fit P on the distinct texts that count, and read every text with it."""
+    texts = sorted({_text(event) for event in events} - {""})
+    batcher = MicroBatcher(encoder, queue_texts=len(texts) + 1, cache_texts=len(texts) + 1)
+    await batcher.start()
+    try:
+        cleaned = sorted({clean(text) for text in texts if not is_noisy(text)} - {""})
+        projection = Projection.fit(await batcher.encode(cleaned))
+        readings = await TextReader(batcher, projection).read(texts)
+    finally:
+        await batcher.stop()
+    return projection, {
+        text: reading for text, reading in zip(texts, readings, strict=True) if isinstance(reading, Reading)
+    }
+
+
+def _text(event: Event) -> str:
+    if isinstance(event, Click):
+        return ""
+    return event.text if isinstance(event, Review) else event.query

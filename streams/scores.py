@@ -1,0 +1,86 @@
+"""The score record: what is published of a user, and the tags that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from features.observation import category_key
+
+MAX_TAGS: Final = 3
+"""The categories a user showed most interest in, at most so many."""
+
+
+class Trigger(NamedTuple):
+    """The event that caused a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def encode_score(
+    user_id: str,
+    *,
+    score: float,
+    expected_spend: float,
+    tier: str,
+    tags: list[str],
+    prediction: float,
+    intercept: float,
+    reasons: Iterable[tuple[str, float]],
+    revision: int,
+    event_time: int,
+    emitted_at: int,
+    trigger: Trigger | None,
+    model: Mapping[str, str],
+    degraded: bool,
+) -> bytes:
+    """Return the JSON of a score record, full doubles everywhere."""
+    cause: Any = None
+    if trigger is not None:
+        cause = {"topic": trigger.topic, "partition": trigger.partition, "offset": trigger.offset}
+    return _encoder.encode(
+        {
+            "user_id": user_id,
+            "score": score,
+            "expected_spend": expected_spend,
+            "tier": tier,
+            "tags": tags,
+            "prediction": prediction,
+            "intercept": intercept,
+            "reasons": [{"feature": name, "contribution": value} for name, value in reasons],
+            "revision": revision,
+            "event_time": event_time,
+            "emitted_at": emitted_at,
+            "trigger": cause,
+            "model": model,
+            "degraded": degraded,
+        }
+    )
+
+
+def newer(record: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a consumer that holds `known` of a user is to take `record`."""
+    return _rank(record) > _rank(known)
+
+
+def _rank(record: Mapping[str, Any]) -> tuple[int, int, int]:
+    return record["revision"], record["event_time"], record["emitted_at"]
+
+
+class Tagger:
+    """Names the categories a user showed most interest in, from an artefact's closed list."""
+
+    def __init__(self, categories: Iterable[str]) -> None:
+        self._names = {category_key(name): name for name in categories}
+
+    def tags(self, counts: Mapping[int, int]) -> list[str]:
+        """Return up to `MAX_TAGS` categories by events of the last 30 days, ties by name."""
+        named = [(-count, self._names[key]) for key, count in counts.items() if key in self._names]
+        return [name for _, name in sorted(named)[:MAX_TAGS]]

@@ -1,0 +1,68 @@
+"""The metrics and health server: a thread of its own, so that it answers even while the event loop does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams.exceptions import ConfigurationError
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+Check = Callable[[], str | None]
+"""Returns why the answer is no, or None for yes."""
+
+
+class Server:
+    """Serves `/metrics`, `/livez` and `/readyz`.
+
+    Args:
+        settings: address and port.
+        metrics: what `/metrics` shows.
+        live, ready: the checks behind `/livez` and `/readyz`; 503 with the reason when they say no.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, live: Check, ready: Check) -> None:
+        checks = {"/livez": live, "/readyz": ready}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/metrics":
+                    self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
+                elif self.path in checks:
+                    reason = checks[self.path]()
+                    self._answer(200 if reason is None else 503, (reason or "ok").encode() + b"\n")
+                else:
+                    self._answer(404, b"try /metrics, /livez or /readyz\n")
+
+            def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Log nothing: a scrape every few seconds is no news."""
+
+        try:
+            self._server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port), Handler)
+        except OSError as error:
+            raise ConfigurationError(
+                f"WHEREWITHAL_METRICS_PORT: {settings.metrics_host}:{settings.metrics_port} cannot be used "
+                f"({error.strerror}); set another port, or 0 for any free one"
+            ) from error
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Answer from now on."""
+        Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._server.shutdown()
+        self._server.server_close()

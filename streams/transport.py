@@ -1,0 +1,209 @@
+"""A whole fetched batch of a partition as one Faust event.
+
+Faust pays its conductor, event and stream for every message, which is an order of magnitude more than the work
+itself. Here one `ConsumerMessage` carries a list of records, its offset is that of the last one, and offsets are
+committed from the head of a ledger of delivered batches: nothing is committed before it is acknowledged, however
+the batches finish, and gaps in the offsets (compacted or transactional topics) need no bookkeeping at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import faust
+from aiokafka import ConsumerRecord, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.kafka import high_watermarks
+from streams.settings import Settings
+
+FETCH_WAIT_MS: Final = 50
+"""Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
+just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its latency."""
+
+FULL_POLL_S: Final = 0.02
+"""How soon a partition that was full is looked at again."""
+
+IDLE_POLL_S: Final = 1.0
+
+
+class Ledger:
+    """The batches of one partition that were delivered, and how far they are acknowledged.
+
+    Attributes:
+        delivered: offset of the last record delivered.
+        committable: the offset to commit: all before it is acknowledged. None while nothing is.
+        pending: records delivered and not acknowledged.
+        timestamp: Kafka time (ms) of the last record delivered.
+    """
+
+    __slots__ = ("_acknowledged", "_batches", "committable", "delivered", "pending", "timestamp")
+
+    def __init__(self) -> None:
+        self.delivered = -1
+        self.committable: int | None = None
+        self.pending = 0
+        self.timestamp = 0
+        self._batches: deque[tuple[int, int]] = deque()
+        self._acknowledged: set[int] = set()
+
+    def deliver(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Enter a batch; records delivered before (a fetch after a seek) are left out."""
+        if records[0].offset <= self.delivered:
+            records = [record for record in records if record.offset > self.delivered]
+            if not records:
+                return []
+        last = records[-1]
+        self.delivered, self.timestamp = last.offset, last.timestamp
+        self._batches.append((last.offset, len(records)))
+        self.pending += len(records)
+        return records
+
+    def acknowledge(self, offset: int) -> None:
+        """Mark the batch that ends at `offset` as done, and move past all done at the head."""
+        self._acknowledged.add(offset)
+        while self._batches and self._batches[0][0] in self._acknowledged:
+            last, size = self._batches.popleft()
+            self._acknowledged.discard(last)
+            self.pending -= size
+            self.committable = last + 1
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches, with a fetch wait that fits a low latency."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """A Faust consumer that delivers and commits batches."""
+
+    app: Any
+    transport: BatchTransport
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
+        self.progressed = asyncio.Event()
+        """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield one message per partition of the next fetch."""
+        generation = self.app.consumer_generation_id
+        records, _ = await self._wait_next_records(timeout)
+        if not records or self.should_stop:
+            return
+        for tp, fetched in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                # A rebalance began. What is dropped here was not delivered, and recovery ends with a seek to the
+                # committed offsets, so it is fetched again by whoever owns the partition then.
+                return
+            batch = fetched if self._is_changelog_tp(tp) else self.ledgers[tp].deliver(fetched)
+            if batch:
+                yield tp, self._batch_message(tp, batch, generation)
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP]]:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = set(self._get_active_partitions())
+        limit = self.transport.settings.batch_records * self.transport.settings.batches_in_flight
+        full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
+        if active == full:
+            await self.sleep(FULL_POLL_S)
+            return {}, active
+        # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
+        patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
+        records = await self._getmany(active_partitions=active - full, timeout=patience)
+        return records, active
+
+    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
+        last = batch[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            [],
+            None,
+            batch,
+            None,
+            tp=tp,
+            generation_id=generation,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: the ledger commits what was delivered, so offsets that do not exist do not matter."""
+
+    def ack(self, message: ConsumerMessage) -> bool:
+        """Acknowledge a batch; one of an earlier generation is no longer ours to commit."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        ours = message.generation_id == self.app.consumer_generation_id
+        if ours and message.tp in self.ledgers:
+            self.ledgers[message.tp].acknowledge(message.offset)
+        self.progressed.set()
+        notify(self._waiting_for_ack)
+        return bool(ours)
+
+    def settled_position(self, tp: TP) -> int:
+        """Return the offset before which all of a partition is acknowledged."""
+        settled = self.ledgers[tp].committable if tp in self.ledgers else None
+        return settled or self._committed_offset[tp] or 0
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (tp for tp in list(self.ledgers) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.ledgers[tp].committable
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was delivered: the next owner starts at the committed offset."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self.ledgers.pop(tp, None)
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the end of each log, as `streams.kafka.high_watermarks` finds it."""
+        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
+        ends = await high_watermarks(self.transport.settings, list(asked))
+        return {asked[partition]: end for partition, end in ends.items()}
+
+
+class BatchTransport(driver.Transport):
+    """The aiokafka transport with batches for messages."""
+
+    Consumer = BatchConsumer
+    settings: Settings
+
+
+class RawSchema(faust.Schema):
+    """Passes keys and values through as they came: what they mean is decided record by record."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the key as it is."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the batch as it is."""
+        return message.value
+
+
+def partitions_of(tps: Iterable[TP], topics: Iterable[str]) -> set[int]:
+    """The partition numbers among `tps` that belong to any of `topics`."""
+    names = set(topics)
+    return {tp.partition for tp in tps if tp.topic in names}

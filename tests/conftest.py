@@ -1,0 +1,101 @@
+"""Real servers for the tests: a redis-server of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+REDIS_START_S = 10.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    port: int
+
+    def url(self, database: int = 0, password: str = "") -> str:
+        secret = f":{password}@" if password else ""
+        return f"redis://{secret}127.0.0.1:{self.port}/{database}"
+
+    def client(self, database: int = 0, password: str | None = None) -> redis.Redis:
+        return redis.Redis(port=self.port, db=database, password=password)
+
+
+def _await_redis(process: subprocess.Popen[bytes], port: int, password: str | None) -> bool:
+    """Return whether the server came up; False when it ended, as it does when the port was taken meanwhile."""
+    deadline = time.monotonic() + REDIS_START_S
+    while process.poll() is None:
+        try:
+            redis.Redis(port=port, password=password).ping()
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+@contextmanager
+def running_redis(folder: Path, password: str | None = None) -> Iterator[RedisServer]:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed: the Redis online store cannot be tested")
+    for _ in range(5):
+        port = free_port()
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        if password is not None:
+            options += ["--requirepass", password]
+        process = subprocess.Popen([binary, *options], cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            if _await_redis(process, port, password):
+                yield RedisServer(port)
+                return
+        finally:
+            # It keeps nothing, so nothing is lost by not asking politely.
+            process.kill()
+            process.wait(timeout=REDIS_START_S)
+    pytest.fail("redis-server found no free port in five attempts")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Start a redis-server that asks for this password, as a context manager."""
+    return lambda password: running_redis(tmp_path_factory.mktemp("redis-private"), password)
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """Give an empty database of the session's redis-server."""
+    yield redis_server.url()
+    redis_server.client().flushall()

@@ -1,0 +1,272 @@
+"""The deployment files: they parse, agree with each other and with the program, and the alerts fire."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+RULES = DEPLOY / "prometheus" / "rules.yml"
+MIB = 1 << 20
+
+
+def loaded(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found = loaded(DEPLOY / "compose.yaml")["services"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def workers(services: dict[str, Any]) -> dict[str, Any]:
+    return {name: service for name, service in services.items() if name.startswith("worker")}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not on the PATH: install Prometheus to check its rules and configuration")
+    return found
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in loaded(RULES)["groups"] for rule in group["rules"] if "alert" in rule]
+
+
+def base_name(metric: str) -> str:
+    return re.sub(r"_(total|bucket|sum|count|info)$", "", metric)
+
+
+# Compose
+
+
+def test_every_image_is_pinned_to_a_release(services: dict[str, Any]) -> None:
+    tags = {service["image"].partition(":")[2] for service in services.values()}
+    assert tags.isdisjoint({"", "latest"})
+
+
+def test_every_service_that_is_waited_for_can_tell_that_it_is_healthy(services: dict[str, Any]) -> None:
+    waits = {(n, c["condition"]) for s in services.values() for n, c in s.get("depends_on", {}).items()}
+    assert waits == {("kafka", "service_healthy"), ("redis", "service_healthy")}
+    assert all("healthcheck" in services[name] for name, _ in waits)
+
+
+def test_kafka_is_a_single_kraft_node_whose_internal_topics_need_one_replica(
+    services: dict[str, Any],
+) -> None:
+    given = services["kafka"]["environment"]
+    assert given["KAFKA_PROCESS_ROLES"] == "broker,controller"
+    assert given["KAFKA_CONTROLLER_QUORUM_VOTERS"].startswith(f"{given['KAFKA_NODE_ID']}@kafka:")
+    assert given["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://kafka:9092"
+    names = {listener.partition(":")[0] for listener in given["KAFKA_LISTENERS"].split(",")}
+    mapped = {entry.partition(":")[0] for entry in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")}
+    assert names == mapped == {"PLAINTEXT", given["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    assert {given[name] for name in given if name.endswith(("REPLICATION_FACTOR", "MIN_ISR"))} == {"1"}
+
+
+def test_kafka_takes_records_of_8_mib_with_room_for_headers(services: dict[str, Any]) -> None:
+    assert int(services["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"]) > 8 * MIB
+
+
+def test_only_the_program_makes_topics_and_every_worker_with_the_same_partitions(
+    services: dict[str, Any], workers: dict[str, Any]
+) -> None:
+    assert services["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+    assert len({worker["environment"]["WHEREWITHAL_PARTITIONS"] for worker in workers.values()}) == 1
+
+
+def test_redis_never_evicts_and_keeps_its_rows(services: dict[str, Any]) -> None:
+    command = " ".join(services["redis"]["command"])
+    assert "--maxmemory-policy noeviction" in command
+    assert "--appendonly yes" in command
+
+
+def test_two_workers_are_alike_but_for_their_state(workers: dict[str, Any]) -> None:
+    assert len(workers) == 2
+    volumes = [worker["volumes"] for worker in workers.values()]
+    assert volumes[0] != volumes[1]
+    folder = {worker["environment"]["WHEREWITHAL_STATE_DIR"] for worker in workers.values()}
+    assert {mount.partition(":")[2] for mounts in volumes for mount in mounts} == folder
+    first, second = ({k: v for k, v in worker.items() if k != "volumes"} for worker in workers.values())
+    assert first == second
+
+
+def test_every_named_volume_is_declared(services: dict[str, Any]) -> None:
+    mounts = [mount.partition(":")[0] for s in services.values() for mount in s.get("volumes", [])]
+    named = [mount for mount in mounts if not mount.startswith(".")]
+    assert sorted(named) == sorted(loaded(DEPLOY / "compose.yaml")["volumes"])
+
+
+def test_every_setting_given_to_a_worker_is_one_the_program_has(workers: dict[str, Any]) -> None:
+    module = pytest.importorskip("streams.settings", reason="streams.settings is not importable yet")
+    known = {f"WHEREWITHAL_{name.upper()}" for name in module.Settings.model_fields}
+    for worker in workers.values():
+        assert set(worker["environment"]) <= known
+
+
+# The image
+
+
+def test_the_image_is_built_from_files_that_reach_the_builder() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for line in (DEPLOY / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    }
+    assert copied == sent
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    users = re.findall(r"^USER (\S+)$", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert users
+    assert users[-1] not in {"root", "0"}
+
+
+# Prometheus
+
+
+def test_every_worker_is_scraped_at_its_metrics_port(workers: dict[str, Any]) -> None:
+    (job,) = loaded(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
+    targets = {target for config in job["static_configs"] for target in config["targets"]}
+    assert targets == {f"{n}:{w['environment']['WHEREWITHAL_METRICS_PORT']}" for n, w in workers.items()}
+
+
+def test_every_alert_says_how_bad_it_is_and_what_to_do_first() -> None:
+    assert len(alerts()) >= 10
+    for alert in alerts():
+        assert alert["labels"]["severity"] in {"warning", "critical"}
+        assert alert["annotations"]["summary"]
+        assert re.search(r"\b[Ff]irst\b", alert["annotations"]["description"])
+        assert alert["for"]
+
+
+def test_every_metric_named_in_a_rule_is_one_a_worker_shows() -> None:
+    try:
+        metrics = importlib.import_module("streams.metrics")
+    except ModuleNotFoundError as error:
+        pytest.skip(f"streams.metrics is not importable yet ({error.name})")
+    shown = {base_name(name) for name in metrics.Metrics().names()}
+    named = set(re.findall(r"(?<!\w)wherewithal_\w+", RULES.read_text(encoding="utf-8")))
+    assert named
+    assert {name for name in named if base_name(name) not in shown} == set()
+
+
+@pytest.mark.parametrize(("check", "name"), [("rules", "rules.yml"), ("config", "prometheus.yml")])
+def test_promtool_accepts(check: str, name: str, promtool: str) -> None:
+    command = [promtool, "check", check, str(DEPLOY / "prometheus" / name)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+W1 = 'instance="worker-1:9464"'
+UP = {f'up{{job="wherewithal",{W1}}}': "1+0x60"}
+LAG = f'wherewithal_consumer_lag_messages{{{W1},topic="clicks",partition="0"}}'
+EVENTS = f'wherewithal_events_total{{{W1},topic="clicks",outcome="applied"}}'
+
+
+@pytest.mark.parametrize(
+    ("series", "firing"),
+    [
+        pytest.param({}, ["WherewithalNoWorker"], id="nobody there"),
+        pytest.param(UP, [], id="all quiet"),
+        pytest.param(
+            {f'up{{job="wherewithal",{W1}}}': "0+0x60"},
+            ["WherewithalNoWorker", "WherewithalWorkerAbsent"],
+            id="the only worker is down",
+        ),
+        pytest.param(
+            UP | {'up{job="wherewithal",instance="worker-2:9464"}': "0+0x60"},
+            ["WherewithalWorkerAbsent"],
+            id="one of two is down",
+        ),
+        pytest.param(UP | {f"wherewithal_ready{{{W1}}}": "0+0x60"}, ["WherewithalWorkerNotReady"], id="not ready"),
+        pytest.param(UP | {LAG: "50+0x60"}, ["WherewithalWorkerStuck"], id="stuck from the start"),
+        pytest.param(UP | {LAG: "50+0x60", EVENTS: "9000+0x60"}, ["WherewithalWorkerStuck"], id="stuck later on"),
+        pytest.param(UP | {LAG: "50+0x60", EVENTS: "0+600x60"}, [], id="a small steady lag"),
+        pytest.param(UP | {LAG: "0+500x60", EVENTS: "0+600x60"}, ["WherewithalLagGrowing"], id="falling behind"),
+        pytest.param(UP | {LAG: "90000-500x60", EVENTS: "0+600x60"}, [], id="catching up"),
+        pytest.param(
+            UP | {f'wherewithal_consumer_lag_seconds{{{W1},topic="reviews",partition="0"}}': "90+0x60"},
+            ["WherewithalLagOld"],
+            id="old events",
+        ),
+        pytest.param(
+            UP
+            | {
+                f'wherewithal_event_to_score_seconds_bucket{{{W1},le="1"}}': "0+90x60",
+                f'wherewithal_event_to_score_seconds_bucket{{{W1},le="5"}}': "0+100x60",
+                f'wherewithal_event_to_score_seconds_bucket{{{W1},le="+Inf"}}': "0+100x60",
+            },
+            ["WherewithalEventToScoreSlow"],
+            id="slow scores",
+        ),
+        pytest.param(
+            UP | {EVENTS: "0+600x60", f'wherewithal_dead_letters_total{{{W1},reason="invalid"}}': "0+60x60"},
+            ["WherewithalDeadLetterShareHigh"],
+            id="many dead letters",
+        ),
+        pytest.param(
+            UP | {EVENTS: "0+600x60", f'wherewithal_dead_letters_total{{{W1},reason="invalid"}}': "0+1x60"},
+            [],
+            id="a few dead letters",
+        ),
+        pytest.param(
+            UP
+            | {
+                f"wherewithal_degraded{{{W1}}}": "1+0x60",
+                f"wherewithal_encoder_failures_total{{{W1}}}": "0+3x60",
+            },
+            ["WherewithalDegraded", "WherewithalEncoderFailing"],
+            id="encoder down",
+        ),
+        pytest.param(
+            UP | {f"wherewithal_online_failures_total{{{W1}}}": "0+3x60"},
+            ["WherewithalOnlineStoreFailing"],
+            id="online store down",
+        ),
+        pytest.param(
+            UP
+            | {
+                f'wherewithal_model_info{{{W1},scorer="a",encoder="e"}}': "1+0x60",
+                'wherewithal_model_info{instance="worker-2:9464",scorer="b",encoder="e"}': "1+0x60",
+            },
+            ["WherewithalMixedModels"],
+            id="two models",
+        ),
+    ],
+)
+def test_alerts_fire_when_they_should_and_only_then(
+    series: dict[str, str], firing: list[str], promtool: str, tmp_path: Path
+) -> None:
+    assert set(firing) <= {alert["alert"] for alert in alerts()}
+    alerting = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in firing]
+    at_the_end = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "50m",
+        "exp_samples": alerting,
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [at_the_end],
+    }
+    case = tmp_path / "case.yml"
+    document = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}
+    case.write_text(yaml.safe_dump(document), encoding="utf-8")
+    found = subprocess.run([promtool, "test", "rules", str(case)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr

@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import sqlite3
+import struct
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from feast import FeatureStore
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import extract_text_and_num
+from feast.infra.online_stores.redis import RedisOnlineStore as FeastRedis
+from feast.infra.online_stores.sqlite import SqliteOnlineStore as FeastSqlite
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import FloatList, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.definitions import NAMES, SCALARS
+from features.exceptions import OnlineRowError, OnlineStoreError, OnlineStoreURLError
+from features.online import OnlineRow, OnlineStore, open_online_store
+from features.online import layout as ours
+from features.online.address import parse
+from features.online.redis import RedisOnlineStore
+from features.online.sqlite import SqliteOnlineStore
+from features.repository import SERVICE, apply, feature_views, read_users, repo_config
+
+NOW_NS = 1_764_000_123_456_789_000
+NOW = datetime(2025, 11, 24, 16, 2, 3, 456789, tzinfo=UTC)
+
+
+def served(row: OnlineRow) -> dict[str, Any]:
+    """What a reader must get for a row."""
+    return {
+        "user_id": row.user_id,
+        "event_time": row.event_time,
+        "revision": row.revision,
+        **dict(zip(NAMES, row.scalars, strict=True)),
+        "profile_vector": list(struct.unpack("<64f", row.profile)),
+        "encoder": row.encoder,
+        "score": row.score,
+        "expected_spend": row.expected_spend,
+        "tier": row.tier,
+        "scorer": row.scorer,
+        "revisions": dict.fromkeys(["user_behavior", "user_profile", "purchasing_power"], row.revision),
+    }
+
+
+@dataclass(frozen=True)
+class Served:
+    folder: Path
+    url: str
+    feast: FeatureStore
+    online: OnlineStore
+
+
+@pytest.fixture(scope="module", params=["sqlite", "redis"])
+def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("repository")
+    if request.param == "sqlite":
+        url = f"sqlite:///{folder}/served/deep/online.db"
+    else:
+        server = request.getfixturevalue("redis_server")
+        server.client(4).flushdb()
+        url = server.url(4)
+    with closing(open_online_store(url)) as online:
+        yield Served(folder, url, apply(folder, url), online)
+
+
+# Reading back through plain Feast
+
+
+def test_rows_read_back_equal(repository: Served, make_row: Any) -> None:
+    rows = [make_row(f"back-{number}", number + 1) for number in range(230)]
+    assert repository.online.write(rows).written == 230
+    found = read_users(repository.feast, [row.user_id for row in rows])
+    assert found == [served(row) for row in rows]
+
+
+def test_extreme_values_and_types_read_back_exactly(repository: Served, make_row: Any) -> None:
+    ints = [0, 1, 127, 128, 4095, 4096, 2**31, 2**53 + 1, 2**63 - 1, -1, -(2**63)]
+    floats = [0.0, -0.0, 5e-324, 1.7976931348623157e308, 0.1, 1 / 3, float("inf"), None]
+    scalars = tuple(
+        ints[position % len(ints)] if scalar.integer else floats[position % len(floats)]
+        for position, scalar in enumerate(SCALARS)
+    )
+    row = make_row("ключ \u0000 鍵 😀", 2**52, scalars=scalars, encoder="", profile=bytes(256))
+    repository.online.write([row])
+    (found,) = read_users(repository.feast, [row.user_id])
+    assert found == served(row)
+    for name, scalar, value in zip(NAMES, SCALARS, row.scalars, strict=True):
+        assert type(found[name]) is (type(None) if value is None else int if scalar.integer else float)
+        assert str(found[name]) == str(value)
+
+
+def test_a_newer_row_replaces_every_value_nulls_included(repository: Served, make_row: Any) -> None:
+    nothing = tuple(0 if scalar.integer else None for scalar in SCALARS)
+    repository.online.write([make_row("renewed", 1)])
+    row = make_row("renewed", 2, scalars=nothing)
+    repository.online.write([row])
+    assert read_users(repository.feast, ["renewed"]) == [served(row)]
+
+
+def test_unknown_and_erased_users_are_left_out_and_the_order_is_kept(repository: Served, make_row: Any) -> None:
+    repository.online.write([make_row("left", 1), make_row("erased", 1), make_row("right", 1)])
+    repository.online.delete(["erased"], (2, 0, 0))
+    asked = ["right", "nobody", "erased", "left", "right"]
+    assert [user["user_id"] for user in read_users(repository.feast, asked)] == ["right", "left"]
+    assert read_users(repository.feast, ["nobody"]) == []
+    assert read_users(repository.feast, []) == []
+
+
+def test_applying_again_keeps_the_rows_and_the_objects(repository: Served, make_row: Any) -> None:
+    row = make_row("kept", 1)
+    repository.online.write([row])
+    again = apply(repository.folder, repository.url)
+    assert read_users(again, ["kept"]) == [served(row)]
+    assert [view.name for view in again.get_feature_service(SERVICE).feature_view_projections] == [
+        "user_behavior",
+        "user_profile",
+        "purchasing_power",
+    ]
+    assert repository.online.write([make_row("kept", 2)]).written == 1
+
+
+def test_the_views_are_those_of_the_contract() -> None:
+    shapes = {view.name: {field.name: str(field.dtype) for field in view.features} for view in feature_views()}
+    assert shapes == {
+        "user_behavior": {
+            **{scalar.name: "Int64" if scalar.integer else "Float64" for scalar in SCALARS},
+            "event_time": "Int64",
+            "revision": "Int64",
+        },
+        "user_profile": {"profile_vector": "Array(Float32)", "encoder": "String", "revision": "Int64"},
+        "purchasing_power": {
+            "score": "Float64",
+            "expected_spend": "Float64",
+            "tier": "String",
+            "scorer": "String",
+            "revision": "Int64",
+        },
+    }
+    assert {view.entities[0] for view in feature_views()} == {"user"}
+
+
+# The same bytes as Feast's own writer
+
+
+def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
+    """The rows as Feast's `online_write_batch` takes them, per view."""
+    given: dict[str, list[Any]] = {"user_behavior": [], "user_profile": [], "purchasing_power": []}
+    for row in rows:
+        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=row.user_id)])
+        revision = Value(int64_val=row.revision)
+        behavior = {"event_time": Value(int64_val=row.event_time), "revision": revision}
+        for scalar, value in zip(SCALARS, row.scalars, strict=True):
+            if value is None:
+                behavior[scalar.name] = Value()
+            else:
+                behavior[scalar.name] = Value(int64_val=value) if scalar.integer else Value(double_val=value)
+        profile = {
+            "profile_vector": Value(float_list_val=FloatList(val=struct.unpack("<64f", row.profile))),
+            "encoder": Value(string_val=row.encoder),
+            "revision": revision,
+        }
+        power = {
+            "score": Value(double_val=row.score),
+            "expected_spend": Value(double_val=row.expected_spend),
+            "tier": Value(string_val=row.tier),
+            "scorer": Value(string_val=row.scorer),
+            "revision": revision,
+        }
+        for name, features in zip(given, (behavior, profile, power), strict=True):
+            given[name].append((key, features, NOW, None))
+    return given
+
+
+def test_sqlite_holds_what_feast_itself_would_write(tmp_path: Path, make_row: Any) -> None:
+    rows = [make_row(f"u{number}", number + 1) for number in range(40)]
+    config = repo_config(tmp_path, f"sqlite:///{tmp_path}/feast.db")
+    feast = FeastSqlite()
+    feast.update(config, [], feature_views(), [], [], partial=False)
+    for view in feature_views():
+        feast.online_write_batch(config, view, feast_rows(rows)[view.name], None)
+    with closing(SqliteOnlineStore(tmp_path / "ours.db", "wherewithal", clock_ns=lambda: NOW_NS)) as store:
+        store.write([make_row(row.user_id, 0, fence=(0, 0, 0)) for row in rows])
+        store.write(rows)
+    with (
+        closing(sqlite3.connect(tmp_path / "feast.db")) as theirs,
+        closing(sqlite3.connect(tmp_path / "ours.db")) as mine,
+    ):
+        schema = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%fence%' ORDER BY name"
+        assert mine.execute(schema).fetchall() == theirs.execute(schema).fetchall()
+        for view in feature_views():
+            table = f'SELECT * FROM "wherewithal_{view.name}" ORDER BY entity_key, feature_name'
+            expected = theirs.execute(table).fetchall()
+            assert len(expected) == 40 * len(view.features)
+            assert mine.execute(table).fetchall() == expected
+
+
+def test_redis_holds_what_feast_itself_would_write(redis_server: Any, tmp_path: Path, make_row: Any) -> None:
+    rows = [make_row(f"u{number}", number + 1) for number in range(40)]
+    theirs, mine = redis_server.client(5), redis_server.client(6)
+    theirs.flushdb()
+    mine.flushdb()
+    config = repo_config(tmp_path, redis_server.url(5))
+    feast = FeastRedis()
+    for view in feature_views():
+        feast.online_write_batch(config, view, feast_rows(rows)[view.name], None)
+    address = parse(redis_server.url(6))
+    with closing(RedisOnlineStore(address, "wherewithal", clock_ns=lambda: NOW_NS)) as store:
+        store.write([make_row(row.user_id, 0, fence=(0, 0, 0)) for row in rows])
+        store.write(rows)
+    keys = sorted(theirs.keys())
+    assert len(keys) == 40
+    assert sorted(mine.keys()) == keys
+    for key in keys:
+        stored = mine.hgetall(key)
+        assert stored.pop(b"wherewithal:fence").startswith(b"1:")
+        assert stored == theirs.hgetall(key)
+
+
+@given(user_id=st.text(max_size=80))
+def test_entity_keys_are_feasts(user_id: str) -> None:
+    theirs = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
+    assert ours.entity_key(user_id) == serialize_entity_key(theirs, entity_key_serialization_version=3)
+
+
+VALUES: list[tuple[ours.Kind, st.SearchStrategy[Any], Callable[[Any], Value]]] = [
+    (ours.Kind.INT64, st.integers(-(2**63), 2**63 - 1), lambda number: Value(int64_val=number)),
+    (ours.Kind.FLOAT64, st.floats(), lambda number: Value(double_val=number)),
+    (ours.Kind.STRING, st.text(max_size=200), lambda text: Value(string_val=text)),
+    (
+        ours.Kind.FLOAT32_ARRAY,
+        st.binary(min_size=256, max_size=256).filter(
+            lambda raw: all(number == number for number in struct.unpack("<64f", raw))
+        ),
+        lambda raw: Value(float_list_val=FloatList(val=struct.unpack("<64f", raw))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "strategy", "build"), VALUES)
+def test_values_and_texts_are_feasts(kind: ours.Kind, strategy: Any, build: Any) -> None:
+    @given(column=st.lists(st.none() | strategy, max_size=4))
+    def check(column: list[Any]) -> None:
+        if kind is ours.Kind.FLOAT32_ARRAY:
+            column = [value for value in column if value is not None]
+        theirs = [Value() if value is None else build(value) for value in column]
+        assert ours.values(kind, column) == [value.SerializeToString() for value in theirs]
+        assert ours.texts(kind, column) == [extract_text_and_num(value, False)[0] for value in theirs]
+
+    check()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+def test_an_integer_beyond_64_bits_is_refused(number: int) -> None:
+    with pytest.raises(OnlineRowError, match="64-bit"):
+        ours.values(ours.Kind.INT64, [1, number])
+
+
+@given(instant=st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)))
+def test_timestamps_are_feasts(instant: datetime) -> None:
+    theirs = Timestamp()
+    theirs.FromDatetime(instant)
+    assert ours.timestamp(theirs.ToNanoseconds()) == theirs.SerializeToString()
+    assert ours.timestamp(theirs.ToNanoseconds() + 999) == theirs.SerializeToString()
+
+
+# Configuration and history
+
+
+@pytest.mark.parametrize("password", ["plain", "1e5", "true", 'a,b="c\\'])
+def test_feast_is_given_the_password_as_it_is(tmp_path: Path, password: str) -> None:
+    from urllib.parse import quote
+
+    config = repo_config(tmp_path, f"rediss://me:{quote(password, safe='')}@cache:7000/3")
+    nodes, params = FeastRedis._parse_connection_string(config.online_store.connection_string)
+    assert nodes == [{"host": "cache", "port": "7000"}]
+    assert params["password"] == password
+    assert (params["username"], params["db"], params["ssl"]) == ("me", 3, True)
+
+
+def test_a_protected_redis_is_read_through_feast(start_redis: Any, tmp_path: Path, make_row: Any) -> None:
+    with start_redis("a,b") as server:
+        url = server.url(0, "a%2Cb")
+        row = make_row()
+        with closing(open_online_store(url)) as online:
+            online.write([row])
+        feast = apply(tmp_path, url)
+        assert read_users(feast, ["u1"]) == [served(row)]
+
+
+@pytest.mark.parametrize("redis_fails", [False, True])
+def test_a_failing_read_is_reported_without_the_user(
+    request: pytest.FixtureRequest, tmp_path: Path, redis_fails: bool
+) -> None:
+    user_id = "-".join(("secret", "user"))
+    if redis_fails:
+        server = request.getfixturevalue("redis_server")
+        server.client(7).set(ours.entity_key(user_id) + b"wherewithal", "no hash")
+        feast = apply(tmp_path, server.url(7))
+    else:
+        feast = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
+        with closing(sqlite3.connect(tmp_path / "online.db")) as connection:
+            connection.execute("DROP TABLE wherewithal_user_profile")
+    with pytest.raises(OnlineStoreError, match="expected to read 1 users") as caught:
+        read_users(feast, [user_id])
+    assert user_id not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_unknown_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OnlineStoreURLError, match="expected sqlite:///"):
+        repo_config(tmp_path, "postgresql://host/db")
+
+
+def test_history_is_read_as_of_each_instant_without_naming_the_views_revision_twice(
+    tmp_path: Path,
+) -> None:
+    store = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
+    first, second = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    columns: dict[str, list[Any]] = {
+        "user_id": ["u1", "u1"],
+        "event_timestamp": [first, second],
+        **{name: [1, 2] if scalar.integer else [0.5, None] for name, scalar in zip(NAMES, SCALARS, strict=True)},
+        "event_time": [1, 2],
+        "revision": [10, 20],
+        "profile_vector": [[0.0] * 64, [0.125] * 64],
+        **{name: [1.5, 2.5] for name in ("score", "expected_spend")},
+        **{name: ["a", "b"] for name in ("encoder", "tier", "scorer")},
+    }
+    (tmp_path / "offline").mkdir()
+    frame = pandas.DataFrame(columns)
+    for part in (0, 1):
+        frame.iloc[[part]].to_parquet(tmp_path / "offline" / f"part-{part}.parquet")
+    asked = pandas.DataFrame({"user_id": ["u1", "u1"], "event_timestamp": [second, NOW - timedelta(hours=30)]})
+    found = store.get_historical_features(
+        entity_df=asked, features=store.get_feature_service(SERVICE), full_feature_names=True
+    ).to_df()
+    found = found.sort_values("event_timestamp")
+    assert found["user_behavior__revision"].tolist() == [10, 20]
+    assert found["purchasing_power__score"].tolist() == [1.5, 2.5]
+    assert found["user_profile__profile_vector"].map(lambda vector: vector[0]).tolist() == [0.0, 0.125]

@@ -1,0 +1,69 @@
+"""Running the whole flow in a test, and reading back all it published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.encoder import Encoder
+from streams.cli.replay import LEAD_RECORDS, Summary, feed, summarise
+from streams.drain import Drain
+from streams.flow import Flow
+from streams.results import Scores, dead_letters, known_users, last_scores, served_features
+from streams.settings import Settings, StateStore, WindowEdge, load_settings
+from support.encoders import HashEncoder
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a flow made of its input."""
+
+    summary: Summary
+    scores: Scores
+    letters: list[dict[str, Any]]
+    features: dict[str, dict[str, Any]]
+
+
+def quick_settings(folder: Path, **overrides: Any) -> Settings:
+    """Settings of a flow that starts fast and keeps everything under a folder."""
+    chosen = {
+        "state_dir": folder,
+        "state_store": StateStore.MEMORY,
+        "window_edge": WindowEdge.EVENT,
+        "session_timeout_s": 2.0,
+        "heartbeat_interval_s": 0.2,
+        "commit_interval_s": 0.2,
+        "partitions": 3,
+    }
+    return load_settings(**(chosen | overrides))
+
+
+async def run_flow(
+    settings: Settings,
+    lines: Iterable[tuple[int, bytes]],
+    *,
+    encoder: Encoder | None = None,
+    as_of: int | None = None,
+) -> Run:
+    """Start a flow, feed it, drain it, and read back what it published and serves."""
+    async with Flow(settings, encoder=encoder or HashEncoder(), keep_latencies=True) as flow:
+        flow.as_of = as_of
+        drain = Drain(flow, LEAD_RECORDS)
+        feeder = await feed(flow, drain, lines)
+        await drain.drained(feeder.ends)
+        return await read_back(flow, summarise(flow, feeder, 1.0))
+
+
+async def read_back(flow: Flow, summary: Summary) -> Run:
+    """Read what a drained flow published and serves."""
+    folder = flow.settings.state_dir / "feast"
+    served = await asyncio.to_thread(served_features, flow.settings, folder, known_users(flow))
+    return Run(
+        summary,
+        await last_scores(flow.settings),
+        await dead_letters(flow.settings),
+        {row["user_id"]: row for row in served},
+    )

@@ -1,0 +1,88 @@
+"""Random shoppers: NDJSON lines, and beside them the raw events of the brute-force reference."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import orjson
+
+from models.cleaning import clean
+from models.noise import is_noisy
+from models.profile import Projection
+from support.encoders import HashEncoder
+from support.reference import DAY, HOUR, Raw, unique
+
+BASE = 1_760_000_000_000
+TEXTS = (
+    "Great sound, arrived on time",
+    "质量很好，物流也快",
+    "broken on arrival, asked for a refund",
+    "",
+    "加微信 vx123456 免费领取",
+    "ok",
+    "Best jazz record I own, five stars!!!",
+)
+QUERIES = ("jazz vinyl", "黑胶唱片", "rtx 4090 ti", "", "blues cd")
+
+
+def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
+    """Valid events in random order of time, with a few per cent repeated under the same id."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(events):
+        user = f"user-{int(rng.paretovariate(0.9)) % users}"
+        age = rng.choice([rng.randrange(2 * HOUR), rng.randrange(3 * DAY), rng.randrange(45 * DAY), 800 * DAY])
+        value: dict[str, Any] = {"event_id": f"e{number}", "user_id": user, "timestamp": BASE - age}
+        topic = rng.choices(["clicks", "searches", "reviews"], [6, 2, 2])[0]
+        if rng.random() < 0.5:
+            value["category"] = rng.choice(["jazz", "rock", "no such genre"])
+        if topic == "clicks":
+            value |= {"item_id": "i1", "action": rng.choice(["view", "view", "favorite", "cart", "purchase"])}
+            if rng.random() < 0.8:
+                value |= {"price": rng.choice([0.1, 0.2, 0.3, 19.99, 1234.56]), "quantity": rng.randrange(1, 4)}
+        elif topic == "searches":
+            value["query"] = rng.choice(QUERIES)
+        else:
+            value |= {"item_id": "i1", "text": rng.choice(TEXTS), "rating": rng.choice([1, 2.5, 4, 5])}
+        lines.append({"topic": topic, "value": value})
+        if rng.random() < 0.03:
+            lines.append(lines[-1])
+    return lines
+
+
+def encoded(lines: list[dict[str, Any]]) -> list[tuple[int, bytes]]:
+    """Number the lines as they stand in a file."""
+    return [(number, orjson.dumps(line)) for number, line in enumerate(lines, 1)]
+
+
+def raw_events(lines: list[dict[str, Any]], projection: Projection) -> dict[str, list[Raw]]:
+    """What the reference is computed from: each user's events, repeated ones left out."""
+    encoder = HashEncoder()
+    by_user: defaultdict[str, list[Raw]] = defaultdict(list)
+    for line in lines:
+        topic, value = line["topic"], line["value"]
+        text = value.get("text", value.get("query", ""))
+        noisy = topic != "clicks" and is_noisy(text)
+        useful = "" if noisy or topic == "clicks" else clean(text)
+        vector = None
+        if useful:
+            embedding = encoder.embed(encoder.tokenize([useful]))
+            vector = tuple(np.asarray(projection.apply(embedding))[0].tolist())
+        by_user[value["user_id"]].append(
+            Raw(
+                topic=topic,
+                event_id=value["event_id"],
+                what={"searches": "search", "reviews": "review"}.get(topic) or value["action"],
+                timestamp=value["timestamp"],
+                price=value.get("price"),
+                quantity=value.get("quantity", 1),
+                rating=value.get("rating"),
+                noisy=noisy,
+                weight=0.0 if vector is None else 0.5 if topic == "searches" else 1.0,
+                vector=vector,
+            )
+        )
+    return {user: unique(events) for user, events in by_user.items()}
