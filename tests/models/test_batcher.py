@@ -149,7 +149,7 @@ async def entered(encoder: HangingEncoder) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - a state to be seen, and no event tells of it
+        while not condition():
             await asyncio.sleep(0.001)
 
 
