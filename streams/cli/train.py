@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from features.definitions import NAMES
 from models.artefact import Artefact
 from models.encoder import BertEncoder
+from models.scorer import reference_of
 from models.training import train
 from streams.exceptions import ConfigurationError
 from streams.inference import artefact_folder
@@ -46,8 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
     log.info("training", rows=len(rows.users), users=len(set(rows.users)))
     result = train(NAMES, rows.scalars, rows.profiles, rows.money, rows.users, seed=arguments.seed)
+    everybody = result.scorer.predict(rows.scalars, rows.profiles).prediction
     artefact = Artefact(
-        scorer=result.scorer,
+        scorer=replace(result.scorer, reference=reference_of(everybody[rows.regular])),
         projection=rows.projection,
         encoder_name=encoder.name,
         encoder_identity=rows.encoder,

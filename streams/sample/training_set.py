@@ -1,7 +1,10 @@
 """The rows the shipped scorer is fitted on: real orders of half the customers, simulated behaviour around them.
 
-Each row is a customer at a cut-off, with the features of everything up to it, folded by the serving code, and the
-money the customer really spent in the 30 days after it.
+Each row is a customer at an instant, with the features of everything up to it, folded by the serving code, and the
+money the customer really spent in the 30 days after it. The instants are those at which scores are served: regular
+ones, on which quiet customers are scored too, and those of purchases and reviews, where the short windows are not
+empty. The instants of searches and views are left out: the simulator puts them before an order because the order
+comes, so a row in the middle of a visit would teach the scorer nothing but the simulator.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from features.history import snapshots
-from features.observation import Observation
+from features.observation import Kind, Observation
 from features.row import Value
 from features.tiles import DAY
 from models.batcher import MicroBatcher
@@ -49,8 +52,9 @@ class TrainingSet:
     Attributes:
         scalars: n rows in the order of `features.definitions.SCALARS`.
         profiles: float32[n, 64].
-        money: float64[n], spent in the 30 days after the cut-off.
+        money: float64[n], spent in the 30 days after the instant.
         users: n customer ids.
+        regular: bool[n], whether the instant is one of `CUT_OFFS`: those rows are the reference population.
         projection: P, fitted on the distinct texts.
         encoder: the identity of the encoder with that P.
     """
@@ -59,12 +63,13 @@ class TrainingSet:
     profiles: NDArray[np.float32]
     money: NDArray[np.float64]
     users: list[str]
+    regular: NDArray[np.bool_]
     projection: Projection
     encoder: str
 
 
 def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
-    """Return the rows of the customers behind `orders` at `CUT_OFFS`."""
+    """Return the rows of the customers behind `orders`."""
     events = _events(orders)
     projection, readings = asyncio.run(_read_all(events, encoder))
     identity = identify(encoder, projection)
@@ -73,18 +78,33 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     for offset, event in enumerate(events):
         reading = readings.get(_text(event), NOTHING_READ)
         by_user[event.user_id].append(observer.observe(event, offset, reading))
+    cut_offs = set(CUT_OFFS)
     spent: defaultdict[str, list[Order]] = defaultdict(list)
     for order in orders:
         spent[order.customer_id].append(order)
     rows: list[tuple[Value, ...]] = []
-    profiles, money, users = [], [], []
+    profiles, money, users, regular = [], [], [], []
     for user_id in sorted(by_user):
-        for snapshot in snapshots(by_user[user_id], CUT_OFFS, identity):
+        for snapshot in snapshots(by_user[user_id], _instants(by_user[user_id]), identity):
             rows.append(snapshot.scalars)
             profiles.append(snapshot.profile)
             money.append(spend_after(spent[user_id], snapshot.instant))
             users.append(user_id)
-    return TrainingSet(rows, np.stack(profiles), np.array(money), users, projection, identity)
+            regular.append(snapshot.instant in cut_offs)
+    return TrainingSet(
+        scalars=rows,
+        profiles=np.stack(profiles),
+        money=np.array(money),
+        users=users,
+        regular=np.array(regular),
+        projection=projection,
+        encoder=identity,
+    )
+
+
+def _instants(observations: Sequence[Observation]) -> list[int]:
+    after = {seen.timestamp for seen in observations if seen.kind in (Kind.PURCHASE, Kind.REVIEW)}
+    return sorted(set(CUT_OFFS) | {instant for instant in after if instant <= CUT_OFFS[-1]})
 
 
 def spend_after(orders: Sequence[Order], instant: int) -> float:
