@@ -43,6 +43,12 @@ class _Body(msgspec.Struct, array_like=True):
     texts_total: bytes
 
 
+class _Prefix(msgspec.Struct, array_like=True):
+    revision: int
+    offsets: list[int]
+
+
+_prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Body)
 _LARGEST: Final = 2**63 - 1
@@ -120,6 +126,19 @@ def order(data: bytes) -> tuple[int, int]:
     """
     _, epoch, sequence = _header(data)
     return epoch, sequence
+
+
+def source_offsets(data: bytes) -> list[int]:
+    """Return, for each `Source`, the last offset that encoded state has applied.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    _header(data)
+    try:
+        return _prefix_decoder.decode(memoryview(data)[_HEADER.size :]).offsets
+    except msgspec.DecodeError as error:
+        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from faust.types import TP
 
 from streams.engine import Engine
 from streams.kafka import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, ssl_context, topic_name
+from streams.lease import Lease
 from streams.settings import Settings
 from streams.table import UserTable
 from streams.transport import BatchTransport, RawSchema, partitions_of
@@ -27,14 +28,16 @@ class App(faust.App):
 
     BootStrategy = _BootStrategy
     settings: Settings
+    lease: Lease
 
     def _new_transport(self) -> BatchTransport:
         transport = BatchTransport(self.conf.broker_consumer, self)
         transport.settings = self.settings
+        transport.lease = self.lease
         return transport
 
 
-def create_app(settings: Settings, engine: Engine) -> App:
+def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
     """Return the app, with agents that hand their batches to the engine."""
     app = App(
         settings.topic_prefix + settings.group,
@@ -61,7 +64,10 @@ def create_app(settings: Settings, engine: Engine) -> App:
         autodiscover=False,
     )
     app.settings = settings
+    app.lease = lease
     engine.table = UserTable.of(app, settings)
+    engine.rejoin = lambda: app.consumer.rejoin()
+    names = [topic_name(settings, topic) for topic in INPUTS]
 
     def agent(topic: str) -> None:
         source = app.topic(topic_name(settings, topic), schema=RawSchema(), allow_empty=True)
@@ -74,12 +80,17 @@ def create_app(settings: Settings, engine: Engine) -> App:
 
     for topic in (REVIEWS, SEARCHES, CLICKS, ERASURES):
         agent(topic)
-    names = [topic_name(settings, topic) for topic in INPUTS]
+
+    async def take_over(numbers: set[int]) -> None:
+        committed = await app.consumer.committed_offsets([TP(name, number) for name in names for number in numbers])
+        await engine.recovered(numbers, committed)
 
     async def let_go(_: Any, revoked: set[TP], **__: Any) -> None:
         await engine.release(partitions_of(revoked, names))
         await app.consumer.commit()
 
+    engine.table.on_complete = take_over
+    engine.table.on_recovered = engine.count_recovered
     app.on_partitions_revoked.connect(let_go, weak=False)
     # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
     logging.getLogger("faust").setLevel(logging.ERROR)

@@ -18,6 +18,7 @@ import msgspec
 from features.codec import encode
 from features.state import UserState
 from streams.emission import Emission, Emitter, Subject
+from streams.lease import Lease
 from streams.online import OnlineWriter
 from streams.publisher import Outgoing, Publisher
 from streams.scores import Trigger
@@ -37,7 +38,8 @@ class Outlets:
 
     Attributes:
         changelog, scores: names of the topics.
-        on_failure: told of an error that ends the worker: state in memory is ahead of the log then.
+        lease: checked before anything is sent.
+        on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
     """
 
     changelog: str
@@ -46,6 +48,7 @@ class Outlets:
     online: OnlineWriter
     emitter: Emitter
     tally: Tally
+    lease: Lease
     on_failure: Callable[[BaseException], None]
 
 
@@ -72,7 +75,7 @@ class Touch(msgspec.Struct):
 class _Group:
     """Users on their way out, as they were when the group was taken."""
 
-    __slots__ = ("arrivals", "done", "emission", "first", "states", "users")
+    __slots__ = ("arrivals", "done", "emission", "first", "offsets", "states", "users")
 
     def __init__(self, touches: dict[str, Touch], emitter: Emitter) -> None:
         self.users = touches.keys()
@@ -80,6 +83,7 @@ class _Group:
         self.done = False
         self.arrivals = [arrived for touch in touches.values() for arrived in touch.arrivals]
         self.states = {user_id.encode(): encode(touch.state) for user_id, touch in touches.items() if touch.changed}
+        self.offsets = [tuple(touch.state.offsets) for touch in touches.values() if touch.changed]
         self.emission: Emission = emitter.emit(
             [Subject(user_id, touch.state, touch.erased, touch.trigger) for user_id, touch in touches.items()]
         )
@@ -99,6 +103,7 @@ class Committer:
         self._partition = partition
         self._epoch = epoch
         self._states = states
+        self._progress = states.progress(partition)
         self._out = outlets
         self._ticket = 0
         self._touched: dict[str, Touch] = {}
@@ -162,11 +167,14 @@ class Committer:
         while True:
             await self._work.wait()
             await self._slots.acquire()
+            out.lease.check()
             group = self._take()
             if group.states:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
-                self._states.write(self._partition, group.states, await sent.acknowledged(), self._epoch)
+                self._progress = self._progress.onward(await sent.acknowledged(), self._epoch, group.offsets)
+                self._states.write(self._partition, group.states, self._progress)
+                out.lease.check()
             scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
             self._begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
 

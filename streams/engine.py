@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from aiokafka import TopicPartition
+
+from streams.binding import check_logs
 from streams.committer import Outlets
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
 from streams.inference import Inference
 from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
+from streams.lease import Lease, LeaseLostError
 from streams.log import log
 from streams.metrics import Metrics
 from streams.observe import Observer
@@ -35,8 +39,9 @@ class Engine:
         inference: models.
         publisher, online: where users go.
         tally, metrics: what is counted.
+        lease: on the partitions.
         as_of: the as-of instant of the features.
-        on_failure: told once of the error that makes going on unsound.
+        on_failure: told of the error that makes going on unsound.
     """
 
     def __init__(
@@ -47,10 +52,16 @@ class Engine:
         online: OnlineWriter,
         tally: Tally,
         metrics: Metrics,
+        lease: Lease,
         as_of: AsOf,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self._on_failure = on_failure
+        self._lease = lease
+        # Until the state is recovered, and again once partitions are let go: what is still delivered then would be
+        # applied after a gap, and the offset fence would take the gap's events for applied.
+        self._accepting = False
         self._encoder = inference.encoder
         self._metrics = metrics
         self.reader = TextReader(inference.batcher, inference.projection)
@@ -62,7 +73,8 @@ class Engine:
             online=online,
             emitter=self._emitter,
             tally=tally,
-            on_failure=on_failure,
+            lease=lease,
+            on_failure=self._failed,
         )
         self._workshop = Workshop(
             decoder=Decoder(
@@ -78,15 +90,20 @@ class Engine:
             dead_letters=topic_name(settings, DEAD_LETTERS),
             slice_records=settings.lane_slice,
             on_encoder=self._encoder_changed,
-            on_failure=on_failure,
+            on_failure=self._failed,
         )
         self._waiting_for_encoder: set[Lane] = set()
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
-        self.table: UserTable | None = None
+        self.table: UserTable
+        self.rejoin: Callable[[], None]
+        """Asks the consumer to leave its partitions and join the group again."""
 
     def submit(self, topic: str, event: Any) -> None:
         """Take a batch of a topic of the contract, as a Faust event."""
+        if not self._accepting:
+            return
         number = event.message.partition
         lane = self._lanes.get((topic, number))
         if lane is None:
@@ -97,7 +114,6 @@ class Engine:
         """Return an assigned partition, recovered before."""
         partition = self.partitions.get(number)
         if partition is None:
-            assert self.table is not None
             partition = self.partitions[number] = Partition(
                 number,
                 self.table.states,
@@ -107,15 +123,31 @@ class Engine:
             )
         return partition
 
+    def count_recovered(self, states: int) -> None:
+        """Count states that were taken from the changelog."""
+        self._metrics.recovered.inc(states)
+
+    async def recovered(self, numbers: Collection[int], committed: Mapping[TopicPartition, int]) -> None:
+        """Take over partitions whose state is recovered.
+
+        Raises:
+            StateMismatchError: the state speaks of another log.
+        """
+        states = self.table.states
+        await check_logs(self._settings, {number: states.progress(number) for number in numbers}, committed)
+        self._accepting = True
+
     async def release(self, numbers: Collection[int]) -> None:
         """Settle what is applied in these partitions, within `DRAIN_S`, and let them go."""
+        self._accepting = False
         lanes = {key: lane for key, lane in self._lanes.items() if key[1] in numbers}
         for key, lane in lanes.items():
             del self._lanes[key]
             lane.close()
             self._encoder_changed(lane, False)
         try:
-            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in lanes.values())), DRAIN_S)
+            patience = 0 if self._lease.expired else DRAIN_S
+            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in lanes.values())), patience)
         except TimeoutError:
             log.warning("partitions left unsettled, their last events will be delivered again", partitions=len(numbers))
         for lane in lanes.values():
@@ -128,6 +160,19 @@ class Engine:
     async def settle(self) -> None:
         """Wait until everything touched in any partition is durable and published."""
         await asyncio.gather(*(partition.committer.settled() for partition in self.partitions.values()))
+
+    def _failed(self, error: BaseException) -> None:
+        """Drop everything and rejoin where the partitions were lost; end the worker for any other reason."""
+        if not isinstance(error, LeaseLostError):
+            self._on_failure(error)
+        elif self._accepting:
+            log.warning("partitions lost, rejoining", error=str(error))
+            self._accepting = False
+            self._abandoning = asyncio.create_task(self._abandon())
+
+    async def _abandon(self) -> None:
+        await self.release(list(self.partitions))
+        self.rejoin()
 
     @property
     def encoder_down(self) -> bool:

@@ -9,16 +9,20 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
+from faust.exceptions import ConsistencyError
+
 from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
 from models.encoder import Encoder
 from streams.app import App, create_app
+from streams.binding import bind
 from streams.broker import EmbeddedBroker
 from streams.engine import Engine
-from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.exceptions import BrokerError, ConfigurationError, StateMismatchError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.kafka import make_topics
+from streams.lease import Lease
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.publisher import Publisher
@@ -102,7 +106,9 @@ class Flow:
             broker.start()
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
-        self.settings = self.settings.model_copy(update={"partitions": await make_topics(self.settings)})
+        cluster = await make_topics(self.settings)
+        self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
+        bind(self.settings, cluster)
         self._progress("models")
         self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
         await self.inference.batcher.start()
@@ -117,17 +123,18 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings)
+        lease = Lease(self.settings.session_timeout_s)
+        publisher = Publisher(self.settings, lease)
         await publisher.start()
         closing.push_async_callback(publisher.stop)
         self.engine = Engine(
-            self.settings, self.inference, publisher, online, self.tally, self.metrics, self._as_of, self.fail
+            self.settings, self.inference, publisher, online, self.tally, self.metrics, lease, self._as_of, self.fail
         )
-        await self._start_app()
+        await self._start_app(lease)
 
-    async def _start_app(self) -> None:
+    async def _start_app(self, lease: Lease) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine)
+        self.app = create_app(self.settings, self.engine, lease)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -136,10 +143,9 @@ class Flow:
             await asyncio.wait({starting, crashed}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             crashed.cancel()
-        if not starting.done() or not self.app.tables.recovery.completed.is_set():
+        if not starting.done() or self.app.crashed:
             starting.cancel()
-            reason = self.app.crash_reason or "no partitions were assigned in time"
-            raise BrokerError(f"the worker could not join its group: {reason}")
+            raise _start_error(self.app.crash_reason)
         await starting
         self._watching = asyncio.create_task(self._watch())
         self._closing.callback(self._watching.cancel)
@@ -186,3 +192,14 @@ class Flow:
                 failure.__cause__ = error
             self.failed_with = failure
             self.failed.set_exception(failure)
+
+
+def _start_error(reason: BaseException | None) -> StreamsError:
+    if isinstance(reason, StreamsError):
+        return reason
+    if isinstance(reason, ConsistencyError):
+        return StateMismatchError(
+            "the local state is ahead of the changelog, which was made anew: set WHEREWITHAL_STATE_DIR to another folder, "
+            "or remove this one to rebuild it"
+        )
+    return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -98,11 +99,18 @@ def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     )
 
 
-async def make_topics(settings: Settings) -> int:
+class Cluster(msgspec.Struct, frozen=True):
+    """What state is bound to: the cluster's id, and the number of partitions of every topic there."""
+
+    identity: str
+    partitions: int
+
+
+async def make_topics(settings: Settings) -> Cluster:
     """Make the topics that are missing, and check that all are co-partitioned.
 
     Returns:
-        The number of partitions they have, which for topics made elsewhere is not that of the settings.
+        The cluster, with the number of partitions found: for topics made elsewhere it is not that of the settings.
 
     Raises:
         BrokerError: the broker cannot be reached, or the topics have unequal numbers of partitions.
@@ -128,13 +136,14 @@ async def make_topics(settings: Settings) -> int:
                 with suppress(TopicAlreadyExistsError):
                     await admin.create_topics(new)
             described = await admin.describe_topics(list(configs))
+            identity = (await admin.describe_cluster())["cluster_id"]
         finally:
             await admin.close()
     counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         raise BrokerError(f"expected all topics to have the same number of partitions, found {found}")
-    return next(iter(counts.values()))
+    return Cluster(identity or "", next(iter(counts.values())))
 
 
 @asynccontextmanager

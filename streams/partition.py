@@ -41,7 +41,7 @@ class Partition:
 
     def __init__(self, number: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: int) -> None:
         self.number = number
-        self.epoch = max(int(time.time() * 1000), states.epoch(number) + 1)
+        self.epoch = max(int(time.time() * 1000), states.progress(number).epoch + 1)
         self.committer = Committer(number, self.epoch, states, outlets)
         self.states = states
         self._encoder = encoder

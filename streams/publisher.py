@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from streams.kafka import new_producer
+from streams.lease import Lease, LeaseLostError
 from streams.settings import Settings
 
 BATCH_BYTES: Final = 1 << 20
@@ -22,10 +23,18 @@ class Outgoing(NamedTuple):
 
 
 class Publisher:
-    """Sends records in the order of the calls, per partition."""
+    """Sends records in the order of the calls, per partition.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the cluster.
+        lease: checked before every request, first tries and repeated ones alike; whatever waits in the producer when
+            it has expired fails with `LeaseLostError` and is never sent.
+    """
+
+    def __init__(self, settings: Settings, lease: Lease | None = None) -> None:
         self._producer = new_producer(settings, max_batch_size=BATCH_BYTES)
+        if lease is not None:
+            _guard(self._producer, lease)
         # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
         # while they wait for room.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -56,6 +65,25 @@ class Publisher:
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+def _guard(producer: Any, lease: Lease) -> None:
+    """Have the producer's sender fail its batches, rather than send them, once the lease has expired."""
+    sender = producer._sender
+    send = sender._send_produce_req
+
+    async def send_under_lease(node_id: int, batches: Mapping[Any, Any]) -> None:
+        try:
+            lease.check()
+        except LeaseLostError as error:
+            for batch in batches.values():
+                batch.failure(exception=error)
+            sender._in_flight.remove(node_id)
+            sender._muted_partitions.difference_update(batches)
+        else:
+            await send(node_id, batches)
+
+    sender._send_produce_req = send_under_lease
 
 
 class Sent(NamedTuple):

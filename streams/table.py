@@ -10,21 +10,42 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import faust
+import msgspec
 from faust.stores import memory, rocksdb
 from faust.types import TP
 from rocksdb import WriteBatch
 
-from features.codec import order
+from features.codec import order, source_offsets
 from features.exceptions import FeaturesError
+from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
 
 _SIZE_PROPERTIES: Final = (b"rocksdb.estimate-num-keys", b"rocksdb.estimate-live-data-size")
-_EPOCH_KEY: Final = b"__wherewithal\0epoch__"
+_PROGRESS_KEY: Final = b"__wherewithal\0progress__"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the local store of a partition is.
+
+    Attributes:
+        offset: of the last changelog record it holds; -1 for none.
+        epoch: the highest it has seen; 0 for none.
+        applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
+    """
+
+    offset: int = -1
+    epoch: int = 0
+    applied: tuple[int, ...] = (-1, -1, -1, -1)
+
+    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]]) -> Progress:
+        """Return the progress after states with these source offsets."""
+        applied = tuple(map(max, zip(self.applied, *offsets, strict=True)))
+        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied)
 
 
 class LocalStore(Protocol):
@@ -33,14 +54,14 @@ class LocalStore(Protocol):
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the state of a user, or None."""
 
-    def write(self, partition: int, states: Mapping[bytes, bytes], offset: int, epoch: int) -> None:
-        """Store states whose changelog records, up to `offset`, are acknowledged."""
+    def write(self, partition: int, states: Mapping[bytes, bytes], progress: Progress) -> None:
+        """Store states whose changelog records are acknowledged, and how far the store is with them."""
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
 
-    def epoch(self, partition: int) -> int:
-        """Return the highest epoch ever seen in a partition; 0 if none."""
+    def progress(self, partition: int) -> Progress:
+        """Return how far the store is."""
 
     def size(self, partition: int) -> tuple[int, int]:
         """Return how many users a partition has, and the bytes of their states (estimates on disk)."""
@@ -52,30 +73,28 @@ class MemoryStore(memory.Store):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._partitions: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
-        self._offsets: dict[int, int] = {}
-        self._epochs: defaultdict[int, int] = defaultdict(int)
+        self._progress: dict[int, Progress] = {}
         self._bytes: defaultdict[int, int] = defaultdict(int)
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the state of a user, or None."""
         return self._partitions[partition].get(key)
 
-    def write(self, partition: int, states: Mapping[bytes, bytes], offset: int, epoch: int) -> None:
-        """Store states whose changelog records, up to `offset`, are acknowledged."""
+    def write(self, partition: int, states: Mapping[bytes, bytes], progress: Progress) -> None:
+        """Store states whose changelog records are acknowledged, and how far the store is with them."""
         known = self._partitions[partition]
         for key, state in states.items():
             self._bytes[partition] += len(state) - len(known.get(key, b""))
             known[key] = state
-        self._offsets[partition] = max(offset, self._offsets.get(partition, -1))
-        self._epochs[partition] = max(epoch, self._epochs[partition])
+        self._progress[partition] = progress
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
         yield from self._partitions[partition].items()
 
-    def epoch(self, partition: int) -> int:
-        """Return the highest epoch ever seen in a partition; 0 if none."""
-        return self._epochs[partition]
+    def progress(self, partition: int) -> Progress:
+        """Return how far the store is."""
+        return self._progress.get(partition, Progress())
 
     def size(self, partition: int) -> tuple[int, int]:
         """Return how many users a partition has, and the bytes of their states."""
@@ -83,14 +102,14 @@ class MemoryStore(memory.Store):
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the changelog offset up to which this store is current."""
-        return self._offsets.get(tp.partition)
+        known = self._progress.get(tp.partition)
+        return None if known is None else known.offset
 
     def revoke(self, partitions: Iterable[int]) -> None:
         """Forget partitions that another worker owns now."""
         for partition in partitions:
             self._partitions.pop(partition, None)
-            self._offsets.pop(partition, None)
-            self._epochs.pop(partition, None)
+            self._progress.pop(partition, None)
             self._bytes.pop(partition, None)
 
     async def on_rebalance(
@@ -111,24 +130,25 @@ class RocksStore(rocksdb.Store):
         found: bytes | None = self._db_for_partition(partition).get(key)
         return found
 
-    def write(self, partition: int, states: Mapping[bytes, bytes], offset: int, epoch: int) -> None:
-        """Store states whose changelog records, up to `offset`, are acknowledged, in one step."""
+    def write(self, partition: int, states: Mapping[bytes, bytes], progress: Progress) -> None:
+        """Store states whose changelog records are acknowledged, and how far the store is, in one step."""
         batch = WriteBatch()
         for key, state in states.items():
             batch.put(key, state)
-        batch.put(self.offset_key, str(offset).encode())
-        batch.put(_EPOCH_KEY, str(epoch).encode())
+        batch.put(self.offset_key, str(progress.offset).encode())
+        batch.put(_PROGRESS_KEY, msgspec.json.encode(progress))
         self._db_for_partition(partition).write(batch)
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
         for key, state in self._visible_items(self._db_for_partition(partition)):
-            if key != _EPOCH_KEY:
+            if key != _PROGRESS_KEY:
                 yield key, state
 
-    def epoch(self, partition: int) -> int:
-        """Return the highest epoch ever seen in a partition; 0 if none."""
-        return int(self._db_for_partition(partition).get(_EPOCH_KEY) or 0)
+    def progress(self, partition: int) -> Progress:
+        """Return how far the store is."""
+        known = self._db_for_partition(partition).get(_PROGRESS_KEY)
+        return Progress() if known is None else msgspec.json.decode(known, type=Progress)
 
     def size(self, partition: int) -> tuple[int, int]:
         """Return how many users a partition has, and the bytes of their states, as RocksDB estimates them."""
@@ -141,8 +161,10 @@ class UserTable(faust.Table):
     """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
 
     settings: Settings
-    unreadable: FeaturesError | None = None
-    """Why recovery gave up, if it did."""
+    on_recovered: Callable[[int], object]
+    """Told how many users' states were taken from the changelog."""
+    on_complete: Callable[[set[int]], Awaitable[None]]
+    """Awaited with the assigned partitions after their recovery and before the first event."""
 
     @classmethod
     def of(cls, app: faust.App, settings: Settings) -> UserTable:
@@ -190,20 +212,30 @@ class UserTable(faust.Table):
                 self._recover(message.partition, message.value, message.offset)
             except FeaturesError as error:
                 # Faust's recovery logs what is raised here and waits for ever for the records it skipped.
-                self.unreadable = error
-                self._unreadable_reported = asyncio.ensure_future(self.app.crash(error))
+                self._crashing = asyncio.ensure_future(self.app.crash(error))
                 raise
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Let the engine check and take over what was recovered; Faust would not notice an error raised here."""
+        await super().on_recovery_completed(active_tps, standby_tps)
+        try:
+            await self.on_complete({tp.partition for tp in active_tps})
+        except StreamsError as error:
+            await self.app.crash(error)
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
         states = self.states
         newest: dict[bytes, bytes] = {}
-        highest = states.epoch(partition)
+        ranks = [(0, 0)]
+        reached = []
         for record in records:
             if record.value is None:
                 continue
             rank = order(record.value)
-            highest = max(highest, rank[0])
+            ranks.append(rank)
             known = newest.get(record.key) or states.read(partition, record.key)
             if known is None or rank >= order(known):
                 newest[record.key] = record.value
-        states.write(partition, newest, offset, highest)
+                reached.append(source_offsets(record.value))
+        states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
+        self.on_recovered(len(newest))

@@ -9,6 +9,7 @@ the batches finish, and gaps in the offsets (compacted or transactional topics) 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -21,6 +22,7 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from streams.kafka import high_watermarks
+from streams.lease import Lease
 from streams.settings import Settings
 
 FETCH_WAIT_MS: Final = 50
@@ -81,7 +83,39 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
+
+    async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the committed offsets of those partitions that have one."""
+        consumer = self._ensure_consumer()
+        found = {tp: await self.call_thread(consumer.committed, tp) for tp in tps}
+        return {tp: offset for tp, offset in found.items() if offset is not None}
+
+    def rejoin(self) -> None:
+        """Leave the partitions and join the group again; may be called from any thread."""
+        coordinator = self._ensure_consumer()._coordinator
+        self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
+
+def _renew_by_heartbeat(consumer: Any, lease: Lease) -> None:
+    """Have every answered heartbeat of a consumer renew the lease."""
+    start = consumer.start
+
+    async def start_and_listen() -> None:
+        await start()
+        beat = consumer._coordinator._do_heartbeat
+
+        async def beat_and_renew() -> bool:
+            asked_at = time.monotonic()
+            answered = bool(await beat())
+            if answered:
+                lease.renew(asked_at)
+            return answered
+
+        consumer._coordinator._do_heartbeat = beat_and_renew
+
+    consumer.start = start_and_listen
 
 
 class BatchConsumer(driver.Consumer):
@@ -171,6 +205,19 @@ class BatchConsumer(driver.Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         return self.ledgers[tp].committable
 
+    async def committed_offsets(self, tps: Iterable[TP]) -> dict[TopicPartition, int]:
+        """Return the committed offsets of those partitions that have one."""
+        return await self._thread.committed_offsets([TopicPartition(tp.topic, tp.partition) for tp in tps])
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin a lease: being given partitions is word from the broker."""
+        self.transport.lease.renew(time.monotonic())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def rejoin(self) -> None:
+        """Leave the partitions and join the group again."""
+        self._thread.rejoin()
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what was delivered: the next owner starts at the committed offset."""
         await super().on_partitions_revoked(revoked)
@@ -189,6 +236,7 @@ class BatchTransport(driver.Transport):
 
     Consumer = BatchConsumer
     settings: Settings
+    lease: Lease
 
 
 class RawSchema(faust.Schema):

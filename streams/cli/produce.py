@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _produce(settings: Settings, files: list[Path]) -> Feeder:
-    partitions = await make_topics(settings)
+    partitions = (await make_topics(settings)).partitions
     publisher = Publisher(settings)
     await publisher.start()
     try:
