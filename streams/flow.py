@@ -199,7 +199,7 @@ def _start_error(reason: BaseException | None) -> StreamsError:
         return reason
     if isinstance(reason, ConsistencyError):
         return StateMismatchError(
-            "the local state is ahead of the changelog, which was made anew: set WHEREWITHAL_STATE_DIR to another folder, "
-            "or remove this one to rebuild it"
+            "the local state is ahead of the changelog, which was made anew: set WHEREWITHAL_STATE_DIR to another "
+            "folder, or remove this one to rebuild it"
         )
     return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.exceptions import OnlineStoreURLError
+from features.online.address import parse
 from streams.exceptions import ConfigurationError
 
 EMBEDDED: Final = "embedded"
@@ -42,24 +44,29 @@ class StateStore(StrEnum):
     ROCKSDB = "rocksdb"
 
 
-Seconds = Annotated[float, Field(gt=0)]
+_SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):[1-9][0-9]{0,4}")
+
+_SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
+"""Settings that hold credentials, or may by mistake: what was found in them is never shown."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
-    model_config = SettingsConfigDict(env_prefix="WHEREWITHAL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="WHEREWITHAL_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
     broker_username: str | None = Field(None, description="SASL/PLAIN user name")
-    broker_password: SecretStr | None = Field(None, description="SASL/PLAIN password")
+    broker_password: SecretStr | None = Field(None, validate_default=True, description="SASL/PLAIN password")
     broker_tls: bool = Field(False, description="encrypt the connection to the broker")
-    broker_ca_file: Path | None = Field(None, description="CA certificates of the broker, PEM")
+    broker_ca_file: Path | None = Field(None, description="CA certificates of the broker, PEM; needs `broker_tls`")
     topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     partitions: Count = Field(4, description="partitions of every topic made by this program")
     replication: Count = Field(1, description="replicas of every topic made by this program")
-    group: str = Field("wherewithal", description="consumer group and name of the Faust app")
+    group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
 
     session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
     heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
@@ -102,17 +109,52 @@ class Settings(BaseSettings):
     @field_validator("broker")
     @classmethod
     def _known_broker(cls, value: str) -> str:
-        if value == EMBEDDED:
-            return value
-        if urlsplit(value.split(",")[0]).scheme != "kafka":
-            raise ValueError("expected `embedded` or `kafka://host:port`")
+        if value != EMBEDDED:
+            if not value.startswith("kafka://") or not all(map(_SERVER.fullmatch, value.split(","))):
+                raise ValueError(
+                    "expected `embedded` or `kafka://host:port[,host:port...]`, found something else "
+                    "(credentials go in WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD)"
+                )
+        return value
+
+    @field_validator("broker_password")
+    @classmethod
+    def _not_alone(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # One without the other would quietly connect as nobody.
+        if (value is None) != (info.data.get("broker_username") is None):
+            raise ValueError("expected it together with WHEREWITHAL_BROKER_USERNAME, found one of the two alone")
+        return value
+
+    @field_validator("broker_ca_file")
+    @classmethod
+    def _encrypted(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("broker_tls") is False:
+            raise ValueError("expected it together with WHEREWITHAL_BROKER_TLS=true, found no encryption asked for")
+        return value
+
+    @field_validator("heartbeat_interval_s")
+    @classmethod
+    def _several_per_session(cls, value: float, info: ValidationInfo) -> float:
+        session = info.data.get("session_timeout_s")
+        if session is not None and value >= session:
+            raise ValueError(f"expected less than WHEREWITHAL_SESSION_TIMEOUT_S ({session:g}), found {value:g}")
+        return value
+
+    @field_validator("online_store")
+    @classmethod
+    def _known_store(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parse(value)
+            except OnlineStoreURLError as error:
+                raise ValueError(str(error)) from error
         return value
 
     @field_validator("topic_prefix", "group")
     @classmethod
     def _legal_name(cls, value: str) -> str:
         if not all(char.isascii() and (char.isalnum() or char in "._-") for char in value):
-            raise ValueError("expected only letters, digits, '.', '_' and '-'")
+            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
         return value
 
     @property
@@ -141,7 +183,10 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "WHEREWITHAL_" + "_".join(str(part) for part in first["loc"]).upper()
+        first = error.errors(include_url=False)[0]
+        field = str(first["loc"][0])
         message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{name}: {message[0].lower() + message[1:]}") from None
+        # A check of ours says by itself what was found.
+        if first["type"] != "value_error" and field not in _SECRETS:
+            message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
+        raise ConfigurationError(f"WHEREWITHAL_{field.upper()}: {message[0].lower() + message[1:]}") from None

@@ -207,7 +207,9 @@ class BatchConsumer(driver.Consumer):
 
     async def committed_offsets(self, tps: Iterable[TP]) -> dict[TopicPartition, int]:
         """Return the committed offsets of those partitions that have one."""
-        return await self._thread.committed_offsets([TopicPartition(tp.topic, tp.partition) for tp in tps])
+        asked = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+        found: dict[TopicPartition, int] = await self._thread.committed_offsets(asked)
+        return found
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin a lease: being given partitions is word from the broker."""
