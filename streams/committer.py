@@ -24,6 +24,7 @@ from streams.publisher import Outgoing, Publisher
 from streams.scores import Trigger
 from streams.table import LocalStore
 from streams.tally import Tally
+from streams.tasks import Tasks
 
 GROUP_USERS: Final = 256
 """Users in a group at most: computing their rows must not hold the event loop from other work for long."""
@@ -111,8 +112,8 @@ class Committer:
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
         self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._begin(self._run())
+        self._tasks = Tasks(f"commit-{partition}", outlets.on_failure)
+        self._tasks.begin(self._run())
 
     def touch(
         self,
@@ -155,10 +156,8 @@ class Committer:
 
     async def stop(self) -> None:
         """Drop what is not committed; its input is not acknowledged and will be delivered again."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.cancel()
+        await self._tasks.ended()
         for _, waiter in self._waiters:
             waiter.cancel()
 
@@ -172,11 +171,13 @@ class Committer:
             if group.states:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
-                self._progress = self._progress.onward(await sent.acknowledged(), self._epoch, group.offsets)
+                self._progress = self._progress.onward(
+                    await sent.acknowledged(), self._epoch, group.offsets, group.emission.emitted_at
+                )
                 self._states.write(self._partition, group.states, self._progress)
                 out.lease.check()
             scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
-            self._begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
+            self._tasks.begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
 
     def _take(self) -> _Group:
         touches, self._touched = self._touched, {}
@@ -211,13 +212,3 @@ class Committer:
             _, waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=f"commit-{self._partition}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._out.on_failure(error)

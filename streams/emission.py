@@ -34,6 +34,7 @@ class Subject:
 class Emission:
     """Score records and tombstones for the broker, rows and removals for the online store."""
 
+    emitted_at: int
     scores: list[Outgoing] = field(default_factory=list)
     rows: list[OnlineRow | Forget] = field(default_factory=list)
 
@@ -72,7 +73,7 @@ class Emitter:
         """Return what is to be published of these users as their states are now."""
         # Never the same instant twice: the online fence and the consumers order by it.
         emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
-        emission = Emission()
+        emission = Emission(emitted_at)
         living = [subject for subject in subjects if subject.state.revision]
         for subject in subjects:
             # A tombstone first even where a record follows: it resets the revisions that consumers remember.

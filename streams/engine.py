@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from streams.binding import check_logs
 from streams.committer import Outlets
+from streams.decay import Decay
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
 from streams.inference import Inference
@@ -23,7 +24,7 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
-from streams.settings import MAX_RECORD_BYTES, Settings
+from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
 from streams.table import UserTable
 from streams.tally import Tally
 
@@ -41,6 +42,7 @@ class Engine:
         tally, metrics: what is counted.
         lease: on the partitions.
         as_of: the as-of instant of the features.
+        clock: the wall clock, ms, by which quiet users become due.
         on_failure: told of the error that makes going on unsound.
     """
 
@@ -54,6 +56,7 @@ class Engine:
         metrics: Metrics,
         lease: Lease,
         as_of: AsOf,
+        clock: Callable[[], int],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
@@ -94,6 +97,8 @@ class Engine:
         )
         self._waiting_for_encoder: set[Lane] = set()
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._clock = clock
+        self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
         self.table: UserTable
@@ -121,6 +126,9 @@ class Engine:
                 encoder=self._encoder,
                 cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
             )
+            if self._settings.window_edge is WindowEdge.CLOCK:
+                self.decays[number] = Decay(partition, self._clock, self._failed)
+                self.decays[number].start()
         return partition
 
     def count_recovered(self, states: int) -> None:
@@ -135,6 +143,8 @@ class Engine:
         """
         states = self.table.states
         await check_logs(self._settings, {number: states.progress(number) for number in numbers}, committed)
+        for number in numbers:
+            self.partition(number)
         self._accepting = True
 
     async def release(self, numbers: Collection[int]) -> None:
@@ -153,6 +163,8 @@ class Engine:
         for lane in lanes.values():
             lane.stop()
         for number in numbers:
+            if number in self.decays:
+                self.decays.pop(number).stop()
             partition = self.partitions.pop(number, None)
             if partition is not None:
                 await partition.committer.stop()

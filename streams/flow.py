@@ -41,6 +41,7 @@ class Flow:
         encoder: in place of the one that the settings name.
         keep_latencies: whether the summary has exact percentiles.
         progress: told in a word what is being started.
+        clock: the wall clock, ms: what features are as of while `window_edge` is `clock`.
 
     Attributes:
         settings: with the address of the broker filled in.
@@ -57,6 +58,7 @@ class Flow:
         encoder: Encoder | None = None,
         keep_latencies: bool = False,
         progress: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -67,6 +69,7 @@ class Flow:
         self.inference: Inference
         self._encoder = encoder
         self._progress = progress
+        self._clock = clock
         self._closing = contextlib.AsyncExitStack()
         self._online: OnlineWriter | None = None
         self.failed: asyncio.Future[None]
@@ -128,7 +131,16 @@ class Flow:
         await publisher.start()
         closing.push_async_callback(publisher.stop)
         self.engine = Engine(
-            self.settings, self.inference, publisher, online, self.tally, self.metrics, lease, self._as_of, self.fail
+            self.settings,
+            self.inference,
+            publisher,
+            online,
+            self.tally,
+            self.metrics,
+            lease,
+            self._as_of,
+            self._clock,
+            self.fail,
         )
         await self._start_app(lease)
 
@@ -181,7 +193,7 @@ class Flow:
 
     def _as_of(self) -> int | None:
         if self.settings.window_edge is WindowEdge.CLOCK:
-            return int(time.time() * 1000)
+            return self._clock()
         return self.as_of
 
     def fail(self, error: BaseException) -> None:

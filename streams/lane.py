@@ -7,7 +7,7 @@ state; then its event is applied in one synchronous step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from streams.partition import Partition
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.reading import TextReader
 from streams.tally import Fate, Tally
+from streams.tasks import Tasks
 
 TEXTS_AT_ONCE: Final = 64
 """Texts read together: enough for full batches of the encoder, few enough that the first is not held up by the last."""
@@ -76,8 +77,8 @@ class Lane:
         self._shop = workshop
         # Bounded by the consumer, which fetches no more than it may have unacknowledged.
         self._batches: asyncio.Queue[Any] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._intake = self._begin(self._run())
+        self._tasks = Tasks(f"lane-{topic}-{partition.number}", workshop.on_failure)
+        self._intake = self._tasks.begin(self._run())
 
     def submit(self, event: Any) -> None:
         """Take a batch: a Faust event whose value is a list of records of this topic partition."""
@@ -89,12 +90,11 @@ class Lane:
 
     async def drain(self) -> None:
         """Wait, after `close`, until what was applied in full is acknowledged."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.ended()
 
     def stop(self) -> None:
         """Acknowledge nothing more."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _run(self) -> None:
         size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
@@ -105,7 +105,7 @@ class Lane:
             for start in range(0, len(records), size):
                 letters += await self._handle(records[start : start + size])
                 await asyncio.sleep(0)
-            self._begin(self._acknowledge(event, self._partition.committer.settled(), letters))
+            self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
 
     async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Sent]:
         decode = self._shop.decoder.decode
@@ -169,14 +169,3 @@ class Lane:
             await letter.acknowledged()
         await settled
         event.ack()
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=f"lane-{self.topic}-{self._partition.number}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._shop.on_failure(error)

@@ -14,6 +14,7 @@ from features.online.rows import OnlineRow
 from features.online.store import OnlineStore
 from streams.log import log
 from streams.metrics import Metrics
+from streams.tasks import Tasks
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
@@ -49,20 +50,20 @@ class OnlineWriter:
         self._since = 0.0
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="online-store")
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: Tasks | None = None
         self.failing_since: float | None = None
         """Monotonic time of the first failure of the running series; None while the store takes rows."""
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Begin writing; `on_failure` is told of what is no refusal of the store but a fault of this program."""
-        self._task = asyncio.create_task(self._run(), name="online-writer")
-        self._task.add_done_callback(lambda task: _report(task, on_failure))
+        self._tasks = Tasks("online-writer", on_failure)
+        self._tasks.begin(self._run())
 
     async def stop(self) -> None:
         """Stop; rows not written stay unwritten, and their futures are cancelled."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._tasks is not None:
+            self._tasks.cancel()
+            await self._tasks.ended()
         for waiter in self._waiters:
             waiter.cancel()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
@@ -140,8 +141,3 @@ class OnlineWriter:
                     log.info("online store takes rows again", seconds=round(started - self.failing_since, 1))
                     self.failing_since = None
                 return
-
-
-def _report(task: asyncio.Task[None], on_failure: Callable[[BaseException], None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        on_failure(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from features.codec import decode
@@ -47,6 +48,8 @@ class Partition:
         self._encoder = encoder
         self._cached_users = cached_users
         self._live: OrderedDict[str, UserState] = OrderedDict()
+        self.on_applied: Callable[[str, int], None] = _nothing
+        """Told of every event applied: its user and its time, ms."""
 
     def apply(self, user_id: str, seen: Observation, topic: str, arrived: int) -> Fate:
         """Apply one observation; `arrived` is the record's Kafka timestamp, ms."""
@@ -56,6 +59,7 @@ class Partition:
             state.epoch = self.epoch
             trigger = Trigger(topic, self.number, seen.offset)
             self.committer.touch(user_id, state, changed=True, trigger=trigger, arrived=arrived)
+            self.on_applied(user_id, seen.timestamp)
         elif outcome is Outcome.REDELIVERED:
             # The process that applied it may have died before row and score were out.
             self.committer.touch(user_id, state, changed=False)
@@ -98,3 +102,7 @@ class Partition:
         for user_id in list(self._live)[: max(1, self._cached_users // 10)]:
             if user_id not in busy:
                 del self._live[user_id]
+
+
+def _nothing(user_id: str, timestamp: int) -> None:
+    """Be told, and do nothing."""

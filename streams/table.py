@@ -36,16 +36,18 @@ class Progress(msgspec.Struct, frozen=True):
         offset: of the last changelog record it holds; -1 for none.
         epoch: the highest it has seen; 0 for none.
         applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
+        alive: wall time (ms) up to which a worker is known to have kept the users' scores; 0 if unknown.
     """
 
     offset: int = -1
     epoch: int = 0
     applied: tuple[int, ...] = (-1, -1, -1, -1)
+    alive: int = 0
 
-    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]]) -> Progress:
+    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], alive: int = 0) -> Progress:
         """Return the progress after states with these source offsets."""
         applied = tuple(map(max, zip(self.applied, *offsets, strict=True)))
-        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied)
+        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, max(self.alive, alive))
 
 
 class LocalStore(Protocol):
@@ -90,7 +92,8 @@ class MemoryStore(memory.Store):
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
-        yield from self._partitions[partition].items()
+        # A copy: the reader may take its time, and users are written meanwhile.
+        yield from list(self._partitions[partition].items())
 
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""

@@ -1,0 +1,49 @@
+"""When the features of a user who does nothing change: the instants at which a tile leaves a window."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.state import UserState
+from features.tiles import DAY, HOUR, MINUTE
+
+FIRST_QUIET: Final = 60 * DAY
+"""How long after the last event, once every tile has left, recency is worth a new score; then twice that, and so on."""
+
+_WINDOWS: Final = ((5 * MINUTE, HOUR), (HOUR, DAY), (HOUR, 7 * DAY), (DAY, 30 * DAY))
+"""Hop and length of every window, ms, the soonest to be left first."""
+
+
+def due_of_event(timestamp: int, instant: int) -> int:
+    """Return when, after `instant`, an event of `timestamp` next leaves a window (ms), or recency is due after all."""
+    for hop, length in _WINDOWS:
+        leaves = _leaves(timestamp // hop, hop, length)
+        if leaves > instant:
+            return leaves
+    return _quiet(timestamp, instant)
+
+
+def next_due(state: UserState, instant: int) -> int | None:
+    """Return when, after `instant`, the features of a user change by themselves (ms); None for one without events."""
+    if state.newest is None:
+        return None
+    coming = []
+    for level in (state.by_five_minutes, state.by_hour, state.by_day):
+        for window in level.windows:
+            leaving = (_leaves(index, level.hop, window.length) for index in level.tiles)
+            first = min((leaves for leaves in leaving if leaves > instant), default=None)
+            if first is not None:
+                coming.append(first)
+    return min(coming) if coming else _quiet(state.newest, instant)
+
+
+def _leaves(index: int, hop: int, length: int) -> int:
+    """The first T whose window of `length` no longer covers the tile: floor((T - length) / hop) > index."""
+    return (index + 1) * hop + length
+
+
+def _quiet(newest: int, instant: int) -> int:
+    quiet = FIRST_QUIET
+    while newest + quiet <= instant:
+        quiet *= 2
+    return newest + quiet
