@@ -62,11 +62,11 @@ class EncoderThread:
             await asyncio.wait({asyncio.wrap_future(self._latest)}, timeout=_STOP_GRACE_S)
 
     def tokenize(self, texts: Sequence[str]) -> asyncio.Future[Isolated[list[int]]]:
-        """Turn n texts into their token ids, as `isolate` does it."""
+        """Turn n texts into n outcomes, each the text's token ids, and the number of calls that failed."""
         return self._submit(self._encoder.tokenize, texts)
 
     def embed(self, batch: Sequence[Sequence[int]]) -> asyncio.Future[Isolated[Vector]]:
-        """Turn n token lists into read-only float32[dimension], as `isolate` does it."""
+        """Turn n token lists into n outcomes, each a read-only float32[dimension], and the number of failed calls."""
         return self._submit(self._pass, batch)
 
     def _submit(self, work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> asyncio.Future[Isolated[R]]:

@@ -125,17 +125,16 @@ class TextQueue:
         self._require_open()
         key = text_key(text)
         known = self._known(key)
-        hit = known is not None
         if known is None:
             await self._room.acquire()
             # While this request waited for room, another may have queued the same text, or the queue closed.
             known = self._known(key)
-            hit = known is not None
-            if hit or self._closed is not None:
+            if known is not None or self._closed is not None:
                 self._room.release()
             self._require_open()
-            if known is None:
-                known = self._enqueue(key, text)
+        hit = known is not None
+        if known is None:
+            known = self._enqueue(key, text)
         if isinstance(known, Job):
             known.waiters += 1
         return known, hit

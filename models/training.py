@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,9 +13,9 @@ from models.calibration import Calibration
 from models.descent import EPOCHS, penalised_least_squares
 from models.evaluation import summary
 from models.exceptions import InvalidInputError
-from models.profile import WIDTH
 from models.scorer import LinearModel, LinearScorer, reference_of
-from models.transform import ScalarRows, Standardiser, as_matrix
+from models.training_rows import TrainingRows, assign_folds
+from models.transform import ScalarRows, Standardiser
 
 Vector = NDArray[np.float64]
 Metrics = dict[str, float | dict[str, float]]
@@ -49,19 +48,6 @@ class TrainingResult:
     cross_validation: Vector
     metrics: Metrics
     data_hash: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Training rows: `values` [n, k] with NaN for null, `profiles` [n, 64], `money` [n], `target` log1p of it."""
-
-    values: Vector
-    profiles: Vector
-    money: Vector
-    target: Vector
-
-    def where(self, chosen: NDArray[np.bool_]) -> _Rows:
-        return _Rows(self.values[chosen], self.profiles[chosen], self.money[chosen], self.target[chosen])
 
 
 def train(
@@ -98,7 +84,7 @@ def train(
         InvalidInputError: shapes that do not fit, numbers not finite, negative money, money that does not
             vary, or users that all fall into one fold.
     """
-    rows = _checked_rows(names, scalars, profiles, target_money, users)
+    rows = TrainingRows.checked(names, scalars, profiles, target_money, users)
     decays = _checked_decays(weight_decays, epochs)
     fold_of_row = assign_folds(users, folds, seed)
     held_out = [fold_of_row == fold for fold in np.unique(fold_of_row)]
@@ -143,33 +129,16 @@ def train(
         folds=fold_of_row,
         cross_validation=errors,
         metrics=metrics,
-        data_hash=_data_hash(names, rows, users),
+        data_hash=rows.digest(names, users),
     )
 
 
-def assign_folds(users: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
-    """Assign rows to folds by a hash of the user's id, so that no order or number of rows moves a user.
-
-    Args:
-        users: [n], the user of each row.
-        folds: at least 2.
-        seed: salts the hash.
-
-    Returns:
-        int64 [n], 0 .. folds - 1.
-
-    Raises:
-        InvalidInputError: fewer than 2 folds.
-    """
-    if folds < 2:
-        raise InvalidInputError(f"folds: expected at least 2, found {folds}")
-    salt = str(seed).encode()
-    digests = (hashlib.blake2b(user.encode(), digest_size=8, key=salt).digest() for user in users)
-    return np.array([int.from_bytes(digest, "little") % folds for digest in digests], dtype=np.int64)
-
-
 def _fit(
-    names: Sequence[str], parts: Sequence[_Rows], decays: Vector, epochs: int, report: Callable[[int], None] | None
+    names: Sequence[str],
+    parts: Sequence[TrainingRows],
+    decays: Vector,
+    epochs: int,
+    report: Callable[[int], None] | None,
 ) -> list[list[LinearModel]]:
     """Fit one model for each part of the rows and each weight decay."""
     standardisers = [Standardiser.fit(names, part.values) for part in parts]
@@ -197,7 +166,7 @@ def _model(standardiser: Standardiser, weights: Vector, design: Vector, target: 
     )
 
 
-def _predict(model: LinearModel, rows: _Rows) -> Vector:
+def _predict(model: LinearModel, rows: TrainingRows) -> Vector:
     predicted: Vector = model.intercept + model.contributions(rows.values, rows.profiles).sum(axis=1)
     return predicted
 
@@ -218,37 +187,3 @@ def _checked_decays(weight_decays: Sequence[float], epochs: int) -> Vector:
     if epochs < 1:
         raise InvalidInputError(f"epochs: expected at least 1, found {epochs}")
     return decays
-
-
-def _checked_rows(
-    names: Sequence[str],
-    scalars: ScalarRows,
-    profiles: NDArray[np.floating],
-    target_money: ArrayLike,
-    users: Sequence[str],
-) -> _Rows:
-    values = as_matrix(scalars, len(names))
-    vectors, money = np.asarray(profiles, dtype=np.float64), np.asarray(target_money, dtype=np.float64)
-    if vectors.shape != (len(values), WIDTH) or money.shape != (len(values),) or len(users) != len(values):
-        raise InvalidInputError(
-            f"training rows: expected {len(values)} profiles of {WIDTH}, amounts and users, found shapes "
-            f"{list(vectors.shape)}, {list(money.shape)} and [{len(users)}]"
-        )
-    if np.isinf(values).any() or not (np.isfinite(vectors).all() and np.isfinite(money).all()):
-        raise InvalidInputError("training rows: expected finite numbers, found NaN or infinity")
-    if money.size == 0 or money.min() < 0 or money.min() == money.max():
-        raise InvalidInputError(
-            "target money: expected amounts >= 0 of which at least two differ, found none, a negative one or "
-            "one amount throughout; check the cut-off of the training rows"
-        )
-    return _Rows(values, vectors, money, np.log1p(money))
-
-
-def _data_hash(names: Sequence[str], rows: _Rows, users: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    # An array's NaN has many bit patterns; one stands for all.
-    values = np.where(np.isnan(rows.values), np.nan, rows.values)
-    texts = ["\n".join(f"{len(text)}:{text}" for text in group).encode() for group in (names, users)]
-    for part in (*texts, *(array.astype("<f8").tobytes() for array in (values, rows.profiles, rows.money))):
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -102,6 +103,7 @@ class Flow:
 
     async def _start(self) -> None:
         closing = self._closing
+        _ease_garbage_collection()
         if self.settings.embedded:
             self._progress("broker")
             broker = EmbeddedBroker()
@@ -215,3 +217,12 @@ def _start_error(reason: BaseException | None) -> StreamsError:
             "folder, or remove this one to rebuild it"
         )
     return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")
+
+
+def _ease_garbage_collection() -> None:
+    """Have the cycle collector leave the users' states alone.
+
+    They are many, live long and form no cycles; walking them all again and again was the largest single cost of a worker
+    with 60,000 live users, in pauses that every event waited out. What does form cycles is young and still collected.
+    """
+    gc.set_threshold(50_000, 20, 1_000_000)

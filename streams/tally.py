@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
+from prometheus_client import Counter as PrometheusCounter
 
 from streams.metrics import Metrics
 
@@ -36,6 +37,7 @@ class Tally:
     def __init__(self, metrics: Metrics, keep_latencies: bool) -> None:
         self._metrics = metrics
         self._counted: dict[tuple[str, int], int] = {}
+        self._counters: dict[tuple[str, Fate], PrometheusCounter] = {}
         self._latencies_ms = array("f") if keep_latencies else None
         self.fates: Counter[Fate] = Counter()
         self.scores_out = 0
@@ -46,7 +48,11 @@ class Tally:
             return
         self._counted[topic, partition] = offset
         self.fates[fate] += 1
-        self._metrics.events.labels(topic, fate.value).inc()
+        counter = self._counters.get((topic, fate))
+        if counter is None:
+            # Looking a child up by its labels costs more than all the rest here.
+            counter = self._counters[topic, fate] = self._metrics.events.labels(topic, fate.value)
+        counter.inc()
 
     def scored(self, arrivals: Sequence[int], scores: int) -> None:
         """Take in the acknowledgement of scores that cover events with these Kafka timestamps (ms)."""

@@ -10,7 +10,7 @@ from models.calibration import Calibration
 from models.descent import penalised_least_squares
 from models.exceptions import InvalidInputError
 from models.profile import WIDTH, Projection
-from models.training import TrainingResult, assign_folds, train
+from models.training import TrainingResult, train
 
 NAMES = ("views_30d", "spend_30d", "lifetime_spend", "mean_rating_30d", "reviews_1h")
 
@@ -163,18 +163,6 @@ def test_the_data_hash_changes_with_any_part_of_the_data() -> None:
     hashes = [train(**{**data, **change}).data_hash for change in changes]
     assert len(set(hashes)) == len(changes)
     assert train(**data).data_hash == hashes[0]
-
-
-def test_a_user_keeps_the_fold_wherever_the_rows_stand() -> None:
-    users = [f"user-{i}" for i in range(500)]
-    folds = dict(zip(users, assign_folds(users, 5, seed=1), strict=True))
-    assert [folds[user] for user in users[::-3]] == assign_folds(users[::-3], 5, seed=1).tolist()
-    assert min(np.bincount(list(folds.values()), minlength=5)) > 50
-    assert assign_folds(users, 5, seed=2).tolist() != list(folds.values())
-
-
-def test_folds_are_the_same_in_every_release() -> None:
-    assert assign_folds(["a", "b", "c", "é"], 5, seed=0).tolist() == [4, 1, 0, 3]
 
 
 @pytest.mark.parametrize(
