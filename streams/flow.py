@@ -24,6 +24,7 @@ from streams.exceptions import BrokerError, ConfigurationError, StateMismatchErr
 from streams.inference import Inference, load_inference
 from streams.kafka import make_topics
 from streams.lease import Lease
+from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.publisher import Publisher
@@ -32,6 +33,9 @@ from streams.tally import Tally
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may take."""
+
+STOP_S: Final = 9.0
+"""How long leaving may take; a broker that answers nothing must not keep a worker from ending."""
 
 
 class Flow:
@@ -73,12 +77,11 @@ class Flow:
         self._clock = clock
         self._closing = contextlib.AsyncExitStack()
         self._online: OnlineWriter | None = None
-        self.failed: asyncio.Future[None]
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
 
     async def __aenter__(self) -> Flow:
-        self.failed = asyncio.get_running_loop().create_future()
         try:
             await self._start()
         except BaseException:
@@ -170,10 +173,14 @@ class Flow:
         self.started = False
         self.metrics.ready.set(0)
         self.app.consumer.stop_flow()
-        await self.engine.release(list(self.engine.partitions))
-        if not self.app.crashed:
-            await self.app.consumer.commit()
-        await self.app.stop()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self.engine.release(list(self.engine.partitions))
+                if not self.app.crashed:
+                    await self.app.consumer.commit()
+                await self.app.stop()
+        except TimeoutError:
+            log.warning("the consumer did not stop in time, leaving without it", seconds=STOP_S)
 
     async def _watch(self) -> None:
         await self.app._crashed.wait()
@@ -189,9 +196,13 @@ class Flow:
 
     def _open_store(self) -> OnlineStore:
         try:
-            return open_online_store(self.settings.online_url)
-        except (OnlineStoreError, OnlineStoreURLError) as error:
+            store = open_online_store(self.settings.online_url)
+            store.ping()
+        except OnlineStoreURLError as error:
             raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+        except OnlineStoreError as error:
+            raise StreamsError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+        return store
 
     def _as_of(self) -> int | None:
         if self.settings.window_edge is WindowEdge.CLOCK:
@@ -222,7 +233,7 @@ def _start_error(reason: BaseException | None) -> StreamsError:
 def _ease_garbage_collection() -> None:
     """Have the cycle collector leave the users' states alone.
 
-    They are many, live long and form no cycles; walking them all again and again was the largest single cost of a worker
-    with 60,000 live users, in pauses that every event waited out. What does form cycles is young and still collected.
+    They are many, live long and form no cycles; walking them all again and again was the largest single cost of a
+    worker with 60,000 live users, in pauses that every event waited out. What forms cycles is young and is collected.
     """
     gc.set_threshold(50_000, 20, 1_000_000)

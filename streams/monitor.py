@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any, Final
 
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from streams.exceptions import StreamsError
@@ -68,7 +69,7 @@ class Monitor:
         dependency = self._flow.failing_dependency()
         for tp in consumer.assignment():
             topic = names.get(tp.topic)
-            end = None if topic is None else consumer.highwater(tp)
+            end = None if topic is None else _end(consumer, tp)
             if end is None:
                 continue
             settled = consumer.settled_position(tp)
@@ -91,3 +92,12 @@ class Monitor:
         self._stalled = reason
         log.error("stalled, ending so that the supervisor restarts this worker", reason=reason)
         self._flow.fail(StalledError(reason))
+
+
+def _end(consumer: Any, tp: TP) -> int | None:
+    try:
+        end: int | None = consumer.highwater(tp)
+    except (AssertionError, ConsumerNotStarted):
+        # aiokafka asserts that the partition is assigned; the thread of the consumer may have just given it up.
+        return None
+    return end

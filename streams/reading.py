@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,21 +35,13 @@ class TextReader:
         Raises:
             EncoderUnavailableError: the encoder is down.
         """
-        readings: list[Reading | TextRejectedError] = []
-        cleaned: list[str] = []
-        counting: list[int] = []
-        for position, text in enumerate(texts):
-            if is_noisy(text):
-                readings.append(_NOISY)
-                continue
-            readings.append(NOTHING_READ)
-            useful = clean(text)
-            if useful:
-                cleaned.append(useful)
-                counting.append(position)
-        if not cleaned:
+        # In a thread: a hostile text can take a tenth of a second to clean, and the event loop must not wait for it.
+        prepared = await asyncio.to_thread(_prepare, texts)
+        readings: list[Reading | TextRejectedError] = [_NOISY if text is None else NOTHING_READ for text in prepared]
+        counting = [position for position, text in enumerate(prepared) if text]
+        if not counting:
             return readings
-        outcomes = await self._batcher.encode_each(cleaned)
+        outcomes = await self._batcher.encode_each([text for text in prepared if text])
         vectors = [outcome for outcome in outcomes if not isinstance(outcome, TextRejectedError)]
         projected = iter(self._projection.apply(np.stack(vectors))) if vectors else iter(())
         for position, outcome in zip(counting, outcomes, strict=True):
@@ -58,3 +51,8 @@ class TextReader:
                 readings[position] = Reading(noisy=False, projected=next(projected))
         self.encoded += len(vectors)
         return readings
+
+
+def _prepare(texts: Sequence[str]) -> list[str | None]:
+    """Return each text cleaned, None for a noisy one."""
+    return [None if is_noisy(text) else clean(text) for text in texts]

@@ -13,6 +13,7 @@ from streams.log import log
 from streams.monitor import Monitor
 from streams.server import Server
 from streams.settings import Settings, load_settings
+from streams.tasks import Tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,8 @@ async def _work(settings: Settings) -> None:
     server = Server(settings, flow.metrics, monitor.live, monitor.ready)
     server.start()
     log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
-    watching = asyncio.create_task(monitor.run())
+    watching = Tasks("monitor", flow.fail)
+    watching.begin(monitor.run())
     stopping = asyncio.create_task(stop.wait())
     try:
         running = asyncio.create_task(_run(flow, stopping))
