@@ -107,6 +107,10 @@ class MicroBatcher:
         if not dispatcher.cancelled():
             dispatcher.result()
 
+    def forget(self) -> None:
+        """Let go of every remembered embedding: the cache does not know whose text one was made of."""
+        self._queue.forget()
+
     async def encode(self, texts: Sequence[str]) -> Vector:
         """Encode cleaned texts; waits while the queue is full.
 

@@ -47,3 +47,7 @@ class EmbeddingCache:
         self._vectors.move_to_end(key)
         if len(self._vectors) > self._capacity:
             self._vectors.popitem(last=False)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._vectors.clear()

@@ -120,6 +120,10 @@ class TextQueue:
             job.answer.set_result(outcome)
             self._leave(job)
 
+    def forget(self) -> None:
+        """Let go of every remembered embedding."""
+        self._cache.clear()
+
     async def _find_or_queue(self, text: str) -> tuple[Vector | Job, bool]:
         """Return the text's embedding or its job, joined, and whether it was known already."""
         self._require_open()

@@ -66,6 +66,7 @@ class Engine:
         # applied after a gap, and the offset fence would take the gap's events for applied.
         self._accepting = False
         self._encoder = inference.encoder
+        self._forget = inference.batcher.forget
         self._metrics = metrics
         self.reader = TextReader(inference.batcher, inference.projection)
         self._emitter = Emitter(inference, as_of)
@@ -126,6 +127,7 @@ class Engine:
                 encoder=self._encoder,
                 cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
             )
+            partition.on_erased = self._forget
             if self._settings.window_edge is WindowEdge.CLOCK:
                 self.decays[number] = Decay(partition, self._clock, self._failed)
                 self.decays[number].start()

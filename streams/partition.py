@@ -50,6 +50,8 @@ class Partition:
         self._live: OrderedDict[str, UserState] = OrderedDict()
         self.on_applied: Callable[[str, int], None] = _nothing
         """Told of every event applied: its user and its time, ms."""
+        self.on_erased: Callable[[], None] = _forget_nothing
+        """Told of every erasure, so that what is remembered beside the state goes too."""
 
     def apply(self, user_id: str, seen: Observation, topic: str, arrived: int) -> Fate:
         """Apply one observation; `arrived` is the record's Kafka timestamp, ms."""
@@ -72,6 +74,7 @@ class Partition:
         changed = outcome is Outcome.APPLIED
         if changed:
             state.epoch = self.epoch
+        self.on_erased()
         self.committer.touch(request.user_id, state, changed=changed, erased=True)
         return FATE[outcome]
 
@@ -105,4 +108,8 @@ class Partition:
 
 
 def _nothing(user_id: str, timestamp: int) -> None:
+    """Be told, and do nothing."""
+
+
+def _forget_nothing() -> None:
     """Be told, and do nothing."""
