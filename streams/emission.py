@@ -76,11 +76,11 @@ class Emitter:
         emission = Emission(emitted_at)
         living = [subject for subject in subjects if subject.state.revision]
         for subject in subjects:
-            # A tombstone first even where a record follows: it resets the revisions that consumers remember.
+            # First even where a record and a row follow: the tombstone resets the revisions that consumers remember,
+            # and the removal takes what the row does not replace.
             if subject.erased or not subject.state.revision:
                 emission.scores.append(Outgoing(subject.user_id.encode(), None))
-            if not subject.state.revision:
-                emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at)))
+                emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
         if living:
             self._score(living, emitted_at, emission)
         return emission

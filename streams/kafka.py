@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -122,7 +122,7 @@ async def make_topics(settings: Settings) -> Cluster:
     configs[topic_name(settings, SCORES)] = compacted
     configs[changelog_name(settings)] = compacted
     admin = AIOKafkaAdminClient(**connection(settings))
-    async with _reaching(settings):
+    async with reaching(settings):
         await admin.start()
         try:
             known = set(await admin.list_topics())
@@ -139,15 +139,28 @@ async def make_topics(settings: Settings) -> Cluster:
             identity = (await admin.describe_cluster())["cluster_id"]
         finally:
             await admin.close()
-    counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    return Cluster(identity or "", common_count({topic["topic"]: len(topic["partitions"]) for topic in described}))
+
+
+def common_count(counts: Mapping[str, int]) -> int:
+    """The one number of partitions that topics of these numbers have.
+
+    Raises:
+        BrokerError: they differ.
+    """
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         raise BrokerError(f"expected all topics to have the same number of partitions, found {found}")
-    return Cluster(identity or "", next(iter(counts.values())))
+    return next(iter(counts.values()))
 
 
 @asynccontextmanager
-async def _reaching(settings: Settings) -> AsyncIterator[None]:
+async def reaching(settings: Settings) -> AsyncIterator[None]:
+    """Turn an error of the broker into one line that says which broker, and what to check.
+
+    Raises:
+        BrokerError: the broker could not be used.
+    """
     try:
         yield
     except KafkaError as error:
@@ -170,7 +183,7 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     if not partitions:
         return {}
     consumer = new_consumer(settings, max_partition_fetch_bytes=1)
-    async with _reaching(settings):
+    async with reaching(settings):
         await consumer.start()
         try:
             consumer.assign(list(partitions))
@@ -199,14 +212,14 @@ async def _fetched_ends(
     return ends
 
 
-async def read_topic(settings: Settings, name: str) -> AsyncIterator[list[ConsumerRecord]]:
+async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield all records of a topic up to its end at the time of the call, in batches of one partition.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
     """
     consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
-    async with _reaching(settings):
+    async with reaching(settings):
         await consumer.start()
         try:
             numbers = await _partition_numbers(consumer, name)

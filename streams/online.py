@@ -45,7 +45,8 @@ class OnlineWriter:
         # The write itself takes its share of the deadline.
         self._patience_s = freshness_s / 2
         self._batch_rows = batch_rows
-        self._pending: dict[str, OnlineRow | Forget] = {}
+        self._forgets: dict[str, Forget] = {}
+        self._rows: dict[str, OnlineRow] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._since = 0.0
         self._arrived = asyncio.Event()
@@ -71,10 +72,14 @@ class OnlineWriter:
 
     def put(self, changes: Iterable[OnlineRow | Forget]) -> asyncio.Future[None]:
         """Queue rows; the future is done when each of them, or a newer one of its user, is in the store."""
-        if not self._pending:
+        if not self._rows and not self._forgets:
             self._since = time.monotonic()
         for change in changes:
-            self._pending[change.user_id] = change
+            if isinstance(change, Forget):
+                self._forgets[change.user_id] = change
+                self._rows.pop(change.user_id, None)
+            else:
+                self._rows[change.user_id] = change
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(done)
         self._arrived.set()
@@ -85,10 +90,15 @@ class OnlineWriter:
             await self._arrived.wait()
             self._arrived.clear()
             await self._gather()
-            changes, self._pending = list(self._pending.values()), {}
+            forgets, self._forgets = list(self._forgets.values()), {}
+            rows, self._rows = list(self._rows.values()), {}
             waiters, self._waiters = self._waiters, []
             try:
-                await self._write_all(changes)
+                # Removals first: a row queued after the removal of its user is of the user who came back.
+                for forget in forgets:
+                    await self._insist(partial(self._store.delete, [forget.user_id], forget.fence))
+                for start in range(0, len(rows), self._batch_rows):
+                    await self._insist(partial(self._write, rows[start : start + self._batch_rows]))
             except asyncio.CancelledError:
                 for waiter in waiters:
                     waiter.cancel()
@@ -99,22 +109,13 @@ class OnlineWriter:
 
     async def _gather(self) -> None:
         """Wait for company until the deadline of the oldest row, or until a batch is full."""
-        while len(self._pending) < self._batch_rows:
-            left = self._since + self._patience_s - time.monotonic()
-            if left <= 0:
-                return
-            try:
-                await asyncio.wait_for(self._arrived.wait(), left)
-            except TimeoutError:
-                return
-            self._arrived.clear()
-
-    async def _write_all(self, changes: list[OnlineRow | Forget]) -> None:
-        for forget in [change for change in changes if isinstance(change, Forget)]:
-            await self._insist(partial(self._store.delete, [forget.user_id], forget.fence))
-        rows = [change for change in changes if isinstance(change, OnlineRow)]
-        for start in range(0, len(rows), self._batch_rows):
-            await self._insist(partial(self._write, rows[start : start + self._batch_rows]))
+        try:
+            async with asyncio.timeout(self._since + self._patience_s - time.monotonic()):
+                while len(self._rows) < self._batch_rows:
+                    await self._arrived.wait()
+                    self._arrived.clear()
+        except TimeoutError:
+            return
 
     def _write(self, rows: list[OnlineRow]) -> None:
         result = self._store.write(rows)

@@ -49,17 +49,20 @@ class Publisher:
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
-        futures: list[asyncio.Future[Any]] = []
+        batches: list[tuple[asyncio.Future[Any], int]] = []
         async with self._turns[topic, partition]:
             batch = self._producer.create_batch()
             for record in records:
                 if not self._append(batch, record):
-                    futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+                    batches.append(await self._send(topic, partition, batch))
                     batch = self._producer.create_batch()
                     self._append(batch, record)
             if batch.record_count():
-                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return Sent(futures)
+                batches.append(await self._send(topic, partition, batch))
+        return Sent(batches)
+
+    async def _send(self, topic: str, partition: int, batch: Any) -> tuple[asyncio.Future[Any], int]:
+        return await self._producer.send_batch(batch, topic, partition=partition), batch.record_count()
 
     @staticmethod
     def _append(batch: Any, record: Outgoing) -> bool:
@@ -87,9 +90,9 @@ def _guard(producer: Any, lease: Lease) -> None:
 
 
 class Sent(NamedTuple):
-    """Records handed over, and not yet acknowledged."""
+    """Records handed over, and not yet acknowledged: the future of each batch, and how many records it has."""
 
-    futures: Sequence[asyncio.Future[Any]]
+    batches: Sequence[tuple[asyncio.Future[Any], int]]
 
     async def acknowledged(self) -> int:
         """Wait for the broker; return the offset of the last record, -1 if there was none.
@@ -98,7 +101,7 @@ class Sent(NamedTuple):
             KafkaError: a record was not taken within the request timeout.
         """
         last = -1
-        for future in self.futures:
-            metadata = await future
-            last = max(last, metadata.offset)
+        for future, records in self.batches:
+            # The broker answers with the offset of a batch's first record.
+            last = max(last, (await future).offset + records - 1)
         return last

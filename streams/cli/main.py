@@ -6,8 +6,11 @@ import argparse
 import importlib
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final, NoReturn
 
 COMMANDS: Final = {
@@ -17,6 +20,8 @@ COMMANDS: Final = {
     "produce": "publish NDJSON events to the input topics",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores",
+    "erase": "forget a user: request it, wait for it, and show the receipt",
+    "redrive": "send dead letters back to their topics",
     "train": "fit the scorer and write its artefact",
 }
 """The commands, each in the module of its name under `streams.cli`."""
@@ -32,22 +37,55 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 2 for arguments and settings, 1 for what failed at work."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with _told_to_end() as told:
+        try:
+            return _run(_parse(words))
+        except KeyboardInterrupt:
+            return 128 + (told[0] if told else signal.SIGINT)
+
+
+@contextmanager
+def _told_to_end() -> Iterator[list[int]]:
+    """Have SIGTERM end a command as Ctrl-C does, its broker stopped and its folder removed; yield what came."""
+    told: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        handler = signal.getsignal(signal.SIGINT)
+        # A shell has its background jobs ignore SIGINT.
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
     # Imports cost seconds here and megabytes: only the command that is run is imported.
-    wanted = words[0] if words and words[0] in COMMANDS else None
+    first = next((word for word in words if not word.startswith("-")), None)
+    wanted = first if first in COMMANDS else None
     parser = _Parser(prog="wherewithal", description="What each shopper can and will spend, kept up to date.")
     parser.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        command.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
+        # Before or after the command: an absent one must not take back the other.
+        command.add_argument(
+            "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what an operator may want to know"
+        )
         if name == wanted:
             importlib.import_module(f"streams.cli.{name}").add_arguments(command)
-    arguments = parser.parse_args(words)
-    return _run(arguments)
+    return parser.parse_args(words)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from aiokafka.errors import KafkaError
+
     from features.exceptions import FeaturesError
     from models.exceptions import ModelsError
     from streams.exceptions import ConfigurationError, StreamsError
@@ -64,12 +102,22 @@ def _run(arguments: argparse.Namespace) -> int:
     except (StreamsError, FeaturesError, ModelsError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except KafkaError as error:
+        # Its own text may quote records.
+        print(
+            f"{name}: the broker failed ({type(error).__name__}): check that it runs, then try again", file=sys.stderr
+        )
+        return 1
     except BrokenPipeError:
         # The reader of the output has gone (`| head`); there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = "" if error.filename is None else f" ({error.filename}: check the path, its rights and the free space)"
+        print(f"{name}: {error.strerror}{where}", file=sys.stderr)
+        return 1
     return code
 
 

@@ -11,7 +11,7 @@ import orjson
 from streams.exceptions import ConfigurationError
 from streams.feeder import Feeder
 from streams.kafka import make_topics
-from streams.lines import read_lines
+from streams.lines import check_files, read_lines
 from streams.publisher import Publisher
 from streams.settings import Settings, load_settings
 
@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     if settings.embedded:
         raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to publish to")
+    check_files(arguments.files)
     feeder = asyncio.run(_produce(settings, arguments.files))
     if arguments.json:
         print(orjson.dumps({"events": feeder.events, "dead_letters": feeder.rejected}).decode())

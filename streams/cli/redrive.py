@@ -1,0 +1,98 @@
+"""`wherewithal redrive`: send dead letters back to their topics."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections import Counter
+from typing import Any, Final
+
+import orjson
+
+from streams.dead_letters import Reason
+from streams.exceptions import ConfigurationError
+from streams.kafka import INPUTS
+from streams.redriving import Choice, Letter, Redrive, Standing
+from streams.settings import Settings, load_settings
+
+_REMARKS: Final = {
+    Standing.SENT_BEFORE: "sent back by an earlier run",
+    Standing.SAME_RECORD: "further letters of a record that another letter stands for",
+    Standing.NO_RECORD: "lines that never were records, to be mended and published again",
+    Standing.OVER_LIMIT: "left for a later run by --limit",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `redrive`."""
+    reasons = [reason.value for reason in Reason]
+    parser.add_argument("--reason", nargs="+", action="extend", choices=reasons, help="only letters of these reasons")
+    parser.add_argument("--topic", nargs="+", action="extend", choices=INPUTS, help="only letters of these topics")
+    parser.add_argument("--limit", type=_count, metavar="N", help="send at most N letters")
+    parser.add_argument("--go", action="store_true", help="send them; without it nothing is sent")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with the place of every letter")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the dead letters that are asked for, and with `--go` send them back."""
+    settings = load_settings()
+    if settings.embedded:
+        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to read from")
+    choice = Choice(reasons=arguments.reason or (), topics=arguments.topic or (), limit=arguments.limit)
+    letters = asyncio.run(_redrive(settings, choice, arguments.go))
+    if arguments.json:
+        print(orjson.dumps(report(letters, arguments.go)).decode())
+    else:
+        _print(report(letters, arguments.go))
+    return 0
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError("expected a whole number from 1")
+    return int(text)
+
+
+async def _redrive(settings: Settings, choice: Choice, go: bool) -> list[Letter]:
+    redrive = Redrive(settings)
+    await redrive.survey(choice)
+    if go:
+        await redrive.send()
+    return redrive.letters
+
+
+def report(letters: list[Letter], go: bool) -> dict[str, Any]:
+    """Return what `--json` prints of the letters."""
+    chosen = [letter for letter in letters if letter.standing is not Standing.NOT_CHOSEN]
+    standings = Counter(letter.standing for letter in chosen)
+    by_reason: dict[str, Counter[str]] = {}
+    for letter in chosen:
+        by_reason.setdefault(letter.reason, Counter())[letter.record[0]] += 1
+    return {
+        "dry_run": not go,
+        "letters": len(letters),
+        "chosen": len(chosen),
+        "by_reason": {reason: dict(topics) for reason, topics in sorted(by_reason.items())},
+        "standings": {standing.value: standings[standing] for standing in Standing if standings[standing]},
+        "failed_again": sum(letter.again for letter in chosen),
+        "places": [letter.as_dict() for letter in chosen],
+    }
+
+
+def _print(found: dict[str, Any]) -> None:
+    print(f"{found['letters']:,} dead letters, {found['chosen']:,} of them asked for")
+    for reason, topics in found["by_reason"].items():
+        for topic, count in sorted(topics.items()):
+            print(f"  {reason:16} {topic:10} {count:>9,}")
+    for standing, remark in _REMARKS.items():
+        if count := found["standings"].get(standing.value):
+            print(f"{remark}: {count:,}")
+    if again := found["failed_again"]:
+        print(f"of records that had been sent back before, and failed again: {again:,}")
+    waiting = found["standings"].get(Standing.TO_SEND.value, 0)
+    if found["dry_run"]:
+        print(f"dry run, nothing was sent; letters that --go would send back: {waiting:,}")
+        return
+    print(f"sent back: {found['standings'].get(Standing.SENT.value, 0):,}")
+    if waiting:
+        print(f"gone before they could be sent, as their retention has ended: {waiting:,}")

@@ -1,0 +1,125 @@
+"""What a flow must have made of its input: the brute-force reference, and what the logs must hold for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import pytest
+
+from features.codec import decode, order
+from features.definitions import NAMES
+from features.row import scalars
+from models.artefact import Artefact
+from models.profile import Projection
+from streams.inference import artefact_folder
+from streams.kafka import SCORES, changelog_name, read_topic, topic_name
+from streams.scores import newer
+from streams.settings import Settings
+from support import reference
+from support.encoders import HashEncoder
+from support.shoppers import raw_events
+
+EXACT = (*NAMES, "event_time", "revision")
+SAME_SCORE = ("prediction", "score", "expected_spend")
+
+Lines = Sequence[dict[str, Any]]
+
+
+class Published(Protocol):
+    """What was read back of a drained flow, by user."""
+
+    @property
+    def features(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    @property
+    def scores(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+def wanted_features(lines: Lines, as_of: int | None = None) -> dict[str, dict[str, Any]]:
+    """The reference's features of every user."""
+    events = raw_events(list(lines), Projection.orthogonal(HashEncoder.dimension))
+    return {user: reference.features(mine, as_of) for user, mine in events.items()}
+
+
+def assert_reference(run: Published, lines: Lines, as_of: int | None = None) -> None:
+    """Every feature of every user is what brute force computes from the raw events."""
+    expected = wanted_features(lines, as_of)
+    assert run.features.keys() == expected.keys()
+    for user, wanted in expected.items():
+        served = run.features[user]
+        assert {name: served[name] for name in EXACT} == {name: wanted[name] for name in EXACT}
+        np.testing.assert_allclose(served["profile_vector"], wanted["profile_vector"], atol=1e-5)
+
+
+def assert_same(one: Published, other: Published) -> None:
+    """Two runs are equal in the contract's sense."""
+    assert one.features.keys() == other.features.keys()
+    assert one.scores.keys() == other.scores.keys()
+    for user, served in one.features.items():
+        again = other.features[user]
+        assert {name: served[name] for name in EXACT} == {name: again[name] for name in EXACT}
+        np.testing.assert_allclose(served["profile_vector"], again["profile_vector"], atol=1e-5)
+        for name in SAME_SCORE:
+            assert one.scores[user][name] == pytest.approx(other.scores[user][name], rel=1e-4)
+        assert one.scores[user]["revision"] == other.scores[user]["revision"]
+
+
+def assert_scores(settings: Settings, scores: Mapping[str, Mapping[str, Any]], lines: Lines) -> None:
+    """Every last score is the scorer's word on the reference's features (behaviour alone: no artefact fits)."""
+    expected = wanted_features(lines)
+    assert scores.keys() == expected.keys()
+    users = sorted(expected)
+    rows = [tuple(expected[user][name] for name in NAMES) for user in users]
+    predicted = Artefact.load(artefact_folder(settings)).scorer.predict(rows, None, use_profile=False)
+    for position, user in enumerate(users):
+        assert scores[user]["revision"] == expected[user]["revision"]
+        assert scores[user]["event_time"] == expected[user]["event_time"]
+        for name in SAME_SCORE:
+            assert scores[user][name] == pytest.approx(getattr(predicted, name)[position], rel=1e-4)
+
+
+async def assert_score_log(settings: Settings) -> int:
+    """The last record of a user, which compaction would keep, is also the newest; return the records read."""
+    newest: dict[bytes, dict[str, Any]] = {}
+    last: dict[bytes, dict[str, Any]] = {}
+    count = 0
+    async for records in read_topic(settings, topic_name(settings, SCORES)):
+        for record in records:
+            count += 1
+            if record.value is None:
+                newest.pop(record.key, None)
+                last.pop(record.key, None)
+                continue
+            score = last[record.key] = orjson.loads(record.value)
+            if record.key not in newest or newer(score, newest[record.key]):
+                newest[record.key] = score
+    assert last == newest
+    return count
+
+
+async def assert_changelog(settings: Settings, lines: Lines) -> int:
+    """The last state of a user in the changelog has the highest order and the reference's features.
+
+    Returns the records read.
+    """
+    expected = wanted_features(lines)
+    greatest: dict[bytes, bytes] = {}
+    last: dict[bytes, bytes] = {}
+    count = 0
+    async for records in read_topic(settings, changelog_name(settings)):
+        for record in records:
+            count += 1
+            last[record.key] = record.value
+            if record.key not in greatest or order(record.value) >= order(greatest[record.key]):
+                greatest[record.key] = record.value
+    assert {key.decode() for key in last} == expected.keys()
+    for key, value in last.items():
+        state, wanted = decode(value), expected[key.decode()]
+        assert order(value) == order(greatest[key])
+        assert state.revision == wanted["revision"]
+        row = dict(zip(NAMES, scalars(state, state.instant(None)), strict=True))
+        assert row == {name: wanted[name] for name in NAMES}
+    return count
