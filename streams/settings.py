@@ -44,7 +44,7 @@ class StateStore(StrEnum):
     ROCKSDB = "rocksdb"
 
 
-_SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):[1-9][0-9]{0,4}")
+_SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
 
 _SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
@@ -109,12 +109,13 @@ class Settings(BaseSettings):
     @field_validator("broker")
     @classmethod
     def _known_broker(cls, value: str) -> str:
-        if value != EMBEDDED:
-            if not value.startswith("kafka://") or not all(map(_SERVER.fullmatch, value.split(","))):
-                raise ValueError(
-                    "expected `embedded` or `kafka://host:port[,host:port...]`, found something else "
-                    "(credentials go in WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD)"
-                )
+        servers = [_SERVER.fullmatch(server) for server in value.split(",")]
+        known = value.startswith("kafka://") and all(found and 0 < int(found[1]) < 65_536 for found in servers)
+        if value != EMBEDDED and not known:
+            raise ValueError(
+                "expected `embedded` or `kafka://host:port[,host:port...]`, found something else "
+                "(credentials go in WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD)"
+            )
         return value
 
     @field_validator("broker_password")

@@ -9,7 +9,6 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from features.repository import apply, read_users
 from streams.settings import load_settings
 
 
@@ -22,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the user's features and score; return 1 if the store knows no such user."""
     settings = load_settings()
+    # Feast takes seconds to import: not for a wrong setting, and not for --help.
+    from features.repository import apply, read_users
+
     found = read_users(apply(settings.state_dir / "feast", settings.online_url), [arguments.user])
     if not found:
         print("wherewithal features: the online store knows no such user", file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import re
 import sys
 import tempfile
 import time
@@ -20,7 +22,7 @@ from streams.drain import Drain
 from streams.exceptions import ConfigurationError
 from streams.feeder import Feeder
 from streams.flow import Flow
-from streams.lines import read_lines
+from streams.lines import check_files, read_lines
 from streams.publisher import Publisher
 from streams.results import dead_letters, known_users, last_scores, served_features, write_ndjson
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
@@ -29,6 +31,10 @@ from streams.timestamps import parse_rfc3339
 
 LEAD_RECORDS: Final = 20_000
 """How far publishing runs ahead: enough to keep every lane busy, little enough that memory stays flat."""
+
+EARLIEST: Final = parse_rfc3339("0001-01-01T00:00:00Z")
+LATEST: Final = parse_rfc3339("9999-12-31T23:59:59.999Z")
+_INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1."""
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
+    check_files(arguments.files)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
-    _check_paths(arguments.files, [path for path in outputs if path is not None])
+    _check_outputs([path for path in outputs if path is not None], arguments.files)
     with local_settings() as settings:
         summary = asyncio.run(_replay(settings, arguments, as_of))
     if arguments.json:
@@ -171,20 +178,26 @@ def print_summary(summary: Summary) -> None:
 
 
 def _instant(text: str) -> int:
-    if text.removeprefix("-").isdecimal() and text.isascii():
-        return int(text)
     try:
-        return parse_rfc3339(text)
+        instant = int(text) if _INTEGER.fullmatch(text) else parse_rfc3339(text)
     except ValueError as error:
         raise ConfigurationError(
             f"--as-of: expected epoch milliseconds or RFC 3339 text with an offset, found {text!r}"
         ) from error
+    if not EARLIEST <= instant <= LATEST:
+        raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
+    return instant
 
 
-def _check_paths(files: Iterable[Path], outputs: Iterable[Path]) -> None:
-    for path in files:
-        if not path.is_file():
-            raise ConfigurationError(f"{path}: expected a file of NDJSON events, found none")
+def _check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
+    taken = {path.resolve() for path in files}
     for path in outputs:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            continue  # A pipe or a device may stand for several.
         if path.is_dir() or not path.parent.is_dir():
             raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
+        if path.resolve() in taken:
+            raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
+        taken.add(path.resolve())

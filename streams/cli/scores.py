@@ -37,10 +37,12 @@ async def _show(settings: Settings, as_json: bool) -> None:
 
 async def _follow(settings: Settings, as_json: bool) -> None:
     async for user_id, score in follow_scores(settings):
-        if score is None:
-            print(f"{user_id:24} erased", flush=True)
-        else:
+        if score is not None:
             _print(score, as_json)
+        elif as_json:
+            print(orjson.dumps({"user_id": user_id, "erased": True}).decode(), flush=True)
+        else:
+            print(f"{user_id:24} erased", flush=True)
 
 
 def _print(score: dict[str, Any], as_json: bool) -> None:

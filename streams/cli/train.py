@@ -10,16 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from features.definitions import NAMES
-from models.artefact import Artefact
-from models.encoder import BertEncoder
-from models.scorer import reference_of
-from models.training import train
 from streams.exceptions import ConfigurationError
-from streams.inference import artefact_folder
 from streams.log import log
-from streams.sample.cdnow import orders
-from streams.sample.simulator import CATEGORIES, is_held_out
-from streams.sample.training_set import training_set
 from streams.settings import load_settings
 
 DATA: Final = (
@@ -43,6 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {arguments.date!r}") from error
     settings = load_settings()
+    # Torch takes a second to import: not for a wrong argument, and not for --help.
+    from models.artefact import Artefact
+    from models.encoder import BertEncoder
+    from models.scorer import reference_of
+    from models.training import train
+    from streams.inference import artefact_folder
+    from streams.sample.cdnow import orders
+    from streams.sample.simulator import CATEGORIES, is_held_out
+    from streams.sample.training_set import training_set
+
     logging.getLogger("wherewithal").setLevel(logging.INFO)
     encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads)
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)

@@ -8,11 +8,10 @@ import orjson
 import pytest
 from support import reference
 from support.encoders import HashEncoder, SwitchableEncoder
+from support.oracle import assert_reference, assert_same
 from support.runs import quick_settings, read_back, run_flow
-from support.shoppers import BASE, encoded, random_lines, raw_events
+from support.shoppers import BASE, encoded, random_lines
 
-from features.definitions import NAMES
-from models.profile import Projection
 from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
@@ -20,39 +19,12 @@ from streams.flow import Flow
 from streams.kafka import SCORES, read_topic
 from streams.settings import StateStore
 
-EXACT = (*NAMES, "event_time", "revision")
-SAME_SCORE = ("prediction", "score", "expected_spend")
-
 
 @pytest.fixture(params=["sqlite", "redis"])
 def online_store(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'online.db'}"
     return request.getfixturevalue("redis_url")
-
-
-def assert_reference(run, lines, as_of=None):
-    """Every feature of every user is what brute force computes from the raw events."""
-    expected = raw_events(lines, Projection.orthogonal(HashEncoder.dimension))
-    assert run.features.keys() == expected.keys()
-    for user, events in expected.items():
-        wanted = reference.features(events, as_of)
-        served = run.features[user]
-        assert {name: served[name] for name in EXACT} == {name: wanted[name] for name in EXACT}
-        np.testing.assert_allclose(served["profile_vector"], wanted["profile_vector"], atol=1e-5)
-
-
-def assert_same(one, other):
-    """Two runs are equal in the contract's sense."""
-    assert one.features.keys() == other.features.keys()
-    assert one.scores.keys() == other.scores.keys()
-    for user, served in one.features.items():
-        again = other.features[user]
-        assert {name: served[name] for name in EXACT} == {name: again[name] for name in EXACT}
-        np.testing.assert_allclose(served["profile_vector"], again["profile_vector"], atol=1e-5)
-        for name in SAME_SCORE:
-            assert one.scores[user][name] == pytest.approx(other.scores[user][name], rel=1e-4)
-        assert one.scores[user]["revision"] == other.scores[user]["revision"]
 
 
 def line(topic, **value):

@@ -1,0 +1,144 @@
+"""The metrics and health server."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams import server as server_module
+from streams.exceptions import ConfigurationError
+from streams.metrics import Metrics
+from streams.server import Check, Server
+from streams.settings import load_settings
+
+PATIENCE_S = 10.0
+
+
+def well() -> str | None:
+    return None
+
+
+@contextmanager
+def serving(metrics: Metrics | None = None, live: Check = well, ready: Check = well) -> Iterator[int]:
+    server = Server(load_settings(metrics_port=0), metrics or Metrics(), live, ready)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.stop()
+
+
+def get(port: int, path: str) -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_metrics_are_shown_in_prometheus_text_format() -> None:
+    metrics = Metrics()
+    metrics.scores.inc(3)
+    with serving(metrics) as port:
+        status, kind, body = get(port, "/metrics")
+    assert (status, kind.split(";")[0]) == (200, "text/plain")
+    samples = {s.name: s.value for family in text_string_to_metric_families(body) for s in family.samples}
+    assert samples["wherewithal_scores_total"] == 3
+
+
+def test_a_query_after_the_path_changes_nothing() -> None:
+    with serving() as port:
+        assert get(port, "/metrics?name=x")[0] == get(port, "/livez?verbose")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_says_ok_or_why_not(path: str) -> None:
+    reasons: list[str | None] = [None, "the event loop has not run for 31 s"]
+    check = {path[1:-1]: lambda: reasons[0]}
+    with serving(**check) as port:
+        assert get(port, path) == (200, "text/plain; charset=utf-8", "ok\n")
+        reasons.reverse()
+        assert get(port, path) == (503, "text/plain; charset=utf-8", "the event loop has not run for 31 s\n")
+
+
+def test_liveness_and_readiness_are_judged_apart() -> None:
+    with serving(ready=lambda: "starting") as port:
+        assert get(port, "/livez")[0] == 200
+        assert get(port, "/readyz")[0] == 503
+
+
+@pytest.mark.parametrize("path", ["/", "/metric", "/livez/", "/../metrics"])
+def test_any_other_path_is_not_found_and_says_which_there_are(path: str) -> None:
+    with serving() as port:
+        status, _, body = get(port, path)
+    assert (status, body) == (404, "try /metrics, /livez or /readyz\n")
+
+
+def test_a_port_that_is_taken_is_a_wrong_setting_in_one_line() -> None:
+    with serving() as port, pytest.raises(ConfigurationError) as refused:
+        Server(load_settings(metrics_port=port), Metrics(), well, well)
+    line = str(refused.value)
+    assert line.startswith(f"WHEREWITHAL_METRICS_PORT: 127.0.0.1:{port} cannot be used")
+    assert "\n" not in line
+
+
+def test_an_address_that_is_none_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigurationError, match="WHEREWITHAL_METRICS_PORT"):
+        Server(load_settings(metrics_port=0, metrics_host="no.such.host.invalid"), Metrics(), well, well)
+
+
+def test_the_port_is_closed_after_the_stop() -> None:
+    with serving() as port:
+        get(port, "/livez")
+    with pytest.raises(ConnectionRefusedError):
+        get(port, "/livez")
+
+
+def test_a_check_that_takes_its_time_does_not_hold_up_the_others() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str | None:
+        begun.set()
+        return None if go_on.wait(PATIENCE_S) else "nobody let it go on"
+
+    with serving(ready=slow) as port:
+        answers: list[Any] = []
+        asking = threading.Thread(target=lambda: answers.append(get(port, "/readyz")))
+        asking.start()
+        assert begun.wait(PATIENCE_S)
+        assert get(port, "/livez")[0] == 200
+        assert not answers
+        go_on.set()
+        asking.join(PATIENCE_S)
+    assert answers[0][0] == 200
+
+
+def test_a_client_that_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CLIENT_S", 0.1)
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+        assert client.recv(1) == b"", "the server closed the connection"
+        assert get(port, "/livez")[0] == 200
+
+
+def test_a_check_that_raises_is_logged_and_the_server_goes_on(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> str | None:
+        raise RuntimeError("a bug in a check")
+
+    with caplog.at_level(logging.ERROR, "wherewithal"), serving(live=broken) as port:
+        with pytest.raises(http.client.RemoteDisconnected):
+            get(port, "/livez")
+        assert get(port, "/readyz")[0] == 200
+    assert [record.getMessage() for record in caplog.records] == ["a request for metrics or health failed"]
+    assert "Traceback" not in capfd.readouterr().err
