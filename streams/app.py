@@ -58,6 +58,8 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
+        # `streams.binding` checks the changelog with the other logs, and says what to do.
+        recovery_consistency_check=False,
         web_enabled=False,
         loghandlers=[],
         logging_config=None,

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from features.observation import Source
 from streams.exceptions import StateMismatchError
-from streams.kafka import Cluster, high_watermarks, topic_name
+from streams.kafka import Cluster, changelog_name, high_watermarks, topic_name
 from streams.settings import Settings, StateStore
 from streams.table import Progress
 
@@ -58,7 +58,7 @@ def _read(path: Path) -> Cluster:
 async def check_logs(
     settings: Settings, progress: Mapping[int, Progress], committed: Mapping[TopicPartition, int]
 ) -> None:
-    """Check that no input log ends before what was applied or committed of it.
+    """Check that no log ends before what was applied or committed of it, the changelog included.
 
     Args:
         settings: of the cluster.
@@ -70,6 +70,7 @@ async def check_logs(
     """
     reached = dict(committed)
     for number, partition in progress.items():
+        reached[TopicPartition(changelog_name(settings), number)] = partition.offset + 1
         for source, offset in zip(Source, partition.applied, strict=True):
             tp = TopicPartition(topic_name(settings, source.name.lower()), number)
             reached[tp] = max(offset + 1, reached.get(tp, 0))

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-from faust.exceptions import ConsistencyError
-
 from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
@@ -20,7 +18,7 @@ from streams.app import App, create_app
 from streams.binding import bind
 from streams.broker import EmbeddedBroker
 from streams.engine import Engine
-from streams.exceptions import BrokerError, ConfigurationError, StateMismatchError, StreamsError
+from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.kafka import make_topics
 from streams.lease import Lease
@@ -54,6 +52,8 @@ class Flow:
         failed: done with the error that ended the worker, if one does.
         failed_with: that error.
         started: whether the group is joined and the state recovered.
+        broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
+        lease: on the partitions.
     """
 
     def __init__(
@@ -80,6 +80,8 @@ class Flow:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
+        self.broker_silent = False
+        self.lease = Lease(settings.session_timeout_s)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -131,8 +133,7 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        lease = Lease(self.settings.session_timeout_s)
-        publisher = Publisher(self.settings, lease)
+        publisher = Publisher(self.settings, self.lease)
         await publisher.start()
         closing.push_async_callback(publisher.stop)
         self.engine = Engine(
@@ -142,16 +143,16 @@ class Flow:
             online,
             self.tally,
             self.metrics,
-            lease,
+            self.lease,
             self._as_of,
             self._clock,
             self.fail,
         )
-        await self._start_app(lease)
+        await self._start_app()
 
-    async def _start_app(self, lease: Lease) -> None:
+    async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, lease)
+        self.app = create_app(self.settings, self.engine, self.lease)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -192,6 +193,8 @@ class Flow:
             return "the online store refuses rows"
         if self.engine.encoder_down:
             return "the encoder is down"
+        if self.broker_silent:
+            return "the broker does not answer"
         return None
 
     def _open_store(self) -> OnlineStore:
@@ -222,11 +225,6 @@ class Flow:
 def _start_error(reason: BaseException | None) -> StreamsError:
     if isinstance(reason, StreamsError):
         return reason
-    if isinstance(reason, ConsistencyError):
-        return StateMismatchError(
-            "the local state is ahead of the changelog, which was made anew: set WHEREWITHAL_STATE_DIR to another "
-            "folder, or remove this one to rebuild it"
-        )
     return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -85,7 +86,9 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
 
 def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     """A producer that waits for every in-sync replica and takes the largest record a topic does."""
-    return AIOKafkaProducer(**connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + _HEADROOM, **options)
+    return AIOKafkaProducer(
+        **connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + 2 * _HEADROOM, **options
+    )
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
@@ -115,10 +118,12 @@ async def make_topics(settings: Settings) -> Cluster:
     Raises:
         BrokerError: the broker cannot be reached, or the topics have unequal numbers of partitions.
     """
-    largest = str(MAX_TOPIC_BYTES + _HEADROOM)
-    plain = {"max.message.bytes": largest}
+    plain = {"max.message.bytes": str(MAX_TOPIC_BYTES + _HEADROOM)}
+    # A dead letter is the record it rejects, whatever its size, and its headers.
+    letters = {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * _HEADROOM)}
     compacted = plain | {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_MIN_COMPACTION_LAG_MS)}
-    configs = {topic_name(settings, topic): plain for topic in (*INPUTS, DEAD_LETTERS)}
+    configs = {topic_name(settings, topic): plain for topic in INPUTS}
+    configs[topic_name(settings, DEAD_LETTERS)] = letters
     configs[topic_name(settings, SCORES)] = compacted
     configs[changelog_name(settings)] = compacted
     admin = AIOKafkaAdminClient(**connection(settings))
@@ -183,8 +188,7 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     if not partitions:
         return {}
     consumer = new_consumer(settings, max_partition_fetch_bytes=1)
-    async with reaching(settings):
-        await consumer.start()
+    async with reading(settings, consumer):
         try:
             consumer.assign(list(partitions))
             first = await consumer.beginning_offsets(list(partitions))
@@ -194,8 +198,6 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
             return await asyncio.wait_for(_fetched_ends(consumer, partitions), timeout=settings.request_timeout_s)
         except TimeoutError as error:
             raise BrokerError("the broker answered no fetch in time: check its log") from error
-        finally:
-            await consumer.stop()
 
 
 async def _fetched_ends(
@@ -219,19 +221,46 @@ async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[Consu
         BrokerError: the broker cannot be reached or does not answer.
     """
     consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
+    async with reading(settings, consumer):
+        numbers = await _partition_numbers(consumer, name)
+        partitions = [TopicPartition(name, number) for number in numbers]
+        ends = await high_watermarks(settings, partitions)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        async for records in read_to(consumer, ends, settings.request_timeout_s):
+            yield records
+
+
+async def read_to(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], patience_s: float
+) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Yield what a consumer has before it in each partition, up to an offset each.
+
+    Raises:
+        BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
+    """
+    unread, heard = dict(ends), time.monotonic()
+    while unread := await _unread(consumer, unread):
+        fetched = await consumer.getmany(*unread, timeout_ms=200)
+        if fetched:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > patience_s:
+            raise BrokerError(f"the broker delivered nothing for {patience_s:g} s: check that it runs")
+        for records in fetched.values():
+            yield records
+
+
+@asynccontextmanager
+async def reading(settings: Settings, consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+    """Run a consumer, and stop it whether or not it could start.
+
+    Raises:
+        BrokerError: the broker could not be used.
+    """
     async with reaching(settings):
-        await consumer.start()
         try:
-            numbers = await _partition_numbers(consumer, name)
-            partitions = [TopicPartition(name, number) for number in numbers]
-            remaining: Mapping[TopicPartition, int] = await high_watermarks(settings, partitions)
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning()
-            remaining = dict(remaining)
-            while remaining := await _unread(consumer, remaining):
-                fetched = await consumer.getmany(*remaining, timeout_ms=200)
-                for records in fetched.values():
-                    yield records
+            await consumer.start()
+            yield
         finally:
             await consumer.stop()
 

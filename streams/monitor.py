@@ -6,15 +6,18 @@ import asyncio
 import time
 from typing import Any, Final
 
-from faust.exceptions import ConsumerNotStarted
+from aiokafka import TopicPartition
 from faust.types import TP
 
-from streams.exceptions import StreamsError
+from streams.exceptions import BrokerError, StreamsError
 from streams.flow import Flow
-from streams.kafka import INPUTS, topic_name
+from streams.kafka import INPUTS, high_watermarks, topic_name
 from streams.log import log
 
 INTERVAL_S: Final = 2.0
+
+ANSWER_S: Final = 10.0
+"""A broker that does not say within this time where its logs end is down."""
 
 LOOP_SILENCE_S: Final = 30.0
 """An event loop that has not run this task for so long is stuck."""
@@ -36,7 +39,7 @@ class Monitor:
         self._flow = flow
         self._stall_s = stall_s
         self._beat = time.monotonic()
-        self._progress: dict[TP, tuple[int, float]] = {}
+        self._progress: dict[str, tuple[int, float]] = {}
         self._stalled: str | None = None
 
     async def run(self) -> None:
@@ -44,7 +47,8 @@ class Monitor:
         while True:
             self._beat = time.monotonic()
             if self._flow.started:
-                self._watch()
+                await self._watch()
+            self._flow.metrics.ready.set(0 if self.ready() else 1)
             await asyncio.sleep(INTERVAL_S)
 
     def live(self) -> str | None:
@@ -62,42 +66,50 @@ class Monitor:
             return "starting: joining the group and recovering the state"
         return self.live() or self._flow.failing_dependency()
 
-    def _watch(self) -> None:
-        consumer: Any = self._flow.app.consumer
-        metrics, now = self._flow.metrics, time.monotonic()
+    async def _watch(self) -> None:
         names = {topic_name(self._flow.settings, topic): topic for topic in INPUTS}
-        dependency = self._flow.failing_dependency()
-        for tp in consumer.assignment():
-            topic = names.get(tp.topic)
-            end = None if topic is None else _end(consumer, tp)
-            if end is None:
-                continue
-            settled = consumer.settled_position(tp)
-            lag = max(0, end - settled)
+        consumer: Any = self._flow.app.consumer
+        assigned = [tp for tp in consumer.assignment() if tp.topic in names]
+        ends = await self._ends(assigned)
+        dependency, now = self._flow.failing_dependency(), time.monotonic()
+        if dependency is not None:
+            self._progress.clear()
+        for tp in assigned if ends else ():
+            lag = max(0, ends[tp] - consumer.settled_position(tp))
             taken = consumer.ledgers[tp].timestamp if tp in consumer.ledgers else 0
             age = time.time() - taken / 1000 if lag and taken else 0.0
-            metrics.lag_messages.labels(topic, tp.partition).set(lag)
-            metrics.lag_seconds.labels(topic, tp.partition).set(max(0.0, age))
-            known, since = self._progress.get(tp, (-1, now))
-            if settled != known or not lag or dependency is not None:
-                self._progress[tp] = (settled, now)
-            elif now - since > self._stall_s:
-                self._stall(f"{tp.topic}-{tp.partition} has {lag} records and made no progress for {now - since:.0f} s")
+            self._flow.metrics.lag_messages.labels(names[tp.topic], tp.partition).set(lag)
+            self._flow.metrics.lag_seconds.labels(names[tp.topic], tp.partition).set(max(0.0, age))
+            self._judge(f"{tp.topic}-{tp.partition} has {lag} records and", lag == 0, ends[tp] - lag, now)
+        if dependency is None:
+            self._judge("the group has answered no heartbeat and", not self._flow.lease.expired, 0, now)
         for number, partition in self._flow.engine.partitions.items():
             users, size = partition.states.size(number)
-            metrics.table_users.labels(number).set(users)
-            metrics.table_bytes.labels(number).set(size)
+            self._flow.metrics.table_users.labels(number).set(users)
+            self._flow.metrics.table_bytes.labels(number).set(size)
+
+    async def _ends(self, assigned: list[TP]) -> dict[TP, int]:
+        """Ask the broker where the logs end, beside the consumer: one that is stuck would not know."""
+        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in assigned}
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                ends = await high_watermarks(self._flow.settings, list(asked))
+        except (BrokerError, TimeoutError):
+            self._flow.broker_silent = True
+            return {}
+        self._flow.broker_silent = False
+        return {asked[tp]: end for tp, end in ends.items()}
+
+    def _judge(self, what: str, well: bool, position: int, now: float) -> None:
+        """End the flow if something that is not well has stayed at the same position for too long."""
+        key = what.split(" ", 1)[0]
+        known, since = self._progress.get(key, (-1, now))
+        if well or position != known:
+            self._progress[key] = (position, now)
+        elif now - since > self._stall_s:
+            self._stall(f"{what} made no progress for {now - since:.0f} s")
 
     def _stall(self, reason: str) -> None:
         self._stalled = reason
         log.error("stalled, ending so that the supervisor restarts this worker", reason=reason)
         self._flow.fail(StalledError(reason))
-
-
-def _end(consumer: Any, tp: TP) -> int | None:
-    try:
-        end: int | None = consumer.highwater(tp)
-    except (AssertionError, ConsumerNotStarted):
-        # aiokafka asserts that the partition is assigned; the thread of the consumer may have just given it up.
-        return None
-    return end

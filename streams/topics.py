@@ -8,7 +8,18 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.exceptions import BrokerError
-from streams.kafka import common_count, connection, high_watermarks, new_consumer, reaching
+from streams.kafka import (
+    TOPICS,
+    changelog_name,
+    common_count,
+    connection,
+    high_watermarks,
+    new_consumer,
+    reaching,
+    read_to,
+    reading,
+    topic_name,
+)
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 
@@ -59,14 +70,25 @@ async def read_from(
     if not unread:
         return
     consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
+    async with reading(settings, consumer):
+        consumer.assign(list(unread))
+        for partition in unread:
+            consumer.seek(partition, starts[partition])
+        async for records in read_to(consumer, unread, settings.request_timeout_s):
+            yield records
+
+
+async def drop_topics(settings: Settings) -> None:
+    """Delete every topic of these settings that exists.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+    """
+    names = {*(topic_name(settings, topic) for topic in TOPICS), changelog_name(settings)}
+    admin = AIOKafkaAdminClient(**connection(settings))
     async with reaching(settings):
-        await consumer.start()
+        await admin.start()
         try:
-            consumer.assign(list(unread))
-            for partition in unread:
-                consumer.seek(partition, starts[partition])
-            while unread := {tp: end for tp, end in unread.items() if await consumer.position(tp) < end}:
-                for records in (await consumer.getmany(*unread, timeout_ms=200)).values():
-                    yield records
+            await admin.delete_topics(sorted(names & set(await admin.list_topics())))
         finally:
-            await consumer.stop()
+            await admin.close()

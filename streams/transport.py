@@ -41,7 +41,7 @@ class Ledger:
     Attributes:
         delivered: offset of the last record delivered.
         committable: the offset to commit: all before it is acknowledged. None while nothing is.
-        pending: records delivered and not acknowledged.
+        pending: records delivered and not committable yet, acknowledged or not.
         timestamp: Kafka time (ms) of the last record delivered.
     """
 
@@ -86,11 +86,31 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
 
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> tuple[int, Mapping[TP, list[ConsumerRecord]]]:
+        """Return records, and the generation under which they were taken from the fetcher.
+
+        Told here, where they are taken: the fetch may have been asked for under an earlier generation, and records
+        that are not delivered are safe to drop only if a seek is still to come that fetches them again.
+        """
+        records = await super()._fetch_records(*args, **kwargs)
+        return self.consumer.app.consumer_generation_id, records
+
     async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the committed offsets of those partitions that have one."""
         consumer = self._ensure_consumer()
         found = {tp: await self.call_thread(consumer.committed, tp) for tp in tps}
         return {tp: offset for tp, offset in found.items() if offset is not None}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit as a member of the group, or not at all.
+
+        A member that was thrown out would commit as nobody, which an empty group accepts: offsets of a log that is
+        perhaps no more, from which the next worker would go on.
+        """
+        if self._ensure_consumer()._coordinator.generation < 0:
+            return False
+        done: bool = await super()._commit(offsets)
+        return done
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again; may be called from any thread."""
@@ -135,20 +155,19 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message per partition of the next fetch."""
-        generation = self.app.consumer_generation_id
-        records, _ = await self._wait_next_records(timeout)
+        generation, records = await self._next_records(timeout)
         if not records or self.should_stop:
             return
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                # A rebalance began. What is dropped here was not delivered, and recovery ends with a seek to the
-                # committed offsets, so it is fetched again by whoever owns the partition then.
+                # A rebalance began since. What is dropped here was not delivered, and recovery begins with a seek in
+                # the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
             batch = fetched if self._is_changelog_tp(tp) else self.ledgers[tp].deliver(fetched)
             if batch:
                 yield tp, self._batch_message(tp, batch, generation)
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP]]:
+    async def _next_records(self, timeout: float) -> tuple[int, Mapping[TP, list[ConsumerRecord]]]:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = set(self._get_active_partitions())
@@ -156,11 +175,12 @@ class BatchConsumer(driver.Consumer):
         full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
         if active == full:
             await self.sleep(FULL_POLL_S)
-            return {}, active
+            return self.app.consumer_generation_id, {}
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
         patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
-        records = await self._getmany(active_partitions=active - full, timeout=patience)
-        return records, active
+        fetched: tuple[int, Mapping[TP, list[ConsumerRecord]]]
+        fetched = await self._getmany(active_partitions=active - full, timeout=patience)
+        return fetched
 
     def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
         last = batch[-1]

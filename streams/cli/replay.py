@@ -28,6 +28,7 @@ from streams.results import dead_letters, known_users, last_scores, served_featu
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.tally import Fate
 from streams.timestamps import parse_rfc3339
+from streams.topics import drop_topics
 
 LEAD_RECORDS: Final = 20_000
 """How far publishing runs ahead: enough to keep every lane busy, little enough that memory stays flat."""
@@ -107,7 +108,11 @@ def local_settings() -> Iterator[Settings]:
             # Topics of its own: a replay is no member of the cluster's flow.
             prefix = f"{settings.topic_prefix}replay-{uuid4().hex[:8]}-"
             settings = settings.model_copy(update={"topic_prefix": prefix})
-        yield settings
+        try:
+            yield settings
+        finally:
+            if not settings.embedded:
+                asyncio.run(drop_topics(settings))
 
 
 async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> Summary:
