@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
     online_store: str | None = Field(
-        None, description="`sqlite:///path` or `redis://host:port/db`; default: SQLite under `state_dir`"
+        None, repr=False, description="`sqlite:///path` or `redis://host:port/db`; default: SQLite under `state_dir`"
     )
     freshness_ms: Count = Field(200, description="longest a row may wait for others to be written with")
     online_batch_rows: Count = Field(512, description="rows in one write to the online store")

@@ -58,8 +58,14 @@ def test_credentials_and_encryption_reach_the_client():
 
 
 def test_no_representation_of_the_settings_shows_a_password():
-    settings = load_settings(broker="kafka://host:9092", broker_username="alice", broker_password=PASSWORD)
+    settings = load_settings(
+        broker="kafka://host:9092",
+        broker_username="alice",
+        broker_password=PASSWORD,
+        online_store="redis://:hunter2@host:6379/0",
+    )
     assert PASSWORD not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "hunter2" not in f"{settings!r} {settings}"
 
 
 def test_a_ca_file_that_is_none_is_refused_in_one_line(tmp_path):
