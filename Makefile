@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
 READY := $(VENV)/.ready
 
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test lint types check train clean
+.PHONY: help demo test chaos bench lint types check train clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +24,19 @@ demo: $(READY)  ## run the whole flow on bundled data
 
 test: $(READY)  ## run the tests
 	$(BIN)/pytest
+
+chaos: $(READY)  ## kill, starve and cut off workers at length (at most 25 minutes)
+	$(BIN)/pytest tests/chaos -m chaos
+
+bench: $(READY) $(VENV)/.ready-bench  ## measure side by side; PART=throughput for one (a quarter of an hour each)
+	@set -e; for part in $(if $(PART),$(PART),$(PARTS)); do PYTHONPATH=.:tests $(BIN)/python -m benchmarks.bench_$$part; done
+
+# Quix Streams and Feast want different versions of pydantic, so the baseline has an environment of its own.
+$(VENV)/.ready-bench: $(READY) tests/benchmarks/quix-requirements.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	$(PYTHON) -m venv $(VENV)/quix
+	$(VENV)/quix/bin/pip install --quiet --requirement tests/benchmarks/quix-requirements.txt
+	touch $@
 
 lint: $(READY)  ## check style, order of imports, docstrings and complexity
 	$(BIN)/ruff check .

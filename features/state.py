@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from features.decay import DecayedSum
-from features.observation import EVENT_SOURCES, Kind, Observation
+from features.observation import Kind, Observation
 from features.tiles import (
     COLUMNS,
     DAY,
@@ -25,12 +25,19 @@ from features.tiles import (
     CategoryTiles,
     Delta,
     TileLevel,
+    Window,
 )
 
 REMEMBERED_IDS: Final = 128
 """How many event ids per topic tell a duplicate, first in first out."""
 
 NO_OFFSET: Final = -1
+
+_COUNTS: Final = tuple(((int(kind), 1),) for kind in Kind)
+# Members of an enumeration are slow to look up, and these are looked up for every event.
+_VIEW: Final = int(Kind.VIEW)
+_PURCHASE: Final = int(Kind.PURCHASE)
+_REVIEW: Final = int(Kind.REVIEW)
 
 
 class Outcome(Enum):
@@ -43,6 +50,9 @@ class Outcome(Enum):
     """The state holds this very record: nothing changed."""
     REFUSED = auto()
     """Not newer than the user's erasure: nothing changed."""
+
+    # One is hashed for every event, and that of an enumeration runs in Python.
+    __hash__ = object.__hash__
 
 
 class UserState:
@@ -93,10 +103,11 @@ class UserState:
         self.last_purchase: int | None = None
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
-        self.remembered: list[dict[int, None]] = [{} for _ in EVENT_SOURCES]
-        self.by_five_minutes = TileLevel(5 * MINUTE, SPEND + 1, [HOUR])
-        self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, [DAY, 7 * DAY])
-        self.by_day = TileLevel(DAY, COLUMNS, [30 * DAY])
+        self.remembered: list[dict[int, None]] = [{}, {}, {}]  # one per EVENT_SOURCES
+        short, middle = SPEND + 1, PRICED_VIEWS + 1
+        self.by_five_minutes = TileLevel(5 * MINUTE, short, [Window(HOUR, [0] * short)])
+        self.by_hour = TileLevel(HOUR, middle, [Window(DAY, [0] * middle), Window(7 * DAY, [0] * middle)])
+        self.by_day = TileLevel(DAY, COLUMNS, [Window(30 * DAY, [0] * COLUMNS)])
         self.categories = CategoryTiles(30 * DAY)
         self.texts = DecayedSum()
         self.encoder = ""
@@ -124,13 +135,13 @@ class UserState:
         self.revision += 1
         self.sequence += 1
         self._span(seen.timestamp)
-        deltas = _deltas(seen)
-        self.by_five_minutes.add(seen.timestamp, deltas)
-        self.by_hour.add(seen.timestamp, deltas)
-        self.by_day.add(seen.timestamp, deltas)
+        short, middle, long = _deltas(seen)
+        self.by_five_minutes.add(seen.timestamp, short)
+        self.by_hour.add(seen.timestamp, middle)
+        self.by_day.add(seen.timestamp, long)
         if seen.category is not None:
             self.categories.add(seen.timestamp, seen.category)
-        if seen.kind == Kind.PURCHASE:
+        if seen.kind == _PURCHASE:
             self._purchase(seen.timestamp, seen.amount)
         if seen.projected is not None:
             if encoder != self.encoder:
@@ -175,14 +186,22 @@ class UserState:
             self.last_purchase = timestamp
 
 
-def _deltas(seen: Observation) -> tuple[Delta, ...]:
-    """What one event adds to its tiles."""
+_Deltas = tuple[Delta, ...]
+
+
+def _deltas(seen: Observation) -> tuple[_Deltas, _Deltas, _Deltas]:
+    """What one event adds to its tiles of five minutes, of an hour and of a day, which keep more and more columns."""
     kind, amount = seen.kind, seen.amount
-    count = (kind, 1)
-    if kind == Kind.PURCHASE and amount is not None:
-        return (count, (SPEND, amount), (PRICED_PURCHASES, 1))
-    if kind == Kind.VIEW and amount is not None:
-        return (count, (VIEWED_PRICE, amount), (PRICED_VIEWS, 1))
-    if kind == Kind.REVIEW and amount is not None:
-        return (count, (RATING, amount), (NOISY, 1)) if seen.noisy else (count, (RATING, amount))
-    return (count,)
+    alone = _COUNTS[kind]
+    if amount is None:
+        return alone, alone, alone
+    if kind == _VIEW:
+        priced = (*alone, (VIEWED_PRICE, amount), (PRICED_VIEWS, 1))
+        return alone, priced, priced
+    if kind == _PURCHASE:
+        spent = (*alone, (SPEND, amount))
+        return spent, spent, (*spent, (PRICED_PURCHASES, 1))
+    if kind == _REVIEW:
+        rated = (*alone, (RATING, amount))
+        return alone, alone, (*rated, (NOISY, 1)) if seen.noisy else rated
+    return alone, alone, alone

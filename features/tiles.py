@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -28,67 +30,70 @@ Delta = tuple[int, int]
 """A column and what to add to it."""
 
 
-class Window:
-    """The running sums of one window over the tiles of a level."""
+# States are made by the thousand and live long. As structs they are made without running Python code, and they form
+# no cycles that the collector would have to look for.
+class Window(msgspec.Struct, gc=False):
+    """The running sums of one window over the tiles of a level.
 
-    __slots__ = ("length", "lower", "sums")
-
-    def __init__(self, length: int, width: int) -> None:
-        self.length = length
-        self.lower = 0
-        """Index of the oldest tile that `sums` include."""
-        self.sums = [0] * width
-
-
-class TileLevel:
-    """The tiles of one hop, with the windows that are summed from them.
-
-    Args:
-        hop: length of a tile, ms.
-        width: how many columns a tile keeps.
-        windows: lengths of the windows, ms, longest last.
+    Attributes:
+        length: ms.
+        sums: one per column.
+        lower: index of the oldest tile that `sums` include.
     """
 
-    __slots__ = ("hop", "oldest", "reach", "tiles", "width", "windows")
+    length: int
+    sums: list[int]
+    lower: int = 0
 
-    def __init__(self, hop: int, width: int, windows: Iterable[int]) -> None:
-        self.hop = hop
-        self.width = width
-        self.tiles: dict[int, list[int]] = {}
-        self.windows = [Window(length, width) for length in windows]
-        self.reach = self.windows[-1].length
-        self.oldest = 0
-        """Index of the oldest tile that a window can still reach."""
+
+class TileLevel(msgspec.Struct, gc=False):
+    """The tiles of one hop, with the windows that are summed from them.
+
+    Attributes:
+        hop: length of a tile, ms.
+        width: how many columns a tile keeps.
+        windows: over these tiles, the longest last.
+        tiles: columns by the index of the tile, which is its time divided by the hop.
+        oldest: index of the oldest tile that a window can still reach.
+    """
+
+    hop: int
+    width: int
+    windows: list[Window]
+    tiles: dict[int, list[int]] = {}
+    oldest: int = 0
 
     def keep_from(self, newest: int) -> None:
         """Drop the tiles that no window reaches any more as of the newest event (ms)."""
-        oldest = (newest - self.reach) // self.hop
+        oldest = (newest - self.windows[-1].length) // self.hop
         if oldest <= self.oldest:
+            return
+        self.oldest = oldest
+        if not self.tiles:
+            # Nothing to take out: all sums are zero, as those of a user just seen for the first time.
+            for window in self.windows:
+                window.lower = max(window.lower, oldest)
             return
         for window in self.windows:
             if window.lower < oldest:
                 self._move(window, oldest)
         self.tiles = {index: tile for index, tile in self.tiles.items() if index >= oldest}
-        self.oldest = oldest
 
     def add(self, timestamp: int, deltas: Iterable[Delta]) -> None:
-        """Add an event to its tile, unless the tile has left every window."""
+        """Add an event to its tile, unless the tile has left every window; every column is one of this level's."""
         index = timestamp // self.hop
         if index < self.oldest:
             return
-        width = self.width
         tile = self.tiles.get(index)
         if tile is None:
-            tile = self.tiles[index] = [0] * width
+            tile = self.tiles[index] = [0] * self.width
         for column, amount in deltas:
-            if column < width:
-                tile[column] += amount
+            tile[column] += amount
         for window in self.windows:
             if index >= window.lower:
                 sums = window.sums
                 for column, amount in deltas:
-                    if column < width:
-                        sums[column] += amount
+                    sums[column] += amount
 
     def advance(self, instant: int) -> None:
         """Bring the sums of every window to `instant` (ms), which is not before the newest event."""
@@ -122,28 +127,30 @@ class TileLevel:
             flat += tile
         return flat
 
-    def load(self, flat: list[int]) -> None:
-        """Take the tiles of `flatten`; `advance` then sums the windows."""
+    def load(self, flat: list[int], newest: int) -> None:
+        """Take the tiles of `flatten`, as of the newest event (ms)."""
         step = self.width + 1
-        self.tiles = {flat[at]: flat[at + 1 : at + step] for at in range(0, len(flat), step)}
+        self.oldest = oldest = max(0, (newest - self.windows[-1].length) // self.hop)
+        starts = range(0, len(flat), step)
+        self.tiles = {flat[at]: flat[at + 1 : at + step] for at in starts if flat[at] >= oldest}
+        sums = self._sum_from(oldest)
         for window in self.windows:
-            window.lower = 0
-            window.sums = self._sum_from(0)
+            window.lower = oldest
+            window.sums = sums.copy()
 
 
-class CategoryTiles:
+class CategoryTiles(msgspec.Struct, gc=False):
     """How many events named each category, by day (UTC), over one window.
 
-    Args:
+    Attributes:
         length: length of the window, ms; the hop is a day.
+        tiles: by day, then by category.
+        oldest: index of the oldest day that the window can still reach.
     """
 
-    __slots__ = ("length", "oldest", "tiles")
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.tiles: dict[int, dict[int, int]] = {}
-        self.oldest = 0
+    length: int
+    tiles: dict[int, dict[int, int]] = {}
+    oldest: int = 0
 
     def keep_from(self, newest: int) -> None:
         """Drop the days that the window reaches no more as of the newest event (ms)."""

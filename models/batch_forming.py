@@ -1,4 +1,8 @@
-"""Which of the waiting texts go together: a token budget, little padding, and the oldest text always."""
+"""Which of the waiting texts go together: a token budget, little padding, and the oldest text always.
+
+An encoder that is `packed` lays texts end to end, and a pass costs it their tokens; any other pads them to the
+longest, and a pass costs it that x their number.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,19 @@ _PADDING_DIVISOR: Final = 8
 long text is better off alone than in the company of many short ones."""
 
 
-def form_batch(lengths: Sequence[int], token_budget: int) -> list[int]:
+def batch_cost(lengths: Sequence[int], *, packed: bool) -> int:
+    """Return the tokens that a pass over texts computes, given the tokens of each; at least one text."""
+    return sum(lengths) if packed else max(lengths) * len(lengths)
+
+
+def form_batch(lengths: Sequence[int], token_budget: int, *, packed: bool = False) -> list[int]:
     """Choose the next batch: the oldest text, and those nearest to it in length while the budget lasts.
 
     Args:
         lengths: tokens of each waiting text, the oldest first; at least one.
-        token_budget: the most padded tokens, longest x number of texts; a text longer than it goes alone. At
-            most an eighth of it is padding.
+        token_budget: the most a batch may cost, by `batch_cost`; a text longer than it goes alone. Where texts are
+            padded, at most an eighth of it is padding.
+        packed: of the encoder.
 
     Returns:
         Indices into `lengths`, sorted by length; index 0 is always among them.
@@ -29,23 +39,20 @@ def form_batch(lengths: Sequence[int], token_budget: int) -> list[int]:
     ordered = [lengths[index] for index in by_length]
     low = by_length.index(0)
     high = low + 1
-    padding = 0
+    tokens = lengths[0]
     while True:
-        longest = ordered[high - 1]
-        # What the next text costs in padding: a shorter one is padded itself, a longer one pads all the others.
         sides: list[tuple[int, int, int]] = []
-        if low > 0:
-            sides.append((longest - ordered[low - 1], longest, -1))
-        if high < len(ordered):
-            sides.append(((ordered[high] - longest) * (high - low), ordered[high], 1))
-        most_padding = token_budget // _PADDING_DIVISOR - padding
-        sides = [
-            (added, longest_then, step)
-            for added, longest_then, step in sides
-            if longest_then * (high - low + 1) <= token_budget and added <= most_padding
-        ]
+        for index, step in ((low - 1, -1), (high, 1)):
+            if not 0 <= index < len(ordered):
+                continue
+            tokens_then = tokens + ordered[index]
+            padded = max(ordered[index], ordered[high - 1]) * (high - low + 1)
+            padding = padded - tokens_then
+            if packed and tokens_then <= token_budget:
+                sides.append((abs(ordered[index] - lengths[0]), tokens_then, step))
+            elif not packed and padded <= token_budget and padding <= token_budget // _PADDING_DIVISOR:
+                sides.append((padding, tokens_then, step))
         if not sides:
             return by_length[low:high]
-        added, _, step = min(sides)
-        padding += added
+        _, tokens, step = min(sides)
         low, high = (low - 1, high) if step < 0 else (low, high + 1)

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from models.batch_forming import LOOKAHEAD, form_batch
+from models.batch_forming import LOOKAHEAD, batch_cost, form_batch
 from models.embedding_cache import Vector
 from models.encoder import Encoder
 from models.encoder_thread import EncoderThread
@@ -34,12 +34,12 @@ _NOT_RUNNING: Final = (
 class MicroBatcher:
     """Encodes texts from many callers in batches; one per process, used from one event loop.
 
-    A batch costs its longest text x its number of texts, at most `token_budget` unless a single text is longer. The
-    oldest text waiting is in the next batch, and a text waits for company `deadline_s` at most.
+    A batch costs its tokens, padding included if the encoder pads: at most `token_budget`, unless a single text is
+    longer. The oldest text waiting is in the next batch, and a text waits for company `deadline_s` at most.
 
     Args:
         encoder: called from the batcher's thread only, once it is started.
-        token_budget: the most padded tokens of one pass.
+        token_budget: the most tokens that one pass computes.
         deadline_s: seconds the oldest text waits for others while the encoder is idle.
         queue_texts: the most texts queued or being encoded; further ones wait before they are queued.
         cache_texts: embeddings remembered, the least recently used let go first.
@@ -67,6 +67,7 @@ class MicroBatcher:
                 f"found {token_budget}, {queue_texts} and {timeout_s}: raise them"
             )
         self._dimension = encoder.dimension
+        self._packed = bool(getattr(encoder, "packed", False))
         self._token_budget = token_budget
         self._deadline_s = deadline_s
         self._queue_texts = queue_texts
@@ -156,7 +157,7 @@ class MicroBatcher:
         try:
             while True:
                 window = await self._collect(window)
-                chosen = form_batch([len(job.tokens) for job in window], self._token_budget)
+                chosen = form_batch([len(job.tokens) for job in window], self._token_budget, packed=self._packed)
                 batch = [window[index] for index in chosen]
                 taken = set(chosen)
                 window = [job for index, job in enumerate(window) if index not in taken]
@@ -176,9 +177,9 @@ class MicroBatcher:
                 continue
             patience = None
             if window:
-                padded = len(window) * max(len(job.tokens) for job in window)
+                cost = batch_cost([len(job.tokens) for job in window], packed=self._packed)
                 patience = window[0].queued_at + self._deadline_s - loop.time()
-                if padded >= self._token_budget or len(window) >= LOOKAHEAD or patience <= 0:
+                if cost >= self._token_budget or len(window) >= LOOKAHEAD or patience <= 0:
                     return window
             with suppress(TimeoutError):
                 # Not wait_for, which in Python 3.11 swallows a cancellation that meets an arrival.
@@ -208,7 +209,7 @@ class MicroBatcher:
             len(job.tokens) for job, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, np.ndarray)
         ]
         if made:
-            self._observer.batch(len(made), sum(made), len(made) * max(made), seconds)
+            self._observer.batch(len(made), sum(made), batch_cost(made, packed=self._packed), seconds)
         for job, outcome in zip(batch, outcomes, strict=True):
             self._queue.settle(job, outcome)
 

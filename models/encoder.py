@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.exceptions import EncoderLoadError
 from models.locate import locate
+from models.packed import PackedForward, can_pack
+from models.padded import PaddedForward
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +44,8 @@ class Encoder(Protocol):
         dimension: width of an embedding.
         max_tokens: the most tokens of one text, special tokens included.
         weights_digest: hex SHA-256 of what decides an embedding; equal digests mean comparable vectors.
+
+    One that pads nothing has one attribute more, `packed`, which is true (see `models.batch_forming`).
     """
 
     @property
@@ -69,6 +73,8 @@ class Encoder(Protocol):
 class BertEncoder:
     """A BERT-like transformer with mean pooling over a text's tokens; made by `load`.
 
+    A plain BERT on the CPU runs packed, without padding; any other model, and any model on a GPU, runs padded.
+
     Mean pooling: sum over tokens of hidden state / number of tokens, special tokens included and padding
     left out (Reimers and Gurevych 2019, Sentence-BERT, section 3).
     """
@@ -88,9 +94,17 @@ class BertEncoder:
         self.max_tokens = max_tokens
         self.weights_digest = weights_digest
         self.device = device
-        self._model = model
         self._tokenizer = tokenizer
-        self._padding = int(tokenizer.pad_token_id or 0)
+        self._forward: PackedForward | PaddedForward = (
+            PackedForward(model)
+            if device.type == "cpu" and can_pack(model)
+            else PaddedForward(model, padding=int(tokenizer.pad_token_id or 0), device=device)
+        )
+
+    @property
+    def packed(self) -> bool:
+        """Whether a batch costs its tokens, and no padding."""
+        return self._forward.packed
 
     @classmethod
     def load(cls, name: str, device: str = "auto", threads: int | None = None) -> BertEncoder:
@@ -139,32 +153,17 @@ class BertEncoder:
         return [list(tokens) for tokens in encoded["input_ids"]]
 
     def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Return the embeddings of a batch, in one forward pass padded to its longest text.
+        """Return the embeddings of a batch, in one forward pass.
 
         Args:
-            batch: n lists of 1..max_tokens token ids; texts of like length waste the least padding.
+            batch: n lists of 1..max_tokens token ids; texts of like length cost the least.
 
         Returns:
             float32[n, dimension], mean-pooled over the real tokens, not normalised.
         """
-        import torch
-
         if not batch:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        lengths = np.array([len(tokens) for tokens in batch])
-        ids = np.full((len(batch), lengths.max()), self._padding, dtype=np.int64)
-        # By length, not by token id: a text may spell the padding token.
-        real = np.arange(ids.shape[1]) < lengths[:, None]
-        ids[real] = np.concatenate([np.asarray(tokens, dtype=np.int64) for tokens in batch])
-        with torch.inference_mode():
-            mask = torch.from_numpy(real).to(self.device)
-            hidden = self._model(
-                input_ids=torch.from_numpy(ids).to(self.device),
-                attention_mask=None if real.all() else mask.long(),
-            ).last_hidden_state
-            weights = mask.unsqueeze(-1).float()
-            pooled: NDArray[np.float32] = ((hidden.float() * weights).sum(1) / weights.sum(1)).cpu().numpy()
-        return pooled
+        return self._forward.embed(batch)
 
     def warm_up(self) -> None:
         """Run one short and one full-length text, so that memory and kernels are ready."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ from streams.tally import Tally
 
 DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""
+
+RECOVERY_NEWS_S: Final = 5.0
+"""How often a recovery says in the log how far it is."""
 
 
 class Engine:
@@ -65,6 +69,8 @@ class Engine:
         # Until the state is recovered, and again once partitions are let go: what is still delivered then would be
         # applied after a gap, and the offset fence would take the gap's events for applied.
         self._accepting = False
+        self._recovered = 0
+        self._told_at = float("-inf")
         self._encoder = inference.encoder
         self._forget = inference.batcher.forget
         self._metrics = metrics
@@ -136,6 +142,11 @@ class Engine:
     def count_recovered(self, states: int) -> None:
         """Count states that were taken from the changelog."""
         self._metrics.recovered.inc(states)
+        if not self._accepting:
+            self._recovered += states
+            if time.monotonic() - self._told_at > RECOVERY_NEWS_S:
+                self._told_at = time.monotonic()
+                log.info("recovering the state from the changelog", states=self._recovered)
 
     async def recovered(self, numbers: Collection[int], committed: Mapping[TopicPartition, int]) -> None:
         """Take over partitions whose state is recovered.
@@ -147,6 +158,8 @@ class Engine:
         await check_logs(self._settings, {number: states.progress(number) for number in numbers}, committed)
         for number in numbers:
             self.partition(number)
+        log.info("state is recovered", partitions=len(numbers), states=self._recovered)
+        self._recovered = 0
         self._accepting = True
 
     async def release(self, numbers: Collection[int]) -> None:

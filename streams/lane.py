@@ -112,24 +112,29 @@ class Lane:
         items: list[Decoded] = [decode(self.topic, r.key, r.value, r.timestamp) for r in records]
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters = []
+        fates: list[tuple[int, Fate]] = []
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
             reading = readings.get(position, NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
                 reading = NOTHING_READ
             if isinstance(item, Rejection):
+                # In offset order, and before this lane can be closed while it waits.
+                self._count(fates)
                 letters.append(await self._reject(record, item))
+            elif isinstance(item, Erasure):
+                self._partition.erase(item, record.offset)
             else:
-                self._apply(record, item, reading)
+                seen = self._shop.observer.observe(item, record.offset, reading)
+                fate = self._partition.apply(item.user_id, seen, self.topic, record.timestamp)
+                fates.append((record.offset, fate))
+        self._count(fates)
         return letters
 
-    def _apply(self, record: ConsumerRecord, item: Event | Erasure, reading: Reading) -> None:
-        if isinstance(item, Erasure):
-            self._partition.erase(item, record.offset)
-            return
-        seen = self._shop.observer.observe(item, record.offset, reading)
-        fate = self._partition.apply(item.user_id, seen, self.topic, record.timestamp)
-        self._shop.tally.count(self.topic, record.partition, record.offset, fate)
+    def _count(self, fates: list[tuple[int, Fate]]) -> None:
+        """Count what was applied, and start anew."""
+        self._shop.tally.count_all(self.topic, self._partition.number, fates)
+        fates.clear()
 
     async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Sent:
         shop = self._shop

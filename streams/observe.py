@@ -18,11 +18,15 @@ OTHER: Final = "other"
 REVIEW_WEIGHT: Final = 1.0
 SEARCH_WEIGHT: Final = 0.5
 
+# Members of an enumeration are slow to look up, and these are looked up for every event.
+_VIEW: Final = int(Kind.VIEW)
+_PURCHASE: Final = int(Kind.PURCHASE)
+_CLICKS: Final = int(Source.CLICKS)
 _KIND_OF: Final = {
-    Action.VIEW: Kind.VIEW,
-    Action.FAVORITE: Kind.FAVORITE,
-    Action.CART: Kind.CART,
-    Action.PURCHASE: Kind.PURCHASE,
+    Action.VIEW: _VIEW,
+    Action.FAVORITE: int(Kind.FAVORITE),
+    Action.CART: int(Kind.CART),
+    Action.PURCHASE: _PURCHASE,
 }
 
 
@@ -65,13 +69,13 @@ class Observer:
         kind, price = _KIND_OF[event.action], event.price
         amount = None
         if price is not None:
-            if kind is Kind.PURCHASE:
+            if kind == _PURCHASE:
                 amount = to_micros(price * event.quantity)
-            elif kind is Kind.VIEW:
+            elif kind == _VIEW:
                 amount = to_micros(price)
         return Observation(
-            kind=int(kind),
-            source=int(Source.CLICKS),
+            kind=kind,
+            source=_CLICKS,
             offset=offset,
             timestamp=event.timestamp,
             event_key=event_key(event.event_id),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import faust
@@ -21,11 +22,21 @@ from rocksdb import WriteBatch
 
 from features.codec import order, source_offsets
 from features.exceptions import FeaturesError
+from streams.damage import marking, open_or_remake
 from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
 
 _SIZE_PROPERTIES: Final = (b"rocksdb.estimate-num-keys", b"rocksdb.estimate-live-data-size")
+# For each partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
+# (three buffers of 64 MiB, a cache of 2 GiB) let a worker grow for minutes before its memory is flat.
+_ROCKSDB_OPTIONS: Final = {
+    "write_buffer_size": 8 << 20,
+    "max_write_buffer_number": 2,
+    "block_cache_size": 32 << 20,
+    "block_cache_compressed_size": 8 << 20,
+}
+
 _PROGRESS_KEY: Final = b"__wherewithal\0progress__"
 
 
@@ -130,8 +141,15 @@ class RocksStore(rocksdb.Store):
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the state of a user, or None."""
-        found: bytes | None = self._db_for_partition(partition).get(key)
+        found: bytes | None
+        with marking(self.partition_path(partition)):
+            found = self._db_for_partition(partition).get(key)
         return found
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return the changelog offset up to which this store is current."""
+        known = self.read(tp.partition, self.offset_key)
+        return None if known is None else int(known)
 
     def write(self, partition: int, states: Mapping[bytes, bytes], progress: Progress) -> None:
         """Store states whose changelog records are acknowledged, and how far the store is, in one step."""
@@ -144,14 +162,23 @@ class RocksStore(rocksdb.Store):
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
-        for key, state in self._visible_items(self._db_for_partition(partition)):
-            if key != _PROGRESS_KEY:
-                yield key, state
+        with marking(self.partition_path(partition)):
+            for key, state in self._visible_items(self._db_for_partition(partition)):
+                if key != _PROGRESS_KEY:
+                    yield key, state
 
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""
-        known = self._db_for_partition(partition).get(_PROGRESS_KEY)
+        known = self.read(partition, _PROGRESS_KEY)
         return Progress() if known is None else msgspec.json.decode(known, type=Progress)
+
+    def _open_for_partition(self, partition: int) -> Any:
+        return open_or_remake(self.partition_path(partition), partial(self._open_and_read, partition))
+
+    def _open_and_read(self, partition: int) -> Any:
+        database = super()._open_for_partition(partition)
+        database.get(_PROGRESS_KEY)
+        return database
 
     def size(self, partition: int) -> tuple[int, int]:
         """Return how many users a partition has, and the bytes of their states, as RocksDB estimates them."""
@@ -198,7 +225,7 @@ class UserTable(faust.Table):
             key_serializer="raw",
             value_serializer="raw",
             loop=self.loop,
-            options={},
+            options=dict(_ROCKSDB_OPTIONS) if kind is RocksStore else {},
         )
 
     @property
@@ -213,7 +240,7 @@ class UserTable(faust.Table):
             message = event.message
             try:
                 self._recover(message.partition, message.value, message.offset)
-            except FeaturesError as error:
+            except (FeaturesError, StreamsError) as error:
                 # Faust's recovery logs what is raised here and waits for ever for the records it skipped.
                 self._crashing = asyncio.ensure_future(self.app.crash(error))
                 raise

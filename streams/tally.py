@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
-from prometheus_client import Counter as PrometheusCounter
 
 from streams.metrics import Metrics
 
@@ -37,22 +36,23 @@ class Tally:
     def __init__(self, metrics: Metrics, keep_latencies: bool) -> None:
         self._metrics = metrics
         self._counted: dict[tuple[str, int], int] = {}
-        self._counters: dict[tuple[str, Fate], PrometheusCounter] = {}
         self._latencies_ms = array("f") if keep_latencies else None
         self.fates: Counter[Fate] = Counter()
         self.scores_out = 0
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
         """Count a record, unless one at its offset or later was counted; records come in offset order."""
-        if offset <= self._counted.get((topic, partition), -1):
+        self.count_all(topic, partition, [(offset, fate)])
+
+    def count_all(self, topic: str, partition: int, records: Sequence[tuple[int, Fate]]) -> None:
+        """Count records, each (offset, fate), as `count` does, at the price of one."""
+        if not records:
             return
-        self._counted[topic, partition] = offset
-        self.fates[fate] += 1
-        counter = self._counters.get((topic, fate))
-        if counter is None:
-            # Looking a child up by its labels costs more than all the rest here.
-            counter = self._counters[topic, fate] = self._metrics.events.labels(topic, fate.value)
-        counter.inc()
+        counted = self._counted.get((topic, partition), -1)
+        self._counted[topic, partition] = max(counted, records[-1][0])
+        for fate, number in Counter(fate for offset, fate in records if offset > counted).items():
+            self.fates[fate] += number
+            self._metrics.events.labels(topic, fate.value).inc(number)
 
     def scored(self, arrivals: Sequence[int], scores: int) -> None:
         """Take in the acknowledgement of scores that cover events with these Kafka timestamps (ms)."""

@@ -50,8 +50,12 @@ def assert_reference(run: Published, lines: Lines, as_of: int | None = None) -> 
     assert run.features.keys() == expected.keys()
     for user, wanted in expected.items():
         served = run.features[user]
-        assert {name: served[name] for name in EXACT} == {name: wanted[name] for name in EXACT}
+        assert not (wrong := _differences(served, wanted)), f"{user}: (served, wanted) {wrong}"
         np.testing.assert_allclose(served["profile_vector"], wanted["profile_vector"], atol=1e-5)
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (one[name], other[name]) for name in EXACT if one[name] != other[name]}
 
 
 def assert_same(one: Published, other: Published) -> None:
@@ -60,7 +64,7 @@ def assert_same(one: Published, other: Published) -> None:
     assert one.scores.keys() == other.scores.keys()
     for user, served in one.features.items():
         again = other.features[user]
-        assert {name: served[name] for name in EXACT} == {name: again[name] for name in EXACT}
+        assert not (differing := _differences(served, again)), f"{user}: {differing}"
         np.testing.assert_allclose(served["profile_vector"], again["profile_vector"], atol=1e-5)
         for name in SAME_SCORE:
             assert one.scores[user][name] == pytest.approx(other.scores[user][name], rel=1e-4)

@@ -1,0 +1,297 @@
+"""A cluster for the chaos tests: a broker and an online store of the test's own, workers as child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from support.oracle import assert_changelog, assert_reference, assert_score_log, assert_scores, wanted_features
+from support.shoppers import encoded
+
+from streams.feeder import Ends, Feeder
+from streams.kafka import connection, make_topics, topic_name
+from streams.publisher import Publisher
+from streams.results import Scores, last_scores, served_features
+from streams.settings import Settings, StateStore, WindowEdge, load_settings
+
+TESTS = Path(__file__).parent.parent
+SCRIPT = Path(__file__).with_name("worker.py")
+
+START_S = 40.0
+DRAIN_S = 60.0
+LEAVE_S = 10.0
+POLL_S = 0.05
+
+SESSION_S = 3.0
+FEED_CHUNK = 100
+
+
+async def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
+    """Poll for a condition, and return what it gave.
+
+    Raises:
+        AssertionError: it was not true in time.
+    """
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        await asyncio.sleep(POLL_S)
+    return found
+
+
+class Worker:
+    """A worker process; its log is a file of JSON lines."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.began = time.monotonic()
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The log lines so far that are JSON."""
+        return [json.loads(line) for line in self._lines() if line.startswith("{")]
+
+    def plain_lines(self) -> list[str]:
+        """What was written on standard error beside the log."""
+        return [line for line in self._lines() if not line.startswith("{")]
+
+    def said(self, message: str) -> dict[str, Any] | None:
+        """The first log entry with that message."""
+        return next((entry for entry in self.entries() if entry["message"].startswith(message)), None)
+
+    def last_lines(self) -> list[str]:
+        """The end of its log."""
+        return self._lines()[-5:]
+
+    def _lines(self) -> list[str]:
+        return self._log.read_text(errors="replace").splitlines()
+
+    async def ready(self) -> Worker:
+        """Wait until it has joined its group and recovered its partitions."""
+
+        def ready_or_ended() -> bool:
+            return self.process.poll() is not None or self.said("ready") is not None
+
+        await until(ready_or_ended, START_S, "the worker is ready")
+        assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def suspend(self) -> None:
+        """SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    async def suspended(self, within_s: float = DRAIN_S) -> None:
+        """Wait until it has stopped (SIGSTOP)."""
+        state = Path(f"/proc/{self.process.pid}/stat")
+        await until(lambda: state.read_text().rpartition(") ")[2].startswith("T"), within_s, "the worker has stopped")
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+    async def stop(self) -> float:
+        """SIGTERM; return how long leaving took (s)."""
+        started = time.monotonic()
+        self.process.terminate()
+        await self.ended(LEAVE_S)
+        return time.monotonic() - started
+
+    async def ended(self, within_s: float) -> int:
+        """Wait for the end of the process and return its exit status."""
+        await until(lambda: self.process.poll() is not None, within_s, "the worker has ended")
+        code = self.process.poll()
+        assert code is not None
+        return code
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """GET from its metrics and health server: status and body."""
+        serving = self.said("serving metrics and health")
+        assert serving is not None
+        return await asyncio.to_thread(_get, f"http://127.0.0.1:{serving['port']}{path}")
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        _, body = await self.get("/metrics")
+        values = [line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#")]
+        return sum(float(value) for series, value in values if series.partition("{")[0] == name)
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was read back of a drained cluster, by user."""
+
+    features: dict[str, dict[str, Any]]
+    scores: Scores
+
+
+class Cluster:
+    """Broker, stores, workers and input of one test.
+
+    Args:
+        folder: everything of it lies here.
+        broker: URL for the workers.
+        own_broker: URL for the test itself, where a proxy is between the workers and the broker.
+        online_store: URL; SQLite in the folder by default.
+        partitions: of every topic.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        broker: str,
+        *,
+        own_broker: str | None = None,
+        online_store: str | None = None,
+        partitions: int = 3,
+    ) -> None:
+        self.folder = folder
+        self.worker_broker = broker
+        self.settings: Settings = load_settings(
+            broker=own_broker or broker,
+            online_store=online_store or f"sqlite:///{folder / 'online.db'}",
+            state_dir=folder / "own",
+            state_store=StateStore.ROCKSDB,
+            window_edge=WindowEdge.EVENT,
+            partitions=partitions,
+        )
+        self.workers: list[Worker] = []
+        self._publisher: Publisher
+        self._feeder: Feeder
+        self._consumer: Any = None
+
+    async def open(self) -> Cluster:
+        """Make the topics and connect."""
+        await make_topics(self.settings)
+        self._publisher = Publisher(self.settings)
+        await self._publisher.start()
+        self._feeder = Feeder(self.settings, self._publisher)
+        group = self.settings.topic_prefix + self.settings.group
+        self._consumer = AIOKafkaConsumer(**connection(self.settings), group_id=group, enable_auto_commit=False)
+        await self._consumer.start()
+        return self
+
+    async def close(self) -> None:
+        """End every worker and disconnect."""
+        for worker in self.workers:
+            worker.kill()
+        await self._publisher.stop()
+        await self._consumer.stop()
+
+    def start(self, name: str = "one", **environment: object) -> Worker:
+        """Start a worker with a state folder by its name; `stall_s=5` sets WHEREWITHAL_STALL_S=5."""
+        chosen = {
+            "broker": self.worker_broker,
+            "online_store": self.settings.online_store,
+            "state_dir": self.folder / name,
+            "state_store": "rocksdb",
+            "window_edge": "event",
+            "partitions": self.settings.partitions,
+            "session_timeout_s": SESSION_S,
+            "heartbeat_interval_s": 0.3,
+            "commit_interval_s": 0.3,
+            "metrics_port": 0,
+            "request_timeout_s": 10,
+            # Every text is encoded: what the cache answers is never in flight.
+            "embedding_cache_texts": 1,
+        } | environment
+        given = {f"WHEREWITHAL_{key.upper()}": str(value) for key, value in chosen.items()}
+        path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+        log = self.folder / f"worker-{len(list(self.folder.glob('worker-*.log')))}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, str(SCRIPT)],
+                env={**os.environ, **given, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=out,
+            )
+        worker = Worker(process, log)
+        self.workers.append(worker)
+        return worker
+
+    async def feed(self, lines: Sequence[dict[str, Any]], pause_s: float = 0.0) -> None:
+        """Publish lines in chunks, with pauses that make the stream last."""
+        numbered = encoded(list(lines))
+        for start in range(0, len(numbered), FEED_CHUNK):
+            await self._feeder.feed(numbered[start : start + FEED_CHUNK])
+            await asyncio.sleep(pause_s)
+
+    def ends(self, *topics: str) -> Ends:
+        """Where the input (of these topics, of all by default) ends now."""
+        return {key: end for key, end in self._feeder.ends.items() if not topics or key[0] in topics}
+
+    async def behind(self, ends: Ends | None = None) -> int:
+        """Records published (up to these ends) and not committed."""
+        wanted = {
+            TopicPartition(topic_name(self.settings, topic), number): end
+            for (topic, number), end in (self.ends() if ends is None else ends).items()
+        }
+        self._consumer.assign(list(wanted))
+        left = 0
+        for tp, end in wanted.items():
+            left += max(0, end - (await self._consumer.committed(tp) or 0))
+        return left
+
+    async def drained(self, ends: Ends | None = None, within_s: float = DRAIN_S) -> float:
+        """Wait until all that was published (up to these ends) is committed; return how long it took (s)."""
+        started = time.monotonic()
+        while left := await self.behind(ends):
+            waited = time.monotonic() - started
+            assert waited < within_s, f"{left} records were not committed within {within_s:g} s: {self.tails()}"
+            await asyncio.sleep(POLL_S)
+        return time.monotonic() - started
+
+    def tails(self) -> list[list[str]]:
+        """The last words of every worker, for a failing test to show."""
+        return [worker.last_lines() for worker in self.workers]
+
+    async def read_back(self, users: Sequence[str]) -> Outcome:
+        """Read what plain Feast serves of these users, and the last scores as a consumer keeps them."""
+        served = await asyncio.to_thread(served_features, self.settings, self.folder / "feast", users)
+        return Outcome({row["user_id"]: row for row in served}, await last_scores(self.settings))
+
+    async def check(self, lines: Sequence[dict[str, Any]]) -> Outcome:
+        """Assert that features, vectors, scores, score log and changelog are those of the reference."""
+        outcome = await self.read_back(sorted(wanted_features(lines)))
+        assert_reference(outcome, lines)
+        assert_scores(self.settings, outcome.scores, lines)
+        assert await assert_score_log(self.settings) >= len(outcome.scores)
+        assert await assert_changelog(self.settings, lines) >= len(outcome.scores)
+        return outcome
+
+
+def distinct_texts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same lines with no two texts alike, so that no embedding is known beforehand."""
+    changed = []
+    for line in lines:
+        value = line["value"]
+        for name in ("text", "query"):
+            if value.get(name):
+                value = value | {name: f"{value[name]} {value['event_id'][1:]}"}
+        changed.append(line | {"value": value})
+    return changed

@@ -1,0 +1,56 @@
+"""An encoder that raises, hangs or runs out of memory: texts wait, clicks go on, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from chaos.harness import distinct_texts, until
+from support.shoppers import random_lines
+
+from streams.results import dead_letters
+
+DOWN = "encoder is down, texts wait uncommitted"
+BACK = "encoder is back, texts resume from their offset"
+
+
+@pytest.mark.parametrize(("kind", "timeout_s"), [("raises", 60), pytest.param("hangs", 1, marks=pytest.mark.chaos)])
+async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on(cluster, figure, kind, timeout_s):
+    lines = distinct_texts(random_lines(seed=61, events=1000, users=60))
+    switch = cluster.folder / "broken"
+    worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=3).ready()
+    switch.touch()
+    await cluster.feed(lines[:800])
+    texts = cluster.ends("reviews", "searches")
+    before = await cluster.behind(texts)
+    await until(lambda: worker.said(DOWN), 60, "the worker says that the encoder is down")
+    await cluster.drained(cluster.ends("clicks"))
+    # Clicks that came in after the outage began are scored as well, and say that texts are missing.
+    await cluster.feed(lines[800:])
+    await cluster.drained(cluster.ends("clicks"))
+    assert before == await cluster.behind(texts) > 0
+    status, reason = await worker.get("/readyz")
+    assert (status, reason.strip()) == (503, "the encoder is down")
+    assert (await worker.get("/livez"))[0] == 200
+    assert await worker.metric("wherewithal_degraded") == 1
+    assert await worker.metric("wherewithal_encoder_failures_total") >= 1
+    switch.unlink()
+    figure(f"texts were drained {await cluster.drained():.1f} s after the encoder was mended")
+    assert worker.said(BACK) is not None
+    assert (await worker.get("/readyz"))[0] == 200
+    assert await dead_letters(cluster.settings) == []
+    await cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_a_batch_too_large_for_the_encoders_memory_is_halved(cluster):
+    lines = distinct_texts(random_lines(seed=62, events=1000, users=60))
+    switch = cluster.folder / "memory-is-short"
+    switch.touch()
+    feeding = asyncio.create_task(cluster.feed(lines))
+    worker = await cluster.start(chaos_encoder=f"memory:{switch}").ready()
+    await feeding
+    await cluster.drained()
+    assert worker.said(DOWN) is None
+    assert await dead_letters(cluster.settings) == []
+    await cluster.check(lines)

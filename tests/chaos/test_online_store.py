@@ -1,0 +1,100 @@
+"""An online store that is down, slow, full or locked holds the flow up; nothing is dropped or committed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+from support.shoppers import random_lines
+
+REFUSES = "online store refuses rows"
+TAKES = "online store takes rows again"
+
+
+async def refused(worker):
+    """Wait until the worker has noticed that the store refuses."""
+    async with asyncio.timeout(30):
+        while not await worker.metric("wherewithal_online_failures_total"):
+            await asyncio.sleep(0.05)
+    assert worker.said(REFUSES) is not None
+
+
+async def held_up(cluster, worker, seconds):
+    """While the store is gone the worker lives, says that it cannot serve, and commits nothing it could not store."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        status, reason = await worker.get("/readyz")
+        assert (status, reason.strip()) == (503, "the online store refuses rows")
+        assert (await worker.get("/livez"))[0] == 200
+        assert await cluster.behind() > 0
+        await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.chaos)])
+async def test_redis_that_is_stopped_and_started_again_holds_the_flow_up(redis_cluster, durable_redis, figure, seconds):
+    lines = random_lines(seed=51, events=3000, users=100)
+    # A stall limit below the outage: a stall that a known failure explains does not end the worker.
+    worker = await redis_cluster.start(stall_s=2).ready()
+    await redis_cluster.feed(lines[:1000])
+    await redis_cluster.drained()
+    durable_redis.stop()
+    await redis_cluster.feed(lines[1000:2000])
+    await refused(worker)
+    await held_up(redis_cluster, worker, seconds)
+    durable_redis.start()
+    figure(f"drained {await redis_cluster.drained():.1f} s after an outage of {seconds} s")
+    assert worker.said(TAKES) is not None
+    assert (await worker.get("/readyz"))[0] == 200
+    await redis_cluster.feed(lines[2000:])
+    await redis_cluster.drained()
+    await redis_cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_redis_that_answers_late_is_asked_again(redis_cluster, durable_redis):
+    lines = random_lines(seed=52, events=2000, users=100)
+    worker = await redis_cluster.start().ready()
+    feeding = asyncio.create_task(redis_cluster.feed(lines, 0.3))
+    for pause_ms in (1000, 4000, 20_000):
+        while not await redis_cluster.behind():
+            await asyncio.sleep(0.02)
+        durable_redis.client.client_pause(pause_ms)
+    await refused(worker)
+    await feeding
+    await redis_cluster.drained()
+    await redis_cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_redis_without_memory_left_holds_the_flow_up_until_it_has_some(redis_cluster, durable_redis):
+    lines = random_lines(seed=53, events=2000, users=100)
+    worker = await redis_cluster.start(stall_s=2).ready()
+    durable_redis.client.config_set("maxmemory-policy", "noeviction")
+    durable_redis.client.config_set("maxmemory", "1mb")
+    await redis_cluster.feed(lines)
+    await refused(worker)
+    assert "no memory left" in worker.said(REFUSES)["error"]
+    await held_up(redis_cluster, worker, 4)
+    durable_redis.client.config_set("maxmemory", "0")
+    await redis_cluster.drained()
+    await redis_cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_sqlite_locked_by_another_process_is_waited_for(cluster):
+    lines = random_lines(seed=54, events=2000, users=100)
+    # SQLite itself waits for 5 s before it refuses.
+    worker = await cluster.start(stall_s=8).ready()
+    await cluster.feed(lines[:500])
+    await cluster.drained()
+    other = sqlite3.connect(cluster.folder / "online.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await cluster.feed(lines[500:])
+    await refused(worker)
+    await held_up(cluster, worker, 6)
+    other.execute("ROLLBACK")
+    other.close()
+    await cluster.drained()
+    await cluster.check(lines)

@@ -1,0 +1,67 @@
+"""Partitions move between workers, and a worker that was stopped for long comes back as a zombie."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.shoppers import random_lines
+
+
+@pytest.mark.chaos
+async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_repeating_any(cluster):
+    lines = random_lines(seed=41, events=3000, users=150)
+    feeding = asyncio.create_task(cluster.feed(lines, 0.5))
+    first = await cluster.start("first").ready()
+    second = await cluster.start("second").ready()
+    while not await second.metric("wherewithal_scores_total"):
+        await asyncio.sleep(0.05)
+    await first.stop()
+    await cluster.start("third").ready()
+    await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "after-changelog",
+        *(pytest.param(point, marks=pytest.mark.chaos) for point in ("before-changelog", "after-state", "after-score")),
+        *(pytest.param(point, marks=pytest.mark.chaos) for point in ("before-online", "before-commit")),
+    ],
+)
+async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothing_newer(cluster, point):
+    lines = random_lines(seed=42, events=3000, users=60)
+    zombie = await cluster.start("zombie", chaos_suspend=f"{point}:5").ready()
+    owner = cluster.start("owner")
+    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
+    await zombie.suspended()
+    # All of it, so that the other one owns every partition and has written there since.
+    await owner.ready()
+    await cluster.drained(cluster.ends())
+    zombie.resume()
+    await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+    assert zombie.process.poll() is None
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_a_worker_stopped_twice_at_random_overwrites_nothing_newer(cluster):
+    lines = random_lines(seed=43, events=9000, users=60)
+    zombie = await cluster.start("zombie").ready()
+    await cluster.start("owner").ready()
+    feeding = asyncio.create_task(cluster.feed(lines, 0.4))
+    for _ in range(2):
+        before = await zombie.metric("wherewithal_scores_total")
+        while await zombie.metric("wherewithal_scores_total") == before:
+            await asyncio.sleep(0.01)
+        zombie.suspend()
+        await cluster.drained(cluster.ends())
+        zombie.resume()
+    await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+    assert zombie.process.poll() is None

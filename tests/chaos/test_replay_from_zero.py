@@ -1,0 +1,31 @@
+"""Offsets set back to the beginning: no state changes, and every user is published again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.shoppers import random_lines
+
+pytestmark = pytest.mark.chaos
+
+
+async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_every_user_again(cluster):
+    lines = random_lines(seed=81, events=1500, users=80)
+    first = await cluster.start(chaos_rewind=1).ready()
+    await cluster.feed(lines)
+    async with asyncio.timeout(30):
+        while await first.metric("wherewithal_events_total") < len(lines):
+            await asyncio.sleep(0.05)
+    await first.stop()
+    before = await cluster.check(lines)
+    assert await cluster.behind() == len(lines)
+    worker = await cluster.start().ready()
+    await cluster.drained()
+    after = await cluster.check(lines)
+    _, metrics = await worker.get("/metrics")
+    assert 'outcome="redelivered"' in metrics
+    assert 'outcome="applied"' not in metrics
+    assert after.features == before.features
+    for user in before.features:
+        assert after.scores[user]["emitted_at"] > before.scores[user]["emitted_at"]

@@ -1,0 +1,178 @@
+"""`wherewithal worker` with faults of its own, as a script.
+
+What goes wrong is chosen by the environment:
+    WHEREWITHAL_CHAOS_ENCODER  `slow:SECONDS` a batch; `raises:FILE`, `hangs:FILE`, `memory:FILE` while FILE exists
+    WHEREWITHAL_CHAOS_KILL     `POINT:N`, SIGKILL at the Nth passage of a point
+    WHEREWITHAL_CHAOS_SUSPEND  `POINT:N`, SIGSTOP at the Nth passage of a point
+    WHEREWITHAL_CHAOS_HANG     `POINT:N`, wait for ever from the Nth passage of a point on
+    WHEREWITHAL_CHAOS_REWIND   if set, every commit is one of offset 0
+Points: before-changelog, after-changelog, after-state, before-score, after-score, before-online, after-online,
+before-commit, after-commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from support.encoders import HashEncoder
+
+import streams.cli.worker as command
+from streams.broker import _die_with_parent
+from streams.cli.main import main
+from streams.flow import Flow
+from streams.online import OnlineWriter
+from streams.publisher import Publisher, Sent
+from streams.table import MemoryStore, RocksStore
+from streams.transport import BatchConsumerThread
+
+SMALL_BATCH = 4
+"""Texts that fit into the memory of the encoder that runs out of it."""
+
+POLL_S = 0.05
+
+
+class SlowEncoder(HashEncoder):
+    """Takes its time over every batch."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        time.sleep(self._seconds)
+        return super().embed(batch)
+
+
+class FaultyEncoder(HashEncoder):
+    """Does what its kind says while a file exists."""
+
+    def __init__(self, kind: str, switch: Path) -> None:
+        self._kind = kind
+        self._switch = switch
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        while self._kind == "hangs" and self._switch.exists():
+            time.sleep(POLL_S)
+        if self._switch.exists():
+            if self._kind == "raises":
+                raise RuntimeError("the encoder is broken")
+            if self._kind == "memory" and len(batch) > SMALL_BATCH:
+                raise MemoryError("the batch is too large")
+        return super().embed(batch)
+
+
+class Fault:
+    """Strikes at the Nth passage of its point."""
+
+    def __init__(self, description: str) -> None:
+        self.point, _, passages = description.partition(":")
+        self._nth = int(passages or 1)
+        self._passages = 0
+        self._lock = Lock()
+
+    def passages_over(self, point: str) -> int:
+        """Count a passage; return by how many the Nth is passed: 1 the first time it strikes."""
+        if point != self.point:
+            return 0
+        with self._lock:
+            self._passages += 1
+            return max(0, self._passages - self._nth + 1)
+
+
+class Points:
+    """The places where faults strike."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._rewind = "WHEREWITHAL_CHAOS_REWIND" in environment
+        self._kill = Fault(environment.get("WHEREWITHAL_CHAOS_KILL", ""))
+        self._suspend = Fault(environment.get("WHEREWITHAL_CHAOS_SUSPEND", ""))
+        self._hang = Fault(environment.get("WHEREWITHAL_CHAOS_HANG", ""))
+
+    def passed(self, point: str) -> None:
+        if self._kill.passages_over(point):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._suspend.passages_over(point) == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    async def passed_waiting(self, point: str) -> None:
+        self.passed(point)
+        if self._hang.passages_over(point):
+            await asyncio.Event().wait()
+
+    def install(self) -> None:
+        """Put the points around the methods that they are named for."""
+        self._around_publisher()
+        self._around_stores()
+        self._around_commit()
+
+    def _around_publisher(self) -> None:
+        points, send = self, Publisher.send
+
+        class Watched(Sent):
+            async def acknowledged(self) -> int:
+                last = await super().acknowledged()
+                await points.passed_waiting(self.point)
+                return last
+
+        async def watched(publisher: Publisher, topic: str, partition: int, records: Any) -> Sent:
+            kind = "changelog" if topic.endswith("-changelog") else "score"
+            await points.passed_waiting(f"before-{kind}")
+            sent = Watched(*await send(publisher, topic, partition, records))
+            sent.point = f"after-{kind}"
+            return sent
+
+        Publisher.send = watched
+
+    def _around_stores(self) -> None:
+        for kind, name, place in (
+            (MemoryStore, "write", "state"),
+            (RocksStore, "write", "state"),
+            (OnlineWriter, "_write", "online"),
+        ):
+            setattr(kind, name, self._between(getattr(kind, name), place))
+
+    def _between(self, method: Any, place: str) -> Any:
+        def watched(*args: Any) -> Any:
+            self.passed(f"before-{place}")
+            result = method(*args)
+            self.passed(f"after-{place}")
+            return result
+
+        return watched
+
+    def _around_commit(self) -> None:
+        commit = BatchConsumerThread.commit
+
+        async def watched(thread: BatchConsumerThread, offsets: Any) -> bool:
+            await self.passed_waiting("before-commit")
+            done: bool = await commit(thread, dict.fromkeys(offsets, 0) if self._rewind else offsets)
+            await self.passed_waiting("after-commit")
+            return done
+
+        BatchConsumerThread.commit = watched
+
+
+def chosen_encoder(description: str) -> HashEncoder:
+    """Return the encoder that the environment asks for; all of them agree on every vector."""
+    kind, _, argument = description.partition(":")
+    if kind == "slow":
+        return SlowEncoder(float(argument))
+    return FaultyEncoder(kind, Path(argument)) if kind else HashEncoder()
+
+
+if __name__ == "__main__":
+    if sys.platform == "linux":
+        _die_with_parent()
+    Points(os.environ).install()
+    command.Flow = partial(Flow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
+    sys.exit(main(["worker"]))
