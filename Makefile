@@ -23,7 +23,7 @@ demo: $(READY)  ## run the whole flow on bundled data
 	$(BIN)/wherewithal demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 chaos: $(READY)  ## kill, starve and cut off workers at length (at most 25 minutes)
 	$(BIN)/pytest tests/chaos -m chaos

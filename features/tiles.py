@@ -68,8 +68,9 @@ class TileLevel(msgspec.Struct, gc=False):
         oldest = (newest - self.windows[-1].length) // self.hop
         if oldest <= self.oldest:
             return
-        self.oldest = oldest
-        if not self.tiles:
+        left, self.oldest = range(self.oldest, oldest), oldest
+        tiles = self.tiles
+        if not tiles:
             # Nothing to take out: all sums are zero, as those of a user just seen for the first time.
             for window in self.windows:
                 window.lower = max(window.lower, oldest)
@@ -77,7 +78,12 @@ class TileLevel(msgspec.Struct, gc=False):
         for window in self.windows:
             if window.lower < oldest:
                 self._move(window, oldest)
-        self.tiles = {index: tile for index, tile in self.tiles.items() if index >= oldest}
+        # The tiles of a user who is active every few hours are many, those that leave at each event are few.
+        if len(left) <= len(tiles):
+            for index in left:
+                tiles.pop(index, None)
+        else:
+            self.tiles = {index: tile for index, tile in tiles.items() if index >= oldest}
 
     def add(self, timestamp: int, deltas: Iterable[Delta]) -> None:
         """Add an event to its tile, unless the tile has left every window; every column is one of this level's."""

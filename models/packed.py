@@ -30,12 +30,12 @@ class PackedForward:
 
     Args:
         model: one that `can_pack` accepts.
-        layer: makes a dense layer of float32[out, in] and float32[out].
+        make_dense: makes a dense layer of float32[out, in] and float32[out].
     """
 
     packed: Final = True
 
-    def __init__(self, model: Any, layer: Callable[[Tensor, Tensor], Dense] = dense) -> None:
+    def __init__(self, model: Any, make_dense: Callable[[Tensor, Tensor], Dense] = dense) -> None:
         config, tables = model.config, model.embeddings
         self._width = int(config.hidden_size)
         self._heads = int(config.num_attention_heads)
@@ -44,7 +44,7 @@ class PackedForward:
         self._positions: Tensor = tables.position_embeddings.weight + tables.token_type_embeddings.weight[0]
         self._norm = _Norm.of(tables.LayerNorm)
         scale = (self._width // self._heads) ** -0.5
-        self._layers = [_Layer.of(module, scale, layer) for module in model.encoder.layer]
+        self._layers = [_Layer.of(module, scale, make_dense) for module in model.encoder.layer]
 
     def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the mean-pooled embeddings of a batch, in one pass.
@@ -146,18 +146,18 @@ class _Layer(NamedTuple):
     output_norm: _Norm
 
     @classmethod
-    def of(cls, module: Any, scale: float, layer: Callable[[Tensor, Tensor], Dense]) -> _Layer:
+    def of(cls, module: Any, scale: float, make_dense: Callable[[Tensor, Tensor], Dense]) -> _Layer:
         import torch
 
         inner, outer = module.attention.self, module.attention.output
         weights = [inner.query.weight * scale, inner.key.weight, inner.value.weight]
         biases = [inner.query.bias * scale, inner.key.bias, inner.value.bias]
         return cls(
-            layer(torch.cat(weights), torch.cat(biases)),
-            layer(outer.dense.weight, outer.dense.bias),
+            make_dense(torch.cat(weights), torch.cat(biases)),
+            make_dense(outer.dense.weight, outer.dense.bias),
             _Norm.of(outer.LayerNorm),
-            layer(module.intermediate.dense.weight, module.intermediate.dense.bias),
-            layer(module.output.dense.weight, module.output.dense.bias),
+            make_dense(module.intermediate.dense.weight, module.intermediate.dense.bias),
+            make_dense(module.output.dense.weight, module.output.dense.bias),
             _Norm.of(module.output.LayerNorm),
         )
 

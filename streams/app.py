@@ -36,6 +36,11 @@ class App(faust.App):
         transport.lease = self.lease
         return transport
 
+    def on_rebalance_end(self) -> None:
+        """Have events delivered from now on."""
+        super().on_rebalance_end()
+        self.consumer.begin_delivery()
+
 
 def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
     """Return the app, with agents that hand their batches to the engine."""
@@ -51,8 +56,11 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
         broker_commit_interval=settings.commit_interval_s,
         broker_max_poll_records=settings.batch_records,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=9 << 20,
+        # What a partition may buffer undecoded; a larger record still comes: a broker returns at least one batch.
+        consumer_max_fetch_size=1 << 20,
         datadir=str(settings.state_dir.absolute()),
+        # Faust clears its queues once more when streams resume, and a standby would miss what was in them.
+        table_standby_replicas=0,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         topic_allow_declare=False,

@@ -174,3 +174,5 @@ class Lane:
             await letter.acknowledged()
         await settled
         event.ack()
+        # Faust's event and message refer to each other and wait for the cycle collector: without their records.
+        event.value = event.message.value = None

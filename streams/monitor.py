@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ INTERVAL_S: Final = 2.0
 
 ANSWER_S: Final = 10.0
 """A broker that does not say within this time where its logs end is down."""
+
+COLLECT_S: Final = 300.0
+"""How often all garbage is looked for: it takes a fraction of a second for every million live objects."""
 
 LOOP_SILENCE_S: Final = 30.0
 """An event loop that has not run this task for so long is stuck."""
@@ -44,11 +48,16 @@ class Monitor:
 
     async def run(self) -> None:
         """Watch until cancelled; a stall that nothing explains ends the flow, so that its supervisor restarts it."""
+        collected = time.monotonic()
         while True:
             self._beat = time.monotonic()
             if self._flow.started:
                 await self._watch()
             self._flow.metrics.ready.set(0 if self.ready() else 1)
+            if time.monotonic() - collected > COLLECT_S:
+                # The old generation is not collected by itself (`streams.flow`), and cycles of the libraries end there.
+                gc.collect()
+                collected = time.monotonic()
             await asyncio.sleep(INTERVAL_S)
 
     def live(self) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from mode.utils.futures import notify
 
 from streams.kafka import high_watermarks
 from streams.lease import Lease
+from streams.ledger import Ledger
 from streams.settings import Settings
 
 FETCH_WAIT_MS: Final = 50
@@ -34,47 +35,7 @@ FULL_POLL_S: Final = 0.02
 
 IDLE_POLL_S: Final = 1.0
 
-
-class Ledger:
-    """The batches of one partition that were delivered, and how far they are acknowledged.
-
-    Attributes:
-        delivered: offset of the last record delivered.
-        committable: the offset to commit: all before it is acknowledged. None while nothing is.
-        pending: records delivered and not committable yet, acknowledged or not.
-        timestamp: Kafka time (ms) of the last record delivered.
-    """
-
-    __slots__ = ("_acknowledged", "_batches", "committable", "delivered", "pending", "timestamp")
-
-    def __init__(self) -> None:
-        self.delivered = -1
-        self.committable: int | None = None
-        self.pending = 0
-        self.timestamp = 0
-        self._batches: deque[tuple[int, int]] = deque()
-        self._acknowledged: set[int] = set()
-
-    def deliver(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """Enter a batch; records delivered before (a fetch after a seek) are left out."""
-        if records[0].offset <= self.delivered:
-            records = [record for record in records if record.offset > self.delivered]
-            if not records:
-                return []
-        last = records[-1]
-        self.delivered, self.timestamp = last.offset, last.timestamp
-        self._batches.append((last.offset, len(records)))
-        self.pending += len(records)
-        return records
-
-    def acknowledge(self, offset: int) -> None:
-        """Mark the batch that ends at `offset` as done, and move past all done at the head."""
-        self._acknowledged.add(offset)
-        while self._batches and self._batches[0][0] in self._acknowledged:
-            last, size = self._batches.popleft()
-            self._acknowledged.discard(last)
-            self.pending -= size
-            self.committable = last + 1
+Records = Mapping[TP, list[ConsumerRecord]]
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -86,14 +47,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
 
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> tuple[int, Mapping[TP, list[ConsumerRecord]]]:
-        """Return records, and the generation under which they were taken from the fetcher.
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Records:
+        """Return the next records of these partitions, or none if a rebalance began since they were asked for."""
+        generation = self.consumer.app.consumer_generation_id
+        consumer = self._ensure_consumer()
+        records: Records = await self.call_thread(self._take, generation, consumer, active_partitions, timeout)
+        return records
 
-        Told here, where they are taken: the fetch may have been asked for under an earlier generation, and records
-        that are not delivered are safe to drop only if a seek is still to come that fetches them again.
-        """
-        records = await super()._fetch_records(*args, **kwargs)
-        return self.consumer.app.consumer_generation_id, records
+    async def _take(self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float) -> Records:
+        taken: Records = await self._fetch_records(
+            consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
+        )
+        if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
+            return taken
+        # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
+        # may lie after recovery's seek: dropped, it would never come again; delivered, it would overtake recovery.
+        for tp, records in taken.items():
+            if tp in consumer.assignment():
+                consumer.seek(tp, records[0].offset)
+        return {}
 
     async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the committed offsets of those partitions that have one."""
@@ -148,6 +120,8 @@ class BatchConsumer(driver.Consumer):
         self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
         self.progressed = asyncio.Event()
         """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
+        self._delivering: int | None = None
+        """The generation whose recovery has ended."""
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -155,32 +129,46 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message per partition of the next fetch."""
-        generation, records = await self._next_records(timeout)
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        generation = self.app.consumer_generation_id
+        records = await self._next_records(timeout)
         if not records or self.should_stop:
             return
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                # A rebalance began since. What is dropped here was not delivered, and recovery begins with a seek in
-                # the changelogs and ends with one to the committed offsets, so it is fetched again.
+                # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
+                # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
             batch = fetched if self._is_changelog_tp(tp) else self.ledgers[tp].deliver(fetched)
             if batch:
                 yield tp, self._batch_message(tp, batch, generation)
 
-    async def _next_records(self, timeout: float) -> tuple[int, Mapping[TP, list[ConsumerRecord]]]:
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+    def begin_delivery(self) -> None:
+        """Deliver events as well as changelogs: the state is recovered and the positions are the committed ones.
+
+        Faust makes the event partitions active earlier: what it fetched then would be read before the seek, or lie in
+        queues that it clears when streams resume, and would count as delivered all the same.
+        """
+        self._delivering = self.app.consumer_generation_id
+        for tp in self.assignment():
+            if not self._is_changelog_tp(tp):
+                self.ledgers.pop(tp, None)
+                self._read_offset.pop(tp, None)
+
+    async def _next_records(self, timeout: float) -> Records:
         active = set(self._get_active_partitions())
+        if self._delivering != self.app.consumer_generation_id:
+            active = {tp for tp in active if self._is_changelog_tp(tp)}
         limit = self.transport.settings.batch_records * self.transport.settings.batches_in_flight
         full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
         if active == full:
             await self.sleep(FULL_POLL_S)
-            return self.app.consumer_generation_id, {}
+            return {}
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
         patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
-        fetched: tuple[int, Mapping[TP, list[ConsumerRecord]]]
-        fetched = await self._getmany(active_partitions=active - full, timeout=patience)
-        return fetched
+        records: Records = await self._getmany(active_partitions=active - full, timeout=patience)
+        return records
 
     def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
         last = batch[-1]

@@ -26,10 +26,12 @@ QUIX_PYTHON: Final = Path(sys.prefix) / "quix" / "bin" / "python"
 """Quix Streams needs an older pydantic than Feast's, hence its own environment (`make bench` makes it)."""
 
 PARTITIONS: Final = 4
+FLOOR: Final = "benchmarks.sides.floor"
 SIDES: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
+    "floor": (FLOOR, "floor: fetch, decode, count in a dict", {}),
     "state": (OURS, "ours, state kept current", {"emit": False}),
     "scores": (OURS, "ours, with rows and scores", {"emit": True}),
-    "faust": (FAUST, "Faust, a table write per event", {"take": 0, "share": 0.08}),
+    "faust": (FAUST, "Faust, a table write per event", {"take": 0, "share": 0.1}),
     "faust_take": (FAUST, "Faust, take() and a write per user", {"take": 1000, "share": 0.15}),
     "quix": (QUIX, "Quix, lifetime counts in state", {"emit": False, "window": False}),
     "quix_topic": (QUIX, "Quix, lifetime counts to a topic", {"emit": True, "window": False}),

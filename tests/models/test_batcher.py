@@ -34,6 +34,26 @@ async def test_no_batch_costs_more_than_the_budget_unless_one_text_alone_does(
     assert sum(tokens for _, tokens, _ in recorder.batches) == sum(len(text) + 2 for text in texts)
 
 
+async def test_an_encoder_that_packs_is_asked_for_batches_by_their_tokens_alone(
+    dummy: Any, running: Any, recorder: Any
+) -> None:
+    dummy.packed = True
+    texts = ["x" * (i % 45) + str(i) for i in range(300)]
+    async with running(dummy, token_budget=100, observer=recorder) as batcher:
+        await batcher.encode(texts)
+    assert all(padded == tokens <= 100 for _, tokens, padded in recorder.batches)
+    assert sum(tokens for _, tokens, _ in recorder.batches) == sum(len(text) + 2 for text in texts)
+    # A text has 49 tokens at most: a batch of fewer than 52 has room for another, and was the last one waiting.
+    assert sum(tokens < 52 for _, tokens, _ in recorder.batches) <= 1
+
+
+async def test_texts_of_unlike_length_share_a_packed_batch(dummy: Any, running: Any, recorder: Any) -> None:
+    dummy.packed = True
+    async with running(dummy, token_budget=100, deadline_s=60, observer=recorder) as batcher:
+        await batcher.encode(["y" * 58, "a", "b" * 20, "c" * 13])
+    assert recorder.batches == [(4, 100, 100)]
+
+
 async def test_a_lone_text_goes_when_its_deadline_passes(dummy: Any, running: Any) -> None:
     async with running(dummy, deadline_s=0.01) as batcher:
         await batcher.encode(["alone"])

@@ -24,9 +24,9 @@ from streams.cli.replay import LEAD_RECORDS, feed
 from streams.drain import Drain
 from streams.flow import Flow
 from streams.kafka import CLICKS, EVENTS, SCORES, changelog_name, connection, high_watermarks, topic_name
+from streams.ledger import Ledger
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
-from streams.transport import Ledger
 
 PATIENCE_S = 20.0
 
