@@ -122,6 +122,9 @@ class BertEncoder:
         """
         # Both libraries read it once, on import.
         os.environ["HF_HUB_OFFLINE"] = "1"
+        # Torch reads it once too. Its threads would else spin while they wait for each other, on cores that others
+        # need: the event loop, before all.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         folder = locate(name)
         import torch
 

@@ -15,6 +15,9 @@ from importlib.metadata import version
 from statistics import median
 from typing import Any, Final
 
+# As a worker has it, and for all sides: read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import torch
 from benchmarks.encoder_subject import PEAK_ROWS, Embeddings, Subject

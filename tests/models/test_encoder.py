@@ -107,6 +107,14 @@ def test_importing_and_locating_load_neither_torch_nor_sentence_transformers() -
     assert done.stdout.strip() == "[]"
 
 
+def test_threads_that_wait_leave_their_core_to_others() -> None:
+    program = f"from models.encoder import BertEncoder; BertEncoder.load({DEFAULT_ENCODER!r}, device='cpu')"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment["OMP_DISPLAY_ENV"] = "TRUE"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+
+
 def test_the_default_encoder_is_the_bundled_one_by_its_own_settings(encoder: BertEncoder) -> None:
     assert (encoder.name, encoder.dimension, encoder.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
 
