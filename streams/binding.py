@@ -15,7 +15,8 @@ from aiokafka import TopicPartition
 
 from features.observation import Source
 from streams.exceptions import StateMismatchError
-from streams.kafka import Cluster, changelog_name, high_watermarks, topic_name
+from streams.kafka import Cluster, changelog_name, topic_name
+from streams.log_ends import high_watermarks
 from streams.settings import Settings, StateStore
 from streams.table import Progress
 

@@ -26,12 +26,12 @@ from streams.kafka import (
     SCORES,
     changelog_name,
     connection,
-    high_watermarks,
     new_producer,
     reaching,
     topic_name,
 )
 from streams.lines import partition_of
+from streams.log_ends import high_watermarks
 from streams.receipt import (
     ONLINE_STORE,
     USER_TABLE,

@@ -9,7 +9,8 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.exceptions import BrokerError
-from streams.kafka import SCORES, high_watermarks, new_consumer, topic_name
+from streams.kafka import SCORES, new_consumer, topic_name
+from streams.log_ends import high_watermarks
 from streams.settings import Settings
 
 

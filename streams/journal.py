@@ -21,9 +21,9 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
-from streams.kafka import connection, reaching, read_topic, topic_name
+from streams.kafka import connection, reaching, topic_name
 from streams.settings import Settings
-from streams.topics import partition_counts, read_from
+from streams.topics import partition_counts, read_from, read_topic
 
 HEADER: Final = "redriven-from"
 """Of a redriven record: the dead letter it was, as `topic/partition/offset`."""

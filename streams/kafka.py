@@ -1,16 +1,14 @@
-"""Connections to the broker, the topics, and where a log ends."""
+"""Connections to the broker, and the topics."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
@@ -174,110 +172,3 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
             f"the broker at {servers} cannot be used ({type(error).__name__}): "
             "check WHEREWITHAL_BROKER and that the broker runs"
         ) from error
-
-
-async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-    """The end of each log: the offset its next record will get.
-
-    Taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
-    and a recovery that believed it would stop early and lose state.
-
-    Raises:
-        BrokerError: the broker cannot be reached or does not answer.
-    """
-    if not partitions:
-        return {}
-    consumer = new_consumer(settings, max_partition_fetch_bytes=1)
-    async with reading(settings, consumer):
-        try:
-            consumer.assign(list(partitions))
-            first = await consumer.beginning_offsets(list(partitions))
-            last = await consumer.end_offsets(list(partitions))
-            for partition in partitions:
-                consumer.seek(partition, max(first[partition], last[partition] - 1))
-            return await asyncio.wait_for(_fetched_ends(consumer, partitions), timeout=settings.request_timeout_s)
-        except TimeoutError as error:
-            raise BrokerError("the broker answered no fetch in time: check its log") from error
-
-
-async def _fetched_ends(
-    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    ends: dict[TopicPartition, int] = {}
-    while len(ends) < len(partitions):
-        await consumer.getmany(timeout_ms=20)
-        for partition in partitions:
-            end = consumer.highwater(partition)
-            if end is not None:
-                ends[partition] = end
-                consumer.pause(partition)
-    return ends
-
-
-async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield all records of a topic up to its end at the time of the call, in batches of one partition.
-
-    Raises:
-        BrokerError: the broker cannot be reached or does not answer.
-    """
-    consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
-    async with reading(settings, consumer):
-        numbers = await _partition_numbers(consumer, name)
-        partitions = [TopicPartition(name, number) for number in numbers]
-        ends = await high_watermarks(settings, partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
-        async for records in read_to(consumer, ends, settings.request_timeout_s):
-            yield records
-
-
-async def read_to(
-    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], patience_s: float
-) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield what a consumer has before it in each partition, up to an offset each.
-
-    Raises:
-        BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
-    """
-    unread, heard = dict(ends), time.monotonic()
-    while unread := await _unread(consumer, unread):
-        fetched = await consumer.getmany(*unread, timeout_ms=200)
-        if fetched:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > patience_s:
-            raise BrokerError(f"the broker delivered nothing for {patience_s:g} s: check that it runs")
-        for records in fetched.values():
-            yield records
-
-
-@asynccontextmanager
-async def reading(settings: Settings, consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
-    """Run a consumer, and stop it whether or not it could start.
-
-    Raises:
-        BrokerError: the broker could not be used.
-    """
-    async with reaching(settings):
-        try:
-            await consumer.start()
-            yield
-        finally:
-            await consumer.stop()
-
-
-async def _partition_numbers(consumer: AIOKafkaConsumer, name: str) -> Iterable[int]:
-    numbers = consumer.partitions_for_topic(name)
-    if numbers is None:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(name)
-    if numbers is None:
-        raise BrokerError(f"expected a topic {name!r}, found none: start a worker once, which makes it")
-    return sorted(numbers)
-
-
-async def _unread(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-    unread = {}
-    for partition, end in ends.items():
-        if await consumer.position(partition) < end:
-            unread[partition] = end
-    return unread

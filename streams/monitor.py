@@ -12,8 +12,9 @@ from faust.types import TP
 
 from streams.exceptions import BrokerError, StreamsError
 from streams.flow import Flow
-from streams.kafka import INPUTS, high_watermarks, topic_name
+from streams.kafka import INPUTS, topic_name
 from streams.log import log
+from streams.log_ends import high_watermarks
 
 INTERVAL_S: Final = 2.0
 

@@ -13,18 +13,11 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from streams.feeder import NO_PARTITION
 from streams.journal import HEADER, Entry, Journal, identity
-from streams.kafka import (
-    DEAD_LETTERS,
-    INPUTS,
-    high_watermarks,
-    new_producer,
-    reaching,
-    read_topic,
-    topic_name,
-)
+from streams.kafka import DEAD_LETTERS, INPUTS, new_producer, reaching, topic_name
 from streams.lines import partition_of
+from streams.log_ends import high_watermarks
 from streams.settings import Settings
-from streams.topics import common_partitions
+from streams.topics import common_partitions, read_topic
 
 UNKNOWN: Final = "?"
 """Reason or topic of a letter whose headers do not name one of the contract's."""

@@ -12,9 +12,10 @@ import orjson
 from features.codec import decode
 from features.definitions import NAMES
 from streams.flow import Flow
-from streams.kafka import DEAD_LETTERS, SCORES, read_topic, topic_name
+from streams.kafka import DEAD_LETTERS, SCORES, topic_name
 from streams.scores import newer
 from streams.settings import Settings
+from streams.topics import read_topic
 
 Scores = dict[str, dict[str, Any]]
 """The newest score record of each user."""

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.exceptions import BrokerError
-from streams.kafka import (
-    TOPICS,
-    changelog_name,
-    common_count,
-    connection,
-    high_watermarks,
-    new_consumer,
-    reaching,
-    read_to,
-    reading,
-    topic_name,
-)
+from streams.kafka import TOPICS, changelog_name, common_count, connection, new_consumer, reaching, topic_name
+from streams.log_ends import high_watermarks
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 
@@ -76,6 +68,75 @@ async def read_from(
             consumer.seek(partition, starts[partition])
         async for records in read_to(consumer, unread, settings.request_timeout_s):
             yield records
+
+
+async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Yield all records of a topic up to its end at the time of the call, in batches of one partition.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
+    async with reading(settings, consumer):
+        numbers = await _partition_numbers(consumer, name)
+        partitions = [TopicPartition(name, number) for number in numbers]
+        ends = await high_watermarks(settings, partitions)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        async for records in read_to(consumer, ends, settings.request_timeout_s):
+            yield records
+
+
+async def read_to(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], patience_s: float
+) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Yield what a consumer has before it in each partition, up to an offset each.
+
+    Raises:
+        BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
+    """
+    unread, heard = dict(ends), time.monotonic()
+    while unread := await _unread(consumer, unread):
+        fetched = await consumer.getmany(*unread, timeout_ms=200)
+        if fetched:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > patience_s:
+            raise BrokerError(f"the broker delivered nothing for {patience_s:g} s: check that it runs")
+        for records in fetched.values():
+            yield records
+
+
+@asynccontextmanager
+async def reading(settings: Settings, consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+    """Run a consumer, and stop it whether or not it could start.
+
+    Raises:
+        BrokerError: the broker could not be used.
+    """
+    async with reaching(settings):
+        try:
+            await consumer.start()
+            yield
+        finally:
+            await consumer.stop()
+
+
+async def _partition_numbers(consumer: AIOKafkaConsumer, name: str) -> Iterable[int]:
+    numbers = consumer.partitions_for_topic(name)
+    if numbers is None:
+        await consumer.topics()
+        numbers = consumer.partitions_for_topic(name)
+    if numbers is None:
+        raise BrokerError(f"expected a topic {name!r}, found none: start a worker once, which makes it")
+    return sorted(numbers)
+
+
+async def _unread(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    unread = {}
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            unread[partition] = end
+    return unread
 
 
 async def drop_topics(settings: Settings) -> None:

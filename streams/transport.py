@@ -21,9 +21,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
-from streams.kafka import high_watermarks
 from streams.lease import Lease
 from streams.ledger import Ledger
+from streams.log_ends import high_watermarks
 from streams.settings import Settings
 
 FETCH_WAIT_MS: Final = 50
@@ -235,7 +235,7 @@ class BatchConsumer(driver.Consumer):
             self.ledgers.pop(tp, None)
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Return the end of each log, as `streams.kafka.high_watermarks` finds it."""
+        """Return the end of each log, as `streams.log_ends.high_watermarks` finds it."""
         asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
         ends = await high_watermarks(self.transport.settings, list(asked))
         return {asked[partition]: end for partition, end in ends.items()}

@@ -26,9 +26,10 @@ from streams.erasure import erase, look_up
 from streams.events import Erasure
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
-from streams.kafka import make_topics, read_topic
+from streams.kafka import make_topics
 from streams.receipt import Place, judge_scores, judge_state, kept_after
 from streams.tally import Fate
+from streams.topics import read_topic
 
 PLACES = {"user_table", "online_store", "purchasing-power"}
 TIMEOUT_S = 30.0

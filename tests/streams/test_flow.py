@@ -16,8 +16,9 @@ from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
 from streams.flow import Flow
-from streams.kafka import SCORES, read_topic
+from streams.kafka import SCORES
 from streams.settings import StateStore
+from streams.topics import read_topic
 
 
 @pytest.fixture(params=["sqlite", "redis"])

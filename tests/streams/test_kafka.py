@@ -19,14 +19,14 @@ from streams.kafka import (
     TOPICS,
     changelog_name,
     connection,
-    high_watermarks,
     make_topics,
     new_consumer,
-    read_topic,
     topic_name,
 )
+from streams.log_ends import high_watermarks
 from streams.publisher import Outgoing, Publisher
 from streams.settings import MAX_TOPIC_BYTES, Settings, load_settings
+from streams.topics import read_topic
 
 
 @pytest.fixture(scope="module")

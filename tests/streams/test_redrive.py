@@ -22,11 +22,12 @@ from streams.drain import Drain
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
 from streams.journal import Journal, journal_name
-from streams.kafka import EVENTS, high_watermarks, read_topic
+from streams.kafka import EVENTS
 from streams.lines import partition_of
+from streams.log_ends import high_watermarks
 from streams.redriving import Choice, Redrive, Standing, read_letter
 from streams.tally import Fate
-from streams.topics import partition_counts
+from streams.topics import partition_counts, read_topic
 
 ALL = Choice()
 

@@ -23,8 +23,9 @@ from streams.broker import EmbeddedBroker
 from streams.cli.replay import LEAD_RECORDS, feed
 from streams.drain import Drain
 from streams.flow import Flow
-from streams.kafka import CLICKS, EVENTS, SCORES, changelog_name, connection, high_watermarks, topic_name
+from streams.kafka import CLICKS, EVENTS, SCORES, changelog_name, connection, topic_name
 from streams.ledger import Ledger
+from streams.log_ends import high_watermarks
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
 

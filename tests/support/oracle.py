@@ -15,9 +15,10 @@ from features.row import scalars
 from models.artefact import Artefact
 from models.profile import Projection
 from streams.inference import artefact_folder
-from streams.kafka import SCORES, changelog_name, read_topic, topic_name
+from streams.kafka import SCORES, changelog_name, topic_name
 from streams.scores import newer
 from streams.settings import Settings
+from streams.topics import read_topic
 from support import reference
 from support.encoders import HashEncoder
 from support.shoppers import raw_events

@@ -1,0 +1,131 @@
+"""Where logs end, asked of the broker directly: what a fetch says, without keeping what it brings.
+
+A consumer would do, but holds every batch it has fetched and not handed out in a reference cycle: asked every few
+seconds, that is a leak until the cycle collector comes round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.offset import OffsetRequest
+
+from streams.exceptions import BrokerError
+from streams.kafka import connection, reaching
+from streams.settings import Settings
+
+_EARLIEST: Final = -2
+_LATEST: Final = -1
+_CONSUMER: Final = -1
+_UNCOMMITTED: Final = 0
+
+_LEAST_BYTES: Final = 1
+"""Of all partitions together. A broker answers with one whole batch all the same, but with no more."""
+
+_WAIT_MS: Final = 10
+"""How long a broker may hold a fetch that finds nothing. The embedded one leaves out every partition at 0."""
+
+_RETRY_S: Final = 0.1
+
+_Offsets = Mapping[TopicPartition, int]
+
+
+async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """The end of each log: the offset its next record will get.
+
+    Taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
+    and a recovery that believed it would stop early and lose state.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    if not partitions:
+        return {}
+    try:
+        async with asyncio.timeout(settings.request_timeout_s), reaching(settings), _client(settings) as client:
+            return await _Logs(client).ends(partitions)
+    except TimeoutError as error:
+        raise BrokerError("the broker did not say in time where its logs end: check its log") from error
+
+
+@asynccontextmanager
+async def _client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
+    client = AIOKafkaClient(**connection(settings))
+    try:
+        await client.bootstrap()
+        yield client
+    finally:
+        await client.close()
+
+
+class _Logs:
+    """Asks the leaders of partitions."""
+
+    def __init__(self, client: AIOKafkaClient) -> None:
+        self._client = client
+
+    async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end of each log; for as long as the caller has patience, while leaders are being elected."""
+        await self._client.set_topics({tp.topic for tp in partitions})
+        while True:
+            try:
+                first = await self._offsets(partitions, _EARLIEST)
+                last = await self._offsets(partitions, _LATEST)
+                return await self._fetched({tp: max(first[tp], last[tp] - 1) for tp in partitions})
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+                await self._client.force_metadata_update()
+
+    async def _offsets(self, partitions: Collection[TopicPartition], instant: int) -> dict[TopicPartition, int]:
+        def request(topics: list[Any]) -> Any:
+            return OffsetRequest(_CONSUMER, _UNCOMMITTED, topics)
+
+        answers = await self._ask(dict.fromkeys(partitions, (instant,)), request)
+        # What follows the error code: a time stamp, and the offset.
+        return {tp: answer[1] for tp, answer in answers.items()}
+
+    async def _fetched(self, starts: _Offsets) -> dict[TopicPartition, int]:
+        def request(topics: list[Any]) -> Any:
+            return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _UNCOMMITTED, topics)
+
+        answers = await self._ask({tp: (start, _LEAST_BYTES) for tp, start in starts.items()}, request)
+        # What follows the error code: the high watermark, and the records among others.
+        return {tp: answer[0] for tp, answer in answers.items()}
+
+    async def _ask(
+        self, arguments: Mapping[TopicPartition, tuple[int, ...]], request: Any
+    ) -> dict[TopicPartition, list[Any]]:
+        """Ask each leader about its partitions; return what it says of each after the error code."""
+        by_leader: defaultdict[int, defaultdict[str, list[tuple[int, ...]]]]
+        by_leader = defaultdict(lambda: defaultdict(list))
+        for tp, of_partition in arguments.items():
+            by_leader[self._leader(tp)][tp.topic].append((tp.partition, *of_partition))
+        responses = await asyncio.gather(
+            *(self._client.send(leader, request(list(topics.items()))) for leader, topics in by_leader.items())
+        )
+        answers: dict[TopicPartition, list[Any]] = {}
+        for response in responses:
+            for topic, answered in response.topics:
+                for partition, code, *answer in answered:
+                    if code:
+                        raise for_code(code)(f"{topic}-{partition}")
+                    answers[TopicPartition(topic, partition)] = answer
+        if missing := arguments.keys() - answers.keys():
+            raise LeaderNotAvailableError(f"no answer about {len(missing)} partitions")
+        return answers
+
+    def _leader(self, tp: TopicPartition) -> int:
+        leader = self._client.cluster.leader_for_partition(tp)
+        if leader is None or leader == -1:
+            raise LeaderNotAvailableError(f"{tp.topic}-{tp.partition}")
+        return int(leader)
