@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -41,39 +41,67 @@ _Offsets = Mapping[TopicPartition, int]
 async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The end of each log: the offset its next record will get.
 
-    Taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
-    and a recovery that believed it would stop early and lose state.
-
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
     """
     if not partitions:
         return {}
-    try:
-        async with asyncio.timeout(settings.request_timeout_s), reaching(settings), _client(settings) as client:
-            return await _Logs(client).ends(partitions)
-    except TimeoutError as error:
-        raise BrokerError("the broker did not say in time where its logs end: check its log") from error
+    async with LogEnds(settings) as logs:
+        return await logs.of(partitions)
 
 
-@asynccontextmanager
-async def _client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
-    client = AIOKafkaClient(**connection(settings))
-    try:
-        await client.bootstrap()
-        yield client
-    finally:
-        await client.close()
+class LogEnds:
+    """Asks the leaders of partitions where their logs end, as an asynchronous context manager.
 
+    Ends are taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
+    and a recovery that believed it would stop early and lose state.
+    """
 
-class _Logs:
-    """Asks the leaders of partitions."""
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: AIOKafkaClient
 
-    def __init__(self, client: AIOKafkaClient) -> None:
-        self._client = client
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
 
-    async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the end of each log; for as long as the caller has patience, while leaders are being elected."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: the broker cannot be reached.
+        """
+        async with reaching(self._settings):
+            self._client = AIOKafkaClient(**connection(self._settings))
+            try:
+                await self._client.bootstrap()
+            except BaseException:
+                await self._client.close()
+                raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def of(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end of each log: the offset its next record will get.
+
+        Raises:
+            BrokerError: the broker cannot be reached or does not answer.
+        """
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s), reaching(self._settings):
+                return await self._ends(partitions)
+        except TimeoutError as error:
+            raise BrokerError("the broker did not say in time where its logs end: check its log") from error
+
+    async def _ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the ends; for as long as the caller has patience, while leaders are being elected."""
         await self._client.set_topics({tp.topic for tp in partitions})
         while True:
             try:

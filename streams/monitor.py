@@ -14,7 +14,7 @@ from streams.exceptions import BrokerError, StreamsError
 from streams.flow import Flow
 from streams.kafka import INPUTS, topic_name
 from streams.log import log
-from streams.log_ends import high_watermarks
+from streams.log_ends import LogEnds
 
 INTERVAL_S: Final = 2.0
 
@@ -46,9 +46,16 @@ class Monitor:
         self._beat = time.monotonic()
         self._progress: dict[str, tuple[int, float]] = {}
         self._stalled: str | None = None
+        self._logs: LogEnds | None = None
 
     async def run(self) -> None:
         """Watch until cancelled; a stall that nothing explains ends the flow, so that its supervisor restarts it."""
+        try:
+            await self._run()
+        finally:
+            await self._forget_broker()
+
+    async def _run(self) -> None:
         collected = time.monotonic()
         while True:
             self._beat = time.monotonic()
@@ -101,14 +108,27 @@ class Monitor:
     async def _ends(self, assigned: list[TP]) -> dict[TP, int]:
         """Ask the broker where the logs end, beside the consumer: one that is stuck would not know."""
         asked = {TopicPartition(tp.topic, tp.partition): tp for tp in assigned}
+        if not asked:
+            return {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                ends = await high_watermarks(self._flow.settings, list(asked))
+                if self._logs is None:
+                    logs = LogEnds(self._flow.settings)
+                    await logs.open()
+                    self._logs = logs
+                ends = await self._logs.of(list(asked))
         except (BrokerError, TimeoutError):
             self._flow.broker_silent = True
+            await self._forget_broker()
             return {}
         self._flow.broker_silent = False
         return {asked[tp]: end for tp, end in ends.items()}
+
+    async def _forget_broker(self) -> None:
+        """Close the connections to the broker; a broker that comes back elsewhere is looked for anew."""
+        logs, self._logs = self._logs, None
+        if logs is not None:
+            await logs.close()
 
     def _judge(self, what: str, well: bool, position: int, now: float) -> None:
         """End the flow if something that is not well has stayed at the same position for too long."""
