@@ -7,7 +7,6 @@ can be ordered without decoding either), then a MessagePack array.
 from __future__ import annotations
 
 import struct
-from array import array
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ import numpy as np
 
 from features.decay import DecayedSum
 from features.exceptions import StateFormatError
+from features.observation import KEY_BYTES
 from features.state import UserState
 
 VERSION: Final = 1
@@ -66,7 +66,7 @@ def encode(state: UserState) -> bytes:
         last_purchase=state.last_purchase,
         lifetime_purchases=state.lifetime_purchases,
         lifetime_spend=state.lifetime_spend,
-        remembered=[array("Q", ids).tobytes() if ids else b"" for ids in state.remembered],
+        remembered=[b"".join(ids) for ids in state.remembered],
         by_five_minutes=state.by_five_minutes.flatten(),  # type: ignore[arg-type]
         by_hour=state.by_hour.flatten(),  # type: ignore[arg-type]
         by_day=state.by_day.flatten(),  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def decode(data: bytes) -> UserState:
     state.newest, state.oldest, state.last_purchase = body.newest, body.oldest, body.last_purchase
     state.lifetime_purchases = body.lifetime_purchases
     state.lifetime_spend = int(body.lifetime_spend)
-    state.remembered = [dict.fromkeys(array("Q", ids)) if ids else {} for ids in body.remembered]
+    state.remembered = [dict.fromkeys(_keys(ids)) if ids else {} for ids in body.remembered]
     if body.newest is not None:
         levels = (state.by_five_minutes, state.by_hour, state.by_day)
         for level, flat in zip(levels, (body.by_five_minutes, body.by_hour, body.by_day), strict=True):
@@ -150,6 +150,10 @@ def _header(data: bytes) -> tuple[int, int, int]:
             "run the release that wrote it, or a later one"
         )
     return version, epoch, sequence
+
+
+def _keys(joined: bytes) -> list[bytes]:
+    return [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
 
 
 def _widen(number: BigInt) -> BigInt:

@@ -29,8 +29,8 @@ def next_due(state: UserState, instant: int) -> int | None:
         return None
     coming = []
     for level in (state.by_five_minutes, state.by_hour, state.by_day):
-        for window in level.windows:
-            leaving = (_leaves(index, level.hop, window.length) for index in level.tiles)
+        for length in level.lengths:
+            leaving = (_leaves(index, level.hop, length) for index in level.tiles)
             first = min((leaves for leaves in leaving if leaves > instant), default=None)
             if first is not None:
                 coming.append(first)

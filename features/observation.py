@@ -14,6 +14,10 @@ MICRO: Final = 1_000_000
 """Micro-units in one unit of money or rating."""
 
 
+KEY_BYTES: Final = 8
+"""Length of the hash of an event id."""
+
+
 class Kind(IntEnum):
     """What a user did; the values are the columns of a tile."""
 
@@ -45,7 +49,7 @@ class Observation(msgspec.Struct, gc=False):
         source: a `Source`, one of `EVENT_SOURCES`.
         offset: the record's offset in its partition of that topic.
         timestamp: event time, ms since the epoch.
-        event_key: 64-bit hash of the event id (`event_key`).
+        event_key: 8-byte hash of the event id (`event_key`).
         amount: micro-units: price of a view, spend of a purchase, rating of a review; None when unknown.
         category: 32-bit key of the event's category (`category_key`), or None.
         noisy: whether the text, by itself, is advertising or gibberish.
@@ -57,7 +61,7 @@ class Observation(msgspec.Struct, gc=False):
     source: int
     offset: int
     timestamp: int
-    event_key: int
+    event_key: bytes
     amount: int | None = None
     category: int | None = None
     noisy: bool = False
@@ -70,12 +74,12 @@ def to_micros(amount: float) -> int:
     return round(amount * 1e6)
 
 
-def event_key(event_id: str) -> int:
-    """Return the 64-bit hash under which an event id is remembered.
+def event_key(event_id: str) -> bytes:
+    """Return the 64-bit hash, 8 bytes, under which an event id is remembered.
 
     BLAKE2b rather than a faster hash: nobody who may choose ids may make two of them collide.
     """
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "little")
+    return blake2b(event_id.encode(), digest_size=KEY_BYTES).digest()
 
 
 def category_key(name: str) -> int:

@@ -26,12 +26,11 @@ def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
     Returns:
         Counts as int; money, prices and ratings in units and days as float; None where nothing defines one.
     """
-    state.by_five_minutes.advance(instant)
-    state.by_hour.advance(instant)
-    state.by_day.advance(instant)
-    hour = state.by_five_minutes.windows[0].sums
-    day, week = state.by_hour.windows[0].sums, state.by_hour.windows[1].sums
-    month = state.by_day.windows[0].sums
+    (hour,), (day, week), (month,) = (
+        state.by_five_minutes.sums(instant),
+        state.by_hour.sums(instant),
+        state.by_day.sums(instant),
+    )
     windows = (hour, day, week, month)
     row: list[Value] = [sums[column] for column in _COUNTS for sums in windows]
     row += [sums[SPEND] / MICRO for sums in windows]

@@ -25,13 +25,14 @@ from features.tiles import (
     CategoryTiles,
     Delta,
     TileLevel,
-    Window,
 )
 
 REMEMBERED_IDS: Final = 128
 """How many event ids per topic tell a duplicate, first in first out."""
 
 NO_OFFSET: Final = -1
+_FINEST: Final = 5 * MINUTE
+"""The shortest hop; it divides the others."""
 
 _COUNTS: Final = tuple(((int(kind), 1),) for kind in Kind)
 # Members of an enumeration are slow to look up, and these are looked up for every event.
@@ -103,11 +104,10 @@ class UserState:
         self.last_purchase: int | None = None
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
-        self.remembered: list[dict[int, None]] = [{}, {}, {}]  # one per EVENT_SOURCES
-        short, middle = SPEND + 1, PRICED_VIEWS + 1
-        self.by_five_minutes = TileLevel(5 * MINUTE, short, [Window(HOUR, [0] * short)])
-        self.by_hour = TileLevel(HOUR, middle, [Window(DAY, [0] * middle), Window(7 * DAY, [0] * middle)])
-        self.by_day = TileLevel(DAY, COLUMNS, [Window(30 * DAY, [0] * COLUMNS)])
+        self.remembered: list[dict[bytes, None]] = [{}, {}, {}]  # one per EVENT_SOURCES
+        self.by_five_minutes = TileLevel(_FINEST, SPEND + 1, (HOUR,))
+        self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, (DAY, 7 * DAY))
+        self.by_day = TileLevel(DAY, COLUMNS, (30 * DAY,))
         self.categories = CategoryTiles(30 * DAY)
         self.texts = DecayedSum()
         self.encoder = ""
@@ -172,12 +172,15 @@ class UserState:
     def _span(self, timestamp: int) -> None:
         if self.oldest is None or timestamp < self.oldest:
             self.oldest = timestamp
-        if self.newest is None or timestamp > self.newest:
+        newest = self.newest
+        if newest is None or timestamp > newest:
             self.newest = timestamp
-            self.by_five_minutes.keep_from(timestamp)
-            self.by_hour.keep_from(timestamp)
-            self.by_day.keep_from(timestamp)
-            self.categories.keep_from(timestamp)
+            # The edges of all windows move with the tiles of the finest level.
+            if newest is None or timestamp // _FINEST != newest // _FINEST:
+                self.by_five_minutes.keep_from(timestamp)
+                self.by_hour.keep_from(timestamp)
+                self.by_day.keep_from(timestamp)
+                self.categories.keep_from(timestamp)
 
     def _purchase(self, timestamp: int, spend: int | None) -> None:
         self.lifetime_purchases += 1

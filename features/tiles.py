@@ -7,7 +7,7 @@ the exact sum of whole tiles. T never precedes the newest event, so no tile has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -30,6 +30,10 @@ Delta = tuple[int, int]
 """A column and what to add to it."""
 
 
+FEW: Final = 2
+"""Tiles of a level up to which summing them when asked costs less than keeping the sums of every window."""
+
+
 # States are made by the thousand and live long. As structs they are made without running Python code, and they form
 # no cycles that the collector would have to look for.
 class Window(msgspec.Struct, gc=False):
@@ -43,46 +47,43 @@ class Window(msgspec.Struct, gc=False):
 
     length: int
     sums: list[int]
-    lower: int = 0
+    lower: int
 
 
 class TileLevel(msgspec.Struct, gc=False):
-    """The tiles of one hop, with the windows that are summed from them.
+    """The tiles of one hop, and the windows that are summed from them.
 
     Attributes:
         hop: length of a tile, ms.
         width: how many columns a tile keeps.
-        windows: over these tiles, the longest last.
+        lengths: of the windows over these tiles, ms, the longest last.
         tiles: columns by the index of the tile, which is its time divided by the hop.
         oldest: index of the oldest tile that a window can still reach.
+        windows: their running sums, from when they are first asked for; None before, and while the tiles are few.
     """
 
     hop: int
     width: int
-    windows: list[Window]
+    lengths: tuple[int, ...]
     tiles: dict[int, list[int]] = {}
     oldest: int = 0
+    windows: list[Window] | None = None
 
     def keep_from(self, newest: int) -> None:
         """Drop the tiles that no window reaches any more as of the newest event (ms)."""
-        oldest = (newest - self.windows[-1].length) // self.hop
+        oldest = (newest - self.lengths[-1]) // self.hop
         if oldest <= self.oldest:
             return
         left, self.oldest = range(self.oldest, oldest), oldest
-        tiles = self.tiles
-        if not tiles:
-            # Nothing to take out: all sums are zero, as those of a user just seen for the first time.
-            for window in self.windows:
-                window.lower = max(window.lower, oldest)
-            return
-        for window in self.windows:
+        for window in self.windows or ():
             if window.lower < oldest:
                 self._move(window, oldest)
         # The tiles of a user who is active every few hours are many, those that leave at each event are few.
+        tiles = self.tiles
         if len(left) <= len(tiles):
             for index in left:
                 tiles.pop(index, None)
-        else:
+        elif tiles:
             self.tiles = {index: tile for index, tile in tiles.items() if index >= oldest}
 
     def add(self, timestamp: int, deltas: Iterable[Delta]) -> None:
@@ -95,18 +96,29 @@ class TileLevel(msgspec.Struct, gc=False):
             tile = self.tiles[index] = [0] * self.width
         for column, amount in deltas:
             tile[column] += amount
-        for window in self.windows:
+        for window in self.windows or ():
             if index >= window.lower:
                 sums = window.sums
                 for column, amount in deltas:
                     sums[column] += amount
 
-    def advance(self, instant: int) -> None:
-        """Bring the sums of every window to `instant` (ms), which is not before the newest event."""
-        for window in self.windows:
-            lower = (instant - window.length) // self.hop
-            if lower != window.lower:
-                self._move(window, lower)
+    def sums(self, instant: int) -> list[list[int]]:
+        """Return the columns of each window as of `instant` (ms, not before the newest event), only to be read."""
+        windows = self.windows
+        if windows is None:
+            lowers = [(instant - length) // self.hop for length in self.lengths]
+            if len(self.tiles) <= FEW:
+                return [self._sum_from(lower) for lower in lowers]
+            self.windows = windows = [
+                Window(length, self._sum_from(lower).copy(), lower)
+                for length, lower in zip(self.lengths, lowers, strict=True)
+            ]
+        else:
+            for window in windows:
+                lower = (instant - window.length) // self.hop
+                if lower != window.lower:
+                    self._move(window, lower)
+        return [window.sums for window in windows]
 
     def _move(self, window: Window, lower: int) -> None:
         tiles, sums = self.tiles, window.sums
@@ -118,12 +130,15 @@ class TileLevel(msgspec.Struct, gc=False):
                     for column, amount in enumerate(tile):
                         sums[column] -= amount
         else:
-            window.sums = self._sum_from(lower)
+            window.sums = self._sum_from(lower).copy()
         window.lower = lower
 
     def _sum_from(self, lower: int) -> list[int]:
+        """Return the sums of the tiles from an index on; of a single tile, the tile itself."""
         inside = [tile for index, tile in self.tiles.items() if index >= lower]
-        return [sum(column) for column in zip(*inside, strict=True)] if inside else [0] * self.width
+        if len(inside) == 1:
+            return inside[0]
+        return list(map(sum, zip(*inside, strict=True))) if inside else [0] * self.width
 
     def flatten(self) -> list[int]:
         """All tiles as one list of integers, `[index, *columns]` after one another."""
@@ -136,13 +151,10 @@ class TileLevel(msgspec.Struct, gc=False):
     def load(self, flat: list[int], newest: int) -> None:
         """Take the tiles of `flatten`, as of the newest event (ms)."""
         step = self.width + 1
-        self.oldest = oldest = max(0, (newest - self.windows[-1].length) // self.hop)
+        self.oldest = oldest = max(0, (newest - self.lengths[-1]) // self.hop)
         starts = range(0, len(flat), step)
         self.tiles = {flat[at]: flat[at + 1 : at + step] for at in starts if flat[at] >= oldest}
-        sums = self._sum_from(oldest)
-        for window in self.windows:
-            window.lower = oldest
-            window.sums = sums.copy()
+        self.windows = None
 
 
 class CategoryTiles(msgspec.Struct, gc=False):
@@ -180,4 +192,20 @@ class CategoryTiles(msgspec.Struct, gc=False):
             if index >= lower:
                 for category, count in tile.items():
                     totals[category] = totals.get(category, 0) + count
+        return totals
+
+    def weighted(self, instant: int, weights: Sequence[int]) -> dict[int, int]:
+        """Return the events of each category as of `instant` (ms), each counted with the weight of its day.
+
+        Args:
+            instant: T, not before the newest event.
+            weights: by age in days, today's first; an older day counts nothing.
+        """
+        today, days = instant // DAY, len(weights)
+        totals: dict[int, int] = {}
+        for index, tile in self.tiles.items():
+            if today - index < days:
+                weight = weights[today - index]
+                for category, count in tile.items():
+                    totals[category] = totals.get(category, 0) + count * weight
         return totals

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,18 +35,10 @@ def open_or_remake(path: Path, open_: Callable[[], Any]) -> Any:
     return open_()
 
 
-@contextmanager
-def marking(path: Path) -> Iterator[None]:
-    """Have a database that turns out to be damaged made anew when it is opened next.
-
-    Raises:
-        DamagedStateError: it did.
-    """
-    try:
-        yield
-    except Corruption as error:
-        (path / _MARK).touch()
-        raise DamagedStateError(
-            f"expected sound local state in {path.name}, found damaged blocks: "
-            "start the worker again, which rebuilds it from the changelog"
-        ) from error
+def mark_damaged(path: Path) -> DamagedStateError:
+    """Have a database that was found damaged made anew when it is opened next; return the error to raise."""
+    (path / _MARK).touch()
+    return DamagedStateError(
+        f"expected sound local state in {path.name}, found damaged blocks: "
+        "start the worker again, which rebuilds it from the changelog"
+    )

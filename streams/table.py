@@ -19,10 +19,11 @@ import msgspec
 from faust.stores import memory, rocksdb
 from faust.types import TP
 from rocksdb import WriteBatch
+from rocksdb.errors import Corruption
 
 from features.codec import order, source_offsets
 from features.exceptions import FeaturesError
-from streams.damage import marking, open_or_remake
+from streams.damage import mark_damaged, open_or_remake
 from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
@@ -141,9 +142,10 @@ class RocksStore(rocksdb.Store):
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the state of a user, or None."""
-        found: bytes | None
-        with marking(self.partition_path(partition)):
-            found = self._db_for_partition(partition).get(key)
+        try:
+            found: bytes | None = self._db_for_partition(partition).get(key)
+        except Corruption as error:
+            raise mark_damaged(self.partition_path(partition)) from error
         return found
 
     def persisted_offset(self, tp: TP) -> int | None:
@@ -162,10 +164,12 @@ class RocksStore(rocksdb.Store):
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every user of a partition with their state."""
-        with marking(self.partition_path(partition)):
+        try:
             for key, state in self._visible_items(self._db_for_partition(partition)):
                 if key != _PROGRESS_KEY:
                     yield key, state
+        except Corruption as error:
+            raise mark_damaged(self.partition_path(partition)) from error
 
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""

@@ -32,7 +32,7 @@ def observation(rng: random.Random, offset: int, timestamp: int) -> Observation:
         source=int(Source.CLICKS),
         offset=offset,
         timestamp=timestamp,
-        event_key=rng.getrandbits(64),
+        event_key=rng.randbytes(8),
         amount=rng.randrange(200_000_000) if kind in (Kind.VIEW, Kind.PURCHASE) else None,
         category=rng.randrange(5),
     )

@@ -16,7 +16,12 @@ def state_of(ages: list[int]) -> UserState:
     state = UserState()
     for offset, age in enumerate(sorted(ages, reverse=True)):
         seen = Observation(
-            kind=Kind.VIEW, source=Source.CLICKS, offset=offset, timestamp=BASE - age, event_key=offset, amount=10**6
+            kind=Kind.VIEW,
+            source=Source.CLICKS,
+            offset=offset,
+            timestamp=BASE - age,
+            event_key=offset.to_bytes(8),
+            amount=10**6,
         )
         state.apply(seen, "")
     return state
