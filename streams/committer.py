@@ -26,7 +26,7 @@ from streams.table import LocalStore
 from streams.tally import Tally
 from streams.tasks import Tasks
 
-GROUP_USERS: Final = 1024
+GROUP_USERS: Final = 512
 """Users in a group at most: computing their rows must not hold the event loop from other work for long."""
 
 GROUPS_IN_FLIGHT: Final = 16
