@@ -7,7 +7,7 @@ can be ordered without decoding either), then a MessagePack array.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -57,33 +57,30 @@ _LARGEST: Final = 2**63 - 1
 def encode(state: UserState) -> bytes:
     """Return the bytes of a state."""
     texts = state.texts
-    body = _Body(
-        revision=state.revision,
-        offsets=state.offsets,
-        erased_at=state.erased_at,
-        newest=state.newest,
-        oldest=state.oldest,
-        last_purchase=state.last_purchase,
-        lifetime_purchases=state.lifetime_purchases,
-        lifetime_spend=state.lifetime_spend,
-        remembered=[b"".join(ids) for ids in state.remembered],
-        by_five_minutes=state.by_five_minutes.flatten(),  # type: ignore[arg-type]
-        by_hour=state.by_hour.flatten(),  # type: ignore[arg-type]
-        by_day=state.by_day.flatten(),  # type: ignore[arg-type]
-        categories=state.categories.tiles,
-        encoder=state.encoder,
-        texts_reference=texts.reference,
-        texts_total=b"" if texts.total is None else texts.total.tobytes(),
-    )
+    # As a list, in the order of `_Body`: that is the same MessagePack, and takes half the time of making a struct.
+    body: list[Any] = [
+        state.revision,
+        state.offsets,
+        state.erased_at,
+        state.newest,
+        state.oldest,
+        state.last_purchase,
+        state.lifetime_purchases,
+        state.lifetime_spend,
+        [b"".join(ids) for ids in state.remembered],
+        state.by_five_minutes.flatten(),
+        state.by_hour.flatten(),
+        state.by_day.flatten(),
+        state.categories.tiles,
+        state.encoder,
+        texts.reference,
+        b"" if texts.total is None else texts.total.tobytes(),
+    ]
     header = _HEADER.pack(VERSION, state.epoch, state.sequence)
     try:
         return header + _encoder.encode(body)
     except OverflowError:
-        body.lifetime_spend = _widen(state.lifetime_spend)
-        body.by_five_minutes = [_widen(number) for number in body.by_five_minutes]
-        body.by_hour = [_widen(number) for number in body.by_hour]
-        body.by_day = [_widen(number) for number in body.by_day]
-        return header + _encoder.encode(body)
+        return header + _encoder.encode([_widened(field) for field in body])
 
 
 def decode(data: bytes) -> UserState:
@@ -156,8 +153,11 @@ def _keys(joined: bytes) -> list[bytes]:
     return [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
 
 
-def _widen(number: BigInt) -> BigInt:
-    return str(number) if isinstance(number, int) and number > _LARGEST else number
+def _widened(field: Any) -> Any:
+    """Return a field with those of its integers as text that MessagePack cannot hold."""
+    if isinstance(field, list):
+        return [_widened(part) for part in field]
+    return str(field) if isinstance(field, int) and field > _LARGEST else field
 
 
 def _narrow(numbers: list[BigInt]) -> list[int]:

@@ -144,8 +144,7 @@ class TileLevel(msgspec.Struct, gc=False):
         """All tiles as one list of integers, `[index, *columns]` after one another."""
         flat: list[int] = []
         for index, tile in self.tiles.items():
-            flat.append(index)
-            flat += tile
+            flat += (index, *tile)
         return flat
 
     def load(self, flat: list[int], newest: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
+import msgspec
+
 from streams.dead_letters import Reason, Rejection
 from streams.events import Action, Click, Erasure, Review, Search
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
@@ -17,6 +19,8 @@ MAX_MONEY: Final = 1e9
 MAX_QUANTITY: Final = 1_000_000
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
+_CLICKS: Final = "clicks"
+_decode_click: Final = msgspec.json.Decoder(Click).decode
 _ACTIONS: Final = {action.value: action for action in Action}
 # orjson turns integers from here on into floats.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
@@ -60,7 +64,7 @@ class Decoder:
         self._readers: dict[str, Callable[[_Fields, int], Review | Search | Click | Erasure]] = {
             "reviews": self._review,
             "searches": self._search,
-            "clicks": self._click,
+            _CLICKS: self._click,
             "erasures": self._erasure,
         }
 
@@ -89,10 +93,7 @@ class Decoder:
         if len(value) > self._max_record_bytes:
             return Rejection(Reason.TOO_LARGE, f"record: expected at most {self._max_record_bytes} bytes, found more")
         try:
-            fields = loads(value)
-            if type(fields) is not dict:
-                _refuse("record", "an object", fields)
-            event = reader(fields, self._timestamp(fields, value))
+            event = (self._plain_click(value) if topic == _CLICKS else None) or self._read(reader, value)
         except MalformedJSONError as error:
             return Rejection(Reason.MALFORMED, f"record: {error}")
         except InvalidEventError as error:
@@ -100,15 +101,51 @@ class Decoder:
         if key != event.user_id.encode():
             found = "no key" if key is None else "another key"
             return Rejection(Reason.KEY_MISMATCH, f"key: expected the user_id in UTF-8, found {found}")
-        text = _text_of(event)
-        # No character takes more than 4 bytes in UTF-8.
-        if len(text) * 4 > self._max_text_bytes and len(text.encode()) > self._max_text_bytes:
+        if type(event) is not Click and self._is_long(_text_of(event)):
             limit = f"at most {self._max_text_bytes} UTF-8 bytes"
             return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
         if event.timestamp > kafka_timestamp_ms + self._max_future_ms:
             limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp"
             return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
         return event
+
+    def _plain_click(self, raw: bytes) -> Click | None:
+        """Decode a click as most are: a flat object of ASCII without escapes, all of it valid. None for any other.
+
+        It takes a third of the time of `_read`, which judges the rest. Without these restrictions msgspec and the
+        contract differ: in bytes that are no UTF-8 and in lone surrogates in unknown fields, and in deep nesting.
+        """
+        if not raw.isascii() or b"\\" in raw or b"[" in raw or raw.count(b"{") != 1:
+            return None
+        try:
+            click = _decode_click(raw)
+        except msgspec.DecodeError:
+            return None
+        price, currency = click.price, click.currency
+        if (
+            click.timestamp < self._earliest_ms
+            # Nothing costs minus zero.
+            or (price is not None and not 0.0 < price * click.quantity <= MAX_MONEY)
+            or (currency is not None and currency != self._currency)
+        ):
+            return None
+        return click
+
+    def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:
+        """Decode a record field by field.
+
+        Raises:
+            MalformedJSONError, InvalidEventError: why it is rejected.
+        """
+        fields = loads(raw)
+        if type(fields) is not dict:
+            _refuse("record", "an object", fields)
+        event: Review | Search | Click | Erasure = reader(fields, self._timestamp(fields, raw))
+        return event
+
+    def _is_long(self, text: str) -> bool:
+        # No character takes more than 4 bytes in UTF-8.
+        return len(text) * 4 > self._max_text_bytes and len(text.encode()) > self._max_text_bytes
 
     def _timestamp(self, fields: _Fields, raw: bytes) -> int:
         value = fields.get("timestamp")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 
 class Action(StrEnum):
@@ -15,6 +16,12 @@ class Action(StrEnum):
     FAVORITE = "favorite"
     CART = "cart"
     PURCHASE = "purchase"
+
+
+Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
+Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e9)]
+Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
+"""What msgspec checks when it decodes a click: `streams.decoding` has it do so for records of plain ASCII."""
 
 
 # Events hold scalars only, so no reference cycle can pass through one: they need no garbage collection.
@@ -82,16 +89,16 @@ class Click(msgspec.Struct, frozen=True, gc=False):
         session_id: 1..256 UTF-8 bytes; None when absent.
     """
 
-    event_id: str
-    user_id: str
-    item_id: str
+    event_id: Id
+    user_id: Id
+    item_id: Id
     action: Action
     timestamp: int
     category: str | None = None
-    price: float | None = None
-    quantity: int = 1
+    price: Money | None = None
+    quantity: Quantity = 1
     currency: str | None = None
-    session_id: str | None = None
+    session_id: Id | None = None
 
 
 class Erasure(msgspec.Struct, frozen=True, gc=False):

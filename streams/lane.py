@@ -113,8 +113,9 @@ class Lane:
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters = []
         fates: list[tuple[int, Fate]] = []
+        observe, apply = self._shop.observer.observe, self._partition.apply
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
-            reading = readings.get(position, NOTHING_READ)
+            reading = readings.get(position, NOTHING_READ) if readings else NOTHING_READ
             if isinstance(reading, TextRejectedError):
                 item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
                 reading = NOTHING_READ
@@ -125,8 +126,7 @@ class Lane:
             elif isinstance(item, Erasure):
                 self._partition.erase(item, record.offset)
             else:
-                seen = self._shop.observer.observe(item, record.offset, reading)
-                fate = self._partition.apply(item.user_id, seen, self.topic, record.timestamp)
+                fate = apply(item.user_id, observe(item, record.offset, reading), self.topic, record.timestamp)
                 fates.append((record.offset, fate))
         self._count(fates)
         return letters

@@ -2,9 +2,13 @@
 
 The form its documentation recommends: `sdf.apply(..., stateful=True)` with RocksDB state and its changelog topic, and
 `sdf.to_topic` for the results. With `emit` every updated count is published, which is how a Quix pipeline publishes;
-without it the state alone is kept. It counts less than ours: lifetime counts and spend per user, no windows, no
-duplicates. With `window` it keeps the counts and spend of one of our four windows instead, one hour by five minutes,
-by `hopping_window(...).reduce(...).current()`. The clock stops with the checkpoint that makes the last event durable.
+without it the state alone is kept. What it keeps of a user:
+    totals  lifetime counts and spend: less than ours
+    window  the counts and spend of one of our four windows, an hour by five minutes, by
+            `hopping_window(...).reduce(...).current()`: its own way to windows, and still less than ours
+    tiles   the counts and sums that ours has, in tiles of five minutes, an hour and a day, as the value of its state:
+            what one would write who needs all four windows of it. Duplicates, categories and fences are left out.
+The clock stops with the checkpoint that makes the last event durable.
 """
 
 from __future__ import annotations
@@ -50,6 +54,33 @@ def add(totals: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
     return totals
 
 
+COLUMNS = {"view": 0, "favorite": 1, "cart": 2, "purchase": 3}
+SPEND, VIEWED_PRICE, PRICED_VIEWS, PRICED_PURCHASES = 4, 5, 6, 7
+LEVELS = (("m", 300_000, 3_600_000), ("h", 3_600_000, 604_800_000), ("d", 86_400_000, 2_592_000_000))
+"""Name, hop and longest window of each kind of tile, ms."""
+
+
+def add_to_tiles(tiles: dict[str, dict[str, list[int]]], event: dict[str, Any]) -> None:
+    """Add one click to its tile of each kind, and drop the tiles that no window reaches any more."""
+    action, price, timestamp = event["action"], event.get("price"), event["timestamp"]
+    for name, hop, length in LEVELS:
+        level = tiles.setdefault(name, {})
+        index = timestamp // hop
+        tile = level.get(str(index))
+        if tile is None:
+            oldest = (timestamp - length) // hop
+            for key in [key for key in level if int(key) < oldest]:
+                del level[key]
+            tile = level[str(index)] = [0] * 8
+        tile[COLUMNS[action]] += 1
+        if price is not None and action == "purchase":
+            tile[SPEND] += round(price * event.get("quantity", 1) * 1e6)
+            tile[PRICED_PURCHASES] += 1
+        elif price is not None and action == "view":
+            tile[VIEWED_PRICE] += round(price * 1e6)
+            tile[PRICED_VIEWS] += 1
+
+
 def run(arguments: dict[str, Any], folder: str) -> dict[str, Any]:
     """Consume `events` clicks and return what was measured."""
     app = Application(
@@ -68,7 +99,9 @@ def run(arguments: dict[str, Any], folder: str) -> dict[str, Any]:
         arguments["prefix"] + "clicks",
         key_deserializer="str",
         value_deserializer="bytes",
-        timestamp_extractor=(lambda raw, *_: orjson.loads(raw)["timestamp"]) if arguments["window"] else None,
+        timestamp_extractor=(lambda raw, *_: orjson.loads(raw)["timestamp"])
+        if arguments["keeps"] == "window"
+        else None,
     )
     results = app.topic(arguments["group"] + "-totals", key_serializer="str", value_serializer="json")
     wanted = arguments["events"]
@@ -90,12 +123,18 @@ def run(arguments: dict[str, Any], folder: str) -> dict[str, Any]:
         state.set("totals", totals)
         return totals
 
+    def tile(event: dict[str, Any], state: State) -> dict[str, Any]:
+        tiles = state.get("tiles") or {}
+        add_to_tiles(tiles, event)
+        state.set("tiles", tiles)
+        return event
+
     frame = app.dataframe(clicks).apply(decode)
-    if arguments["window"]:
+    if arguments["keeps"] == "window":
         hour = frame.hopping_window(duration_ms=3_600_000, step_ms=300_000)
         frame = hour.reduce(reducer=add, initializer=lambda event: add(new(), event)).current()
     else:
-        frame = frame.apply(count, stateful=True)
+        frame = frame.apply(tile if arguments["keeps"] == "tiles" else count, stateful=True)
     if arguments["emit"]:
         frame = frame.to_topic(results)
     checkpoint = Checkpoint.commit

@@ -1,0 +1,161 @@
+"""Clicks of plain ASCII are decoded a shorter way; it must never find anything else than the long one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from streams.decoding import Decoder
+from streams.events import Click
+
+NOW = 1_764_000_000_000
+CLICK: dict[str, Any] = {
+    "event_id": "c-1",
+    "user_id": "u1",
+    "item_id": "i1",
+    "action": "purchase",
+    "timestamp": NOW,
+    "category": "rock",
+    "price": 12.5,
+    "quantity": 2,
+    "currency": "USD",
+    "session_id": "s",
+    "unknown": 1,
+}
+
+
+class ThoroughDecoder(Decoder):
+    """Takes the long way with every record."""
+
+    __slots__ = ()
+
+    def _plain_click(self, raw: bytes) -> Click | None:
+        return None
+
+
+def outcomes(value: bytes, key: bytes = b"u1") -> tuple[str, str]:
+    """What both ways make of a record; as text, which tells 0.0 from -0.0 and 2 from 2.0."""
+    found, expected = (repr(kind().decode("clicks", key, value, NOW)) for kind in (Decoder, ThoroughDecoder))
+    return found, expected
+
+
+LITERALS = [
+    *(
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "-0.0",
+        "0.0",
+        "1",
+        "1.0",
+        "1e0",
+        "2.5",
+        "-1",
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "1e999",
+    ),
+    *(
+        "1e9",
+        "1000000000.0000001",
+        "1e-400",
+        "1000000",
+        "1000001",
+        "18446744073709551616",
+        "9" * 400,
+        "NaN",
+        "Infinity",
+    ),
+    *(
+        '""',
+        '"USD"',
+        '"usd"',
+        '"view"',
+        '"View"',
+        '"2025-01-01T00:00:00Z"',
+        '"' + "i" * 256 + '"',
+        '"' + "i" * 257 + '"',
+    ),
+    *(
+        '"\\u0061"',
+        '"\\ud800"',
+        '"\x7f"',
+        '"\x01"',
+        '"é"',
+        '"' + "é" * 129 + '"',
+        "[]",
+        "{}",
+        "[[1]]",
+        '{"a":1}',
+        "nul",
+    ),
+    *("631151999999", "631152000000", str(NOW + 86_400_000), str(NOW + 86_400_001)),
+]
+
+
+@pytest.mark.parametrize("literal", LITERALS)
+@pytest.mark.parametrize("name", CLICK)
+def test_every_field_with_every_odd_value_is_judged_alike(name: str, literal: str) -> None:
+    members = [f'"{key}":{literal if key == name else json.dumps(value)}' for key, value in CLICK.items()]
+    found, expected = outcomes(("{" + ",".join(members) + "}").encode())
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", CLICK)
+def test_a_field_that_is_missing_or_repeated_is_judged_alike(name: str) -> None:
+    without = {key: value for key, value in CLICK.items() if key != name}
+    for text in (
+        json.dumps(without),
+        json.dumps(CLICK)[:-1] + f', "{name}": 3}}',
+        f'{{"{name}": 3, {json.dumps(CLICK)[1:]}',
+    ):
+        found, expected = outcomes(text.encode())
+        assert found == expected
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.integers(0, 260),
+    st.integers(0, 6),
+    st.binary(max_size=4) | st.text('{}[]",:\\0e-. u', max_size=4).map(str.encode),
+)
+@example(0, 0, b"\xef\xbb\xbf")
+def test_a_damaged_record_is_judged_alike(position: int, removed: int, inserted: bytes) -> None:
+    value = json.dumps(CLICK).encode()
+    found, expected = outcomes(value[:position] + inserted + value[position + removed :])
+    assert found == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {
+            "timestamp": st.integers(0, 2 * NOW),
+            "price": st.floats(allow_nan=False),
+            "quantity": st.integers(-1, 2_000_000),
+        },
+        optional={
+            "user_id": st.text(max_size=3),
+            "category": st.text(),
+            "currency": st.sampled_from(["USD", "EUR", None]),
+        },
+    )
+)
+def test_any_amounts_and_texts_are_judged_alike(changes: dict[str, Any]) -> None:
+    found, expected = outcomes(json.dumps(CLICK | changes).encode())
+    assert found == expected
+
+
+def test_a_plain_click_takes_the_short_way() -> None:
+    decoder = Decoder()
+    assert decoder._plain_click(json.dumps(CLICK).encode()) == ThoroughDecoder().decode(
+        "clicks", b"u1", json.dumps(CLICK).encode(), NOW
+    )
