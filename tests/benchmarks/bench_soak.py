@@ -29,6 +29,9 @@ ENCODER_BATCH_S: Final = 0.1
 TOKEN_BUDGET: Final = 256
 """With texts of about 30 tokens: some 80 texts/s, a tenth of what comes."""
 
+CACHED_TEXTS: Final = 2000
+"""No text comes twice, so the cache only fills up; at its default size of 50,000 it would do so beyond the end."""
+
 SAMPLE_S: Final = 2.0
 WARM_UP: Final = 0.2
 """Share of the run before which memory may grow: caches and users' states are being filled."""
@@ -83,7 +86,9 @@ async def soak(minutes: float) -> tuple[list[dict[str, float]], int]:
         cluster = await Cluster(Path(folder), broker.url).open()
         try:
             slow = f"slow:{ENCODER_BATCH_S}"
-            worker = cluster.start(chaos_encoder=slow, token_budget=TOKEN_BUDGET, stall_s=600)
+            worker = cluster.start(
+                chaos_encoder=slow, token_budget=TOKEN_BUDGET, stall_s=600, embedding_cache_texts=CACHED_TEXTS
+            )
             await worker.ready()
             samples: list[dict[str, float]] = []
             sampling = asyncio.create_task(sample(worker, samples))
