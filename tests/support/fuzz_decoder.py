@@ -1,0 +1,30 @@
+"""Coverage-guided fuzzing of the decoder, as a script: `python -m support.fuzz_decoder -runs=100000`."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["streams.decoding", "streams.strict_json", "streams.timestamps"]):
+    from streams.decoding import Decoder
+
+from streams.dead_letters import Rejection
+from streams.events import Click, Erasure, Review, Search
+
+TOPICS = ("reviews", "searches", "clicks", "erasures")
+NOW = 1_764_000_000_000
+DECODER = Decoder()
+
+
+def one_input(data: bytes) -> None:
+    """Decode one record, its topic chosen by its first byte."""
+    topic = TOPICS[data[0] % len(TOPICS)] if data else TOPICS[0]
+    outcome = DECODER.decode(topic, b"u1", data[1:], NOW)
+    if not isinstance(outcome, Review | Search | Click | Erasure | Rejection):
+        raise TypeError(f"expected an event or a rejection, found {type(outcome).__name__}")
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
