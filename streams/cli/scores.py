@@ -1,4 +1,4 @@
-"""`wherewithal scores`: the score stream, readable."""
+"""`wherewithal scores`: the score stream, readable, and the segments that its newest records make."""
 
 from __future__ import annotations
 
@@ -7,32 +7,76 @@ import asyncio
 from typing import Any
 
 import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
+from models.labels import PRICE_BANDS
 from streams.exceptions import ConfigurationError
 from streams.following import follow_scores
 from streams.results import last_scores
+from streams.segments import CLOSED, INTEREST, UNLABELLED, Segments, Wanted, count_segments, matches, parse_conditions
 from streams.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `scores`."""
     parser.add_argument("--follow", action="store_true", help="go on with new scores as they come, until interrupted")
-    parser.add_argument("--json", action="store_true", help="print records as JSON, one per line")
+    parser.add_argument("--json", action="store_true", help="print JSON: records one per line, or all segments at once")
+    parser.add_argument("--segments", action="store_true", help="count users by tier, lifecycle stage and price band")
+    parser.add_argument(
+        "--where",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help=f"only users of whom this holds, printed as NDJSON of their ids unless they are counted; FIELD is one of "
+        f"{', '.join((*CLOSED, INTEREST))}; several of one field accept any of the values, several fields need all",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the newest score of every user, or with `--follow` every new one."""
+    """Print the newest score of every user or of some, what segments they make, or with `--follow` every new score."""
+    wanted = parse_conditions(arguments.where)
+    if arguments.follow and (wanted or arguments.segments):
+        raise ConfigurationError("--follow: expected it without --segments and --where, which look at what is there")
     settings = load_settings()
     if settings.embedded:
         raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to read from")
-    asyncio.run(_follow(settings, arguments.json) if arguments.follow else _show(settings, arguments.json))
+    if arguments.follow:
+        asyncio.run(_follow(settings, arguments.json))
+        return 0
+    scores = asyncio.run(last_scores(settings))
+    chosen = [scores[user_id] for user_id in sorted(scores) if matches(scores[user_id], wanted)]
+    if arguments.segments:
+        _print_segments(count_segments(chosen), arguments.json)
+    else:
+        _print_all(chosen, wanted, arguments.json)
     return 0
 
 
-async def _show(settings: Settings, as_json: bool) -> None:
-    scores = await last_scores(settings)
-    for user_id in sorted(scores):
-        _print(scores[user_id], as_json)
+def _print_all(records: list[dict[str, Any]], wanted: Wanted, as_json: bool) -> None:
+    for record in records:
+        if wanted and not as_json:
+            print(orjson.dumps({"user_id": record["user_id"]}).decode())
+        else:
+            _print(record, as_json)
+
+
+def _print_segments(segments: Segments, as_json: bool) -> None:
+    if as_json:
+        print(orjson.dumps(segments.as_json()).decode())
+        return
+    bands = [band for band in (*PRICE_BANDS, UNLABELLED) if any(cell[2] == band for cell in segments.cells)]
+    table = Table("tier", "lifecycle", *bands, "users", title=f"{segments.users:,} users by price band")
+    for tier, stage in dict.fromkeys(cell[:2] for cell in segments.cells):
+        counts = [segments.cells.get((tier, stage, band), 0) for band in bands]
+        table.add_row(tier, stage, *(f"{count:,}" if count else "-" for count in counts), f"{sum(counts):,}")
+    Console().print(table)
+    for title, counted in (("intent", segments.intents), ("interest", segments.interests)):
+        other = Table(title, "users")
+        for name, count in counted.items():
+            other.add_row(escape(name), f"{count:,}")
+        Console().print(other)
 
 
 async def _follow(settings: Settings, as_json: bool) -> None:

@@ -1,0 +1,113 @@
+"""The backtest's model: the mean rate of spending, log-linear in how fast a shopper's past orders fade.
+
+log E[spend] = b + w'z, with z the standardised logarithms of what a feature row says of purchases, and of the orders
+and the spend that remain when each order fades by half in 30, 60 or 120 days. It is fitted by the deviance of
+Tweedie's distribution (Tweedie 1984; power 1.5, a compound of Poisson counts and Gamma amounts), which has a mass at
+zero and weighs great amounts less than squared error does. The mean of the money is fitted and not that of its
+logarithm, so that predictions can be added up. There are few columns, and a penalty: 2,000 customers of whom 70 % spend
+nothing carry little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.backtest.rows import CutOffRows
+from models.exceptions import InvalidInputError, MissingLibraryError
+
+Vector = NDArray[np.float64]
+
+HALF_LIVES_DAYS: Final = (30.0, 60.0, 120.0)
+POWER: Final = 1.5
+PENALTY: Final = 0.2
+FEATURES: Final = (
+    "lifetime_purchases",
+    "lifetime_spend",
+    "tenure_days",
+    "days_since_last_purchase",
+    "purchases_30d",
+    "spend_30d",
+)
+"""The scalars of a feature row that the model reads."""
+
+_STEPS: Final = 2000
+# An order placed and scored on the same day has no gap to integrate over.
+_SHORTEST_GAP_DAYS: Final = 1.0
+
+
+def design(features: Mapping[str, Vector]) -> Vector:
+    """Return the columns of the model before they are standardised.
+
+    A feature row has no list of orders. Their fading is exact for one or two, whose times are the first and the last;
+    the orders between are taken as spread evenly.
+
+    Args:
+        features: float64 [n] by name, at least `FEATURES`.
+
+    Returns:
+        float64 [n, 14].
+
+    Raises:
+        InvalidInputError: a feature is missing, or a customer has no purchase.
+    """
+    missing = [name for name in FEATURES if name not in features]
+    if missing:
+        raise InvalidInputError(f"features: expected {', '.join(FEATURES)}, found none named {', '.join(missing)}")
+    orders, spend, age, idle, orders_30d, spend_30d = (features[name] for name in FEATURES)
+    if not (np.isfinite(idle) & (orders >= 1)).all():
+        raise InvalidInputError("features: expected customers with a purchase, found some without; leave them out")
+    mean_order = spend / orders
+    columns = [orders, age - idle, age, idle, spend, mean_order, orders_30d, spend_30d]
+    for half_life in HALF_LIVES_DAYS:
+        left = _remaining(orders, age, idle, half_life)
+        columns += [left, left * mean_order]
+    logs: Vector = np.log1p(np.stack(columns, axis=1))
+    return logs
+
+
+def _remaining(orders: Vector, age: Vector, idle: Vector, half_life: float) -> Vector:
+    """Return how many orders remain when each counts 2^(-days / half-life)."""
+    decay = np.log(2.0) / half_life
+    first, last = np.exp(-decay * age), np.exp(-decay * idle)
+    gap = age - idle
+    between = np.where(gap < _SHORTEST_GAP_DAYS, last, (last - first) / (decay * np.maximum(gap, _SHORTEST_GAP_DAYS)))
+    remaining: Vector = np.where(orders < 2, last, first + last + (orders - 2) * between)
+    return remaining
+
+
+def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callable[[Mapping[str, Vector]], Vector]:
+    """Fit to the rows of one or more cut-offs; a row weighs what its horizon is of the one to predict.
+
+    Args:
+        rows: at least one cut-off, each with its own horizon.
+        horizon_days: the horizon to predict.
+
+    Returns:
+        From the features of n customers (float64 [n] by name) to their expected spend: float64 [n], > 0.
+
+    Raises:
+        InvalidInputError: no spend at all, or features that do not fit.
+        MissingLibraryError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.linear_model import TweedieRegressor
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError as error:
+        raise MissingLibraryError(
+            "the backtest fits its model with scikit-learn, which is not installed: pip install 'wherewithal[train]'"
+        ) from error
+    matrix = np.vstack([design(part.features) for part in rows])
+    spent = np.concatenate([part.spent_over(horizon_days) for part in rows])
+    weights = np.concatenate([np.full(len(part.spent), part.horizon_days / horizon_days) for part in rows])
+    unit = float(np.average(spent, weights=weights))
+    if not unit > 0:
+        raise InvalidInputError("spent: expected some spend to fit to, found none; check the cut-off")
+    model = make_pipeline(StandardScaler(), TweedieRegressor(power=POWER, alpha=PENALTY, link="log", max_iter=_STEPS))
+    # In units of the mean the penalty means the same in every currency.
+    model.fit(matrix, spent / unit, tweedieregressor__sample_weight=weights)
+    return lambda features: np.asarray(model.predict(design(features)) * unit, dtype=np.float64)
