@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from models.artefact_files import (
     DOCUMENT_FILE,
-    FORMAT_VERSION,
+    DRIFT_PREFIX,
+    LINEAR_FORMAT,
+    MODEL_FORMAT,
     TENSORS_FILE,
     Document,
     decode,
@@ -26,10 +28,13 @@ from models.artefact_files import (
     read_bytes,
 )
 from models.calibration import Calibration
+from models.drift import DriftReference
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
-from models.scorer import LinearModel, LinearScorer
-from models.transform import Standardiser
+from models.scorer import Scorer
+from models.scorers.linear import LinearModel
+from models.scorers.restore import restore, tensor_types
+from models.transform import Transform
 
 MAXIMUM_CATEGORIES: Final = 256
 
@@ -49,12 +54,13 @@ class Artefact:
         data_hash: SHA-256 of the training rows.
         categories: the closed list of tags, at most 256; whatever is not listed is `other`.
         metrics: of the training.
+        drift: the distribution of features and predictions over the training rows, where it was kept.
 
     Raises:
         ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
     """
 
-    scorer: LinearScorer
+    scorer: Scorer
     projection: Projection
     encoder_name: str
     encoder_identity: str
@@ -64,6 +70,7 @@ class Artefact:
     data_hash: str
     categories: tuple[str, ...] = ()
     metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
+    drift: DriftReference | None = None
 
     def __post_init__(self) -> None:
         distinct = set(self.categories)
@@ -80,7 +87,7 @@ class Artefact:
     @property
     def width(self) -> int:
         """Width of the profile vector."""
-        return int(self.scorer.model.profile_weights.size)
+        return WIDTH
 
     @property
     def version(self) -> str:
@@ -161,8 +168,8 @@ class Artefact:
                 f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {document.profile_width}; "
                 "use the release that trained this artefact, or train it again"
             )
-        artefact = cls._of(document, decode_tensors(content))
-        if artefact.version != document.scorer:
+        artefact = cls._of(document, decode_tensors(content, tensor_types(document.kind, _description(document))))
+        if artefact._document != document:
             raise ArtefactError(
                 f"{DOCUMENT_FILE}: expected the content of scorer {document.scorer}, found that of "
                 f"{artefact.version}; it was changed after it was saved, so copy it again"
@@ -171,20 +178,10 @@ class Artefact:
 
     @classmethod
     def _of(cls, document: Document, tensors: dict[str, NDArray[Any]]) -> Self:
-        model = LinearModel(
-            standardiser=Standardiser(
-                names=tuple(document.features),
-                transforms=tuple(document.transforms),
-                means=tensors["means"],
-                scales=tensors["scales"],
-            ),
-            weights=tensors["weights"],
-            profile_weights=tensors["profile_weights"],
-            intercept=float(tensors["intercept"].item()),
-        )
+        drift = any(name.startswith(DRIFT_PREFIX) for name in tensors)
         return cls(
-            scorer=LinearScorer(
-                model=model,
+            scorer=Scorer(
+                model=restore(document.kind, document.features, _description(document), tensors),
                 reference=tensors["reference"],
                 calibration=Calibration(tensors["calibration_x"], tensors["calibration_y"]),
                 tier_bounds=tuple(document.tier_bounds),
@@ -198,31 +195,34 @@ class Artefact:
             data_hash=document.data_hash,
             categories=tuple(document.categories),
             metrics=document.metrics,
+            drift=DriftReference.of(document.features, tensors) if drift else None,
         )
 
     @cached_property
     def _tensors(self) -> bytes:
-        model, standardiser = self.scorer.model, self.scorer.model.standardiser
-        vectors = {
-            "calibration_x": self.scorer.calibration.x,
-            "calibration_y": self.scorer.calibration.y,
-            "intercept": np.array([model.intercept]),
-            "means": standardiser.means,
-            "profile_weights": model.profile_weights,
-            "reference": self.scorer.reference,
-            "scales": standardiser.scales,
-            "weights": model.weights,
-        }
-        return encode_tensors(vectors, self.projection.matrix)
+        return encode_tensors(
+            {
+                "calibration_x": self.scorer.calibration.x,
+                "calibration_y": self.scorer.calibration.y,
+                "reference": self.scorer.reference,
+                "projection": self.projection.matrix,
+                **self.scorer.model.tensors(),
+                **({} if self.drift is None else self.drift.tensors()),
+            }
+        )
 
     @cached_property
     def _document(self) -> Document:
+        model = self.scorer.model
+        linear = model.kind == LinearModel.kind
         document = Document(
-            format_version=FORMAT_VERSION,
+            format_version=LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT,
             scorer="",
             date=self.date,
             features=list(self.scorer.names),
-            transforms=list(self.scorer.model.standardiser.transforms),
+            transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
+            kind=model.kind,
+            model={} if linear else model.document(),
             profile_width=self.width,
             encoder_name=self.encoder_name,
             encoder_identity=self.encoder_identity,
@@ -236,3 +236,8 @@ class Artefact:
         )
         digest = hashlib.sha256(encode(document)).hexdigest()
         return msgspec.structs.replace(document, scorer=f"{self.date.isoformat()}-{digest[:6]}")
+
+
+def _description(document: Document) -> dict[str, Any]:
+    """What belongs to the model: the linear one's transforms stand where the first format has them."""
+    return {"transforms": document.transforms} if document.kind == LinearModel.kind else document.model

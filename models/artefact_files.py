@@ -16,31 +16,38 @@ from safetensors.numpy import load, save
 from models.exceptions import ArtefactError
 from models.transform import Transform
 
-FORMAT_VERSION: Final = 1
+LINEAR_FORMAT: Final = 1
+"""Of a linear model without a drift reference: what every release can read, and so what is written of one."""
+
+MODEL_FORMAT: Final = 2
+"""Of everything else: the document names the kind of model and holds what belongs to it."""
+
 TENSORS_FILE: Final = "model.safetensors"
 DOCUMENT_FILE: Final = "model.json"
 
-_VECTORS: Final = (
-    "calibration_x",
-    "calibration_y",
-    "intercept",
-    "means",
-    "profile_weights",
-    "reference",
-    "scales",
-    "weights",
-)
+DRIFT_PREFIX: Final = "drift_"
+"""Tensors of the drift reference, which checks them itself, begin so."""
+
+_COMMON: Final = {
+    "calibration_x": ("float64", 1),
+    "calibration_y": ("float64", 1),
+    "reference": ("float64", 1),
+    "projection": ("float32", 2),
+}
 
 
 class _Format(msgspec.Struct):
     format_version: int
 
 
-class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The content of `model.json`; each field means what the artefact's attribute of that name does.
 
     Attributes:
         scorer: the version, by date and content; empty while the content is hashed.
+        transforms: of a linear model's features.
+        kind: of the model.
+        model: what belongs to a model of that kind, the linear one's transforms apart.
         tensors_sha256: of `model.safetensors`.
     """
 
@@ -48,7 +55,6 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     scorer: str
     date: date
     features: list[str]
-    transforms: list[Transform]
     profile_width: int
     encoder_name: str
     encoder_identity: str
@@ -59,6 +65,9 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     data_hash: str
     metrics: dict[str, float | dict[str, float]]
     tensors_sha256: str
+    transforms: list[Transform] = []
+    kind: str = "linear"
+    model: dict[str, Any] = {}
 
 
 def encode(document: Document) -> bytes:
@@ -74,9 +83,9 @@ def decode(content: bytes) -> Document:
     """
     try:
         version = msgspec.json.decode(content, type=_Format).format_version
-        if version != FORMAT_VERSION:
+        if version not in (LINEAR_FORMAT, MODEL_FORMAT):
             raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected format version {FORMAT_VERSION}, found {version}; "
+                f"{DOCUMENT_FILE}: expected format version {LINEAR_FORMAT} or {MODEL_FORMAT}, found {version}; "
                 "use the release that wrote it, or train it again"
             )
         return msgspec.json.decode(content, type=Document)
@@ -101,19 +110,23 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def encode_tensors(vectors: Mapping[str, NDArray[np.float64]], projection: NDArray[np.float32]) -> bytes:
-    """Write the float64 vectors and the projection; the same numbers give the same bytes."""
-    tensors: dict[str, NDArray[Any]] = {
-        name: np.ascontiguousarray(vector, dtype="<f8") for name, vector in vectors.items()
+def encode_tensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write the tensors, little-endian; the same numbers give the same bytes."""
+    little = {
+        name: np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<")) for name, tensor in tensors.items()
     }
-    return bytes(save({**tensors, "projection": projection}))
+    return bytes(save(little))
 
 
-def decode_tensors(content: bytes) -> dict[str, NDArray[Any]]:
+def decode_tensors(content: bytes, of_model: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
     """Read the tensors.
 
+    Args:
+        content: of the file.
+        of_model: dtype and number of axes of each tensor of the model.
+
     Returns:
-        float64 vectors by name, one element in `intercept`, and float32 `projection` of two axes.
+        Those of the model, of the scorer and of the projection, and whatever begins with `drift_`.
 
     Raises:
         ArtefactError: damaged, or other tensors than these.
@@ -122,12 +135,12 @@ def decode_tensors(content: bytes) -> dict[str, NDArray[Any]]:
         tensors = load(content)
     except SafetensorError as error:
         raise ArtefactError(f"{TENSORS_FILE}: expected tensors, found a damaged file; copy it again") from error
-    expected = {**dict.fromkeys(_VECTORS, ("float64", 1)), "projection": ("float32", 2)}
-    found = {name: (str(tensor.dtype), tensor.ndim) for name, tensor in tensors.items()}
-    if found != expected or tensors["intercept"].size != 1:
-        differing = sorted(
-            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
-        ) or ["intercept"]
+    expected = {**_COMMON, **of_model}
+    found = {
+        name: (str(tensor.dtype), tensor.ndim) for name, tensor in tensors.items() if not name.startswith(DRIFT_PREFIX)
+    }
+    if found != expected:
+        differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise ArtefactError(
             f"{TENSORS_FILE}: expected {len(expected)} tensors of known names and types, found others "
             f"({', '.join(differing)}); train the artefact again"

@@ -39,3 +39,11 @@ class EncoderLoadError(ModelsError, RuntimeError):
 
 class BatcherOptionError(ModelsError, ValueError):
     """A limit of the micro-batcher under which no text could ever pass."""
+
+
+class LabelTableError(ModelsError, ValueError):
+    """A table of labels that cannot be read, or that names what does not exist or could never apply."""
+
+
+class MissingLibraryError(ModelsError, ImportError):
+    """A library that training alone needs is not installed."""

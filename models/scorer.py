@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models.calibration import Calibration
 from models.exceptions import ArtefactError, InvalidInputError
-from models.profile import WIDTH
-from models.transform import ScalarRows, Standardiser, as_matrix
+from models.scorers.protocol import Model
+from models.transform import ScalarRows, as_matrix
 
 TIERS: Final = ("low", "medium", "high", "premium")
 TIER_BOUNDS: Final = (50.0, 80.0, 95.0)
@@ -30,75 +30,6 @@ OTHER_REASON: Final = "other"
 _TIE: Final = 1e-9
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LinearModel:
-    """prediction = intercept + sum of weight x standardised scalar + sum of weight x profile element.
-
-    Attributes:
-        standardiser: of the k scalars.
-        weights: float64 [k], per standard deviation of a transformed scalar.
-        profile_weights: float64 [64], per unit of a profile element (which is not standardised).
-        intercept: the prediction for a shopper with mean scalars and no profile.
-
-    Raises:
-        ArtefactError: sizes that do not fit, or numbers that are not finite.
-    """
-
-    standardiser: Standardiser
-    weights: NDArray[np.float64]
-    profile_weights: NDArray[np.float64]
-    intercept: float
-
-    def __post_init__(self) -> None:
-        expected = (len(self.standardiser.names),)
-        if self.weights.shape != expected:
-            raise ArtefactError(
-                f"weights: expected one for each of {expected[0]} features, found {list(self.weights.shape)}; "
-                "train the artefact again"
-            )
-        if self.profile_weights.shape != (WIDTH,):
-            raise ArtefactError(
-                f"profile weights: expected {WIDTH}, found {list(self.profile_weights.shape)}; train it again"
-            )
-        if not (np.isfinite(self.weights).all() and np.isfinite(self.profile_weights).all()):
-            raise ArtefactError("weights: expected finite numbers, found NaN or infinity; train it again")
-        if not np.isfinite(self.intercept):
-            raise ArtefactError("intercept: expected a finite number, found none; train the artefact again")
-
-    def contributions(self, scalars: ScalarRows, profiles: NDArray[np.floating] | None) -> NDArray[np.float64]:
-        """Split the predictions of n users into what each feature adds.
-
-        A row's numbers do not depend, to the last bit, on the rows beside it: no matrix product is used,
-        whose order of summation changes with the size of the batch.
-
-        Args:
-            scalars: n rows of k values in the order of the names; None is null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit.
-        """
-        values = as_matrix(scalars, len(self.weights))
-        terms = np.empty((len(values), len(self.weights) + 1))
-        np.multiply(self.standardiser.apply(values), self.weights, out=terms[:, :-1])
-        terms[:, -1] = 0.0 if profiles is None else self._profile_terms(profiles, len(values))
-        # Minus zero would be printed as such.
-        terms += 0.0
-        return terms
-
-    def _profile_terms(self, profiles: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
-        if profiles.shape != (rows, WIDTH):
-            raise InvalidInputError(
-                f"profiles: expected shape [{rows}, {WIDTH}], found {list(profiles.shape)}; "
-                "pass one profile vector for each feature row"
-            )
-        summed: NDArray[np.float64] = (profiles * self.profile_weights).sum(axis=1)
-        return summed
-
-
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """What the scorer says of n users, in the order they were passed.
@@ -111,6 +42,7 @@ class Predictions:
         intercept: what `prediction` is before any feature contributes.
         names: of the columns of `contributions`; the last is `profile_vector`.
         contributions: float64 [n, k + 1].
+        attribution: how they were divided; `exact` where the model is a sum of such terms.
     """
 
     prediction: NDArray[np.float64]
@@ -120,6 +52,7 @@ class Predictions:
     intercept: float
     names: tuple[str, ...]
     contributions: NDArray[np.float64]
+    attribution: str
 
     def reasons(self, i: int) -> list[tuple[str, float]]:
         """Explain the prediction of user i.
@@ -144,11 +77,11 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LinearScorer:
-    """A linear model, the population its score compares with, and its calibration to money.
+class Scorer:
+    """A model, the population its score compares with, and its calibration to money.
 
     Attributes:
-        model: the linear model.
+        model: what predicts.
         reference: float64 [m], sorted predictions of the reference population; 1 <= m <= 4001.
         calibration: from prediction to mean money.
         tier_bounds: the least score of each tier but the first.
@@ -157,7 +90,7 @@ class LinearScorer:
         ArtefactError: a reference that is empty, too long, not sorted or not finite; bounds that do not rise.
     """
 
-    model: LinearModel
+    model: Model
     reference: NDArray[np.float64]
     calibration: Calibration
     tier_bounds: tuple[float, ...] = TIER_BOUNDS
@@ -180,7 +113,12 @@ class LinearScorer:
     @property
     def names(self) -> tuple[str, ...]:
         """The scalar features, in the order a row must have them."""
-        return self.model.standardiser.names
+        return self.model.names
+
+    @property
+    def attribution(self) -> str:
+        """How a prediction is divided among its reasons: `exact`, or the method's name."""
+        return self.model.attribution
 
     def predict(
         self, scalars: ScalarRows, profiles: NDArray[np.floating] | None, *, use_profile: bool = True
@@ -198,7 +136,8 @@ class LinearScorer:
         """
         if use_profile and profiles is None:
             raise InvalidInputError("profiles: expected [n, 64] numbers, found None; or pass use_profile=False")
-        terms = self.model.contributions(scalars, profiles if use_profile else None)
+        values = as_matrix(scalars, len(self.names))
+        terms = self.model.contributions(values, profiles if use_profile else None)
         prediction = self.model.intercept + terms.sum(axis=1)
         if not np.isfinite(prediction).all():
             raise InvalidInputError(
@@ -214,6 +153,7 @@ class LinearScorer:
             intercept=self.model.intercept,
             names=(*self.names, PROFILE_REASON),
             contributions=terms,
+            attribution=self.attribution,
         )
 
 

@@ -1,28 +1,31 @@
-"""Fitting the linear scorer: penalised least squares on log1p(money) by AdamW, cross-validated over users."""
+"""Training a scorer: choose a model by cross-validation over users and time, calibrate it, fit it on every row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.calibration import Calibration
-from models.descent import EPOCHS, penalised_least_squares
-from models.evaluation import summary
+from models.evaluation import concordance, normalized_gini, rmse, summary, top_decile_share
 from models.exceptions import InvalidInputError
-from models.scorer import LinearModel, LinearScorer, reference_of
-from models.training_rows import TrainingRows, assign_folds
-from models.transform import ScalarRows, Standardiser
+from models.scorer import Scorer, reference_of
+from models.scorers.linear import EPOCHS
+from models.scorers.protocol import Watch
+from models.training_candidate import Candidate, Progress, Vector, order_loss_of
+from models.training_ensemble import ensemble_candidate
+from models.training_linear import WEIGHT_DECAYS, linear_candidate
+from models.training_rows import TrainingRows
+from models.training_search import BOOSTING, TRIALS, ZILN, searched_candidate
+from models.training_splits import Splits, split
+from models.transform import ScalarRows
 
-Vector = NDArray[np.float64]
 Metrics = dict[str, float | dict[str, float]]
-Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps in all."""
 
-WEIGHT_DECAYS: Final = (0.001, 0.01, 0.1, 1.0, 10.0)
+KINDS: Final = ("linear", "ziln", "gbm", "ensemble")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,21 +34,20 @@ class TrainingResult:
 
     Attributes:
         scorer: fitted on every row.
-        weight_decay: the one chosen.
+        options: those chosen, by name.
         out_of_fold: float64 [n], each row's prediction by the model that has not seen its user.
         out_of_fold_spend: float64 [n], money, calibrated on the other folds' out-of-fold predictions.
-        folds: int64 [n], the fold of each row.
-        cross_validation: float64 [weight decays, folds with rows], RMSE of log1p(money) on the fold held out.
-        metrics: of the out-of-fold predictions and spend, and RMSE by weight decay and by fold.
+        splits: how the rows were divided.
+        metrics: of the out-of-fold predictions and spend; by fold; of the later rows the choice was made on; and
+            the loss of everything that was tried.
         data_hash: SHA-256 of what was trained on, in hexadecimal.
     """
 
-    scorer: LinearScorer
-    weight_decay: float
+    scorer: Scorer
+    options: Mapping[str, float]
     out_of_fold: Vector
     out_of_fold_spend: Vector
-    folds: NDArray[np.int64]
-    cross_validation: Vector
+    splits: Splits
     metrics: Metrics
     data_hash: str
 
@@ -58,15 +60,22 @@ def train(
     users: Sequence[str],
     *,
     seed: int,
+    kind: str = "linear",
+    instants: NDArray[np.int64] | None = None,
     folds: int = 5,
     weight_decays: Sequence[float] = WEIGHT_DECAYS,
     epochs: int = EPOCHS,
+    trials: int = TRIALS,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> TrainingResult:
-    """Choose a weight decay by cross-validation over users, then fit on every row.
+    """Choose a model's options by cross-validation over users and time, then fit it on every row.
 
-    The same arguments give the same bytes on the same machine: nothing is drawn but the folds, which
-    depend on the seed and the user's id alone, and the arithmetic runs in one thread.
+    Options are chosen on instants later than any outcome the candidate has been fitted on, of users it has not
+    seen (`models.training_splits`). What is reported and calibrated comes from a second cross-validation with the
+    options chosen, over users at every instant; those options have seen its rows, so its errors flatter by the
+    little that a choice among so few can. The same arguments give the same bytes on the same machine: the
+    folds depend on the seed and the user's id alone, and the arithmetic runs in one thread.
 
     Args:
         names: the k features.
@@ -74,116 +83,89 @@ def train(
         profiles: [n, 64], unit or zero.
         target_money: [n], money spent in the 30 days after the row's cut-off, >= 0.
         users: [n], the user of each row; a user's rows share a fold.
-        seed: salts the folds.
-        folds: at least 2.
-        weight_decays: candidates, each > 0; of equal error the one named first is chosen.
-        epochs: full-batch steps of each fit.
-        progress: called every 100 steps and at the end.
+        seed: of the folds, the search and the fits.
+        kind: `linear`, `ziln`, `gbm` or `ensemble` (of the other three).
+        instants: int64 [n], T of each row in ms; None splits by user alone.
+        folds: at least 2; at least 3 but for `linear`.
+        weight_decays: candidates of the linear model, each > 0.
+        epochs: full-batch steps of each fit of the linear model.
+        trials: options tried of each other model.
+        progress: called with the kind of model, the steps done and the steps in all.
+        watch: called with the name of a loss, the step and the loss.
 
     Raises:
-        InvalidInputError: shapes that do not fit, numbers not finite, negative money, money that does not
-            vary, or users that all fall into one fold.
+        InvalidInputError: an unknown kind, shapes that do not fit, numbers not finite, negative money, money that
+            does not vary, or too few folds with users.
+        MissingLibraryError: a library that this kind needs is not installed.
     """
     rows = TrainingRows.checked(names, scalars, profiles, target_money, users)
-    decays = _checked_decays(weight_decays, epochs)
-    fold_of_row = assign_folds(users, folds, seed)
-    held_out = [fold_of_row == fold for fold in np.unique(fold_of_row)]
-    if len(held_out) < 2:
-        raise InvalidInputError(
-            f"users: expected users in at least 2 of {folds} folds, found them all in one; "
-            "pass more users, more folds or another seed"
+    splits = split(rows, users, instants, folds, seed)
+
+    def linear() -> Candidate:
+        return linear_candidate(
+            names, rows, splits, weight_decays=weight_decays, epochs=epochs, progress=progress, watch=watch
         )
-    report = _reporter(progress, epochs)
-    fitted = _fit(names, [rows.where(~held) for held in held_out], decays, epochs, report(0))
-    predictions = np.empty((len(decays), len(rows.money)))
-    for held, by_decay in zip(held_out, fitted, strict=True):
-        for row, model in zip(predictions, by_decay, strict=True):
-            row[held] = _predict(model, rows.where(held))
-    squared = (predictions - rows.target) ** 2
-    # Of equal error, argmin takes the first.
-    best = int(squared.mean(axis=1).argmin())
-    model = _fit(names, [rows], decays[best : best + 1], epochs, report(1))[0][0]
+
+    searching: dict[str, Any] = {"seed": seed, "trials": trials, "progress": progress, "watch": watch}
+    makers: dict[str, Callable[[], Candidate]] = {
+        "linear": linear,
+        "ziln": lambda: searched_candidate(ZILN, names, rows, splits, **searching),
+        "gbm": lambda: searched_candidate(BOOSTING, names, rows, splits, **searching),
+    }
+    makers["ensemble"] = lambda: ensemble_candidate([make() for make in list(makers.values())[:-1]], rows, splits)
+    if kind not in makers:
+        raise InvalidInputError(f"scorer: expected one of {', '.join(KINDS)}, found {kind!r}")
+    return _result(makers[kind](), rows, splits, users, rows.digest(names, users))
+
+
+def _result(
+    candidate: Candidate, rows: TrainingRows, splits: Splits, users: Sequence[str], data_hash: str
+) -> TrainingResult:
     spend = np.empty(len(rows.money))
-    for held in held_out:
-        spend[held] = Calibration.fit(predictions[best][~held], rows.money[~held]).apply(predictions[best][held])
-    errors = np.array([[np.sqrt(row[held].mean()) for held in held_out] for row in squared])
+    for part in splits.by_user:
+        others = Calibration.fit(candidate.out_of_fold[~part.judge], rows.money[~part.judge])
+        spend[part.judge] = others.apply(candidate.out_of_fold[part.judge])
+    return TrainingResult(
+        scorer=Scorer(
+            model=candidate.model,
+            reference=reference_of(candidate.model.predict(rows.values, rows.profiles)),
+            calibration=Calibration.fit(candidate.out_of_fold, rows.money),
+        ),
+        options=candidate.options,
+        out_of_fold=candidate.out_of_fold,
+        out_of_fold_spend=spend,
+        splits=splits,
+        metrics=_metrics(candidate, rows, splits, users, spend),
+        data_hash=data_hash,
+    )
+
+
+def _metrics(candidate: Candidate, rows: TrainingRows, splits: Splits, users: Sequence[str], spend: Vector) -> Metrics:
+    by_fold = [
+        (rows.target[part.judge], rows.money[part.judge], candidate.out_of_fold[part.judge]) for part in splits.by_user
+    ]
     metrics: Metrics = {
         "rows": float(len(rows.money)),
         "users": float(len(set(users))),
-        "weight_decay": float(decays[best]),
-        "rmse_log1p_by_weight_decay": {
-            f"{decay:g}": float(np.sqrt(row.mean())) for decay, row in zip(decays, squared, strict=True)
+        "options": dict(candidate.options),
+        "loss_by_option": dict(candidate.losses),
+        "rmse_log1p_by_fold": {str(fold): rmse(target, out) for fold, (target, _, out) in enumerate(by_fold)},
+        "concordance_by_fold": {
+            str(fold): concordance(money, out)
+            for fold, (_, money, out) in enumerate(by_fold)
+            if money.min() < money.max()
         },
-        "rmse_log1p_by_fold": {str(fold): float(error) for fold, error in enumerate(errors[best])},
-        **summary(rows.money, predictions[best], spend),
+        **summary(rows.money, candidate.out_of_fold, spend),
     }
-    return TrainingResult(
-        scorer=LinearScorer(
-            model=model,
-            reference=reference_of(_predict(model, rows)),
-            calibration=Calibration.fit(predictions[best], rows.money),
-        ),
-        weight_decay=float(decays[best]),
-        out_of_fold=predictions[best],
-        out_of_fold_spend=spend,
-        folds=fold_of_row,
-        cross_validation=errors,
-        metrics=metrics,
-        data_hash=rows.digest(names, users),
-    )
-
-
-def _fit(
-    names: Sequence[str],
-    parts: Sequence[TrainingRows],
-    decays: Vector,
-    epochs: int,
-    report: Callable[[int], None] | None,
-) -> list[list[LinearModel]]:
-    """Fit one model for each part of the rows and each weight decay."""
-    standardisers = [Standardiser.fit(names, part.values) for part in parts]
-    designs = [
-        np.hstack([standardiser.apply(part.values), part.profiles])
-        for standardiser, part in zip(standardisers, parts, strict=True)
-    ]
-    outcomes = [part.target for part in parts]
-    weights = penalised_least_squares(designs, outcomes, decays, epochs=epochs, report=report)
-    models = []
-    for standardiser, design, part, by_decay in zip(standardisers, designs, parts, weights, strict=True):
-        models.append([_model(standardiser, row, design, part.target) for row in by_decay])
-    return models
-
-
-def _model(standardiser: Standardiser, weights: Vector, design: Vector, target: Vector) -> LinearModel:
-    count = len(standardiser.names)
-    # Centring took the intercept out of the penalty; this puts it back.
-    intercept = target.mean() - (design.mean(axis=0) * weights).sum()
-    return LinearModel(
-        standardiser=standardiser,
-        weights=weights[:count].copy(),
-        profile_weights=weights[count:].copy(),
-        intercept=float(intercept),
-    )
-
-
-def _predict(model: LinearModel, rows: TrainingRows) -> Vector:
-    predicted: Vector = model.intercept + model.contributions(rows.values, rows.profiles).sum(axis=1)
-    return predicted
-
-
-def _reporter(progress: Progress | None, epochs: int) -> Callable[[int], Callable[[int], None] | None]:
-    """Report the steps of two fits, cross-validation and the last, as one run."""
-
-    def of_fit(position: int) -> Callable[[int], None] | None:
-        return None if progress is None else lambda step: progress(position * epochs + step, 2 * epochs)
-
-    return of_fit
-
-
-def _checked_decays(weight_decays: Sequence[float], epochs: int) -> Vector:
-    decays = np.array(weight_decays, dtype=np.float64)
-    if decays.size == 0 or not (np.isfinite(decays).all() and (decays > 0).all()):
-        raise InvalidInputError(f"weight decays: expected at least one, each > 0, found {list(weight_decays)}")
-    if epochs < 1:
-        raise InvalidInputError(f"epochs: expected at least 1, found {epochs}")
-    return decays
+    if splits.timed:
+        judged = ~np.isnan(candidate.chosen_on)
+        money, later = rows.money[judged], candidate.chosen_on[judged]
+        metrics["later"] = {
+            "rows": float(judged.sum()),
+            "concordance": concordance(money, later),
+            "normalized_gini": normalized_gini(money, later),
+            "top_decile_share": top_decile_share(money, later),
+            "rmse_log1p": rmse(rows.target[judged], later),
+            "order_loss": order_loss_of(rows, splits, candidate.chosen_on),
+        }
+    return metrics

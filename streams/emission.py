@@ -14,7 +14,8 @@ from features.state import UserState
 from streams.inference import Inference
 from streams.online import Forget
 from streams.publisher import Outgoing
-from streams.scores import Tagger, Trigger, encode_score
+from streams.scores import Trigger, encode_score
+from streams.scoring import Scoring, Served
 
 AsOf = Callable[[], int | None]
 """The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
@@ -53,21 +54,24 @@ class Emitter:
 
     Attributes:
         encoder_down: whether texts are being held back; scores then say `degraded`.
+        scoring: what scores; replaced as a whole, and read once for each emission.
+        on_served: told of every micro-batch of served users.
+        on_erased: told of every user of whom nothing is left, or who was erased before.
     """
 
     def __init__(self, inference: Inference, as_of: AsOf) -> None:
-        self._inference = inference
-        self._scorer = inference.artefact.scorer
-        self._tagger = Tagger(inference.artefact.categories)
-        self._model = {"scorer": inference.artefact.version, "encoder": inference.encoder}
+        self._encoder = inference.encoder
         self._as_of = as_of
         self._last_emitted = 0
         self.encoder_down = False
+        self.scoring: Scoring = inference.scoring
+        self.on_served: Callable[[Served], None] = _watch_nothing
+        self.on_erased: Callable[[str], None] = _forget_nothing
 
     @property
     def degraded(self) -> bool:
         """Whether scores come from behaviour alone, or from texts that lag behind."""
-        return self.encoder_down or not self._inference.fitted
+        return self.encoder_down or not self.scoring.fitted
 
     def emit(self, subjects: Sequence[Subject]) -> Emission:
         """Return what is to be published of these users as their states are now."""
@@ -81,16 +85,17 @@ class Emitter:
             if subject.erased or not subject.state.revision:
                 emission.scores.append(Outgoing(subject.user_id.encode(), None))
                 emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
+                self.on_erased(subject.user_id)
         if living:
             self._score(living, emitted_at, emission)
         return emission
 
     def _score(self, subjects: Sequence[Subject], emitted_at: int, emission: Emission) -> None:
-        as_of, encoder = self._as_of(), self._inference.encoder
+        as_of, encoder, scoring = self._as_of(), self._encoder, self.scoring
         instants = [subject.state.instant(as_of) for subject in subjects]
         rows = [scalars(subject.state, instant) for subject, instant in zip(subjects, instants, strict=True)]
         profiles = np.stack([profile(subject.state, encoder) for subject in subjects])
-        predicted = self._scorer.predict(rows, profiles, use_profile=self._inference.fitted)
+        predicted = scoring.predict(rows, profiles)
         columns = zip(
             subjects,
             instants,
@@ -109,7 +114,8 @@ class Emitter:
                 score=score,
                 expected_spend=spend,
                 tier=tier,
-                tags=self._tagger.tags(state.categories.counts(instant)),
+                tags=scoring.tagger.tags(state.categories.counts(instant)),
+                labels=scoring.labeller.labels(row, state.categories, instant),
                 prediction=prediction,
                 intercept=predicted.intercept,
                 reasons=predicted.reasons(position),
@@ -117,7 +123,7 @@ class Emitter:
                 event_time=instant,
                 emitted_at=emitted_at,
                 trigger=subject.trigger,
-                model=self._model,
+                model=scoring.model,
                 degraded=self.degraded,
             )
             emission.scores.append(Outgoing(subject.user_id.encode(), value))
@@ -133,10 +139,20 @@ class Emitter:
                     score=score,
                     expected_spend=spend,
                     tier=tier,
-                    scorer=self._model["scorer"],
+                    scorer=scoring.version,
                 )
             )
+        users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
+        self.on_served(Served(scoring, users, states, instants, rows, profiles, predicted))
 
 
 def _fence(state: UserState, emitted_at: int) -> tuple[int, int, int]:
     return state.epoch, state.sequence, emitted_at
+
+
+def _watch_nothing(served: Served) -> None:
+    """Be told, and do nothing."""
+
+
+def _forget_nothing(user_id: str) -> None:
+    """Be told, and do nothing."""

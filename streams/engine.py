@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
+from features.state import UserState
 from streams.binding import check_logs
 from streams.committer import Outlets
 from streams.decay import Decay
@@ -25,6 +26,7 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.scoring import Scoring
 from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
 from streams.table import UserTable
 from streams.tally import Tally
@@ -75,24 +77,25 @@ class Engine:
         self._forget = inference.batcher.forget
         self._metrics = metrics
         self.reader = TextReader(inference.batcher, inference.projection)
-        self._emitter = Emitter(inference, as_of)
+        self.emitter = Emitter(inference, as_of)
         self._outlets = Outlets(
             changelog=changelog_name(settings),
             scores=topic_name(settings, SCORES),
             publisher=publisher,
             online=online,
-            emitter=self._emitter,
+            emitter=self.emitter,
             tally=tally,
             lease=lease,
             on_failure=self._failed,
         )
+        self._observer = Observer(inference.artefact.categories)
         self._workshop = Workshop(
             decoder=Decoder(
                 currency=settings.currency,
                 earliest_ms=settings.earliest_timestamp_ms,
                 max_record_bytes=MAX_RECORD_BYTES,
             ),
-            observer=Observer(inference.artefact.categories),
+            observer=self._observer,
             reader=self.reader,
             publisher=publisher,
             tally=tally,
@@ -138,6 +141,23 @@ class Engine:
                 self.decays[number] = Decay(partition, self._clock, self._failed)
                 self.decays[number].start()
         return partition
+
+    def swap(self, scoring: Scoring) -> None:
+        """Score with another artefact from the next micro-batch on, and count its categories from the next event on."""
+        self.emitter.scoring = scoring
+        self._observer.use(scoring.artefact.categories)
+
+    def serving(self) -> bool:
+        """Return whether partitions are assigned, and none of them is on its way out."""
+        return self._accepting and bool(self.partitions)
+
+    def find(self, user_id: str) -> UserState | None:
+        """Return the state of a user of an assigned partition; None for one whom none of their stores has."""
+        key = user_id.encode()
+        for number, partition in self.partitions.items():
+            if partition.states.read(number, key) is not None:
+                return partition.state_of(user_id)
+        return None
 
     def count_recovered(self, states: int) -> None:
         """Count states that were taken from the changelog."""
@@ -204,12 +224,12 @@ class Engine:
     @property
     def encoder_down(self) -> bool:
         """Whether texts wait for the encoder."""
-        return self._emitter.encoder_down
+        return self.emitter.encoder_down
 
     def _encoder_changed(self, lane: Lane, down: bool) -> None:
         if down:
             self._waiting_for_encoder.add(lane)
         else:
             self._waiting_for_encoder.discard(lane)
-        self._emitter.encoder_down = bool(self._waiting_for_encoder)
-        self._metrics.degraded.set(1 if self._emitter.degraded else 0)
+        self.emitter.encoder_down = bool(self._waiting_for_encoder)
+        self._metrics.degraded.set(1 if self.emitter.degraded else 0)

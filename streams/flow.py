@@ -25,7 +25,9 @@ from streams.lease import Lease
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
+from streams.production import Production
 from streams.publisher import Publisher
+from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
 
@@ -72,6 +74,7 @@ class Flow:
         self.app: App
         self.engine: Engine
         self.inference: Inference
+        self.production: Production
         self._encoder = encoder
         self._progress = progress
         self._clock = clock
@@ -124,11 +127,18 @@ class Flow:
         await self.inference.batcher.start()
         closing.push_async_callback(self.inference.batcher.stop)
         self._progress("stores")
+        served = None
+        if self.settings.served_log is not None:
+            served = await asyncio.to_thread(
+                ServedLog, self.settings.served_log, self.settings.served_log_share, self.metrics
+            )
+            closing.push_async_callback(asyncio.to_thread, served.stop)
         online = OnlineWriter(
             await asyncio.to_thread(self._open_store),
             self.metrics,
             freshness_s=self.settings.freshness_ms / 1000,
             batch_rows=self.settings.online_batch_rows,
+            on_served=None if served is None else served.take,
         )
         self._online = online
         online.start(self.fail)
@@ -148,6 +158,9 @@ class Flow:
             self._clock,
             self.fail,
         )
+        self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
+        # Stopped after the app, whose last micro-batches it still takes in.
+        closing.push_async_callback(self.production.stop)
         await self._start_app()
 
     async def _start_app(self) -> None:
@@ -167,6 +180,7 @@ class Flow:
         await starting
         self._watching = asyncio.create_task(self._watch())
         self._closing.callback(self._watching.cancel)
+        self.production.start()
         self.started = True
         self.metrics.ready.set(1)
 
@@ -186,6 +200,11 @@ class Flow:
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    def reload(self) -> None:
+        """Read the artefact folders now; a worker that is not started yet reads them anyway."""
+        if self.started:
+            self.production.reload()
 
     def failing_dependency(self) -> str | None:
         """Return which dependency is known to fail, or None: a stall that one explains is waited out."""

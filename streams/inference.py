@@ -13,11 +13,14 @@ from models.artefact import Artefact
 from models.batcher import MicroBatcher
 from models.cleaning import fingerprint as cleaning_fingerprint
 from models.encoder import BertEncoder, Encoder
-from models.exceptions import ModelsError
+from models.exceptions import ArtefactError, ModelsError
+from models.labels import LabelTable
 from models.noise import fingerprint as noise_fingerprint
 from models.profile import Projection, encoder_identity
 from streams.exceptions import ConfigurationError
 from streams.metrics import Metrics
+from streams.scores import load_labels
+from streams.scoring import Scoring
 from streams.settings import DEFAULT_ARTEFACT, Settings
 
 
@@ -29,15 +32,47 @@ class Inference:
         batcher: the process-wide micro-batcher.
         projection: P, of the artefact where it was fitted for this encoder, else a seeded orthogonal one.
         encoder: identity of encoder, rules and P (`model.encoder`).
-        artefact: the scorer and what belongs to it.
+        loaded: the encoder itself.
+        artefact: the scorer that the process began with, and what belongs to it.
         fitted: whether the artefact was fitted for this encoder; if not, scores come from behaviour alone.
+        labels: the rules behind the labels of a score record.
     """
 
     batcher: MicroBatcher
     projection: Projection
     encoder: str
+    loaded: Encoder
     artefact: Artefact
     fitted: bool
+    labels: LabelTable
+
+    @property
+    def scoring(self) -> Scoring:
+        """The scorer that the process began with."""
+        return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted)
+
+    def accept(self, artefact: Artefact) -> Scoring:
+        """Return what scores with another artefact, if it fits this process.
+
+        Encoder and projection of a running process never change: vectors of two identities must not be mixed.
+
+        Raises:
+            ArtefactError: it was made for other features, another encoder, another projection or another width.
+            InvalidInputError: it cannot predict.
+        """
+        for_this_encoder = self.loaded.dimension == artefact.projection.dimension and artefact.matches(
+            identify(self.loaded, artefact.projection)
+        )
+        if for_this_encoder and artefact.encoder_identity != self.encoder:
+            raise ArtefactError(
+                f"projection: expected an artefact with the projection in use ({self.encoder}), found "
+                f"{artefact.version} for this encoder with another ({artefact.encoder_identity}); restart the workers "
+                "with it, one after the other, to roll it out"
+            )
+        artefact.check(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
+        scoring = Scoring.of(artefact, self.encoder, self.labels, self.fitted)
+        scoring.try_out()
+        return scoring
 
 
 class _Observing:
@@ -84,12 +119,13 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
     """Load encoder and scorer.
 
     Raises:
-        ConfigurationError: no encoder or scorer where the settings point, or one that cannot be used.
+        ConfigurationError: no encoder, scorer or labels where the settings point, or some that cannot be used.
     """
+    labels = load_labels(settings)
     with _setting_errors():
         artefact = Artefact.load(artefact_folder(settings))
         if encoder is None:
-            encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads)
+            encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads, settings.cache_dir)
         projection = artefact.projection
         fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
         if not fitted:
@@ -107,7 +143,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         )
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
-    return Inference(batcher, projection, identity, artefact, fitted)
+    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels)
 
 
 @contextmanager

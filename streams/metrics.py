@@ -17,6 +17,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 LATENCY_BUCKETS_S: Final = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
 )
+DISTANCES: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 TOKEN_BUCKETS: Final = (32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 4096, 8192)
 
 
@@ -64,8 +65,8 @@ class Metrics:
         def histogram(name: str, text: str, buckets: Iterable[float] = LATENCY_BUCKETS_S) -> Histogram:
             return Histogram(f"wherewithal_{name}", text, buckets=tuple(buckets), registry=registry)
 
-        def batched(name: str, text: str) -> BatchHistogram:
-            made = BatchHistogram(f"wherewithal_{name}", text, LATENCY_BUCKETS_S)
+        def batched(name: str, text: str, buckets: Iterable[float] = LATENCY_BUCKETS_S) -> BatchHistogram:
+            made = BatchHistogram(f"wherewithal_{name}", text, buckets)
             registry.register(made)
             return made
 
@@ -92,6 +93,8 @@ class Metrics:
         self.online_rows = counter("online_rows", "Users written to the online store")
         self.online_fenced = counter("online_fenced", "Rows refused because the store holds a newer one")
         self.online_failures = counter("online_failures", "Writes the online store refused")
+        self.served_log_rows = counter("served_log_rows", "Rows written to the log of what was served")
+        self.served_log_dropped = counter("served_log_dropped", "Rows missing from the log of what was served")
         self.lag_messages = gauge("consumer_lag_messages", "Records not yet taken in", "topic", "partition")
         self.lag_seconds = gauge(
             "consumer_lag_seconds", "Age of the last record taken in while more are waiting", "topic", "partition"
@@ -101,6 +104,26 @@ class Metrics:
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
+        self.artefact_refused = counter("artefact_refused", "Artefacts found and not taken over", "role")
+        self.refreshed = counter("refreshed_users", "Users scored anew because a new artefact took over")
+        self.shadow_model = gauge("shadow_info", "1 for the shadow in use", "scorer")
+        self.shadow_difference = batched(
+            "shadow_difference", "Distance of the shadow's prediction (log1p of money) from the live one", DISTANCES
+        )
+        self.shadow_scores = counter(
+            "shadow_scores", "Users scored by the shadow too, by its tier beside the live one", "tier"
+        )
+        self.shadow_failures = counter("shadow_failures", "Shadows put out of use because they failed")
+        self.drift = gauge("drift_psi", "Population stability index against the training rows", "feature")
+        self.drift_users = gauge("drift_sample_users", "Users behind the next indices")
+        calibration = ("scorer", "decile")
+        self.calibration_predicted = counter(
+            "calibration_predicted", "Money predicted 30 days before, of judged predictions", *calibration
+        )
+        self.calibration_actual = counter("calibration_actual", "Money then spent, of judged predictions", *calibration)
+        self.calibration_judged = counter("calibration_judged", "Predictions judged after 30 days", *calibration)
+        self.calibration_unjudged = counter("calibration_unjudged", "Predictions dropped without a judgement")
+        self.calibration_pending = gauge("calibration_pending_users", "Users whose prediction waits to be judged")
         self.degraded = gauge("degraded", "1 while scores come from behaviour alone")
         self.ready = gauge("ready", "1 while this worker has recovered its partitions and serves them")
 

@@ -53,8 +53,12 @@ class Observer:
     """
 
     def __init__(self, categories: Iterable[str]) -> None:
-        self._keys = {name: category_key(name) for name in categories}
         self._other = category_key(OTHER)
+        self.use(categories)
+
+    def use(self, categories: Iterable[str]) -> None:
+        """Count these categories by name from now on."""
+        self._keys = {name: category_key(name) for name in categories}
 
     def observe(self, event: Event, offset: int, reading: Reading = NOTHING_READ) -> Observation:
         """Return the observation of an event at `offset`; `reading` is that of its text, if it has one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, NamedTuple
@@ -37,10 +37,20 @@ class OnlineWriter:
         store: called from one thread of the writer's own.
         freshness_s: the longest a row may wait.
         batch_rows: rows of one write.
+        on_served: told of the rows that the store took, on the writer's thread.
     """
 
-    def __init__(self, store: OnlineStore, metrics: Metrics, *, freshness_s: float, batch_rows: int) -> None:
+    def __init__(
+        self,
+        store: OnlineStore,
+        metrics: Metrics,
+        *,
+        freshness_s: float,
+        batch_rows: int,
+        on_served: Callable[[Sequence[OnlineRow]], None] | None = None,
+    ) -> None:
         self._store = store
+        self._on_served = on_served
         self._metrics = metrics
         # The write itself takes its share of the deadline.
         self._patience_s = freshness_s / 2
@@ -121,6 +131,9 @@ class OnlineWriter:
         result = self._store.write(rows)
         self._metrics.online_rows.inc(result.written)
         self._metrics.online_fenced.inc(result.fenced)
+        # The store does not say which rows it fenced off, and those are not served.
+        if self._on_served is not None and not result.fenced:
+            self._on_served(rows)
 
     async def _insist(self, write: Callable[[], object]) -> None:
         pause = FIRST_PAUSE_S

@@ -16,6 +16,8 @@ MOVERS: Final = 8
 MOVES_KEPT_S: Final = 10.0
 PLAIN_EVERY_S: Final = 5.0
 RATE_OVER_S: Final = 5.0
+WIDE: Final = 110
+"""Columns of a terminal that has room for the lifecycle stage beside the reason."""
 
 
 @dataclass
@@ -124,7 +126,8 @@ class Screen:
         return table
 
     def _top_movers(self) -> Table:
-        table = Table("user", "score", "moved", "tier", "expects to spend", "first reason", title="top movers")
+        stage = ["stage"] if self._console.width >= WIDE else []
+        table = Table("user", "score", "moved", "tier", *stage, "expects to spend", "first reason", title="top movers")
         for user_id, move in self.movers.top():
             score = self.movers.scores.get(user_id)
             if score is not None:
@@ -135,6 +138,7 @@ class Screen:
                     f"{score['score']:.1f}",
                     f"[{colour}]{move:+.1f}[/]",
                     score["tier"],
+                    *(score["labels"]["lifecycle"] for _ in stage),
                     f"{score['expected_spend']:.2f}",
                     f"{reason['feature']} {reason['contribution']:+.2f}",
                 )

@@ -20,6 +20,9 @@ EMBEDDED: Final = "embedded"
 DEFAULT_ARTEFACT: Final = "default"
 """The value of `artefact` that means the scorer shipped with the package."""
 
+DEFAULT_LABELS: Final = "default"
+"""The value of `labels` that means the table shipped with the package."""
+
 MAX_RECORD_BYTES: Final = 1 << 20
 """A larger record is not decoded but goes to the dead letters as `too_large`."""
 
@@ -79,11 +82,15 @@ class Settings(BaseSettings):
     freshness_ms: Count = Field(200, description="longest a row may wait for others to be written with")
     online_batch_rows: Count = Field(512, description="rows in one write to the online store")
 
+    served_log: Path | None = Field(None, description="folder of the log of what was served; default: none is kept")
+    served_log_share: float = Field(1.0, ge=0, le=1, description="share of the users whose rows are logged")
+
     state_dir: Path = Field(Path(".wherewithal"), description="folder of local state")
     state_store: StateStore = Field(StateStore.ROCKSDB, description="`rocksdb` or `memory`")
     cached_users: Count = Field(100_000, description="users kept decoded in memory, per worker")
 
     encoder: str = Field("all-MiniLM-L6-v2", description="a BERT by name, or a local folder")
+    cache_dir: Path | None = Field(None, description="folder of converted encoders; default: the user's cache")
     device: str = Field("auto", description="`auto`, `cpu` or `cuda`")
     encoder_threads: int | None = Field(None, ge=1, description="torch threads; default: all cores but one")
     token_budget: Count = Field(1024, description="padded tokens in one batch of the encoder")
@@ -93,6 +100,11 @@ class Settings(BaseSettings):
     encoder_timeout_s: Seconds = Field(60.0, description="a batch that takes longer counts as a hang")
 
     artefact: str = Field(DEFAULT_ARTEFACT, description="folder of the scorer, or `default`")
+    artefact_poll_s: Seconds = Field(5.0, description="how often the artefact folders are looked at")
+    shadow_artefact: str = Field("", description="folder of a scorer to compare with the live one; empty for none")
+    refresh_users_per_s: Count = Field(500, description="users scored anew per second after a new artefact took over")
+    calibration_share: float = Field(0.01, ge=0, le=1, description="share of users whose predictions are judged")
+    labels: str = Field(DEFAULT_LABELS, description="table of labels, a TOML file, or `default`")
     currency: str = Field("USD", min_length=1, description="the one currency of prices")
     earliest_timestamp_ms: int = Field(631_152_000_000, description="older events are invalid")
     window_edge: WindowEdge = Field(WindowEdge.CLOCK, description="`clock` or `event`")

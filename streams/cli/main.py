@@ -22,9 +22,22 @@ COMMANDS: Final = {
     "scores": "show the stream of scores",
     "erase": "forget a user: request it, wait for it, and show the receipt",
     "redrive": "send dead letters back to their topics",
+    "history": "fold a history into features as of given instants",
+    "consistency": "compare what was served with a history folded again",
     "train": "fit the scorer and write its artefact",
+    "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
+    "finetune": "adapt the encoder to texts and what is known of them",
 }
 """The commands, each in the module of its name under `streams.cli`."""
+
+
+class _Overview(argparse.HelpFormatter):
+    """Keeps every command on one line with what it does."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # argparse measures commands without their indent, and would break the line of the longest.
+        self._action_max_length = max(map(len, COMMANDS)) + 2 * self._indent_increment
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,7 +81,11 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     # Imports cost seconds here and megabytes: only the command that is run is imported.
     first = next((word for word in words if not word.startswith("-")), None)
     wanted = first if first in COMMANDS else None
-    parser = _Parser(prog="wherewithal", description="What each shopper can and will spend, kept up to date.")
+    parser = _Parser(
+        prog="wherewithal",
+        description="What each shopper can and will spend, kept up to date.",
+        formatter_class=_Overview,
+    )
     parser.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, summary in COMMANDS.items():

@@ -1,72 +1,171 @@
-"""`wherewithal train`: fit the scorer and write its artefact."""
+"""`wherewithal train`: fit a scorer and write its artefact with a card."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from features.definitions import NAMES
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
 
-DATA: Final = (
-    "Real: the purchases of the CDNOW sample (1997-01 to 1998-06), of the customers the split leaves for training. "
-    "Simulated: every search, view, cart, favorite and review around them, with no knowledge of later spend; "
-    "whatever weight the profile vector has is therefore fitted to noise and claims nothing."
-)
+if TYPE_CHECKING:
+    from models.artefact import Artefact
+    from models.scorers.protocol import Watch
+    from models.training_candidate import Progress
+    from streams.training_source import Source
+
+SCORERS: Final = ("linear", "ziln", "gbm", "ensemble")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `train`."""
+    parser.add_argument("--scorer", choices=SCORERS, default="linear", help="the kind of model (default: linear)")
+    parser.add_argument(
+        "--rows", type=Path, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
-    parser.add_argument("--seed", type=int, default=0, help="of the folds (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of folds, search and fits (default: 0)")
+    parser.add_argument("--folds", type=int, default=5, help="of the users (default: 5)")
+    parser.add_argument("--trials", type=int, default=10, help="options tried of ziln and gbm (default: 10)")
+    parser.add_argument("--log-dir", type=Path, metavar="FOLDER", help="write TensorBoard logs of the losses there")
     parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit on the training half of the CDNOW customers and write the artefact."""
-    try:
-        made = date.today() if arguments.date is None else date.fromisoformat(arguments.date)
-    except ValueError as error:
-        raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {arguments.date!r}") from error
+    """Choose, fit and write a scorer."""
+    made = _date(arguments.date)
     settings = load_settings()
+    if arguments.rows is not None and arguments.output is None:
+        raise ConfigurationError(
+            "--output: expected a folder beside --rows, found none; the shipped artefact is made from bundled orders"
+        )
     # Torch takes a second to import: not for a wrong argument, and not for --help.
-    from models.artefact import Artefact
-    from models.encoder import BertEncoder
-    from models.scorer import reference_of
-    from models.training import train
+    from models.artefact_card import CARD_FILE, card
     from streams.inference import artefact_folder
-    from streams.sample.cdnow import orders
-    from streams.sample.simulator import CATEGORIES, is_held_out
-    from streams.sample.training_set import training_set
+    from streams.training_source import from_rows, from_sample
 
     logging.getLogger("wherewithal").setLevel(logging.INFO)
-    encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads)
-    rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
-    log.info("training", rows=len(rows.users), users=len(set(rows.users)))
-    result = train(NAMES, rows.scalars, rows.profiles, rows.money, rows.users, seed=arguments.seed)
-    everybody = result.scorer.predict(rows.scalars, rows.profiles).prediction
-    artefact = Artefact(
-        scorer=replace(result.scorer, reference=reference_of(everybody[rows.regular])),
-        projection=rows.projection,
-        encoder_name=encoder.name,
-        encoder_identity=rows.encoder,
-        date=made,
-        seed=arguments.seed,
-        data=DATA,
-        data_hash=result.data_hash,
-        categories=tuple(CATEGORIES),
-        metrics=result.metrics,
-    )
+    source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
+    log.info("training", rows=len(source.users), users=len(set(source.users)))
+    artefact = _artefact(arguments, source, made)
     folder = arguments.output or artefact_folder(settings)
     artefact.save(folder)
-    print(f"{artefact.version}: weight decay {result.weight_decay:g}, written to {folder}")
-    for name, value in result.metrics.items():
+    (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
+    _print(artefact, folder)
+    return 0
+
+
+def _date(text: str | None) -> date:
+    try:
+        return date.today() if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {text!r}") from error
+
+
+def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Artefact:
+    from models.artefact import Artefact
+    from models.drift import DriftReference
+    from models.scorer import reference_of
+    from models.training import train
+
+    with _progress_bars() as progress, _logs(arguments.log_dir) as watch:
+        result = train(
+            NAMES,
+            source.values,
+            source.profiles,
+            source.money,
+            source.users,
+            seed=arguments.seed,
+            kind=arguments.scorer,
+            instants=source.instants,
+            folds=arguments.folds,
+            trials=arguments.trials,
+            progress=progress,
+            watch=watch,
+        )
+    everybody = result.scorer.model.predict(source.values, source.profiles)
+    return Artefact(
+        scorer=replace(result.scorer, reference=reference_of(everybody[source.population])),
+        projection=source.projection,
+        encoder_name=source.encoder_name,
+        encoder_identity=source.encoder_identity,
+        date=made,
+        seed=arguments.seed,
+        data=source.data,
+        data_hash=result.data_hash,
+        categories=source.categories,
+        metrics=result.metrics,
+        drift=DriftReference.fit(NAMES, source.values, everybody),
+    )
+
+
+@contextmanager
+def _progress_bars() -> Iterator[Progress]:
+    """Show a bar for each kind of model on standard error, where somebody looks."""
+    tqdm = _library("tqdm").tqdm
+    bars: dict[str, Any] = {}
+
+    def progress(kind: str, done: int, total: int) -> None:
+        if kind not in bars:
+            # None: only where standard error is a terminal.
+            bars[kind] = tqdm(total=total, desc=kind, file=sys.stderr, disable=None)
+        bars[kind].update(done - bars[kind].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+@contextmanager
+def _logs(folder: Path | None) -> Iterator[Watch | None]:
+    """Write losses for TensorBoard, if a folder is named."""
+    if folder is None:
+        yield None
+        return
+    _library("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    # Its stubs are untyped.
+    make: Any = SummaryWriter
+    with make(log_dir=str(folder)) as writer:
+        yield lambda name, step, loss: writer.add_scalar(name, loss, step)
+
+
+def _library(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{name}: expected it installed, found none; install it with `pip install wherewithal[train]`"
+        ) from error
+
+
+def _command(arguments: argparse.Namespace, made: date) -> str:
+    """The command that makes this artefact again, its defaults left out."""
+    words = ["wherewithal train", f"--date {made.isoformat()}"]
+    words += [f"--scorer {arguments.scorer}"] if arguments.scorer != "linear" else []
+    words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []
+    words += [f"--seed {arguments.seed}"] if arguments.seed else []
+    words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
+    words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
+    return " ".join(words)
+
+
+def _print(artefact: Artefact, folder: Path) -> None:
+    print(f"{artefact.version}: {artefact.scorer.model.kind}, written to {folder}")
+    for name, value in artefact.metrics.items():
         if isinstance(value, float):
             print(f"  {name:24} {value:,.4f}")
-    return 0

@@ -35,6 +35,7 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     flow = Flow(settings, progress=lambda what: log.info("starting", what=what))
+    loop.add_signal_handler(signal.SIGHUP, flow.reload)
     monitor = Monitor(flow, settings.stall_s)
     server = Server(settings, flow.metrics, monitor.live, monitor.ready)
     server.start()

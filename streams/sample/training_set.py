@@ -54,6 +54,7 @@ class TrainingSet:
         profiles: float32[n, 64].
         money: float64[n], spent in the 30 days after the instant.
         users: n customer ids.
+        instants: int64[n], T in ms.
         regular: bool[n], whether the instant is one of `CUT_OFFS`: those rows are the reference population.
         projection: P, fitted on the distinct texts.
         encoder: the identity of the encoder with that P.
@@ -63,6 +64,7 @@ class TrainingSet:
     profiles: NDArray[np.float32]
     money: NDArray[np.float64]
     users: list[str]
+    instants: NDArray[np.int64]
     regular: NDArray[np.bool_]
     projection: Projection
     encoder: str
@@ -78,25 +80,25 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     for offset, event in enumerate(events):
         reading = readings.get(_text(event), NOTHING_READ)
         by_user[event.user_id].append(observer.observe(event, offset, reading))
-    cut_offs = set(CUT_OFFS)
     spent: defaultdict[str, list[Order]] = defaultdict(list)
     for order in orders:
         spent[order.customer_id].append(order)
     rows: list[tuple[Value, ...]] = []
-    profiles, money, users, regular = [], [], [], []
+    profiles, money, users, instants = [], [], [], []
     for user_id in sorted(by_user):
         for snapshot in snapshots(by_user[user_id], _instants(by_user[user_id]), identity):
             rows.append(snapshot.scalars)
             profiles.append(snapshot.profile)
             money.append(spend_after(spent[user_id], snapshot.instant))
             users.append(user_id)
-            regular.append(snapshot.instant in cut_offs)
+            instants.append(snapshot.instant)
     return TrainingSet(
         scalars=rows,
         profiles=np.stack(profiles),
         money=np.array(money),
         users=users,
-        regular=np.array(regular),
+        instants=np.array(instants, dtype=np.int64),
+        regular=np.isin(instants, CUT_OFFS),
         projection=projection,
         encoder=identity,
     )

@@ -179,6 +179,13 @@ LAG = f'wherewithal_consumer_lag_messages{{{W1},topic="clicks",partition="0"}}'
 EVENTS = f'wherewithal_events_total{{{W1},topic="clicks",outcome="applied"}}'
 
 
+def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
+    """What grows by so much in every minute."""
+    growth = {"predicted": predicted, "actual": actual, "judged": judged}
+    labels = f'{W1},scorer="a",decile="9"'
+    return {f"wherewithal_calibration_{name}_total{{{labels}}}": f"0+{step}x60" for name, step in growth.items()}
+
+
 @pytest.mark.parametrize(
     ("series", "firing"),
     [
@@ -248,6 +255,29 @@ EVENTS = f'wherewithal_events_total{{{W1},topic="clicks",outcome="applied"}}'
             ["WherewithalMixedModels"],
             id="two models",
         ),
+        pytest.param(
+            UP | {f'wherewithal_artefact_refused_total{{{W1},role="live"}}': "0+0x40 1+0x20"},
+            ["WherewithalArtefactRefused"],
+            id="a refused artefact",
+        ),
+        pytest.param(
+            UP | {f"wherewithal_shadow_failures_total{{{W1}}}": "0+0x40 1+0x20"},
+            ["WherewithalShadowFailed"],
+            id="a failed shadow",
+        ),
+        pytest.param(
+            UP
+            | {
+                f'wherewithal_drift_psi{{{W1},feature="spend_30d"}}': "0.3+0x200",
+                f'wherewithal_drift_psi{{{W1},feature="views_1h"}}': "0.2+0x200",
+            },
+            [],
+            id="drift of less than an hour",
+        ),
+        pytest.param(UP | calibration(predicted=200, actual=100, judged=50), ["WherewithalCalibrationOff"], id="high"),
+        pytest.param(UP | calibration(predicted=50, actual=100, judged=50), ["WherewithalCalibrationOff"], id="low"),
+        pytest.param(UP | calibration(predicted=120, actual=100, judged=50), [], id="well calibrated"),
+        pytest.param(UP | calibration(predicted=200, actual=100, judged=10), [], id="too few are judged"),
     ],
 )
 def test_alerts_fire_when_they_should_and_only_then(
@@ -268,5 +298,22 @@ def test_alerts_fire_when_they_should_and_only_then(
     case = tmp_path / "case.yml"
     document = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}
     case.write_text(yaml.safe_dump(document), encoding="utf-8")
+    found = subprocess.run([promtool, "test", "rules", str(case)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_drift_of_more_than_an_hour_fires_by_feature(promtool: str, tmp_path: Path) -> None:
+    series = [
+        {"series": f'wherewithal_drift_psi{{{W1},feature="{feature}"}}', "values": f"{index}+0x120"}
+        for feature, index in (("spend_30d", 0.3), ("views_1h", 0.2))
+    ]
+    firing = {
+        "expr": 'count by (feature) (ALERTS{alertstate="firing",alertname="WherewithalDrift"})',
+        "eval_time": "90m",
+        "exp_samples": [{"labels": '{feature="spend_30d"}', "value": 1}],
+    }
+    case = tmp_path / "case.yml"
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [firing]}
+    case.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}))
     found = subprocess.run([promtool, "test", "rules", str(case)], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr

@@ -17,7 +17,8 @@ from models.artefact_files import DOCUMENT_FILE, TENSORS_FILE
 from models.calibration import Calibration
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
-from models.scorer import LinearModel, LinearScorer
+from models.scorer import Scorer
+from models.scorers.linear import LinearModel
 from models.transform import Standardiser, transform_of
 
 NAMES = ("views_1h", "spend_30d", "conversion_30d")
@@ -25,7 +26,7 @@ NAMES = ("views_1h", "spend_30d", "conversion_30d")
 
 def artefact(**changes: object) -> Artefact:
     rng = np.random.default_rng(4)
-    scorer = LinearScorer(
+    scorer = Scorer(
         model=LinearModel(
             standardiser=Standardiser(
                 names=NAMES,
@@ -195,7 +196,10 @@ def test_files_of_two_artefacts_do_not_load_together(saved: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "expected format version 1, found 2"),
+        ({"format_version": 3}, "expected format version 1 or 2, found 3"),
+        ({"format_version": 2}, "changed after it was saved"),
+        ({"kind": "oracle"}, "expected one of ensemble, gbm, linear, ziln"),
+        ({"kind": "ziln", "transforms": []}, r"known names and types, found others"),
         ({"format_version": "one"}, "damaged"),
         ({"profile_width": 32}, "expected a profile of width 64, found 32"),
         ({"features": ["views_1h"]}, "features: expected 1 transforms, means and scales, found 3, 3 and 3"),
@@ -232,6 +236,7 @@ def test_a_document_that_describes_no_such_artefact_is_refused(saved: Path, chan
         ("projection", np.zeros((32, 384), dtype=np.float32), "projection: expected a matrix"),
         ("projection", np.full((64, 384), np.nan, dtype=np.float32), "projection: expected finite"),
         ("surplus", np.zeros(1), r"found others \(surplus\)"),
+        ("drift_surplus", np.zeros(1), "drift_edges: expected this tensor"),
     ],
 )
 def test_tensors_that_make_no_scorer_are_refused(saved: Path, name: str, tensor: np.ndarray, message: str) -> None:

@@ -8,7 +8,8 @@ from sklearn.isotonic import IsotonicRegression
 from models.calibration import MAXIMUM_KNOTS, Calibration
 from models.exceptions import ArtefactError, InvalidInputError
 from models.profile import WIDTH
-from models.scorer import MAXIMUM_REFERENCE, LinearModel, LinearScorer, reference_of
+from models.scorer import MAXIMUM_REFERENCE, Scorer, reference_of
+from models.scorers.linear import LinearModel
 from models.transform import Standardiser, Transform, transform_of
 
 NAMES = ("views_1h", "spend_30d", "conversion_30d", "mean_rating_30d", "tenure_days", "searches_7d", "carts_7d")
@@ -24,7 +25,7 @@ def standardiser(names: tuple[str, ...] = NAMES) -> Standardiser:
     )
 
 
-def scorer(reference: np.ndarray | None = None, **changes: object) -> LinearScorer:
+def scorer(reference: np.ndarray | None = None, **changes: object) -> Scorer:
     rng = np.random.default_rng(3)
     parts: dict[str, object] = {
         "standardiser": standardiser(),
@@ -32,14 +33,14 @@ def scorer(reference: np.ndarray | None = None, **changes: object) -> LinearScor
         "profile_weights": rng.normal(size=WIDTH),
         "intercept": 1.25,
     }
-    return LinearScorer(
+    return Scorer(
         model=LinearModel(**{**parts, **changes}),  # type: ignore[arg-type]
         reference=np.linspace(-3, 6, 1000) if reference is None else reference,
         calibration=Calibration(np.array([0.0, 2.0, 5.0]), np.array([0.0, 10.0, 400.0])),
     )
 
 
-def constant_scorer(intercept: float, reference: np.ndarray) -> LinearScorer:
+def constant_scorer(intercept: float, reference: np.ndarray) -> Scorer:
     return scorer(reference, weights=np.zeros(len(NAMES)), profile_weights=np.zeros(WIDTH), intercept=intercept)
 
 
@@ -221,7 +222,7 @@ def test_parts_that_make_no_scorer_are_refused(changes: dict) -> None:
 def test_tier_bounds_that_do_not_rise_are_refused(bounds: tuple[float, ...]) -> None:
     subject = scorer()
     with pytest.raises(ArtefactError, match="tier bounds: expected 3 rising"):
-        LinearScorer(
+        Scorer(
             model=subject.model,
             reference=subject.reference,
             calibration=subject.calibration,

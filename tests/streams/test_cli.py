@@ -37,7 +37,7 @@ SUMMARY = {
     *("seconds", "events_per_second", "event_to_score_ms"),
 }
 SCORE = {
-    *("user_id", "score", "expected_spend", "tier", "tags", "prediction", "intercept", "reasons", "revision"),
+    *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons", "revision"),
     *("event_time", "emitted_at", "trigger", "model", "degraded"),
 }
 

@@ -60,7 +60,7 @@ async def test_every_score_record_explains_itself(tmp_path):
     run = await run_flow(quick_settings(tmp_path), encoded(random_lines(seed=3, events=300, users=20)))
     for user, score in run.scores.items():
         assert set(score) == {
-            *("user_id", "score", "expected_spend", "tier", "tags", "prediction", "intercept", "reasons"),
+            *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons"),
             *("revision", "event_time", "emitted_at", "trigger", "model", "degraded"),
         }
         assert score["user_id"] == user

@@ -32,7 +32,7 @@ from streams.settings import load_settings
 from streams.tally import Fate, Tally
 
 PATIENCE_S = 20.0
-UNITS = ("total", "seconds", "bytes", "tokens", "texts", "messages", "users", "info")
+UNITS = ("total", "seconds", "bytes", "tokens", "texts", "messages", "users", "info", "difference", "psi")
 YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded"}
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]

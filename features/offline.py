@@ -1,0 +1,115 @@
+"""What would be served of a user as of any instant: the history of one user, folded by the code that serves.
+
+Offline at T folds every event with timestamp <= T. Tiles make the order of events irrelevant, but not entirely: which
+of several events under one id counts, and whether an id is still remembered, is decided by the order of arrival. So
+that is what decides here too; the order of time, which serves all instants in one pass, is taken where both agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from features.history import Snapshot, snapshots
+from features.observation import Observation, Source
+from features.row import profile, scalars
+from features.state import REMEMBERED_IDS, Outcome, UserState
+
+_BEFORE_ALL: Final = 0
+
+
+@dataclass(slots=True)
+class UserHistory:
+    """All that arrived of one user since the last erasure.
+
+    Attributes:
+        arrived: in the order of arrival; the offsets rise, from 1.
+        erased_at: events up to this time (ms) are refused; None if never erased.
+    """
+
+    arrived: list[Observation] = field(default_factory=list)
+    erased_at: int | None = None
+
+
+class Folded:
+    """A history once it is applied in full.
+
+    Args:
+        history: of one user.
+        encoder: identity of the encoder behind its texts.
+
+    Attributes:
+        outcomes: how many observations were applied, duplicates and refused.
+        applied: the observations that count, in the order of arrival.
+    """
+
+    def __init__(self, history: UserHistory, encoder: str) -> None:
+        self._history = history
+        self._encoder = encoder
+        self._arrival_decides = arrival_decides(history.arrived)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.applied: list[Observation] = []
+        state = self._begun()
+        for seen in history.arrived:
+            outcome = state.apply(seen, encoder)
+            self.outcomes[outcome] += 1
+            if outcome is Outcome.APPLIED:
+                self.applied.append(seen)
+
+    def snapshots(self, instants: Sequence[int]) -> Iterator[Snapshot]:
+        """Yield the features as of each instant by which there is an event.
+
+        Args:
+            instants: ms, rising.
+        """
+        if self._arrival_decides:
+            for instant in instants:
+                if counting := self.applied_by(instant):
+                    yield snapshot_of(counting, instant, self._encoder)
+            return
+        in_time = sorted(self.applied, key=lambda seen: seen.timestamp)
+        renumbered = (msgspec.structs.replace(seen, offset=place) for place, seen in enumerate(in_time, 1))
+        yield from snapshots(renumbered, instants, self._encoder)
+
+    def applied_by(self, instant: int) -> list[Observation]:
+        """Return what counts once every event up to an instant (ms) has arrived, in the order of arrival."""
+        if not self._arrival_decides:
+            return [seen for seen in self.applied if seen.timestamp <= instant]
+        state = self._begun()
+        arrived = (seen for seen in self._history.arrived if seen.timestamp <= instant)
+        return [seen for seen in arrived if state.apply(seen, self._encoder) is Outcome.APPLIED]
+
+    def _begun(self) -> UserState:
+        state = UserState()
+        if self._history.erased_at is not None:
+            state.erase(self._history.erased_at, _BEFORE_ALL, Source.ERASURES)
+        return state
+
+
+def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> Snapshot:
+    """Return the features at an instant (ms) of exactly these observations, of rising offsets and at least one."""
+    state = UserState()
+    for seen in applied:
+        state.apply(seen, encoder)
+    return Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
+
+
+def arrival_decides(arrived: Sequence[Observation]) -> bool:
+    """Whether it may depend on the order of arrival which events count as of some instant."""
+    times: dict[tuple[int, bytes], int] = {}
+    repeated: set[int] = set()
+    for seen in arrived:
+        identity = (seen.source, seen.event_key)
+        if identity not in times:
+            times[identity] = seen.timestamp
+        elif times[identity] != seen.timestamp:
+            return True
+        else:
+            repeated.add(seen.source)
+    sizes = Counter(seen.source for seen in arrived)
+    # Of so few none is forgotten, so that the first copy of an event is the one that counts in either order.
+    return any(sizes[source] > REMEMBERED_IDS for source in repeated)

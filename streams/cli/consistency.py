@@ -1,0 +1,86 @@
+"""`wherewithal consistency`: compare what was served with a history folded again."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from streams.exceptions import ConfigurationError
+from streams.settings import load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `consistency`."""
+    parser.add_argument("log", type=Path, metavar="LOG", help="the folder that WHEREWITHAL_SERVED_LOG named")
+    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help="NDJSON or Parquet, in order of arrival")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="differences and users shown (default: 20)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare; return 0 if no logged row contradicts the history, else 1."""
+    from streams.history_files import check_history
+
+    if arguments.limit < 0:
+        raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
+    settings = load_settings()
+    check_history(arguments.events)
+    # Torch takes a second to import: not for a wrong argument, and not for --help.
+    from streams.consistency import compare, log_parts
+    from streams.history import History
+    from streams.inference import load_inference
+    from streams.metrics import Metrics
+
+    parts = log_parts(arguments.log)
+    inference = load_inference(settings, Metrics())
+
+    async def work(folder: Path) -> dict[str, Any]:
+        await inference.batcher.start()
+        try:
+            history = History(settings, inference, [*arguments.events], folder)
+            return asdict(await compare(history, parts, inference.encoder, arguments.limit))
+        finally:
+            await inference.batcher.stop()
+
+    with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder:
+        report = asyncio.run(work(Path(folder)))
+    del report["limit"]
+    report["differences"] = [_readable(difference) for difference in report["differences"]]
+    if arguments.json:
+        print(orjson.dumps(report).decode())
+    else:
+        _print(report)
+    return 1 if report["mismatches"] else 0
+
+
+def _readable(difference: Any) -> dict[str, Any]:
+    fields = difference._asdict()
+    pairs = fields.pop("features").items()
+    return {
+        "user_id": fields["user_id"],
+        "event_time": fields["instant"],
+        "revision": fields["revision"],
+        "emitted_at": fields["emitted_at"],
+        "features": {name: {"served": served, "offline": offline} for name, (served, offline) in pairs},
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    print(
+        f"{report['logged']:,} rows logged = {report['equal']:,} equal + {report['late']:,} before late arrivals + "
+        f"{report['mismatches']:,} mismatches + {report['extra']:,} extra + {report['erased']:,} erased since"
+    )
+    print(f"{report['missing']:,} users of the history are sampled (share {report['share']:g}) and not in the log")
+    if report["vectors_not_compared"]:
+        print(f"{report['vectors_not_compared']:,} vectors come from another encoder and were not compared")
+    for difference in report["differences"]:
+        print(f"{difference['user_id']} at {difference['event_time']}, revision {difference['revision']}:")
+        for name, values in difference["features"].items():
+            shown = "" if name == "profile_vector" else f": served {values['served']}, offline {values['offline']}"
+            print(f"  {name}{shown}")

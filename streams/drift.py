@@ -1,0 +1,99 @@
+"""Drift of what is served: a bounded sample of the users served in a window, against the training rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.drift import DriftReference
+from models.transform import as_matrix
+from streams.log import log
+from streams.metrics import Metrics
+from streams.scoring import Scoring, Served
+
+WINDOW_S: Final = 86_400.0
+"""A day, so that no hour of the day is taken for drift."""
+
+MOST_USERS: Final = 4096
+"""Users in the sample: between this and half of it, whose index is by chance alone about 10 / 2048 = 0.005."""
+
+LEAST_USERS: Final = 1000
+"""Of fewer the index is by chance alone above 10 / 1000 = 0.01, too near to what is worth a look."""
+
+_HASHES: Final = 1 << 60
+
+
+class Drift:
+    """Keeps the sample, and publishes the population stability index of every feature and of the prediction.
+
+    Each user counts once in a window, by the row served last: a training row is a user at an instant, so users who do
+    much must not count for more. The sample is of the users with the lowest hashes; whenever it is full, the bound on
+    the hash is halved, so that it stays uniform over all users seen, at a fixed cost in memory.
+
+    Args:
+        metrics: where the indices go.
+        window_s: after so long the sample begins anew; the indices stay until there are others.
+        least_users: fewer have no index.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        window_s: float = WINDOW_S,
+        least_users: int = LEAST_USERS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics = metrics
+        self._window_s = window_s
+        self._least_users = least_users
+        self._clock = clock
+        self._reference: DriftReference | None = None
+        self._sample: dict[int, NDArray[np.uint8]] = {}
+        self._bound = _HASHES
+        self._since = clock()
+
+    def use(self, scoring: Scoring) -> None:
+        """Compare with this artefact's training rows from now on."""
+        self._reference = scoring.artefact.drift
+        if self._reference is None:
+            log.warning("artefact has no drift reference, drift is not published", scorer=scoring.version)
+        self._metrics.drift.clear()
+        self._begin()
+
+    def count(self, served: Served) -> None:
+        """Take a micro-batch of served users into the sample."""
+        if self._reference is None:
+            return
+        # Salted anew in every process by Python itself: nobody can choose ids that are always, or never, sampled.
+        bound, mask = self._bound, _HASHES - 1
+        hashes = [hash(user_id) & mask for user_id in served.users]
+        picked = [position for position, found in enumerate(hashes) if found < bound]
+        if not picked:
+            return
+        values = as_matrix([served.rows[position] for position in picked], len(self._reference.names))
+        bins = self._reference.bins(values, served.predicted.prediction[picked])
+        for position, row in zip(picked, bins, strict=True):
+            self._sample[hashes[position]] = row
+        while len(self._sample) > MOST_USERS:
+            self._bound //= 2
+            self._sample = {found: row for found, row in self._sample.items() if found < self._bound}
+
+    def publish(self) -> None:
+        """Set the gauges, and begin a new window if this one is over."""
+        self._metrics.drift_users.set(len(self._sample))
+        if self._reference is not None and len(self._sample) >= self._least_users:
+            for feature, index in self._reference.drift(np.stack(list(self._sample.values()))).items():
+                self._metrics.drift.labels(feature).set(index)
+        if self._clock() - self._since >= self._window_s:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._sample = {}
+        self._bound = _HASHES
+        self._since = self._clock()

@@ -1,0 +1,44 @@
+"""Artefacts for tests: the shipped one, fitted for the encoder of the tests, and changed where a test needs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.artefact import Artefact
+from models.drift import DriftReference
+from models.profile import Projection
+from streams.inference import artefact_folder, identify
+from streams.settings import load_settings
+from support.encoders import HashEncoder
+
+
+def fitted_artefact(*, intercept: float = 0.0, seed: int = 0, **changes: Any) -> Artefact:
+    """The shipped artefact as if trained with `HashEncoder`; `intercept` is added to every prediction."""
+    shipped = Artefact.load(artefact_folder(load_settings()))
+    projection = Projection.orthogonal(HashEncoder.dimension, seed)
+    model = replace(shipped.scorer.model, intercept=shipped.scorer.model.intercept + intercept)
+    made = replace(
+        shipped,
+        scorer=replace(shipped.scorer, model=model),
+        projection=projection,
+        encoder_name=HashEncoder.name,
+        encoder_identity=identify(HashEncoder(), projection),
+    )
+    return replace(made, **changes)
+
+
+def drift_reference(artefact: Artefact, rows: int = 2000) -> DriftReference:
+    """A reference of random rows."""
+    rng = np.random.default_rng(0)
+    values = rng.poisson(1.0, (rows, len(artefact.scorer.names))).astype(np.float64)
+    return DriftReference.fit(artefact.scorer.names, values, rng.normal(size=rows))
+
+
+def ship(artefact: Artefact, folder: Path) -> str:
+    """Put an artefact into a folder, and return its version."""
+    artefact.save(folder)
+    return artefact.version
