@@ -109,6 +109,26 @@ def calibration_error(actual: ArrayLike, prediction: ArrayLike) -> float:
     return float(np.mean([abs(run.mean()) for run in runs]) / spent.mean())
 
 
+def calibration_deciles(actual: ArrayLike, prediction: ArrayLike) -> list[tuple[int, float, float]]:
+    """Return what `calibration_error` averages: of each decile its rows, mean predicted and mean actual money.
+
+    Args:
+        actual: [n], money.
+        prediction: [n], money.
+
+    Returns:
+        At most ten, the lowest predicted first.
+
+    Raises:
+        InvalidInputError: shapes that differ, or numbers not finite.
+    """
+    spent, predicted = _checked(actual, prediction)
+    order = np.argsort(predicted, kind="stable")
+    runs = np.array_split(order, min(_DECILES, order.size))
+    shared = _mean_within_ties(spent, predicted)
+    return [(run.size, float(predicted[run].mean()), float(shared[run].mean())) for run in runs]
+
+
 def spearman(actual: ArrayLike, prediction: ArrayLike) -> float:
     """Return the rank correlation: Pearson's correlation of average ranks; 0 when either is constant.
 

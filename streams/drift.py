@@ -62,7 +62,7 @@ class Drift:
         """Compare with this artefact's training rows from now on."""
         self._reference = scoring.artefact.drift
         if self._reference is None:
-            log.warning("artefact has no drift reference, drift is not published", scorer=scoring.version)
+            log.info("artefact has no drift reference, drift is not published", scorer=scoring.version)
         self._metrics.drift.clear()
         self._begin()
 

@@ -15,6 +15,7 @@ from features.state import UserState
 from models.artefact import Artefact
 from models.labels import LabelTable
 from models.scorer import Predictions
+from models.scorers.protocol import EXACT
 from streams.scores import Labeller, Tagger
 
 Rows = Sequence[Sequence[Value]]
@@ -41,6 +42,9 @@ class Scoring:
     def of(cls, artefact: Artefact, encoder: str, labels: LabelTable, fitted: bool) -> Self:
         """Make one for a running encoder of this identity, and a table of labels."""
         model = {"scorer": artefact.version, "encoder": encoder}
+        if artefact.scorer.attribution != EXACT:
+            # Of a linear scorer the reasons are the model; of another one they are a way to look at it.
+            model["attribution"] = artefact.scorer.attribution
         categories = artefact.categories
         return cls(artefact, Tagger(categories), Labeller(labels, categories), model, fitted)
 

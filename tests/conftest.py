@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
 import pytest
 import redis
 

@@ -34,6 +34,7 @@ def finetune(
     *,
     data: str,
     device: str = "auto",
+    cache: Path | None = None,
     resume: bool = False,
     watch: Watch = lambda point: None,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def finetune(
         options: how to train.
         data: what the texts are, for the card.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        cache: folder of converted encoders; None is the user's.
         resume: go on from the checkpoint of a run that was killed.
         watch: told every point of the curve.
 
@@ -59,13 +61,13 @@ def finetune(
         EncoderLoadError: its files cannot be used, or the device is not there.
     """
     _check(folder, resume)
-    frozen = BertEncoder.load(encoder, device)
+    frozen = BertEncoder.load(encoder, device, cache=cache)
     parts = split(texts, options.seed)
     tokens = [frozen.tokenize(part.texts) for part in parts]
     before = [_embed(frozen, part) for part in tokens]
     probe, strength = _fit(before, parts)
     begun = folder / BEGUN_FOLDER
-    added = widen(locate(encoder), parts.train.texts if options.widen else (), begun)
+    added = widen(locate(encoder, cache), parts.train.texts if options.widen else (), begun)
     wider = BertEncoder.load(str(begun), device)
     tokens = [wider.tokenize(part.texts) for part in parts]
     adapted = Adapted.load(begun, frozen.device)

@@ -103,6 +103,7 @@ def _finetune(arguments: argparse.Namespace, options: Options, wanted: list[str]
             options,
             data=data,
             device=settings.device,
+            cache=settings.cache_dir,
             resume=arguments.resume,
             watch=watch,
         )

@@ -114,7 +114,7 @@ def test_adapters_train_a_part_and_full_training_trains_all(small, texts):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"full": True}, {"fgm": 0.5}, {"augment": 0.5}], ids=["lora", "full", "adversarial", "edited"]
+    "options", [{}, {"full": True, "fgm": 0.5, "augment": 0.5}], ids=["adapters", "full, adversarial, edited"]
 )
 def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(small, texts, tmp_path, options):
     def interrupt(point):

@@ -128,7 +128,7 @@ def test_another_artefact_begins_anew_and_one_without_a_reference_shows_nothing(
     drift.count(served(table(600, 3.0, 1)))
     drift.publish()
     assert index(metrics, "views_1h") is not None
-    with caplog.at_level(logging.WARNING, logger="wherewithal"):
+    with caplog.at_level(logging.INFO, logger="wherewithal"):
         drift.use(scoring(None))
     assert "no drift reference" in caplog.text
     drift.count(served(table(600, 3.0, 1)))

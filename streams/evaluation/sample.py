@@ -1,0 +1,219 @@
+"""The shipped data: the held-out customers to judge on, the others to fit baselines on, and what all of them wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from features.history import Snapshot, snapshots
+from features.observation import Observation
+from features.tiles import DAY
+from models.artefact import Artefact
+from models.batcher import MicroBatcher
+from models.encoder import Encoder
+from models.profile import Projection
+from streams.dead_letters import Rejection
+from streams.decoding import Decoder
+from streams.evaluation.material import Material, Rows
+from streams.events import Click, Erasure, Event, Review
+from streams.exceptions import ConfigurationError
+from streams.inference import identify
+from streams.lines import RejectedLine, parse_line
+from streams.observe import NOTHING_READ, Observer, Reading
+from streams.reading import TextReader
+from streams.sample.cdnow import PERIOD_END, Order
+from streams.sample.shopper import Habits, Shopper
+from streams.sample.simulator import DEFAULT_SEED, is_held_out, simulate
+from streams.sample.training_set import CUT_OFFS, spend_after
+from streams.training_source import SAMPLE
+
+GROUPS: Final = ("cohort_month", "category", "language")
+"""What the shipped customers can be grouped by; none is a protected attribute."""
+
+_DATA: Final = (
+    "Customers of the CDNOW sample whom the shipped split holds out, every 30 days, with the money they really spent "
+    "in the 30 days after. Purchases are real (1997-01 to 1998-06); every search, view, cart, favourite and review is "
+    "simulated, with no knowledge of later spend. Baselines are fitted on the other half of the customers."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Everything the customers did, so that a row can be made again from other texts.
+
+    Attributes:
+        events: of each user, in order of time.
+        readings: of every text.
+        encoder: reads texts.
+        projection: P.
+        identity: of encoder and P.
+        observer: turns events into observations.
+    """
+
+    events: Mapping[str, Sequence[Event]]
+    readings: Mapping[str, Reading]
+    encoder: Encoder
+    projection: Projection
+    identity: str
+    observer: Observer
+
+    def fold(self, user_id: str, instants: Sequence[int], rewritten: Mapping[str, str] | None = None) -> list[Snapshot]:
+        """Return a user's features at instants (rising, ms), texts replaced as `rewritten` says."""
+        observed = self._observations(user_id, rewritten or {})
+        return list(snapshots(observed, instants, self.identity))
+
+    def also_reading(self, texts: Iterable[str]) -> Texts:
+        """Return the same with further texts read."""
+        new = sorted(set(texts) - set(self.readings))
+        readings = {**self.readings, **read_texts(new, self.encoder, self.projection)}
+        return Texts(self.events, readings, self.encoder, self.projection, self.identity, self.observer)
+
+    def _observations(self, user_id: str, rewritten: Mapping[str, str]) -> list[Observation]:
+        return [
+            self.observer.observe(
+                event, number, self.readings.get(rewritten.get(text := text_of(event), text), NOTHING_READ)
+            )
+            for number, event in enumerate(self.events[user_id], start=1)
+        ]
+
+
+def from_sample(
+    artefact: Artefact, encoder: Encoder, orders: Sequence[Order], columns: Collection[str] = GROUPS
+) -> Material:
+    """Return the rows of customers, divided by the shipped split.
+
+    Args:
+        artefact: to be judged.
+        encoder: reads texts; if the artefact was fitted for another one, it is judged without the profile.
+        orders: real ones, of customers of both halves.
+        columns: of `GROUPS`, to compare groups by.
+
+    Raises:
+        ConfigurationError: a column that there is not.
+        EncoderUnavailableError: the encoder is down.
+    """
+    if unknown := sorted(set(columns) - set(GROUPS)):
+        raise ConfigurationError(f"--group: expected some of {', '.join(GROUPS)}, found {', '.join(unknown)}")
+    texts, fitted = _texts(artefact, encoder, orders)
+    of_customer: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        of_customer[order.customer_id].append(order)
+    held_out = {user: own for user, own in of_customer.items() if is_held_out(user)}
+    others = {user: own for user, own in of_customer.items() if user not in held_out}
+    if not held_out or not others:
+        raise ConfigurationError("orders: expected customers of both halves, found those of one; pass more of them")
+    asked = _rows(texts, held_out, with_visits=False)
+    known = _rows(texts, others, with_visits=True)
+    shipped = artefact.data == SAMPLE
+    return Material(
+        asked=asked,
+        known=known,
+        regular=np.isin(known.instants, CUT_OFFS),
+        use_profile=fitted,
+        data=_DATA,
+        overlap="none" if shipped else "unknown",
+        overlap_reason="the artefact says that it was trained on the half that the split, by a hash of the customer's "
+        "id, leaves for training; the rows judged are of the other half"
+        if shipped
+        else "the artefact says that it was trained on other data than the shipped training half, and holds no ids",
+        groups={column: _labels(column, asked.users, held_out) for column in columns},
+        demonstration=True,
+        texts=texts if fitted else None,
+        without_texts="" if fitted else "the scorer was fitted for another encoder, so it does not look at texts",
+    )
+
+
+def read_texts(texts: Sequence[str], encoder: Encoder, projection: Projection) -> dict[str, Reading]:
+    """Clean, judge, embed and project texts; one that alone fails to encode is left out.
+
+    Raises:
+        EncoderUnavailableError: the encoder is down.
+    """
+
+    async def read() -> dict[str, Reading]:
+        batcher = MicroBatcher(encoder, queue_texts=len(texts) + 1, cache_texts=len(texts) + 1)
+        await batcher.start()
+        try:
+            readings = await TextReader(batcher, projection).read(texts)
+        finally:
+            await batcher.stop()
+        return {text: seen for text, seen in zip(texts, readings, strict=True) if isinstance(seen, Reading)}
+
+    return asyncio.run(read())
+
+
+def text_of(event: Event) -> str:
+    """Return what the user wrote, empty for a click."""
+    if isinstance(event, Click):
+        return ""
+    return event.text if isinstance(event, Review) else event.query
+
+
+def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tuple[Texts, bool]:
+    """Read what was written; tell whether the artefact was fitted to such profiles."""
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in sorted(_events(orders), key=lambda event: event.timestamp):
+        events[event.user_id].append(event)
+    written = sorted({text_of(event) for own in events.values() for event in own} - {""})
+    projection = artefact.projection
+    fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
+    if not fitted:
+        projection = Projection.orthogonal(encoder.dimension)
+    readings = read_texts(written, encoder, projection)
+    observer = Observer(artefact.categories)
+    return Texts(events, readings, encoder, projection, identify(encoder, projection), observer), fitted
+
+
+def _events(orders: Sequence[Order]) -> Iterable[Event]:
+    decoder = Decoder()
+    for line in simulate(orders, faults=False):
+        record = parse_line(orjson.dumps(line))
+        if isinstance(record, RejectedLine):
+            raise ConfigurationError(f"the simulator made a line that is no event: {record.rejection.detail}")
+        event = decoder.decode(record.topic, record.key, record.value, PERIOD_END)
+        if isinstance(event, Rejection | Erasure):
+            raise ConfigurationError("the simulator made an event that is not valid: it must be mended")
+        yield event
+
+
+def _rows(texts: Texts, customers: Mapping[str, Sequence[Order]], *, with_visits: bool) -> Rows:
+    found: list[tuple[str, Snapshot]] = []
+    for user_id in sorted(customers):
+        instants = set(CUT_OFFS)
+        if with_visits:
+            instants |= {at for at in map(_scored_at, texts.events[user_id]) if at is not None and at <= CUT_OFFS[-1]}
+        found += [(user_id, snapshot) for snapshot in texts.fold(user_id, sorted(instants))]
+    return Rows(
+        values=np.array([snapshot.scalars for _, snapshot in found], dtype=np.float64),
+        profiles=np.stack([snapshot.profile for _, snapshot in found]),
+        money=np.array([spend_after(customers[user], snapshot.instant) for user, snapshot in found]),
+        users=[user for user, _ in found],
+        instants=np.array([snapshot.instant for _, snapshot in found], dtype=np.int64),
+    )
+
+
+def _scored_at(event: Event) -> int | None:
+    """The instants besides the regular ones that the shipped scorer is fitted on: purchases and reviews."""
+    purchase = isinstance(event, Click) and event.action == "purchase"
+    return event.timestamp if purchase or isinstance(event, Review) else None
+
+
+def _labels(column: str, users: Sequence[str], customers: Mapping[str, Sequence[Order]]) -> NDArray[np.str_]:
+    labels = {user: _label(column, user, customers[user]) for user in set(users)}
+    return np.array([labels[user] for user in users])
+
+
+def _label(column: str, user_id: str, orders: Sequence[Order]) -> str:
+    if column == "cohort_month":
+        days = min(order.timestamp for order in orders) // DAY
+        return str(np.datetime64(days, "D").astype("datetime64[M]"))
+    # Language and taste do not depend on how much there is to do.
+    shopper = Shopper.draw(user_id, DEFAULT_SEED, Habits(0.0, 0.0, 0.0))
+    return shopper.taste[0] if column == "category" else str(shopper.language)
