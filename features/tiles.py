@@ -106,13 +106,13 @@ class TileLevel(msgspec.Struct, gc=False):
         """Return the columns of each window as of `instant` (ms, not before the newest event), only to be read."""
         windows = self.windows
         if windows is None:
-            lowers = [(instant - length) // self.hop for length in self.lengths]
+            hop = self.hop
             if len(self.tiles) <= FEW:
-                return [self._sum_from(lower) for lower in lowers]
-            self.windows = windows = [
-                Window(length, self._sum_from(lower).copy(), lower)
-                for length, lower in zip(self.lengths, lowers, strict=True)
-            ]
+                return [self._sum_from((instant - length) // hop) for length in self.lengths]
+            self.windows = windows = []
+            for length in self.lengths:
+                lower = (instant - length) // hop
+                windows.append(Window(length, self._sum_from(lower).copy(), lower))
         else:
             for window in windows:
                 lower = (instant - window.length) // self.hop

@@ -13,7 +13,7 @@ from models.exceptions import InvalidInputError, MissingLibraryError
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-CURVE_POINTS: Final = 200
+CURVE_POINTS: Final = 100
 """Of a curve that is drawn: more cannot be seen."""
 
 
@@ -64,7 +64,7 @@ def best_threshold(bought: Mask, prediction: Vector) -> float:
 
 
 def roc_curve(bought: Mask, prediction: Vector) -> dict[str, list[float]]:
-    """Return at most 200 points of the ROC curve, by `false_positive_rate` and `true_positive_rate`.
+    """Return at most 100 points of the ROC curve, by `false_positive_rate` and `true_positive_rate`.
 
     Raises:
         InvalidInputError: nobody bought.
@@ -76,7 +76,7 @@ def roc_curve(bought: Mask, prediction: Vector) -> dict[str, list[float]]:
 
 
 def precision_recall_curve(bought: Mask, prediction: Vector) -> dict[str, list[float]]:
-    """Return at most 200 points of the precision-recall curve, by `recall` and `precision`.
+    """Return at most 100 points of the precision-recall curve, by `recall` and `precision`.
 
     Raises:
         InvalidInputError: nobody bought.

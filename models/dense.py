@@ -1,12 +1,25 @@
-"""y = x W^T + b for one fixed weight, by the fastest matrix product that the CPU at hand has."""
+"""y = x W^T + b for one fixed weight, by the fastest matrix product that the CPU at hand has.
+
+Float32 unless another precision is asked for: those are faster, and give other embeddings.
+"""
 
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+
+from models.exceptions import EncoderLoadError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8"]
+"""Of a layer's products; all else is computed in float32."""
+
+_LARGEST_INT8: Final = 127
+_LEAST_SCALE: Final = 1e-9
+"""Stands for the scale of zeros, which have none."""
 
 
 class Dense(Protocol):
@@ -89,6 +102,92 @@ class PrepackedDense:
         return result
 
 
+class BfloatDense:
+    """A dense layer on oneDNN whose product takes bfloat16 and sums in float32, its weight laid out once.
+
+    Args:
+        weight: float32[out, in].
+        bias: float32[out].
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        import torch
+
+        self._linear: Any = torch.ops.mkldnn._linear_pointwise
+        self._weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.bfloat16().contiguous(), None)
+        self._bias = bias.bfloat16()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T + b."""
+        return self._product(x, "none", "").float()
+
+    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
+        """Return x W^T + b + residual."""
+        return self(x).add_(residual)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return GELU(x W^T + b), as bfloat16[rows, out]: the next product takes no other."""
+        return self._product(x, "gelu", "none")
+
+    def _product(self, x: Tensor, activation: str, algorithm: str) -> Tensor:
+        result: Tensor = self._linear(x.bfloat16(), self._weight, self._bias, activation, [], algorithm)
+        return result
+
+
+class Int8Dense:
+    """A dense layer whose product takes 8-bit integers and sums in 32 bits.
+
+    Weights are rounded once, with a scale for each output; inputs as they come, with a scale for each row, so that a
+    row's result depends on no other row.
+
+    Args:
+        weight: float32[out, in].
+        bias: float32[out].
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        import torch
+
+        self._scales = weight.abs().amax(1).clamp_min(_LEAST_SCALE) / _LARGEST_INT8
+        self._weight = (weight / self._scales[:, None]).round().to(torch.int8).t().contiguous()
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T + b."""
+        import torch
+
+        scales = x.abs().amax(1, keepdim=True).clamp_min(_LEAST_SCALE) / _LARGEST_INT8
+        # The one product of 8-bit integers that torch has for the CPU without a quantisation engine around it.
+        product = torch._int_mm((x / scales).round_().to(torch.int8), self._weight)
+        return product.float().mul_(scales).mul_(self._scales).add_(self._bias)
+
+    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
+        """Return x W^T + b + residual."""
+        return self(x).add_(residual)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return GELU(x W^T + b)."""
+        from torch.nn.functional import gelu
+
+        return gelu(self(x))
+
+
+def dense_of(precision: Precision) -> Callable[[Tensor, Tensor], Dense]:
+    """Return what makes a dense layer of float32[out, in] and float32[out], its products in a precision.
+
+    Raises:
+        EncoderLoadError: this CPU, or this build of torch, has no such product.
+    """
+    if precision == "float32":
+        return dense
+    if not (_has_bfloat16() if precision == "bfloat16" else _has_int8()):
+        raise EncoderLoadError(
+            f"expected a CPU and a torch with {precision} products (x86-64, oneDNN, AVX-512; for int8 its VNNI), "
+            "found others: use precision float32"
+        )
+    return BfloatDense if precision == "bfloat16" else Int8Dense
+
+
 def dense(weight: Tensor, bias: Tensor) -> Dense:
     """Make a dense layer of float32[out, in] and float32[out]: prepacked where this machine's torch can."""
     return PrepackedDense(weight, bias) if _can_prepack() else PlainDense(weight, bias)
@@ -104,3 +203,16 @@ def _can_prepack() -> bool:
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
     )
+
+
+def _has_bfloat16() -> bool:
+    import torch
+
+    return _can_prepack() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _has_int8() -> bool:
+    import torch
+
+    # Without VNNI, sums of products are cut off at 16 bits on the way.
+    return _can_prepack() and hasattr(torch, "_int_mm") and torch.cpu._is_vnni_supported()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.dense import Dense, dense
+from models.layers import BertLayers, is_plain_bert
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +25,7 @@ that are kept for good; so there are few heights, at 16 idle rows a pass on aver
 
 
 class PackedForward:
-    """The forward pass of a plain BERT in float32 on the CPU, without padding (Devlin et al. 2019, section 3).
+    """The forward pass of a plain BERT in float32 on the CPU, without padding.
 
     Keeps the embedding tables and copies of the layers' weights, not the model.
 
@@ -36,15 +37,8 @@ class PackedForward:
     packed: Final = True
 
     def __init__(self, model: Any, make_dense: Callable[[Tensor, Tensor], Dense] = dense) -> None:
-        config, tables = model.config, model.embeddings
-        self._width = int(config.hidden_size)
-        self._heads = int(config.num_attention_heads)
-        self._words: Tensor = tables.word_embeddings.weight
-        # Every token is of the first kind, so that kind and position are one table.
-        self._positions: Tensor = tables.position_embeddings.weight + tables.token_type_embeddings.weight[0]
-        self._norm = _Norm.of(tables.LayerNorm)
-        scale = (self._width // self._heads) ** -0.5
-        self._layers = [_Layer.of(module, scale, make_dense) for module in model.encoder.layer]
+        self._layers = BertLayers(model, make_dense)
+        self._width, self._heads = self._layers.width, self._layers.heads
 
     def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the mean-pooled embeddings of a batch, in one pass.
@@ -57,18 +51,13 @@ class PackedForward:
             float32[n, hidden size], not normalised, in the order given.
         """
         import torch
-        from torch.nn.functional import embedding
 
         order = np.argsort([len(tokens) for tokens in batch], kind="stable")
         texts = [batch[index] for index in order]
         blocks = _blocks(np.array([len(tokens) for tokens in texts]))
         ids, positions = _rows(texts)
         with torch.inference_mode():
-            x = self._norm(embedding(ids, self._words) + embedding(positions, self._positions))
-            for layer in self._layers:
-                attended = self._attend(layer.heads(x), blocks)
-                x = layer.attention_norm(layer.attention.plus(attended, x))
-                x = layer.output_norm(layer.output.plus(layer.intermediate.gelu(x), x))
+            x = self._layers.hidden(ids, positions, lambda heads: self._attend(heads, blocks))
             means = [x[block.rows].view(block.texts, block.length, -1).mean(1) for block in blocks]
             embeddings = np.empty((len(batch), self._width), dtype=np.float32)
             embeddings[order] = torch.cat(means).numpy()
@@ -98,68 +87,10 @@ class PackedForward:
 def can_pack(model: Any) -> bool:
     """Whether a model of transformers is a plain BERT in float32 on the CPU, which `PackedForward` computes."""
     import torch
-    from transformers import BertModel
 
-    config = model.config
-    return (
-        type(model) is BertModel
-        and config.hidden_act == "gelu"
-        and getattr(config, "position_embedding_type", "absolute") == "absolute"
-        and not getattr(config, "is_decoder", False)
-        and not getattr(config, "add_cross_attention", False)
-        # An adapter or a quantiser puts layers of its own in their places.
-        and all(type(module).__module__.startswith(("torch.nn.", "transformers.")) for module in model.modules())
-        and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in model.parameters())
+    return is_plain_bert(model) and all(
+        weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in model.parameters()
     )
-
-
-class _Norm(NamedTuple):
-    """Layer normalisation over the last axis."""
-
-    weight: Tensor
-    bias: Tensor
-    epsilon: float
-
-    @classmethod
-    def of(cls, module: Any) -> _Norm:
-        return cls(module.weight, module.bias, float(module.eps))
-
-    def __call__(self, x: Tensor) -> Tensor:
-        from torch.nn.functional import layer_norm
-
-        return layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
-
-
-class _Layer(NamedTuple):
-    """The weights of one transformer layer.
-
-    Attributes:
-        heads: to queries, keys and values in one product, the queries scaled already.
-        attention: from what all heads have seen.
-    """
-
-    heads: Dense
-    attention: Dense
-    attention_norm: _Norm
-    intermediate: Dense
-    output: Dense
-    output_norm: _Norm
-
-    @classmethod
-    def of(cls, module: Any, scale: float, make_dense: Callable[[Tensor, Tensor], Dense]) -> _Layer:
-        import torch
-
-        inner, outer = module.attention.self, module.attention.output
-        weights = [inner.query.weight * scale, inner.key.weight, inner.value.weight]
-        biases = [inner.query.bias * scale, inner.key.bias, inner.value.bias]
-        return cls(
-            make_dense(torch.cat(weights), torch.cat(biases)),
-            make_dense(outer.dense.weight, outer.dense.bias),
-            _Norm.of(outer.LayerNorm),
-            make_dense(module.intermediate.dense.weight, module.intermediate.dense.bias),
-            make_dense(module.output.dense.weight, module.output.dense.bias),
-            _Norm.of(module.output.LayerNorm),
-        )
 
 
 class _Block(NamedTuple):

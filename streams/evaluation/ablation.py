@@ -63,7 +63,7 @@ def _refitted(artefact: Artefact, material: Material, seed: int, with_text: bool
     known = material.known
     chosen: Any = artefact.metrics.get("options")
     decay = chosen.get("weight_decay") if isinstance(chosen, dict) else None
-    options = {} if decay is None else {"weight_decays": (decay,)}
+    options: dict[str, Any] = {} if decay is None else {"weight_decays": (decay,)}
     return train(
         NAMES,
         known.values,

@@ -13,7 +13,8 @@ _SYNONYMS: Final = {
     "loves": "adores", "singing": "vocals", "arrived": "came", "came": "arrived", "expected": "hoped for",
     "recording": "take", "set": "collection", "collection": "set", "new": "recent", "rare": "scarce", "gift": "present",
     "cheap": "inexpensive", "fast": "quick", "happy": "pleased", "product": "item", "price": "cost",
-    "专辑": "唱片", "唱片": "专辑", "推荐": "力荐", "喜欢": "喜爱", "满意": "称心", "精选": "精华", "失望": "沮丧", "很快": "迅速",
+    "专辑": "唱片", "唱片": "专辑", "推荐": "力荐", "喜欢": "喜爱", "满意": "称心", "精选": "精华",
+    "失望": "沮丧", "很快": "迅速",
 }  # fmt: skip
 _WORD: Final = re.compile("|".join(rf"\b{word}\b" if word.isascii() else word for word in _SYNONYMS), re.IGNORECASE)
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")

@@ -1,0 +1,114 @@
+"""`wherewithal evaluate`: judge a scorer beside baselines, and write the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from streams.exceptions import ConfigurationError
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from models.artefact import Artefact
+    from streams.evaluation.material import Material
+    from streams.settings import Settings
+
+PAGE_FILE: Final = "report.html"
+DOCUMENT_FILE: Final = "report.json"
+DRAWS: Final = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `evaluate`."""
+    parser.add_argument(
+        "--rows", type=Path, metavar="PARQUET", help="rows that `history --targets` wrote (default: bundled customers)"
+    )
+    parser.add_argument("--artefact", type=Path, metavar="FOLDER", help="the scorer (default: that of the settings)")
+    parser.add_argument(
+        "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("evaluation"), metavar="FOLDER", help="where to write (default: evaluation)"
+    )
+    parser.add_argument("--bootstrap", type=int, default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})")
+    parser.add_argument("--seed", type=int, default=0, help="of resamplings, refits and rewritten texts (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, write the page and the document, and print what was found."""
+    if arguments.bootstrap < 1 or arguments.seed < 0:
+        raise ConfigurationError(
+            f"--bootstrap and --seed: expected at least 1 and 0, found {arguments.bootstrap} and {arguments.seed}"
+        )
+    settings = load_settings()
+    # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
+    from models.artefact import Artefact
+    from models.artefact_files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
+    from models.artefact_files import TENSORS_FILE
+    from streams.evaluation.page import page
+    from streams.evaluation.report import evaluate
+    from streams.inference import artefact_folder
+
+    folder = arguments.artefact or artefact_folder(settings)
+    artefact = Artefact.load(folder)
+    document = evaluate(
+        artefact,
+        _material(arguments, settings, artefact),
+        size_bytes=sum((folder / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
+        draws=arguments.bootstrap,
+        seed=arguments.seed,
+        progress=_say,
+    )
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / PAGE_FILE).write_text(page(document), encoding="utf-8")
+    (arguments.output / DOCUMENT_FILE).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    if arguments.json:
+        print(orjson.dumps(document).decode())
+    else:
+        _print(document, arguments.output)
+    return 0
+
+
+def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact) -> Material:
+    from features.definitions import NAMES
+
+    artefact.check(NAMES, None, artefact.width)
+    if arguments.rows is not None:
+        from streams.evaluation.rows_file import from_rows
+
+        return from_rows(arguments.rows, artefact, arguments.group or ())
+    from models.encoder import BertEncoder
+    from streams.evaluation.sample import GROUPS, from_sample
+    from streams.sample.cdnow import orders
+
+    _say("reading texts", 0, 1)
+    encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads, settings.cache_dir)
+    return from_sample(artefact, encoder, orders(), arguments.group or GROUPS)
+
+
+def _print(document: dict[str, Any], output: Path) -> None:
+    from streams.evaluation.comparison import verdict
+    from streams.evaluation.words import MEASURE_NAMES, MODEL_NAMES
+
+    data = document["data"]
+    print(f"{document['artefact']['version']}: {data['rows']:,} rows of {data['users']:,} users, written to {output}")
+    for measure, name in MEASURE_NAMES.items():
+        found = document["metrics"]["scorer"][measure]
+        beaten = sum(verdict(row[measure]) == "ahead" for row in document["ahead"].values())
+        behind = [MODEL_NAMES[key] for key, row in document["ahead"].items() if verdict(row[measure]) == "behind"]
+        print(
+            f"  {name:18} {found['value']:9,.4f}  95 % {found['low']:,.4f} to {found['high']:,.4f}; "
+            f"ahead of {beaten} of {len(document['ahead'])} baselines"
+            + (f", behind {', '.join(behind)}" if behind else "")
+        )
+    warnings = sum(len(column["warnings"]) for column in document["fairness"]["columns"].values())
+    print(f"  warnings about groups: {warnings}")
+
+
+def _say(what: str, done: int, of: int) -> None:
+    print(f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)
