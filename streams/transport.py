@@ -26,9 +26,10 @@ from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
 from streams.settings import Settings
 
-FETCH_WAIT_MS: Final = 50
+FETCH_WAIT_MS: Final = 10
 """Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
-just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its latency."""
+just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its latency. An idle worker
+spends 5 % of a core on asking so often, and 2 % at 50 ms."""
 
 FULL_POLL_S: Final = 0.02
 """How soon a partition that was full is looked at again."""

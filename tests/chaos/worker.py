@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,8 @@ class Points:
         if self._kill.passages_over(point):
             os.kill(os.getpid(), signal.SIGKILL)
         if self._suspend.passages_over(point) == 1:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # Sent to the process, it would stop another thread first, and this one might go on past the point.
+            signal.pthread_kill(get_ident(), signal.SIGSTOP)
 
     async def passed_waiting(self, point: str) -> None:
         self.passed(point)
