@@ -19,7 +19,9 @@ from chaos.harness import Cluster, Worker
 
 from streams.broker import EmbeddedBroker
 
-USERS: Final = 2000
+USERS: Final = 100
+"""Few, so that each has its 128 remembered ids of a topic within the warm-up: a state grows until then."""
+
 CHUNK: Final = 100
 CHUNKS_PER_S: Final = 10
 TEXTS_OF_CHUNK: Final = 80
@@ -33,7 +35,7 @@ CACHED_TEXTS: Final = 2000
 """No text comes twice, so the cache only fills up; at its default size of 50,000 it would do so beyond the end."""
 
 SAMPLE_S: Final = 2.0
-WARM_UP: Final = 0.2
+WARM_UP: Final = 0.3
 """Share of the run before which memory may grow: caches and users' states are being filled."""
 
 
