@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.dense import Precision
 from models.encoder_files import digest as digest
 from models.encoder_files import max_tokens, prompt, verified_digest
 from models.exceptions import EncoderLoadError
+from models.forwards import forward_of
 from models.locate import locate
-from models.packed import PackedForward, can_pack
-from models.padded import PaddedForward
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,9 @@ class Encoder(Protocol):
         max_tokens: the most tokens of one text, special tokens included.
         weights_digest: hex SHA-256 of what decides an embedding; equal digests mean comparable vectors.
 
-    One that pads nothing has one attribute more, `packed`, which is true (see `models.batch_forming`).
+    One that pads nothing has an attribute more, `packed`, which is true (see `models.batch_forming`). One that gains
+    from it says in `passes` how many calls of `embed` may be under way at once, from threads of their own, and another
+    may then be tokenising; and in `token_budget`, how many tokens a pass should have.
     """
 
     @property
@@ -58,7 +61,8 @@ class Encoder(Protocol):
 class BertEncoder:
     """A BERT-like transformer with mean pooling over a text's tokens; made by `load`.
 
-    A plain BERT on the CPU runs packed, without padding; any other model, and any model on a GPU, runs padded.
+    A plain BERT runs without padding, on the CPU (`models.packed`) and on a GPU new enough (`models.bucketed`); any
+    other model runs padded.
 
     Mean pooling: sum over tokens of hidden state / number of tokens, special tokens included and padding
     left out (Reimers and Gurevych 2019, Sentence-BERT, section 3).
@@ -74,6 +78,7 @@ class BertEncoder:
         weights_digest: str,
         device: torch.device,
         prompt: str = "",
+        precision: Precision = "float32",
     ) -> None:
         self.name = name
         self.dimension = int(model.config.hidden_size)
@@ -82,20 +87,31 @@ class BertEncoder:
         self.device = device
         self._tokenizer = tokenizer
         self._prompt = prompt
-        self._forward: PackedForward | PaddedForward = (
-            PackedForward(model)
-            if device.type == "cpu" and can_pack(model)
-            else PaddedForward(model, padding=int(tokenizer.pad_token_id or 0), device=device)
-        )
+        self._forward = forward_of(model, int(tokenizer.pad_token_id or 0), device, precision)
 
     @property
     def packed(self) -> bool:
         """Whether a batch costs its tokens, and no padding."""
         return self._forward.packed
 
+    @property
+    def passes(self) -> int:
+        """How many passes may be under way at once."""
+        return self._forward.passes
+
+    @property
+    def token_budget(self) -> int:
+        """The tokens of a pass that keeps the device busy."""
+        return self._forward.token_budget
+
     @classmethod
     def load(
-        cls, name: str, device: str = "auto", threads: int | None = None, cache: Path | None = None
+        cls,
+        name: str,
+        device: str = "auto",
+        threads: int | None = None,
+        cache: Path | None = None,
+        precision: Precision = "float32",
     ) -> BertEncoder:
         """Load an encoder from this machine's files; the network is never asked.
 
@@ -105,10 +121,13 @@ class BertEncoder:
                 and pools in float32; the CPU computes in float32.
             threads: CPU threads of one forward pass, for the whole process; None leaves torch's choice.
             cache: folder of converted encoders; None is the user's.
+            precision: of a plain BERT's products on the CPU. Any but float32 gives other vectors, and so another
+                `weights_digest`.
 
         Raises:
             EncoderNotFoundError: there is no such encoder here.
-            EncoderLoadError: its files cannot be used, lack weights, or the device is not there.
+            EncoderLoadError: its files cannot be used, lack weights, the device is not there, or it has no such
+                precision.
         """
         # Both libraries read it once, on import.
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -128,9 +147,10 @@ class BertEncoder:
             tokenizer,
             name=Path(name).expanduser().resolve().name,
             max_tokens=max_tokens(folder, getattr(model.config, "max_position_embeddings", None)),
-            weights_digest=identity,
+            weights_digest=identity if precision == "float32" else _in_precision(identity, precision),
             device=place,
             prompt=prompt(folder),
+            precision=precision,
         )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -161,10 +181,15 @@ class BertEncoder:
         return self._forward.embed(batch)
 
     def warm_up(self) -> None:
-        """Run one short and one full-length text, so that memory and kernels are ready."""
+        """Run one short and one full-length text, so that memory and kernels are ready; prepare all fixed shapes."""
+        self._forward.warm_up()
         short, *_ = self.tokenize(["warm up"])
         self.embed([short])
         self.embed([(short * self.max_tokens)[: self.max_tokens]])
+
+
+def _in_precision(identity: str, precision: Precision) -> str:
+    return sha256(f"{identity}\0{precision}".encode()).hexdigest()
 
 
 def _device(wanted: str) -> torch.device:

@@ -1,4 +1,4 @@
-"""The thread the encoder runs on, off the event loop: one call after another, each item's fault its own."""
+"""The threads the encoder runs on, off the event loop: one call after another on each, each item's fault its own."""
 
 from __future__ import annotations
 
@@ -30,49 +30,66 @@ _Call: TypeAlias = tuple[Future[Any], Callable[[], Any]]
 
 
 class EncoderThread:
-    """Calls an encoder on one thread; used from one event loop, and one call at a time.
+    """Calls an encoder on one thread; used from one event loop.
+
+    An encoder that says so has several passes under way at once (`passes`): it gets a thread for each of them, and one
+    for tokenising. On a CPU they would only take its cores from each other.
 
     Args:
-        encoder: called from this thread only, once it is started.
+        encoder: called from these threads only, once they are started.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+        self._passes = int(getattr(encoder, "passes", 1))
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._latest: Future[Any] | None = None
+        self._readings = self._calls
+        self._unfinished: set[Future[Any]] = set()
 
     def start(self) -> None:
-        """Start the thread.
+        """Start the threads.
 
         Raises:
             EncoderUnavailableError: a call that hung before the last `stop` still holds the encoder.
         """
-        if self._latest is not None and not self._latest.done():
+        if self._unfinished:
             raise EncoderUnavailableError(
                 "expected an idle encoder, found a pass from before stop() that has not returned: restart the process"
             )
-        self._calls = SimpleQueue()
-        # A daemon, and not an executor's thread: a call that hangs must not keep the process from exiting.
-        Thread(target=_serve, args=(self._calls,), name="encoder", daemon=True).start()
+        self._calls = self._readings = SimpleQueue()
+        threads = [("encoder", self._calls)] * self._passes
+        if self._passes > 1:
+            self._readings = SimpleQueue()
+            threads.append(("tokenizer", self._readings))
+        for name, calls in threads:
+            # Daemons, and not an executor's threads: a call that hangs must not keep the process from exiting.
+            Thread(target=_serve, args=(calls,), name=name, daemon=True).start()
 
     async def stop(self) -> None:
-        """Let the thread go, and wait a while for the call that runs on it."""
-        self._calls.put(None)
-        if self._latest is not None and not self._latest.done():
-            await asyncio.wait({asyncio.wrap_future(self._latest)}, timeout=_STOP_GRACE_S)
+        """Let the threads go, and wait a while for the calls that run on them."""
+        for _ in range(self._passes):
+            self._calls.put(None)
+        if self._readings is not self._calls:
+            self._readings.put(None)
+        # A copy, for the threads take out what they have done.
+        if unfinished := list(self._unfinished):
+            await asyncio.wait({asyncio.wrap_future(call) for call in unfinished}, timeout=_STOP_GRACE_S)
 
     def tokenize(self, texts: Sequence[str]) -> asyncio.Future[Isolated[list[int]]]:
         """Turn n texts into n outcomes, each the text's token ids, and the number of calls that failed."""
-        return self._submit(self._encoder.tokenize, texts)
+        return self._submit(self._readings, self._encoder.tokenize, texts)
 
     def embed(self, batch: Sequence[Sequence[int]]) -> asyncio.Future[Isolated[Vector]]:
         """Turn n token lists into n outcomes, each a read-only float32[dimension], and the number of failed calls."""
-        return self._submit(self._pass, batch)
+        return self._submit(self._calls, self._pass, batch)
 
-    def _submit(self, work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> asyncio.Future[Isolated[R]]:
+    def _submit(
+        self, calls: SimpleQueue[_Call | None], work: Callable[[Sequence[T]], list[R]], items: Sequence[T]
+    ) -> asyncio.Future[Isolated[R]]:
         call: Future[Isolated[R]] = Future()
-        self._latest = call
-        self._calls.put((call, partial(isolate, work, items, self._probe)))
+        self._unfinished.add(call)
+        call.add_done_callback(self._unfinished.discard)
+        calls.put((call, partial(isolate, work, items, self._probe)))
         return asyncio.wrap_future(call)
 
     def _pass(self, batch: Sequence[Sequence[int]]) -> list[Vector]:

@@ -68,7 +68,9 @@ def fairness(
             f"{sorted(lengths)}; name a column with few different values"
         )
     by_group = _measured(np.asarray(groups, dtype=np.str_), spent, expected, score, selected)
-    people = {str(label): len({users[i] for i in np.flatnonzero(codes == at).tolist()}) for at, label in enumerate(labels)}
+    people = {
+        str(label): len({users[i] for i in np.flatnonzero(codes == at).tolist()}) for at, label in enumerate(labels)
+    }
     bounds = _rate_intervals(codes, labels.size, selected, resamplings)
     rates = [by_group[name]["selection_rate"] for name, count in people.items() if count >= smallest]
     highest = max(rates, default=0.0)

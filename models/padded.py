@@ -22,11 +22,17 @@ class PaddedForward:
     """
 
     packed: Final = False
+    passes: Final = 1
+    token_budget: Final = 1024
+    """What keeps a CPU busy, and bounds the memory of a model of any kind."""
 
     def __init__(self, model: Any, *, padding: int, device: torch.device) -> None:
         self._model = model
         self._padding = padding
         self._device = device
+
+    def warm_up(self) -> None:
+        """There is nothing to prepare."""
 
     def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the mean-pooled embeddings of a batch, in one pass.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,26 @@ def identify(encoder: Encoder, projection: Projection) -> str:
     )
 
 
+def load_encoder(settings: Settings) -> BertEncoder:
+    """Load the encoder that the settings name, ready for its first text.
+
+    Unless they say how many threads it takes, one core that this process may use is left to the event loop.
+
+    Raises:
+        EncoderNotFoundError: there is no such encoder here.
+        EncoderLoadError: it cannot be used, or not on this device or in this precision.
+    """
+    encoder = BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads or max(1, _cores() - 1),
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
+    encoder.warm_up()
+    return encoder
+
+
 def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None = None) -> Inference:
     """Load encoder and scorer.
 
@@ -125,7 +146,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
     with _setting_errors():
         artefact = Artefact.load(artefact_folder(settings))
         if encoder is None:
-            encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads, settings.cache_dir)
+            encoder = load_encoder(settings)
         projection = artefact.projection
         fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
         if not fitted:
@@ -152,3 +173,8 @@ def _setting_errors() -> Iterator[None]:
         yield
     except ModelsError as error:
         raise ConfigurationError(f"{error} (WHEREWITHAL_ENCODER, WHEREWITHAL_ARTEFACT)") from error
+
+
+def _cores() -> int:
+    # A container or `taskset` may leave fewer to the process than the machine has; only Linux says.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
+from models.dense import Precision
 from streams.exceptions import ConfigurationError
 
 EMBEDDED: Final = "embedded"
@@ -92,8 +93,11 @@ class Settings(BaseSettings):
     encoder: str = Field("all-MiniLM-L6-v2", description="a BERT by name, or a local folder")
     cache_dir: Path | None = Field(None, description="folder of converted encoders; default: the user's cache")
     device: str = Field("auto", description="`auto`, `cpu` or `cuda`")
-    encoder_threads: int | None = Field(None, ge=1, description="torch threads; default: all cores but one")
-    token_budget: Count = Field(1024, description="padded tokens in one batch of the encoder")
+    encoder_precision: Precision = Field(
+        "float32", description="of the encoder's products: `float32`, `bfloat16`, `int8`"
+    )
+    encoder_threads: int | None = Field(None, ge=1, description="torch threads; default: all cores but one, at least 1")
+    token_budget: Count | None = Field(None, description="tokens in one batch of the encoder; default: by its device")
     encoder_deadline_ms: Count = Field(5, description="longest a lone text waits for company")
     encoder_queue_texts: Count = Field(2048, description="texts that may wait for the encoder")
     embedding_cache_texts: Count = Field(50_000, description="embeddings remembered by cleaned text")

@@ -111,4 +111,4 @@ def _print(document: dict[str, Any], output: Path) -> None:
 
 
 def _say(what: str, done: int, of: int) -> None:
-    print(f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)
+    print(what if of == 1 else f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)

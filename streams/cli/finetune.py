@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--full", action="store_true", help="train every weight, not low-rank adapters")
     add("--rank", type=int, default=8, metavar="N", help="of the adapters (default: 8)")
     add("--learning-rate", type=float, metavar="RATE", help="the highest (default: 1e-3, with --full 2e-4)")
-    add("--steps", type=int, metavar="N", help="batches to train on (default: as many as the minutes allow)")
+    add("--steps", type=int, metavar="N", help="batches to train on (default: three passes)")
     add("--minutes", type=float, metavar="M", help=f"limit of training (default: {MINUTES:g}; none with --steps)")
     add("--batch-size", type=int, default=32, metavar="N", help="texts of a batch (default: 32)")
     add("--max-tokens", type=int, default=64, metavar="N", help="of a text in training (default: 64)")

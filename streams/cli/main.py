@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
     "train": "fit the scorer and write its artefact",
+    "evaluate": "judge the scorer beside baselines and write the report",
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
     "finetune": "adapt the encoder to texts and what is known of them",
 }

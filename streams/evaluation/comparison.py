@@ -40,6 +40,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 LESS_IS_BETTER: Final = frozenset({"calibration_error", "mae", "rmse"})
 
+# Of models that say the same, computed in another order.
+_ROUNDING: Final = 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -122,7 +125,7 @@ def measurable(rows: Rows) -> Callable[[RowNumbers], bool]:
 
 def verdict(ahead: Mapping[str, Any]) -> str:
     """Say what a difference's interval allows to say: `ahead`, `behind` or `not told apart`."""
-    return "ahead" if ahead["low"] > 0 else "behind" if ahead["high"] < 0 else "not told apart"
+    return "ahead" if ahead["low"] > _ROUNDING else "behind" if ahead["high"] < -_ROUNDING else "not told apart"
 
 
 def _measured(spent: Vector, forecasts: Mapping[str, Forecast]) -> Vector:

@@ -33,8 +33,9 @@ def page(document: Mapping[str, Any]) -> str:
         "forest": Markup(plots.forest(document["ahead"])),
         "calibration": Markup(plots.calibration(document["calibration"])),
         "curves": Markup(plots.curves(document["curves"], base_rate)),
-        # A column's name is the user's own, and the figure's text; matplotlib escapes it.
-        "groups": {column: Markup(plots.groups(column, found)) for column, found in groups.items()},
+        "groups": {
+            column: Markup(plots.groups(number, found)) for number, (column, found) in enumerate(groups.items())
+        },
         "stability": "" if "skipped" in stability else Markup(plots.stability(stability["kinds"])),
     }
     text: str = environment.from_string(PAGE).render(
@@ -48,10 +49,7 @@ def page(document: Mapping[str, Any]) -> str:
         calibrated=words.calibrated(document["calibration"]),
         text_helps=words.text_helps(document["ablation"]),
         warnings={column: words.warned(column, found) for column, found in groups.items()},
-        captions={
-            column: "Nothing here asks to be looked into." if not found["warnings"] else "See the warnings above."
-            for column, found in groups.items()
-        },
+        captions={column: words.grouped(found) for column, found in groups.items()},
         stable="" if "skipped" in stability else words.stable(stability),
         base_rate=base_rate,
     )

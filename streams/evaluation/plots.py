@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from models.baselines import ZERO
 from models.exceptions import MissingLibraryError
 from models.fairness import FOUR_FIFTHS
 from streams.evaluation.words import MEASURE_NAMES, MODEL_NAMES
@@ -37,9 +38,9 @@ FOREST: Final = ("concordance", "normalized_gini", "top_decile_share", "average_
 
 
 def forest(ahead: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Draw how far the scorer is ahead of each baseline, with intervals: one panel for each of four measures."""
-
-    names = list(ahead)[::-1]
+    """Draw how far the scorer is ahead of each baseline but zero, with intervals: a panel for each of four measures."""
+    # Whatever orders shoppers at all is so far ahead of zero that nothing else would be seen beside it.
+    names = [name for name in reversed(list(ahead)) if name != ZERO]
 
     def draw(figure: Any) -> None:
         for axes, measure in zip(figure.subplots(1, len(FOREST), sharey=True), FOREST, strict=True):
@@ -48,7 +49,7 @@ def forest(ahead: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
                 axes.plot([found["low"], found["high"]], [place, place], color=_ACCENT, linewidth=2)
                 axes.plot(found["value"], place, "o", color=_ACCENT, markersize=5)
             axes.axvline(0, color=_INK, linewidth=0.8)
-            axes.set_yticks(range(len(ahead)), [MODEL_NAMES[name] for name in names])
+            axes.set_yticks(range(len(names)), [MODEL_NAMES[name] for name in names])
             axes.set_title(MEASURE_NAMES[measure], fontsize=9)
         figure.supxlabel("scorer minus baseline; right of the line the scorer is ahead", fontsize=9)
 
@@ -65,8 +66,18 @@ def calibration(deciles: Sequence[Mapping[str, float]]) -> str:
         # The percentile interval of a decile that is drawn anew may leave its own mean out.
         below = [max(row["actual"] - row["low"], 0.0) for row in deciles]
         above = [max(row["high"] - row["actual"], 0.0) for row in deciles]
-        edge = max(*expected, *(row["high"] for row in deciles)) * 1.05
-        axes.plot([0, edge], [0, edge], color=_INK, linewidth=0.8, linestyle="--", label="expected = actual")
+        ends = [*expected, *(row["low"] for row in deciles), *(row["high"] for row in deciles)]
+        if min(ends) > 0:
+            # Money spans magnitudes from one decile to another.
+            axes.set(xscale="log", yscale="log")
+        axes.plot(
+            [min(ends), max(ends)],
+            [min(ends), max(ends)],
+            color=_INK,
+            linewidth=0.8,
+            linestyle="--",
+            label="expected = actual",
+        )
         axes.errorbar(expected, actual, yerr=[below, above], fmt="o", color=_ACCENT, label="decile of the scorer")
         axes.set_xlabel("mean expected spend, 30 days")
         axes.set_ylabel("mean actual spend, 30 days")
@@ -80,7 +91,7 @@ def curves(found: Mapping[str, Any], base_rate: float) -> str:
 
     def draw(figure: Any) -> None:
         roc, recall = figure.subplots(1, 2)
-        shown = [name for name in found if name != "zero"]
+        shown = [name for name in found if name != ZERO]
         for colour, name in zip(_COLOURS, shown, strict=False):
             style = {"color": colour, "linewidth": 2.4 if name == "scorer" else 1.1, "label": MODEL_NAMES[name]}
             of = found[name]
@@ -95,8 +106,13 @@ def curves(found: Mapping[str, Any], base_rate: float) -> str:
     return _svg("curves", draw, 9.5, 4.0)
 
 
-def groups(column: str, found: Mapping[str, Any]) -> str:
-    """Draw the scores of each group (percentiles 10, 25, 50, 75, 90) and its selection rate with the interval."""
+def groups(number: int, found: Mapping[str, Any]) -> str:
+    """Draw the scores of each group (percentiles 10, 25, 50, 75, 90) and its selection rate with the interval.
+
+    Args:
+        number: of the plot on its page.
+        found: of one column.
+    """
 
     def draw(figure: Any) -> None:
         scores, rates = figure.subplots(1, 2, sharey=True)
@@ -109,10 +125,11 @@ def groups(column: str, found: Mapping[str, Any]) -> str:
                 rates.plot(row["selection_rate_interval"], [place, place], color=_ACCENT, linewidth=2)
             rates.plot(row["selection_rate"], place, "o" if row["compared"] else "x", color=_ACCENT, markersize=5)
         rates.axvline(FOUR_FIFTHS * highest, color=_COLOURS[4], linestyle="--", linewidth=1)
+        scores.invert_yaxis()
         scores.set(xlabel="score", xlim=(0, 100))
         rates.set(xlabel="share selected; dashed: four fifths of the highest", xlim=(0, None))
 
-    return _svg(f"groups-{column}", draw, 9.5, 1.1 + 0.3 * len(found["groups"]))
+    return _svg(f"groups-{number}", draw, 9.5, 1.1 + 0.3 * len(found["groups"]))
 
 
 def stability(kinds: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def calibrated(deciles: Sequence[Mapping[str, float]]) -> str:
     """Say where what was expected lies outside what was spent."""
     outside = [place for place, row in enumerate(deciles, 1) if not row["low"] <= row["expected"] <= row["high"]]
     if not outside:
-        return "In every decile the expected spend lies within the interval of the actual one: take it at its word."
+        return "In every decile the expected spend lies within the interval of the actual one: no fault shows."
     over = sum(deciles[place - 1]["expected"] > deciles[place - 1]["high"] for place in outside)
     places = _listed([str(place) for place in outside])
     return (
@@ -97,11 +97,29 @@ def warned(column: str, found: Mapping[str, Any]) -> list[str]:
                 f"{column} = {name}: {value} users, fewer than {found['smallest_group']}: too few to compare with."
             )
         else:
+            low, high = found["groups"][name]["selection_rate_interval"]
             told.append(
                 f"{column} = {name}: selected at {value:.2f} of the rate of the group selected most, below "
-                f"{found['threshold']:.2f}: find out why before the score is acted on."
+                f"{found['threshold']:.2f} (its rate is {low:.1%} to {high:.1%}, 95 %): find out why before the score "
+                "is acted on."
             )
     return told
+
+
+def grouped(found: Mapping[str, Any]) -> str:
+    """Say how far apart the groups compared are."""
+    compared = [row for row in found["groups"].values() if row["compared"]]
+    if len(compared) < 2:
+        return "There are no two groups large enough to compare."
+    rates = [row["selection_rate"] for row in compared]
+    ratios = [row["calibration_ratio"] for row in compared if row["calibration_ratio"] is not None]
+    money = f", and expected over actual spend from {min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
+    look = any(warning["kind"] == "selection_rate" for warning in found["warnings"])
+    return (
+        f"Among the {len(compared)} groups compared the share selected runs from {min(rates):.1%} to {max(rates):.1%}"
+        f"{money}: {'see the warnings above' if look else 'nothing here asks to be looked into'}. The more groups, the "
+        "more of them differ by chance alone."
+    )
 
 
 def stable(found: Mapping[str, Any]) -> str:
@@ -111,8 +129,8 @@ def stable(found: Mapping[str, Any]) -> str:
     return (
         f"What moves scores most is {worst.replace('_', ' ')}: {row['mean_absolute']:.2f} points on average, "
         f"{row['largest']:.2f} at most, and {row['tier_changed']:.1%} of the users change tier. Leaving out all they "
-        f"wrote moves them by {found['score_difference_if_dropped']:.2f} points: much more than that a change of "
-        "spelling should never move."
+        f"wrote moves them by {found['score_difference_if_dropped']:.2f} points: a change of spelling "
+        "should stay far below that."
     )
 
 

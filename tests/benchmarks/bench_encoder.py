@@ -23,9 +23,7 @@ import torch
 from benchmarks.encoder_subject import PEAK_ROWS, Embeddings, Subject
 from benchmarks.harness import PAIRS, interleave, machine, median_ratio, report, say, spread, table
 from benchmarks.sides.encoders import (
-    BfloatDense,
     Embed,
-    Int8Dense,
     WrittenOut,
     compiled,
     has_onnx,
@@ -35,7 +33,7 @@ from benchmarks.sides.encoders import (
     padded,
 )
 
-from models.dense import PlainDense
+from models.dense import PlainDense, dense_of
 from models.packed import PackedForward
 
 BASELINE: Final = "sentence-transformers"
@@ -54,8 +52,8 @@ def variants(subject: Subject) -> dict[str, Embed]:
         "padded, torch.compile": in_batches(compiled(load_model()).embed, packed=False),
         "packed, products of MKL": in_batches(PackedForward(model, PlainDense).embed, packed=True),
         "packed, attention written out": in_batches(WrittenOut(model).embed, packed=True),
-        "packed, bfloat16 products": in_batches(PackedForward(model, BfloatDense).embed, packed=True),
-        "packed, int8 products": in_batches(PackedForward(model, Int8Dense).embed, packed=True),
+        "packed, bfloat16 products": in_batches(PackedForward(model, dense_of("bfloat16")).embed, packed=True),
+        "packed, int8 products": in_batches(PackedForward(model, dense_of("int8")).embed, packed=True),
     }
     for budget in (256, 512, 2048, 4096):
         sides[f"packed, {budget:,} tokens a batch"] = in_batches(packed, packed=True, token_budget=budget)

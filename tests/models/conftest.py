@@ -71,8 +71,12 @@ class Gate:
     def __init__(self) -> None:
         self._reached = threading.Event()
         self._open = threading.Event()
+        self._lock = threading.Lock()
+        self.waiting = 0
 
     def __call__(self, texts: Sequence[str]) -> None:
+        with self._lock:
+            self.waiting += 1
         self._reached.set()
         assert self._open.wait(timeout=60)
 

@@ -82,6 +82,34 @@ async def test_texts_that_arrive_while_the_encoder_works_form_the_next_batch(
     assert [sorted(batch) for batch in dummy.batches] == [["first"], ["later", "other", "still"]]
 
 
+async def test_an_encoder_with_several_passes_gets_the_next_batch_while_it_works(
+    dummy: Any, gate: Any, running: Any, until: Any
+) -> None:
+    dummy.passes = 2
+    async with running(dummy, deadline_s=0) as batcher:
+        requests = [asyncio.create_task(batcher.encode(["first"]))]
+        await gate.reached()
+        requests.append(asyncio.create_task(batcher.encode(["second"])))
+        await until(lambda: gate.waiting == 2)
+        # The third batch is formed and waits for a pass; what comes after it waits for company.
+        requests.append(asyncio.create_task(batcher.encode(["third"])))
+        await until(lambda: len(batcher._batches) == 3)
+        requests += [asyncio.create_task(batcher.encode([text])) for text in ("later", "still", "other")]
+        await asyncio.sleep(0)
+        gate.open()
+        answers = await asyncio.gather(*requests)
+    for text, answer in zip(("first", "second", "third", "later", "still", "other"), answers, strict=True):
+        np.testing.assert_array_equal(answer, dummy.expected([text]))
+    assert sorted(map(sorted, dummy.batches)) == [["first"], ["later", "other", "still"], ["second"], ["third"]]
+
+
+async def test_an_encoder_may_say_how_many_tokens_a_batch_should_have(dummy: Any, running: Any, recorder: Any) -> None:
+    dummy.packed, dummy.token_budget = True, 8192
+    async with running(dummy, deadline_s=60, observer=recorder) as batcher:
+        await batcher.encode([f"{'x' * 10}{number:04d}" for number in range(512)])
+    assert recorder.batches == [(512, 8192, 8192)]
+
+
 async def test_the_oldest_text_is_not_starved_by_shorter_ones(dummy: Any, gate: Any, running: Any) -> None:
     async with running(dummy, token_budget=40, deadline_s=0) as batcher:
         first = asyncio.create_task(batcher.encode(["first"]))

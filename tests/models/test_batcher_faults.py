@@ -158,3 +158,40 @@ async def test_a_fault_of_the_batcher_itself_fails_requests_and_is_raised_by_sto
             await batcher.encode([text])
     with pytest.raises(LookupError, match="no such metric"):
         await batcher.stop()
+
+
+async def test_two_passes_that_hang_refuse_requests_until_both_return(dummy: Any, gate: Any, until: Any) -> None:
+    dummy.passes = 2
+    batcher = MicroBatcher(dummy, deadline_s=0, timeout_s=0.05)
+    await batcher.start()
+    first = asyncio.create_task(batcher.encode(["a"]))
+    await gate.reached()
+    second = asyncio.create_task(batcher.encode(["b"]))
+    for request in (first, second):
+        with pytest.raises(EncoderUnavailableError):
+            await request
+    assert batcher.stalled
+    with pytest.raises(EncoderUnavailableError):
+        await batcher.encode(["c"])
+    gate.open()
+    await until(lambda: not batcher.stalled)
+    np.testing.assert_array_equal(await batcher.encode(["c"]), dummy.expected(["c"]))
+    await batcher.stop()
+
+
+async def test_a_fault_in_one_of_several_batches_fails_the_others_too(dummy: Any, gate: Any) -> None:
+    class Broken(NullObserver):
+        def batch(self, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
+            raise LookupError("no such metric")
+
+    dummy.passes = 2
+    batcher = MicroBatcher(dummy, deadline_s=0, observer=Broken())
+    await batcher.start()
+    requests = [asyncio.create_task(batcher.encode([text])) for text in "ab"]
+    await gate.reached()
+    gate.open()
+    for request in requests:
+        with pytest.raises(EncoderUnavailableError):
+            await request
+    with pytest.raises(LookupError, match="no such metric"):
+        await batcher.stop()

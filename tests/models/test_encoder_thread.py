@@ -79,3 +79,25 @@ async def test_a_thread_is_not_started_while_a_call_from_before_its_stop_hangs(
     ((vector,), _) = await thread.embed([[1, 98, 2]])
     np.testing.assert_array_equal([vector], dummy.expected(["b"]))
     await thread.stop()
+
+
+async def test_an_encoder_with_several_passes_computes_them_side_by_side_and_reads_meanwhile(
+    dummy: Any, gate: Any, until: Any
+) -> None:
+    dummy.passes = 2
+    thread = EncoderThread(dummy)
+    thread.start()
+    first, second, third = (thread.embed([[1, letter, 2]]) for letter in (97, 98, 99))
+    await gate.reached()
+    # Both passes are held up, and a text is tokenised all the same.
+    (tokens, failures) = await thread.tokenize(["a"])
+    assert (tokens, failures) == ([[1, 97, 2]], 0)
+    await until(lambda: gate.waiting == 2)
+    assert not first.done()
+    gate.open()
+    for text, call in (("a", first), ("b", second), ("c", third)):
+        ((vector,), failures) = await call
+        assert failures == 0
+        np.testing.assert_array_equal([vector], dummy.expected([text]))
+    await thread.stop()
+    await until(lambda: not {"encoder", "tokenizer"} & {thread.name for thread in threading.enumerate()})

@@ -181,3 +181,23 @@ def test_what_cannot_be_measured_is_refused(metric: Callable[..., float], actual
 def test_spend_without_any_difference_has_no_order_and_none_has_no_scale(metric: Callable[..., float]) -> None:
     with pytest.raises(InvalidInputError, match="actual: expected"):
         metric([0.0, 0.0], [1.0, 2.0])
+
+
+@given(pairs)
+@settings(max_examples=100, deadline=None)
+def test_the_deciles_are_those_that_the_calibration_error_averages(data: Pairs) -> None:
+    actual, prediction = columns(data)
+    assume(sum(actual) > 0)
+    deciles = evaluation.calibration_deciles(actual, prediction)
+    assert sum(rows for rows, _, _ in deciles) == len(data)
+    assert sum(rows * spent for rows, _, spent in deciles) == pytest.approx(sum(actual))
+    gaps = [abs(expected - spent) for _, expected, spent in deciles]
+    error = evaluation.calibration_error(actual, prediction)
+    assert np.mean(gaps) / np.mean(actual) == pytest.approx(error, rel=1e-9, abs=1e-9)
+
+
+def test_a_decile_is_a_tenth_of_the_rows_in_order_of_prediction() -> None:
+    deciles = evaluation.calibration_deciles(range(20), [value * 2 for value in range(20)])
+    assert deciles[0] == (2, 1.0, 0.5)
+    assert deciles[-1] == (2, 37.0, 18.5)
+    assert len(deciles) == 10

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import gelu
 
 from models.batch_forming import form_batch
 from models.locate import DEFAULT_ENCODER, locate
@@ -23,7 +22,6 @@ Tokens = Sequence[Sequence[int]]
 Embed = Callable[[Tokens], NDArray[np.float32]]
 
 TOKEN_BUDGET: Final = 1024
-LARGEST_INT8: Final = 127
 
 
 def load_model() -> Any:
@@ -68,55 +66,6 @@ class WrittenOut(PackedForward):
             seen = (queries @ keys.transpose(-1, -2)).softmax(-1) @ values
             attended[block.rows].view(shape).copy_(seen.transpose(1, 2))
         return attended
-
-
-class BfloatDense:
-    """A dense layer whose product takes bfloat16 and sums in float32, prepacked by oneDNN."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.bfloat16().contiguous(), None)
-        self._bias = bias.bfloat16()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x W^T + b."""
-        return self._product(x, "none", "").float()
-
-    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
-        """Return x W^T + b + residual."""
-        return self(x).add_(residual)
-
-    def gelu(self, x: Tensor) -> Tensor:
-        """Return GELU(x W^T + b) in bfloat16, as the next product takes it."""
-        return self._product(x, "gelu", "none")
-
-    def _product(self, x: Tensor, activation: str, algorithm: str) -> Tensor:
-        result: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x.bfloat16(), self._weight, self._bias, activation, [], algorithm
-        )
-        return result
-
-
-class Int8Dense:
-    """A dense layer whose product takes 8-bit integers: weights scaled by output, activations by row, as they come."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._scales = weight.abs().amax(1) / LARGEST_INT8
-        self._weight = (weight / self._scales[:, None]).round().to(torch.int8).t().contiguous()
-        self._bias = bias
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x W^T + b."""
-        scales = x.abs().amax(1, keepdim=True).clamp_min(1e-9) / LARGEST_INT8
-        product = torch._int_mm((x / scales).round_().to(torch.int8), self._weight)
-        return product.float().mul_(scales).mul_(self._scales).add_(self._bias)
-
-    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
-        """Return x W^T + b + residual."""
-        return self(x).add_(residual)
-
-    def gelu(self, x: Tensor) -> Tensor:
-        """Return GELU(x W^T + b)."""
-        return gelu(self(x))
 
 
 def compiled(model: Any) -> PaddedForward:
