@@ -139,7 +139,13 @@ class Bench:
         state = self.states.setdefault(user_id, UserState())
         number = next(self._offsets)
         state.apply(
-            Observation(kind=Kind.VIEW, source=Source.CLICKS, offset=number, timestamp=BASE + number, event_key=number.to_bytes(8)),
+            Observation(
+                kind=Kind.VIEW,
+                source=Source.CLICKS,
+                offset=number,
+                timestamp=BASE + number,
+                event_key=number.to_bytes(8),
+            ),
             "encoder",
         )
         self.committer.touch(user_id, state, changed=True, arrived=BASE)
