@@ -37,7 +37,7 @@ class PackedForward:
     packed: Final = True
     passes: Final = 1
     token_budget: Final = 1024
-    """More only misses the processor's cache: 4,096 is slower."""
+    """Enough to keep a CPU busy; larger passes gain nothing and hold up the next text."""
 
     def __init__(self, model: Any, make_dense: Callable[[Tensor, Tensor], Dense] = dense) -> None:
         self._layers = BertLayers(model, make_dense)

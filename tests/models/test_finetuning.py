@@ -121,7 +121,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(small, t
         if point["step"] == 12:
             raise Interrupted
 
-    how = Options(**QUICK | {"steps": 18, "evaluate_every": 4}, **options)
+    how = Options(**QUICK | {"steps": 18, "evaluate_every": 4, "patience": 99}, **options)
     finetune(str(small), texts, tmp_path / "whole", how, data="")
     with pytest.raises(Interrupted):
         finetune(str(small), texts, tmp_path / "broken", how, data="", watch=interrupt)

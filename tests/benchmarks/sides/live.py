@@ -50,7 +50,7 @@ async def stream(
         until answered), and `behind`: groups not answered when the stream ended.
     """
     recorder, answers = Recorder(), []
-    # Every text is new and none is remembered, so none is answered without a pass.
+    # None is remembered, so none is answered without a pass.
     queue_texts = QUEUE_TEXTS[encoder.device.type]
     batcher = MicroBatcher(encoder, queue_texts=queue_texts, cache_texts=0, observer=recorder)
 
