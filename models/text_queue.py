@@ -81,9 +81,10 @@ class TextQueue:
                 found.append(known)
                 hits += hit
             self._observer.cache(hits, len(texts) - hits)
-            answers = {known.answer for known in found if isinstance(known, Job)}
-            if answers:
-                await asyncio.wait(answers)
+            for known in found:
+                # One at a time, most of them done by then: to be told of each would cost more than a fast encoder does.
+                if isinstance(known, Job) and not known.answer.done():
+                    await asyncio.wait([known.answer])
         finally:
             for known in found:
                 if isinstance(known, Job):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -18,6 +19,9 @@ import pytest
 import redis
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
+# wait for another's core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REDIS_START_S = 10.0
 
@@ -100,3 +104,14 @@ def redis_url(redis_server: RedisServer) -> Iterator[str]:
     """Give an empty database of the session's redis-server."""
     yield redis_server.url()
     redis_server.client().flushall()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command run in this process did to the loggers: its handlers write to a stream that is closed."""
+    loggers = [logging.getLogger(name) for name in (None, "wherewithal")]
+    before = [(one, one.handlers[:], one.level, one.propagate) for one in loggers]
+    yield
+    for one, handlers, level, propagate in before:
+        one.handlers[:], one.propagate = handlers, propagate
+        one.setLevel(level)

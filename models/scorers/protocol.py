@@ -30,7 +30,7 @@ class Model(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the artefact calls it: `linear`, `ziln`, `gbm` or `ensemble`."""
+        """What the artefact calls it: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble`."""
 
     @property
     def attribution(self) -> str:

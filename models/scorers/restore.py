@@ -9,10 +9,11 @@ from models.exceptions import ArtefactError
 from models.scorers.boosting import BoostedModel
 from models.scorers.ensemble import EnsembleModel
 from models.scorers.linear import LinearModel
+from models.scorers.loglinear import LogLinearModel
 from models.scorers.protocol import Model, Tensors
 from models.scorers.ziln import ZilnModel
 
-_SINGLE: Final = {model.kind: model for model in (LinearModel, ZilnModel, BoostedModel)}
+_SINGLE: Final = {model.kind: model for model in (LogLinearModel, LinearModel, ZilnModel, BoostedModel)}
 
 
 def tensor_types(kind: str, document: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
@@ -62,7 +63,7 @@ def _restored(kind: str, names: Sequence[str], document: Mapping[str, Any], tens
         ) from error
 
 
-def _single(kind: str) -> type[LinearModel | ZilnModel | BoostedModel]:
+def _single(kind: str) -> type[LogLinearModel | LinearModel | ZilnModel | BoostedModel]:
     model = _SINGLE.get(kind)
     if model is None:
         raise ArtefactError(

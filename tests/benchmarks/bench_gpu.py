@@ -47,7 +47,8 @@ class Comparison:
     """One encoder and the other side, on one device."""
 
     def __init__(self, folder: Path, device: str, seconds: float) -> None:
-        self.encoder = BertEncoder.load(str(folder), device)
+        # As in a worker, one core is left to the event loop.
+        self.encoder = BertEncoder.load(str(folder), device, threads=max(1, (os.cpu_count() or 1) - 1))
         self.device = self.encoder.device
         self.folder, self.seconds = folder, seconds
         began = time.perf_counter()
@@ -182,9 +183,10 @@ def publish(side: Comparison, result: dict[str, Any]) -> None:
         else "Encoder under a live stream, run on a CPU: no GPU was at hand, and nothing here says anything about one"
     )
     config = side.config
+    precision = "bfloat16" if on_gpu else f"float32 on {torch.get_num_threads()} thread(s)"
     lines = [
         f"A BERT of random weights ({config.num_hidden_layers} layers, {config.hidden_size} wide), "
-        f"{'bfloat16' if on_gpu else 'float32'}; ready after {result['warm_up_s']:.1f} s. Texts of the simulator's "
+        f"{precision}; ready after {result['warm_up_s']:.1f} s. Texts of the simulator's "
         f"phrases, {sum(lengths) / len(lengths):.1f} tokens on average (median {lengths[len(lengths) // 2]}, at most "
         f"{lengths[-1]}), none remembered, submitted live in groups of 32.",
         "",
