@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact import Artefact
+from models.scorers.loglinear import LogLinearModel
 
 CARD_FILE: Final = "card.md"
 
 _KINDS: Final = {
+    "loglinear": "a log-linear model of a power mean of money, by Poisson pseudo-likelihood with two L2 penalties",
     "linear": "a linear model of log1p(money), fitted by least squares with an L2 penalty (AdamW)",
     "ziln": "a zero-inflated log-normal network with one hidden layer (Wang, Liu & Miao 2019)",
     "gbm": "boosted regression trees on log1p(money) (LightGBM), stored as arrays",
@@ -56,6 +58,7 @@ def card(artefact: Artefact, command: str) -> str:
             f"{len(artefact.scorer.names)} scalars and a profile vector of {artefact.width} elements: "
             + ", ".join(f"`{name}`" for name in artefact.scorer.names)
             + ".",
+            *_derived(artefact),
             "None is a protected attribute, an address or a name. What a shopper writes enters as the profile vector.",
         ],
         "Quality": [
@@ -76,20 +79,36 @@ def card(artefact: Artefact, command: str) -> str:
             "this shop, not what they own or can afford. It does not transfer to another shop, country or decade.",
         ],
         "Fairness": [
-            "No protected attribute is read, but habits, categories and language can stand in for one. The data "
-            "hold no such attribute, so no gap between groups has been measured. Where one may lawfully be "
-            "known, compare order and calibration between groups before use. A low score follows from little "
-            "activity: a newcomer is scored low because little is known, not because little is to be expected.",
+            "No protected attribute is read, but habits, categories and language can stand in for one. "
+            "`wherewithal evaluate --group COLUMN` compares scores, the share of high tiers and calibration between "
+            "groups. Of the bundled customers no protected attribute is known: its report compares them by month of "
+            "first order and by simulated taste and language, which demonstrates the comparison and clears nobody. "
+            "Where an attribute may lawfully be known, compare before use. A low score follows from little activity: "
+            "a newcomer is scored low because little is known, not because little is to be expected.",
         ],
         "Make it again": [
             f"```sh\n{command}\n```",
-            "On one machine the same code, data and seed write the same bytes.",
+            "On one machine the same code, libraries, data and seed write the same bytes, however many threads the "
+            "environment allows: everything is computed in one. Another processor, device or build of a library may "
+            "differ in the last digits; the projection, and with it the encoder's identity, is then another one.",
         ],
     }
     parts = []
     for position, (title, paragraphs) in enumerate(sections.items()):
         parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
     return "\n\n".join(parts) + "\n"
+
+
+def _derived(artefact: Artefact) -> list[str]:
+    model = artefact.scorer.model
+    if not isinstance(model, LogLinearModel):
+        return []
+    columns = ", ".join(f"`{name}`" for name in model.derived.columns) or "none"
+    return [
+        f"Columns made of them: {columns}. In the reasons each counts with the feature it is chiefly made of. The "
+        "profile's weights have a penalty of their own, the largest that cross-validation does not tell apart from the "
+        "best, so that text which carries nothing is left next to nothing to say.",
+    ]
 
 
 def _number(metrics: Mapping[str, float | dict[str, float]], name: str) -> str:

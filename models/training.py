@@ -18,14 +18,19 @@ from models.scorers.protocol import Watch
 from models.training_candidate import Candidate, Progress, Vector, order_loss_of
 from models.training_ensemble import ensemble_candidate
 from models.training_linear import WEIGHT_DECAYS, linear_candidate
+from models.training_loglinear import PROFILE_WEIGHT_DECAYS, loglinear_candidate
+from models.training_loglinear import WEIGHT_DECAYS as LOGLINEAR_DECAYS
 from models.training_rows import TrainingRows
 from models.training_search import BOOSTING, TRIALS, ZILN, searched_candidate
 from models.training_splits import Splits, split
+from models.training_threads import one_thread
 from models.transform import ScalarRows
 
 Metrics = dict[str, float | dict[str, float]]
 
-KINDS: Final = ("linear", "ziln", "gbm", "ensemble")
+KINDS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
+
+_MEMBERS: Final = ("linear", "ziln", "gbm")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,10 +65,11 @@ def train(
     users: Sequence[str],
     *,
     seed: int,
-    kind: str = "linear",
+    kind: str = "loglinear",
     instants: NDArray[np.int64] | None = None,
     folds: int = 5,
-    weight_decays: Sequence[float] = WEIGHT_DECAYS,
+    weight_decays: Sequence[float] | None = None,
+    profile_weight_decays: Sequence[float] = PROFILE_WEIGHT_DECAYS,
     epochs: int = EPOCHS,
     trials: int = TRIALS,
     progress: Progress | None = None,
@@ -84,10 +90,11 @@ def train(
         target_money: [n], money spent in the 30 days after the row's cut-off, >= 0.
         users: [n], the user of each row; a user's rows share a fold.
         seed: of the folds, the search and the fits.
-        kind: `linear`, `ziln`, `gbm` or `ensemble` (of the other three).
+        kind: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble` (of the three before it).
         instants: int64 [n], T of each row in ms; None splits by user alone.
-        folds: at least 2; at least 3 but for `linear`.
-        weight_decays: candidates of the linear model, each > 0.
+        folds: at least 2; at least 3 for `ziln`, `gbm` and `ensemble`.
+        weight_decays: candidates of `linear` and `loglinear`, each > 0; None are the kind's own.
+        profile_weight_decays: candidates of `loglinear` for the profile's weights, each > 0.
         epochs: full-batch steps of each fit of the linear model.
         trials: options tried of each other model.
         progress: called with the kind of model, the steps done and the steps in all.
@@ -100,22 +107,27 @@ def train(
     """
     rows = TrainingRows.checked(names, scalars, profiles, target_money, users)
     splits = split(rows, users, instants, folds, seed)
-
-    def linear() -> Candidate:
-        return linear_candidate(
-            names, rows, splits, weight_decays=weight_decays, epochs=epochs, progress=progress, watch=watch
-        )
-
-    searching: dict[str, Any] = {"seed": seed, "trials": trials, "progress": progress, "watch": watch}
+    watching: dict[str, Any] = {"progress": progress, "watch": watch}
+    searching: dict[str, Any] = {"seed": seed, "trials": trials, **watching}
+    loglinear: dict[str, Any] = {
+        "weight_decays": LOGLINEAR_DECAYS if weight_decays is None else weight_decays,
+        "profile_weight_decays": profile_weight_decays,
+    }
+    linear: dict[str, Any] = {
+        "weight_decays": WEIGHT_DECAYS if weight_decays is None else weight_decays,
+        "epochs": epochs,
+    }
     makers: dict[str, Callable[[], Candidate]] = {
-        "linear": linear,
+        "loglinear": lambda: loglinear_candidate(names, rows, splits, **loglinear, **watching),
+        "linear": lambda: linear_candidate(names, rows, splits, **linear, **watching),
         "ziln": lambda: searched_candidate(ZILN, names, rows, splits, **searching),
         "gbm": lambda: searched_candidate(BOOSTING, names, rows, splits, **searching),
+        "ensemble": lambda: ensemble_candidate([makers[member]() for member in _MEMBERS], rows, splits),
     }
-    makers["ensemble"] = lambda: ensemble_candidate([make() for make in list(makers.values())[:-1]], rows, splits)
     if kind not in makers:
         raise InvalidInputError(f"scorer: expected one of {', '.join(KINDS)}, found {kind!r}")
-    return _result(makers[kind](), rows, splits, users, rows.digest(names, users))
+    with one_thread():
+        return _result(makers[kind](), rows, splits, users, rows.digest(names, users))
 
 
 def _result(

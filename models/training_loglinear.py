@@ -15,9 +15,9 @@ from models.training_candidate import Candidate, Progress, Vector, order_loss
 from models.training_rows import TrainingRows
 from models.training_splits import Split, Splits
 
-WEIGHT_DECAYS: Final = (0.001, 0.003, 0.01, 0.03, 0.1)
-PROFILE_WEIGHT_DECAYS: Final = (10.0, 1.0, 0.1, 0.01)
-"""The largest leaves a profile next to nothing to say."""
+WEIGHT_DECAYS: Final = (10.0, 30.0, 100.0, 300.0, 1000.0)
+PROFILE_WEIGHT_DECAYS: Final = (100_000.0, 10_000.0, 1000.0, 100.0)
+"""In rows, as the other. The largest leaves a profile next to nothing to say."""
 
 
 def loglinear_candidate(

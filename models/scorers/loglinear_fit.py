@@ -34,13 +34,14 @@ def fit_loglinear(
 
     The variance need not be Poisson's, nor the money whole: only the mean has to be log-linear (Gourieroux, Monfort &
     Trognon 1984; Santos Silva & Tenreyro 2006, "The log of gravity"). Money is taken in units of its mean power, so
-    that a penalty means the same in every currency. The objective is convex; the same rows give the same bytes as
+    that a penalty means the same in every currency. It counts as so many rows beside those fitted, so that what is
+    chosen on some of the rows holds for all of them. The objective is convex; the same rows give the same bytes as
     long as torch uses the same number of threads.
 
     Args:
         names: the k features.
         rows: what to fit.
-        weight_decay: the penalty decay x |w|^2 / 2 on the weights of standardised columns, > 0.
+        weight_decay: the penalty decay / n x |w|^2 / 2 on the weights of standardised columns, in rows, > 0.
         profile_weight_decay: that on the weights of the profile's elements, > 0.
 
     Returns:
@@ -61,6 +62,7 @@ def fit_loglinear(
     design = np.hstack([np.ones((len(columns), 1)), standardiser.apply(columns), rows.profiles])
     penalties = np.full(design.shape[1], weight_decay)
     penalties[0], penalties[-WIDTH:] = 0.0, profile_weight_decay
+    penalties /= len(columns)
     found, steps = _newton(torch.tensor(design), torch.tensor(powers / unit), torch.tensor(penalties))
     weights = found.numpy() / EXPONENT
     model = LogLinearModel(

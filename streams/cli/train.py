@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from models.training_candidate import Progress
     from streams.training_source import Source
 
-SCORERS: Final = ("linear", "ziln", "gbm", "ensemble")
+SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `train`."""
-    parser.add_argument("--scorer", choices=SCORERS, default="linear", help="the kind of model (default: linear)")
+    parser.add_argument(
+        "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
+    )
     parser.add_argument(
         "--rows", type=Path, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
     )
@@ -50,13 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
     # Torch takes a second to import: not for a wrong argument, and not for --help.
     from models.artefact_card import CARD_FILE, card
+    from models.training_threads import one_thread
     from streams.inference import artefact_folder
     from streams.training_source import from_rows, from_sample
 
     logging.getLogger("wherewithal").setLevel(logging.INFO)
-    source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
-    log.info("training", rows=len(source.users), users=len(set(source.users)))
-    artefact = _artefact(arguments, source, made)
+    # The projection is fitted to embeddings, whose last digits depend on the threads that computed them.
+    settings = settings.model_copy(update={"encoder_threads": 1})
+    with one_thread():
+        source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
+        log.info("training", rows=len(source.users), users=len(set(source.users)))
+        artefact = _artefact(arguments, source, made)
     folder = arguments.output or artefact_folder(settings)
     artefact.save(folder)
     (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
@@ -156,7 +162,7 @@ def _library(name: str) -> Any:
 def _command(arguments: argparse.Namespace, made: date) -> str:
     """The command that makes this artefact again, its defaults left out."""
     words = ["wherewithal train", f"--date {made.isoformat()}"]
-    words += [f"--scorer {arguments.scorer}"] if arguments.scorer != "linear" else []
+    words += [f"--scorer {arguments.scorer}"] if arguments.scorer != SCORERS[0] else []
     words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []
     words += [f"--seed {arguments.seed}"] if arguments.seed else []
     words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []

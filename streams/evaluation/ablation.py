@@ -62,8 +62,10 @@ def ablation(artefact: Artefact, material: Material, seed: int) -> Ablation:
 def _refitted(artefact: Artefact, material: Material, seed: int, with_text: bool) -> Scorer:
     known = material.known
     chosen: Any = artefact.metrics.get("options")
-    decay = chosen.get("weight_decay") if isinstance(chosen, dict) else None
-    options: dict[str, Any] = {} if decay is None else {"weight_decays": (decay,)}
+    given = chosen if isinstance(chosen, dict) else {}
+    options: dict[str, Any] = {
+        f"{name}s": (given[name],) for name in ("weight_decay", "profile_weight_decay") if name in given
+    }
     return train(
         NAMES,
         known.values,

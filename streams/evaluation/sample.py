@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from features.history import Snapshot, snapshots
@@ -19,19 +18,16 @@ from models.artefact import Artefact
 from models.batcher import MicroBatcher
 from models.encoder import Encoder
 from models.profile import Projection
-from streams.dead_letters import Rejection
-from streams.decoding import Decoder
 from streams.evaluation.material import Material, Rows
-from streams.events import Click, Erasure, Event, Review
+from streams.events import Event
 from streams.exceptions import ConfigurationError
 from streams.inference import identify
-from streams.lines import RejectedLine, parse_line
 from streams.observe import NOTHING_READ, Observer, Reading
 from streams.reading import TextReader
-from streams.sample.cdnow import PERIOD_END, Order
+from streams.sample.cdnow import Order
 from streams.sample.shopper import Habits, Shopper
-from streams.sample.simulator import DEFAULT_SEED, is_held_out, simulate
-from streams.sample.training_set import CUT_OFFS, spend_after
+from streams.sample.simulator import DEFAULT_SEED, is_held_out
+from streams.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after, text_of
 from streams.training_source import SAMPLE
 
 GROUPS: Final = ("cohort_month", "category", "language")
@@ -149,17 +145,10 @@ def read_texts(texts: Sequence[str], encoder: Encoder, projection: Projection) -
     return asyncio.run(read())
 
 
-def text_of(event: Event) -> str:
-    """Return what the user wrote, empty for a click."""
-    if isinstance(event, Click):
-        return ""
-    return event.text if isinstance(event, Review) else event.query
-
-
 def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tuple[Texts, bool]:
     """Read what was written; tell whether the artefact was fitted to such profiles."""
     events: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in sorted(_events(orders), key=lambda event: event.timestamp):
+    for event in events_of(orders):
         events[event.user_id].append(event)
     written = sorted({text_of(event) for own in events.values() for event in own} - {""})
     projection = artefact.projection
@@ -171,25 +160,11 @@ def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tup
     return Texts(events, readings, encoder, projection, identify(encoder, projection), observer), fitted
 
 
-def _events(orders: Sequence[Order]) -> Iterable[Event]:
-    decoder = Decoder()
-    for line in simulate(orders, faults=False):
-        record = parse_line(orjson.dumps(line))
-        if isinstance(record, RejectedLine):
-            raise ConfigurationError(f"the simulator made a line that is no event: {record.rejection.detail}")
-        event = decoder.decode(record.topic, record.key, record.value, PERIOD_END)
-        if isinstance(event, Rejection | Erasure):
-            raise ConfigurationError("the simulator made an event that is not valid: it must be mended")
-        yield event
-
-
 def _rows(texts: Texts, customers: Mapping[str, Sequence[Order]], *, with_visits: bool) -> Rows:
     found: list[tuple[str, Snapshot]] = []
     for user_id in sorted(customers):
-        instants = set(CUT_OFFS)
-        if with_visits:
-            instants |= {at for at in map(_scored_at, texts.events[user_id]) if at is not None and at <= CUT_OFFS[-1]}
-        found += [(user_id, snapshot) for snapshot in texts.fold(user_id, sorted(instants))]
+        instants = scored_instants(texts.events[user_id]) if with_visits else CUT_OFFS
+        found += [(user_id, snapshot) for snapshot in texts.fold(user_id, instants)]
     return Rows(
         values=np.array([snapshot.scalars for _, snapshot in found], dtype=np.float64),
         profiles=np.stack([snapshot.profile for _, snapshot in found]),
@@ -197,12 +172,6 @@ def _rows(texts: Texts, customers: Mapping[str, Sequence[Order]], *, with_visits
         users=[user for user, _ in found],
         instants=np.array([snapshot.instant for _, snapshot in found], dtype=np.int64),
     )
-
-
-def _scored_at(event: Event) -> int | None:
-    """The instants besides the regular ones that the shipped scorer is fitted on: purchases and reviews."""
-    purchase = isinstance(event, Click) and event.action == "purchase"
-    return event.timestamp if purchase or isinstance(event, Review) else None
 
 
 def _labels(column: str, users: Sequence[str], customers: Mapping[str, Sequence[Order]]) -> NDArray[np.str_]:

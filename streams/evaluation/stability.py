@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from features.history import Snapshot
 from models.scorer import Predictions, Scorer
 from streams.evaluation.perturbing import KINDS, perturbed
-from streams.evaluation.sample import Texts, text_of
+from streams.evaluation.sample import Texts
+from streams.sample.training_set import text_of
 
 USERS: Final = 100
 PERCENTILES: Final = (5, 25, 50, 75, 95)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from features.history import snapshots
-from features.observation import Kind, Observation
+from features.observation import Observation
 from features.row import Value
 from features.tiles import DAY
 from models.batcher import MicroBatcher
@@ -72,13 +72,15 @@ class TrainingSet:
 
 def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     """Return the rows of the customers behind `orders`."""
-    events = _events(orders)
+    events = events_of(orders)
     projection, readings = asyncio.run(_read_all(events, encoder))
     identity = identify(encoder, projection)
     observer = Observer(CATEGORIES)
+    own: defaultdict[str, list[Event]] = defaultdict(list)
     by_user: defaultdict[str, list[Observation]] = defaultdict(list)
     for offset, event in enumerate(events):
-        reading = readings.get(_text(event), NOTHING_READ)
+        reading = readings.get(text_of(event), NOTHING_READ)
+        own[event.user_id].append(event)
         by_user[event.user_id].append(observer.observe(event, offset, reading))
     spent: defaultdict[str, list[Order]] = defaultdict(list)
     for order in orders:
@@ -86,7 +88,7 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     rows: list[tuple[Value, ...]] = []
     profiles, money, users, instants = [], [], [], []
     for user_id in sorted(by_user):
-        for snapshot in snapshots(by_user[user_id], _instants(by_user[user_id]), identity):
+        for snapshot in snapshots(by_user[user_id], scored_instants(own[user_id]), identity):
             rows.append(snapshot.scalars)
             profiles.append(snapshot.profile)
             money.append(spend_after(spent[user_id], snapshot.instant))
@@ -104,9 +106,10 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     )
 
 
-def _instants(observations: Sequence[Observation]) -> list[int]:
-    after = {seen.timestamp for seen in observations if seen.kind in (Kind.PURCHASE, Kind.REVIEW)}
-    return sorted(set(CUT_OFFS) | {instant for instant in after if instant <= CUT_OFFS[-1]})
+def scored_instants(events: Iterable[Event]) -> list[int]:
+    """Return when a user's rows are taken: at every cut-off, and at the user's purchases and reviews."""
+    visits = {event.timestamp for event in events if _is_purchase_or_review(event)}
+    return sorted(set(CUT_OFFS) | {instant for instant in visits if instant <= CUT_OFFS[-1]})
 
 
 def spend_after(orders: Sequence[Order], instant: int) -> float:
@@ -114,7 +117,12 @@ def spend_after(orders: Sequence[Order], instant: int) -> float:
     return sum(order.dollars for order in orders if instant < order.timestamp <= instant + HORIZON)
 
 
-def _events(orders: Sequence[Order]) -> list[Event]:
+def events_of(orders: Sequence[Order]) -> list[Event]:
+    """Return what the simulator makes of orders, by time.
+
+    Raises:
+        ConfigurationError: the simulator made something that is no valid event.
+    """
     decoder = Decoder()
     events: list[Event] = []
     for line in simulate(orders, faults=False):
@@ -130,7 +138,7 @@ def _events(orders: Sequence[Order]) -> list[Event]:
 
 async def _read_all(events: Sequence[Event], encoder: Encoder) -> tuple[Projection, dict[str, Reading]]:
     """Fit P on the distinct texts that count, and read every text with it."""
-    texts = sorted({_text(event) for event in events} - {""})
+    texts = sorted({text_of(event) for event in events} - {""})
     batcher = MicroBatcher(encoder, queue_texts=len(texts) + 1, cache_texts=len(texts) + 1)
     await batcher.start()
     try:
@@ -144,7 +152,12 @@ async def _read_all(events: Sequence[Event], encoder: Encoder) -> tuple[Projecti
     }
 
 
-def _text(event: Event) -> str:
+def text_of(event: Event) -> str:
+    """Return what the user wrote, empty for a click."""
     if isinstance(event, Click):
         return ""
     return event.text if isinstance(event, Review) else event.query
+
+
+def _is_purchase_or_review(event: Event) -> bool:
+    return isinstance(event, Review) or (isinstance(event, Click) and event.action == "purchase")

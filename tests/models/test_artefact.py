@@ -198,7 +198,7 @@ def test_files_of_two_artefacts_do_not_load_together(saved: Path, tmp_path: Path
     [
         ({"format_version": 3}, "expected format version 1 or 2, found 3"),
         ({"format_version": 2}, "changed after it was saved"),
-        ({"kind": "oracle"}, "expected one of ensemble, gbm, linear, ziln"),
+        ({"kind": "oracle"}, "expected one of ensemble, gbm, linear, loglinear, ziln"),
         ({"kind": "ziln", "transforms": []}, r"known names and types, found others"),
         ({"format_version": "one"}, "damaged"),
         ({"profile_width": 32}, "expected a profile of width 64, found 32"),
@@ -255,3 +255,21 @@ def test_a_missing_tensor_is_named(saved: Path) -> None:
 def test_a_metric_that_is_not_finite_is_refused(metrics: dict) -> None:
     with pytest.raises(ArtefactError, match="metrics: expected finite numbers"):
         replace(artefact(), metrics=metrics)
+
+
+@pytest.mark.parametrize(("written", "version"), [("format_1", "2026-11-23-b786e6"), ("format_2", "2026-11-23-fe18a1")])
+def test_a_linear_artefact_of_an_earlier_release_scores_as_it_did_there(
+    written: str, version: str, tmp_path: Path
+) -> None:
+    loaded = Artefact.load(Path(__file__).parent / "written_before" / written)
+    assert loaded.version == version
+    assert (loaded.drift is not None) == (written == "format_2")
+    found = loaded.scorer.predict([[3, 12.5, None], [0, 0.0, 0.5]], np.eye(WIDTH, dtype=np.float32)[:2])
+    assert found.prediction.tolist() == pytest.approx([-0.5469266607162377, 5.286657883188016], rel=1e-12)
+    assert found.expected_spend.tolist() == pytest.approx([1.3592200178512868, 40.0], rel=1e-12)
+    assert found.score.tolist() == [20.0, 100.0]
+    loaded.save(tmp_path)
+    for name in (TENSORS_FILE, DOCUMENT_FILE):
+        assert (tmp_path / name).read_bytes() == (
+            Path(__file__).parent / "written_before" / written / name
+        ).read_bytes()

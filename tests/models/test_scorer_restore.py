@@ -38,7 +38,7 @@ def test_the_types_of_the_tensors_are_known_before_they_are_read(ensemble: Ensem
         ({}, "expected its members' kinds"),
         ({"members": 3}, "expected its members' kinds"),
         ({"members": [{"kind": "linear"}]}, "expected its members' kinds"),
-        ({"members": [{"kind": "oracle", "model": {}}]}, "expected one of ensemble, gbm, linear, ziln"),
+        ({"members": [{"kind": "oracle", "model": {}}]}, "expected one of ensemble, gbm, linear, loglinear, ziln"),
         ({"members": [{"kind": "ensemble", "model": {}}]}, "expected one of"),
         ({"members": [{"kind": "gbm", "model": {}}] * 2}, "two of one"),
         ({"members": [{"kind": "linear", "model": {}}]}, "linear: expected the description of such a model"),

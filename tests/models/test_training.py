@@ -34,6 +34,7 @@ def shoppers(n: int = 300) -> dict:
         "target_money": money,
         "users": [f"user-{i // 2}" for i in range(n)],
         "seed": 5,
+        "kind": "linear",
         "epochs": 600,
     }
 
@@ -181,7 +182,7 @@ def test_the_data_hash_changes_with_any_part_of_the_data() -> None:
         ({"weight_decays": [0.0]}, "weight decays: expected at least one, each > 0"),
         ({"epochs": 0}, "epochs: expected at least 1, found 0"),
         ({"instants": np.zeros(39, dtype=np.int64)}, r"instants: expected 40, one for each row, found \[39\]"),
-        ({"kind": "oracle"}, "scorer: expected one of linear, ziln, gbm, ensemble, found 'oracle'"),
+        ({"kind": "oracle"}, "scorer: expected one of loglinear, linear, ziln, gbm, ensemble, found 'oracle'"),
         ({"kind": "ziln", "folds": 2}, "ziln: expected users in at least 3 folds"),
         ({"kind": "gbm", "trials": 0}, "at least 1 trial, found 5 and 0"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.artefacts import fitted_artefact
 
 from features.definitions import NAMES, PROFILE_WIDTH, SCALARS
 from models.artefact import Artefact
@@ -140,18 +141,20 @@ def test_serving_needs_no_training_library() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_shipped_artefact_is_the_linear_scorer_with_the_card_that_describes_it(shipped: Artefact) -> None:
+def test_the_shipped_artefact_is_the_log_linear_scorer_with_the_card_that_describes_it(shipped: Artefact) -> None:
     folder = artefact_folder(Settings())
-    assert shipped.scorer.model.kind == "linear"
-    assert shipped.scorer.attribution == "exact"
+    assert shipped.scorer.model.kind == "loglinear"
+    assert shipped.scorer.attribution == "integrated_gradients"
     assert shipped.drift is not None
     assert shipped.drift.names == NAMES
     assert shipped.version in (folder / CARD_FILE).read_text()
 
 
 def test_a_linear_artefact_without_drift_is_written_in_the_first_format(shipped: Artefact, tmp_path: Path) -> None:
-    replace(shipped, drift=None).save(tmp_path)
+    linear = fitted_artefact().scorer
+    assert linear.model.kind == "linear"
+    replace(shipped, scorer=linear, drift=None).save(tmp_path)
     assert '"format_version": 1' in (tmp_path / DOCUMENT_FILE).read_text()
     again = Artefact.load(tmp_path)
     assert again.drift is None
-    assert again.scorer.model.tensors()["weights"].tobytes() == shipped.scorer.model.tensors()["weights"].tobytes()
+    assert again.scorer.model.tensors()["weights"].tobytes() == linear.model.tensors()["weights"].tobytes()

@@ -11,16 +11,18 @@ import numpy as np
 from models.artefact import Artefact
 from models.drift import DriftReference
 from models.profile import Projection
+from models.scorers.linear import LinearModel
+from models.transform import Standardiser
 from streams.inference import artefact_folder, identify
 from streams.settings import load_settings
 from support.encoders import HashEncoder
 
 
 def fitted_artefact(*, intercept: float = 0.0, seed: int = 0, **changes: Any) -> Artefact:
-    """The shipped artefact as if trained with `HashEncoder`; `intercept` is added to every prediction."""
+    """The shipped artefact, made linear, as if trained with `HashEncoder`; `intercept` is added to every prediction."""
     shipped = Artefact.load(artefact_folder(load_settings()))
     projection = Projection.orthogonal(HashEncoder.dimension, seed)
-    model = replace(shipped.scorer.model, intercept=shipped.scorer.model.intercept + intercept)
+    model = _linear(shipped.scorer.model, intercept)
     made = replace(
         shipped,
         scorer=replace(shipped.scorer, model=model),
@@ -29,6 +31,20 @@ def fitted_artefact(*, intercept: float = 0.0, seed: int = 0, **changes: Any) ->
         encoder_identity=identify(HashEncoder(), projection),
     )
     return replace(made, **changes)
+
+
+def _linear(model: Any, intercept: float) -> LinearModel:
+    """The terms of a log-linear model, its derived columns left out, added up as they are."""
+    count, of = len(model.names), model.standardiser
+    standardiser = Standardiser(
+        names=model.names, transforms=of.transforms[:count], means=of.means[:count], scales=of.scales[:count]
+    )
+    return LinearModel(
+        standardiser=standardiser,
+        weights=model.weights[:count],
+        profile_weights=model.profile_weights,
+        intercept=model.intercept + intercept,
+    )
 
 
 def drift_reference(artefact: Artefact, rows: int = 2000) -> DriftReference:
