@@ -64,7 +64,13 @@ class Source:
 
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
-    encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads, settings.cache_dir)
+    encoder = BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads,
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
     return Source(
         values=np.array(rows.scalars, dtype=np.float64),

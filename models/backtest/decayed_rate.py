@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from models.backtest.rows import CutOffRows
 from models.exceptions import InvalidInputError, MissingLibraryError
+from models.scorers.derived import HALF_LIVES_DAYS, orders_left
 
 Vector = NDArray[np.float64]
 
-HALF_LIVES_DAYS: Final = (30.0, 60.0, 120.0)
 POWER: Final = 1.5
 PENALTY: Final = 0.2
 FEATURES: Final = (
@@ -35,8 +35,6 @@ FEATURES: Final = (
 """The scalars of a feature row that the model reads."""
 
 _STEPS: Final = 2000
-# An order placed and scored on the same day has no gap to integrate over.
-_SHORTEST_GAP_DAYS: Final = 1.0
 
 
 def design(features: Mapping[str, Vector]) -> Vector:
@@ -63,20 +61,10 @@ def design(features: Mapping[str, Vector]) -> Vector:
     mean_order = spend / orders
     columns = [orders, age - idle, age, idle, spend, mean_order, orders_30d, spend_30d]
     for half_life in HALF_LIVES_DAYS:
-        left = _remaining(orders, age, idle, half_life)
+        left = orders_left(orders, age, idle, half_life)
         columns += [left, left * mean_order]
     logs: Vector = np.log1p(np.stack(columns, axis=1))
     return logs
-
-
-def _remaining(orders: Vector, age: Vector, idle: Vector, half_life: float) -> Vector:
-    """Return how many orders remain when each counts 2^(-days / half-life)."""
-    decay = np.log(2.0) / half_life
-    first, last = np.exp(-decay * age), np.exp(-decay * idle)
-    gap = age - idle
-    between = np.where(gap < _SHORTEST_GAP_DAYS, last, (last - first) / (decay * np.maximum(gap, _SHORTEST_GAP_DAYS)))
-    remaining: Vector = np.where(orders < 2, last, first + last + (orders - 2) * between)
-    return remaining
 
 
 def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callable[[Mapping[str, Vector]], Vector]:

@@ -87,7 +87,13 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
     from streams.sample.cdnow import orders
 
     _say("reading texts", 0, 1)
-    encoder = BertEncoder.load(settings.encoder, settings.device, settings.encoder_threads, settings.cache_dir)
+    encoder = BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads,
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
     return from_sample(artefact, encoder, orders(), arguments.group or GROUPS)
 
 

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.backtest.decayed_rate import FEATURES, HALF_LIVES_DAYS, design, fit_decayed_rate
+from models.backtest.decayed_rate import FEATURES, design, fit_decayed_rate
 from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm, two_part
 from models.evaluation import concordance
 from models.exceptions import InvalidInputError
+from models.scorers.derived import HALF_LIVES_DAYS
 
 
 def features(orders, spend, age, idle, orders_30d=0.0, spend_30d=0.0):
