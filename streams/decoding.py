@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from streams.dead_letters import Reason, Rejection
-from streams.events import Action, Click, Erasure, Review, Search
+from streams.events import MAX_MONEY, Click, Erasure, Review, Search
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
+from streams.fields import (
+    read_action,
+    read_id,
+    read_number,
+    read_optional_string,
+    read_price,
+    read_quantity,
+    read_string,
+    refuse,
+)
 from streams.strict_json import loads, loads_exact
 from streams.timestamps import parse_rfc3339
-
-MAX_ID_BYTES: Final = 256
-MAX_MONEY: Final = 1e9
-"""Greatest price x quantity, in the deployment's currency."""
-MAX_QUANTITY: Final = 1_000_000
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
 _CLICKS: Final = "clicks"
 _decode_click: Final = msgspec.json.Decoder(Click).decode
-_ACTIONS: Final = {action.value: action for action in Action}
 # orjson turns integers from here on into floats.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
 
@@ -139,7 +143,7 @@ class Decoder:
         """
         fields = loads(raw)
         if type(fields) is not dict:
-            _refuse("record", "an object", fields)
+            refuse("record", "an object", fields)
         event: Review | Search | Click | Erasure = reader(fields, self._timestamp(fields, raw))
         return event
 
@@ -158,7 +162,7 @@ class Decoder:
             except ValueError as error:
                 raise InvalidEventError(f"timestamp: {error}") from None
         elif type(value) is not int:
-            _refuse("timestamp", "integer epoch milliseconds or RFC 3339 text", value)
+            refuse("timestamp", "integer epoch milliseconds or RFC 3339 text", value)
         if value < self._earliest_ms:
             limit = f"expected epoch milliseconds from {self._earliest_ms}, found an earlier instant"
             raise InvalidEventError(f"timestamp: {limit}; seconds must be sent as milliseconds")
@@ -167,15 +171,15 @@ class Decoder:
     def _review(self, fields: _Fields, timestamp: int) -> Review:
         get = fields.get
         return Review(
-            _id(get("event_id"), "event_id"),
-            _id(get("user_id"), "user_id"),
-            _id(get("item_id"), "item_id"),
-            _string(get("text"), "text"),
-            _number(get("rating"), "rating", 1.0, 5.0),
+            read_id(get("event_id"), "event_id"),
+            read_id(get("user_id"), "user_id"),
+            read_id(get("item_id"), "item_id"),
+            read_string(get("text"), "text"),
+            read_number(get("rating"), "rating", 1.0, 5.0),
             timestamp,
-            _optional_string(get("category"), "category"),
-            _price(get("price"), 1),
-            _optional_string(get("locale"), "locale"),
+            read_optional_string(get("category"), "category"),
+            read_price(get("price"), 1),
+            read_optional_string(get("locale"), "locale"),
             self._own_currency(get("currency")),
         )
 
@@ -183,105 +187,41 @@ class Decoder:
         get = fields.get
         results = get("results")
         return Search(
-            _id(get("event_id"), "event_id"),
-            _id(get("user_id"), "user_id"),
-            _string(get("query"), "query"),
+            read_id(get("event_id"), "event_id"),
+            read_id(get("user_id"), "user_id"),
+            read_string(get("query"), "query"),
             timestamp,
-            _optional_string(get("category"), "category"),
-            None if results is None else _number(results, "results", 0.0, _MAX_DOUBLE),
+            read_optional_string(get("category"), "category"),
+            None if results is None else read_number(results, "results", 0.0, _MAX_DOUBLE),
         )
 
     def _click(self, fields: _Fields, timestamp: int) -> Click:
         get = fields.get
-        quantity = _quantity(get("quantity"))
+        quantity = read_quantity(get("quantity"))
         session_id = get("session_id")
         return Click(
-            _id(get("event_id"), "event_id"),
-            _id(get("user_id"), "user_id"),
-            _id(get("item_id"), "item_id"),
-            _action(get("action")),
+            read_id(get("event_id"), "event_id"),
+            read_id(get("user_id"), "user_id"),
+            read_id(get("item_id"), "item_id"),
+            read_action(get("action")),
             timestamp,
-            _optional_string(get("category"), "category"),
-            _price(get("price"), quantity),
+            read_optional_string(get("category"), "category"),
+            read_price(get("price"), quantity),
             quantity,
             self._own_currency(get("currency")),
-            None if session_id is None else _id(session_id, "session_id"),
+            None if session_id is None else read_id(session_id, "session_id"),
         )
 
     def _erasure(self, fields: _Fields, timestamp: int) -> Erasure:
-        return Erasure(_id(fields.get("user_id"), "user_id"), timestamp)
+        return Erasure(read_id(fields.get("user_id"), "user_id"), timestamp)
 
     def _own_currency(self, value: object) -> str | None:
         if value is None or value == self._currency:
             return None if value is None else self._currency
-        _refuse("currency", f"the deployment's own, {self._currency}", value)
+        refuse("currency", f"the deployment's own, {self._currency}", value)
 
 
 def _text_of(event: Review | Search | Click | Erasure) -> str:
     if isinstance(event, Review):
         return event.text
     return event.query if isinstance(event, Search) else ""
-
-
-def _id(value: object, name: str) -> str:
-    if type(value) is str and value and (len(value) * 4 <= MAX_ID_BYTES or len(value.encode()) <= MAX_ID_BYTES):
-        return value
-    _refuse(name, f"a string of 1 to {MAX_ID_BYTES} UTF-8 bytes", value)
-
-
-def _string(value: object, name: str) -> str:
-    if type(value) is str:
-        return value
-    _refuse(name, "a string", value)
-
-
-def _optional_string(value: object, name: str) -> str | None:
-    if value is None or type(value) is str:
-        return value
-    _refuse(name, "a string", value)
-
-
-def _action(value: object) -> Action:
-    action = _ACTIONS.get(value) if type(value) is str else None
-    if action is None:
-        _refuse("action", f"one of {', '.join(_ACTIONS)}", value)
-    return action
-
-
-def _number(value: object, name: str, low: float, high: float) -> float:
-    if (type(value) is float or type(value) is int) and low <= value <= high:
-        # Adding zero turns -0.0 into 0.0.
-        return value + 0.0
-    _refuse(name, f"a number from {low:g} to {high:g}", value)
-
-
-def _quantity(value: object) -> int:
-    if value is None:
-        return 1
-    if type(value) is int and 1 <= value <= MAX_QUANTITY:
-        return value
-    _refuse("quantity", f"an integer from 1 to {MAX_QUANTITY}", value)
-
-
-def _price(value: object, quantity: int) -> float | None:
-    if value is None:
-        return None
-    price = _number(value, "price", 0.0, MAX_MONEY)
-    if price * quantity > MAX_MONEY:
-        raise InvalidEventError(f"price: expected price x quantity of at most {MAX_MONEY:.0f}, found more")
-    return price
-
-
-_KINDS: Final = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "a boolean",
-    int: "an integer",
-    float: "a number",
-    type(None): "nothing or null",
-}
-
-
-def _refuse(name: str, expected: str, value: object) -> NoReturn:
-    raise InvalidEventError(f"{name}: expected {expected}, found {_KINDS[type(value)]}")

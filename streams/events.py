@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -18,9 +18,14 @@ class Action(StrEnum):
     PURCHASE = "purchase"
 
 
-Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
-Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e9)]
-Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
+MAX_ID_BYTES: Final = 256
+MAX_MONEY: Final = 1e9
+"""Greatest price x quantity, in the deployment's currency."""
+MAX_QUANTITY: Final = 1_000_000
+
+Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
+Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=MAX_MONEY)]
+Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
 """What msgspec checks when it decodes a click: `streams.decoding` has it do so for records of plain ASCII."""
 
 

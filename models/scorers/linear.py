@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import ArtefactError, InvalidInputError
-from models.profile import WIDTH
-from models.scorers.protocol import EXACT, Fitted, Tensors, TensorTypes, Vector, require_finite
+from models.exceptions import ArtefactError
+from models.scorers.protocol import EXACT, Fitted, Tensors, TensorTypes, Vector, require_profiles, require_weights
 from models.training_rows import TrainingRows
 from models.transform import Standardiser, Transform, as_matrix
 
@@ -45,17 +44,7 @@ class LinearModel:
     intercept: float
 
     def __post_init__(self) -> None:
-        expected = (len(self.standardiser.names),)
-        if self.weights.shape != expected:
-            raise ArtefactError(
-                f"weights: expected one for each of {expected[0]} features, found {list(self.weights.shape)}; "
-                "train the artefact again"
-            )
-        if self.profile_weights.shape != (WIDTH,):
-            raise ArtefactError(
-                f"profile weights: expected {WIDTH}, found {list(self.profile_weights.shape)}; train it again"
-            )
-        require_finite("weights", self.weights, self.profile_weights)
+        require_weights(self.weights, self.profile_weights, len(self.standardiser.names))
         if not np.isfinite(self.intercept):
             raise ArtefactError("intercept: expected a finite number, found none; train the artefact again")
 
@@ -94,11 +83,7 @@ class LinearModel:
         return terms
 
     def _profile_terms(self, profiles: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
-        if profiles.shape != (rows, WIDTH):
-            raise InvalidInputError(
-                f"profiles: expected shape [{rows}, {WIDTH}], found {list(profiles.shape)}; "
-                "pass one profile vector for each feature row"
-            )
+        require_profiles(profiles, rows)
         summed: NDArray[np.float64] = (profiles * self.profile_weights).sum(axis=1)
         return summed
 

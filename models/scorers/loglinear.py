@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
-from models.profile import WIDTH
 from models.scorers.derived import Derived
-from models.scorers.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite
+from models.scorers.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite, require_weights
 from models.transform import Standardiser, Transform
 
 INTEGRATED_GRADIENTS: Final = "integrated_gradients"
@@ -52,16 +51,10 @@ class LogLinearModel:
 
     def __post_init__(self) -> None:
         names = (*self.derived.names, *self.derived.columns)
-        if self.standardiser.names != names or self.weights.shape != (len(names),):
-            raise ArtefactError(
-                f"weights: expected one for each of {len(names)} columns, found {list(self.weights.shape)}; "
-                "train the artefact again"
-            )
-        if self.profile_weights.shape != (WIDTH,):
-            raise ArtefactError(
-                f"profile weights: expected {WIDTH}, found {list(self.profile_weights.shape)}; train it again"
-            )
-        require_finite("weights", self.weights, self.profile_weights, np.array([self.level]))
+        require_weights(self.weights, self.profile_weights, len(names))
+        if self.standardiser.names != names:
+            raise ArtefactError("columns: expected the features and what is made of them, found others; train it again")
+        require_finite("weights", np.array([self.level]))
 
     @property
     def names(self) -> tuple[str, ...]:

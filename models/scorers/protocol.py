@@ -91,16 +91,41 @@ def checked_inputs(values: ScalarRows, profiles: NDArray[np.floating] | None, wi
     """
     matrix = as_matrix(values, width)
     vectors = np.zeros((len(matrix), WIDTH)) if profiles is None else np.asarray(profiles, dtype=np.float64)
-    if vectors.shape != (len(matrix), WIDTH):
-        raise InvalidInputError(
-            f"profiles: expected shape [{len(matrix)}, {WIDTH}], found {list(vectors.shape)}; "
-            "pass one profile vector for each feature row"
-        )
+    require_profiles(vectors, len(matrix))
     if np.isinf(matrix).any() or not np.isfinite(vectors).all():
         raise InvalidInputError(
             "features: expected finite numbers, found infinity, or NaN in a profile; check what was read"
         )
     return matrix, vectors
+
+
+def require_profiles(profiles: NDArray[np.floating], rows: int) -> None:
+    """Refuse profiles that are not [rows, 64].
+
+    Raises:
+        InvalidInputError: another shape.
+    """
+    if profiles.shape != (rows, WIDTH):
+        raise InvalidInputError(
+            f"profiles: expected shape [{rows}, {WIDTH}], found {list(profiles.shape)}; "
+            "pass one profile vector for each feature row"
+        )
+
+
+def require_weights(weights: Vector, profile_weights: Vector, columns: int) -> None:
+    """Refuse weights of an artefact that are not [columns] and [64], or not finite.
+
+    Raises:
+        ArtefactError: another shape, or NaN or infinity among them.
+    """
+    if weights.shape != (columns,):
+        raise ArtefactError(
+            f"weights: expected one for each of {columns} columns, found {list(weights.shape)}; "
+            "train the artefact again"
+        )
+    if profile_weights.shape != (WIDTH,):
+        raise ArtefactError(f"profile weights: expected {WIDTH}, found {list(profile_weights.shape)}; train it again")
+    require_finite("weights", weights, profile_weights)
 
 
 def require_finite(name: str, *arrays: NDArray[Any]) -> None:

@@ -6,7 +6,9 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["streams.decoding", "streams.strict_json", "streams.timestamps"]):
+with atheris.instrument_imports(
+    include=["streams.decoding", "streams.fields", "streams.strict_json", "streams.timestamps"]
+):
     from streams.decoding import Decoder
 
 from streams.dead_letters import Rejection
