@@ -14,7 +14,6 @@ import numpy as np
 
 from features.decay import DecayedSum
 from features.exceptions import StateFormatError
-from features.observation import KEY_BYTES
 from features.state import UserState
 
 VERSION: Final = 1
@@ -67,10 +66,10 @@ def encode(state: UserState) -> bytes:
         state.last_purchase,
         state.lifetime_purchases,
         state.lifetime_spend,
-        [b"".join(ids) for ids in state.remembered],
-        state.by_five_minutes.flatten(),
-        state.by_hour.flatten(),
-        state.by_day.flatten(),
+        state.remembered,
+        state.by_five_minutes.flat,
+        state.by_hour.flat,
+        state.by_day.flat,
         state.categories.tiles,
         state.encoder,
         texts.reference,
@@ -101,7 +100,7 @@ def decode(data: bytes) -> UserState:
     state.newest, state.oldest, state.last_purchase = body.newest, body.oldest, body.last_purchase
     state.lifetime_purchases = body.lifetime_purchases
     state.lifetime_spend = int(body.lifetime_spend)
-    state.remembered = [dict.fromkeys(_keys(ids)) if ids else {} for ids in body.remembered]
+    state.remembered = body.remembered
     if body.newest is not None:
         levels = (state.by_five_minutes, state.by_hour, state.by_day)
         for level, flat in zip(levels, (body.by_five_minutes, body.by_hour, body.by_day), strict=True):
@@ -147,10 +146,6 @@ def _header(data: bytes) -> tuple[int, int, int]:
             "run the release that wrote it, or a later one"
         )
     return version, epoch, sequence
-
-
-def _keys(joined: bytes) -> list[bytes]:
-    return [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
 
 
 def _widened(field: Any) -> Any:

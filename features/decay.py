@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,25 +20,19 @@ HALF_LIFE: Final = 14 * DAY
 """Time in which a text's weight halves, ms."""
 
 
-class DecayedSum:
-    """A float64[64] sum, relative to the time of its newest term (`reference`, ms)."""
+class DecayedSum(msgspec.Struct, frozen=True, gc=False):
+    """A float64[64] sum, None for that of nothing, relative to the time of its newest term (`reference`, ms)."""
 
-    __slots__ = ("reference", "total")
+    reference: int = 0
+    total: NDArray[np.float64] | None = None
 
-    def __init__(self, reference: int = 0, total: NDArray[np.float64] | None = None) -> None:
-        self.reference = reference
-        self.total = total
-
-    def add(self, timestamp: int, weight: float, vector: NDArray[np.float64]) -> None:
-        """Add `weight * vector` (float64[64]) of a text of `timestamp` (ms)."""
+    def plus(self, timestamp: int, weight: float, vector: NDArray[np.float64]) -> DecayedSum:
+        """Return the sum with `weight * vector` (float64[64]) of a text of `timestamp` (ms) added."""
         if self.total is None:
-            self.total = vector * weight
-            self.reference = timestamp
-        elif timestamp > self.reference:
-            self.total = self.total * _fade(timestamp - self.reference) + vector * weight
-            self.reference = timestamp
-        else:
-            self.total = self.total + vector * (weight * _fade(self.reference - timestamp))
+            return DecayedSum(timestamp, vector * weight)
+        if timestamp > self.reference:
+            return DecayedSum(timestamp, self.total * _fade(timestamp - self.reference) + vector * weight)
+        return DecayedSum(self.reference, self.total + vector * (weight * _fade(self.reference - timestamp)))
 
     def unit(self) -> NDArray[np.float32]:
         """Return the sum at unit length as float32[64]; zeros when there is none."""
@@ -47,6 +42,9 @@ class DecayedSum:
         if length == 0.0:
             return np.zeros(PROFILE_WIDTH, np.float32)
         return (self.total / length).astype(np.float32)
+
+
+NO_TEXTS: Final = DecayedSum()
 
 
 def _fade(age: int) -> float:

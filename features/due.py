@@ -30,7 +30,7 @@ def next_due(state: UserState, instant: int) -> int | None:
     coming = []
     for level in (state.by_five_minutes, state.by_hour, state.by_day):
         for length in level.lengths:
-            leaving = (_leaves(index, level.hop, length) for index in level.tiles)
+            leaving = (_leaves(index, level.hop, length) for index in level.indices)
             first = min((leaves for leaves in leaving if leaves > instant), default=None)
             if first is not None:
                 coming.append(first)

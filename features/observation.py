@@ -21,12 +21,12 @@ KEY_BYTES: Final = 8
 class Kind(IntEnum):
     """What a user did; the values are the columns of a tile."""
 
-    VIEW = 0
-    FAVORITE = 1
-    CART = 2
-    PURCHASE = 3
-    SEARCH = 4
-    REVIEW = 5
+    VIEW = 1
+    FAVORITE = 2
+    CART = 3
+    PURCHASE = 4
+    SEARCH = 5
+    REVIEW = 6
 
 
 class Source(IntEnum):

@@ -13,7 +13,7 @@ from features.state import UserState
 from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
 
 Value = int | float | None
-_COUNTS: Final = range(len(COUNTED))
+_COUNTS: Final = range(1, len(COUNTED) + 1)
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from features.decay import DecayedSum
-from features.observation import Kind, Observation
+from features.decay import NO_TEXTS
+from features.observation import KEY_BYTES, Kind, Observation
 from features.tiles import (
-    COLUMNS,
     DAY,
     HOUR,
     MINUTE,
@@ -30,11 +29,12 @@ from features.tiles import (
 REMEMBERED_IDS: Final = 128
 """How many event ids per topic tell a duplicate, first in first out."""
 
+_REMEMBERED_BEFORE: Final = (REMEMBERED_IDS - 1) * KEY_BYTES
 NO_OFFSET: Final = -1
 _FINEST: Final = 5 * MINUTE
 """The shortest hop; it divides the others."""
 
-_COUNTS: Final = tuple(((int(kind), 1),) for kind in Kind)
+_COUNTS: Final = tuple(((column, 1),) for column in range(max(Kind) + 1))
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _VIEW: Final = int(Kind.VIEW)
 _PURCHASE: Final = int(Kind.PURCHASE)
@@ -67,6 +67,7 @@ class UserState:
         newest, oldest: event times, ms; None before the first event.
         last_purchase: time of the newest purchase, ms, or None.
         lifetime_purchases, lifetime_spend: count, and micro-units.
+        remembered: for each of EVENT_SOURCES, the keys of the last events applied, joined.
         encoder: identity of the model whose vectors `texts` sums; empty before the first text.
     """
 
@@ -104,12 +105,12 @@ class UserState:
         self.last_purchase: int | None = None
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
-        self.remembered: list[dict[bytes, None]] = [{}, {}, {}]  # one per EVENT_SOURCES
+        self.remembered = [b"", b"", b""]
         self.by_five_minutes = TileLevel(_FINEST, SPEND + 1, (HOUR,))
         self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, (DAY, 7 * DAY))
-        self.by_day = TileLevel(DAY, COLUMNS, (30 * DAY,))
+        self.by_day = TileLevel(DAY, NOISY + 1, (30 * DAY,))
         self.categories = CategoryTiles(30 * DAY)
-        self.texts = DecayedSum()
+        self.texts = NO_TEXTS
         self.encoder = ""
 
     def apply(self, seen: Observation, encoder: str) -> Outcome:
@@ -126,11 +127,9 @@ class UserState:
         if self.erased_at is not None and seen.timestamp <= self.erased_at:
             return Outcome.REFUSED
         remembered = self.remembered[source]
-        if seen.event_key in remembered:
+        if remembered and _holds(remembered, seen.event_key):
             return Outcome.DUPLICATE
-        if len(remembered) >= REMEMBERED_IDS:
-            del remembered[next(iter(remembered))]
-        remembered[seen.event_key] = None
+        self.remembered[source] = remembered[-_REMEMBERED_BEFORE:] + seen.event_key
         self.offsets[source] = seen.offset
         self.revision += 1
         self.sequence += 1
@@ -145,9 +144,9 @@ class UserState:
             self._purchase(seen.timestamp, seen.amount)
         if seen.projected is not None:
             if encoder != self.encoder:
-                self.texts = DecayedSum()
+                self.texts = NO_TEXTS
                 self.encoder = encoder
-            self.texts.add(seen.timestamp, seen.weight, seen.projected)
+            self.texts = self.texts.plus(seen.timestamp, seen.weight, seen.projected)
         return Outcome.APPLIED
 
     def erase(self, timestamp: int, offset: int, source: int) -> Outcome:
@@ -187,6 +186,15 @@ class UserState:
         self.lifetime_spend += spend or 0
         if self.last_purchase is None or timestamp > self.last_purchase:
             self.last_purchase = timestamp
+
+
+def _holds(keys: bytes, key: bytes) -> bool:
+    """Whether a key is among joined keys."""
+    place = keys.find(key)
+    # Bytes that straddle two keys may spell a third.
+    while place % KEY_BYTES and place > 0:
+        place = keys.find(key, place + 1)
+    return place >= 0
 
 
 _Deltas = tuple[Delta, ...]

@@ -7,7 +7,9 @@ the exact sum of whole tiles. T never precedes the newest event, so no tile has 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -16,15 +18,17 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-# The columns of a tile: the six kinds of `Kind`, then sums. A level keeps a prefix of them, so the columns
-# that only long windows need come last and cost the short tiles nothing.
-SPEND: Final = 6
-VIEWED_PRICE: Final = 7
-PRICED_VIEWS: Final = 8
-PRICED_PURCHASES: Final = 9
-RATING: Final = 10
-NOISY: Final = 11
-COLUMNS: Final = 12
+# A tile is `[index, *columns]`, its index being its time divided by the hop. The columns are the six kinds of `Kind`,
+# then sums. A level keeps a prefix of them, so the columns that only long windows need come last and cost the short
+# tiles nothing.
+INDEX: Final = 0
+SPEND: Final = 7
+VIEWED_PRICE: Final = 8
+PRICED_VIEWS: Final = 9
+PRICED_PURCHASES: Final = 10
+RATING: Final = 11
+NOISY: Final = 12
+_ZEROS: Final = (0,) * NOISY
 
 Delta = tuple[int, int]
 """A column and what to add to it."""
@@ -41,7 +45,7 @@ class Window(msgspec.Struct, gc=False):
 
     Attributes:
         length: ms.
-        sums: one per column.
+        sums: of every column of the tiles; what stands at `INDEX` means nothing.
         lower: index of the oldest tile that `sums` include.
     """
 
@@ -53,11 +57,14 @@ class Window(msgspec.Struct, gc=False):
 class TileLevel(msgspec.Struct, gc=False):
     """The tiles of one hop, and the windows that are summed from them.
 
+    The tiles follow one another in a single list, as they are stored: a shopper's are few and are touched together,
+    and one object of them is one miss of the processor's cache, where one each would be many.
+
     Attributes:
         hop: length of a tile, ms.
-        width: how many columns a tile keeps.
+        width: how many integers a tile has, its index included.
         lengths: of the windows over these tiles, ms, the longest last.
-        tiles: columns by the index of the tile, which is its time divided by the hop.
+        flat: the tiles in the order of their indices, one after another.
         oldest: index of the oldest tile that a window can still reach.
         windows: their running sums, from when they are first asked for; None before, and while the tiles are few.
     """
@@ -65,54 +72,78 @@ class TileLevel(msgspec.Struct, gc=False):
     hop: int
     width: int
     lengths: tuple[int, ...]
-    tiles: dict[int, list[int]] = {}
+    flat: list[int] = []
     oldest: int = 0
     windows: list[Window] | None = None
+
+    @property
+    def indices(self) -> list[int]:
+        """The indices of the tiles, ascending."""
+        return self.column(INDEX)
+
+    def column(self, column: int) -> list[int]:
+        """Return one column of all tiles."""
+        return self.flat[column :: self.width]
 
     def keep_from(self, newest: int) -> None:
         """Drop the tiles that no window reaches any more as of the newest event (ms)."""
         oldest = (newest - self.lengths[-1]) // self.hop
         if oldest <= self.oldest:
             return
-        left, self.oldest = range(self.oldest, oldest), oldest
+        self.oldest = oldest
         for window in self.windows or ():
             if window.lower < oldest:
                 self._move(window, oldest)
-        # The tiles of a user who is active every few hours are many, those that leave at each event are few.
-        tiles = self.tiles
-        if len(left) <= len(tiles):
-            for index in left:
-                tiles.pop(index, None)
-        elif tiles:
-            self.tiles = {index: tile for index, tile in tiles.items() if index >= oldest}
+        flat = self.flat
+        if flat and flat[INDEX] < oldest:
+            del flat[: self._place_of(oldest)]
 
     def add(self, timestamp: int, deltas: Iterable[Delta]) -> None:
         """Add an event to its tile, unless the tile has left every window; every column is one of this level's."""
         index = timestamp // self.hop
-        if index < self.oldest:
-            return
-        tile = self.tiles.get(index)
-        if tile is None:
-            tile = self.tiles[index] = [0] * self.width
+        flat = self.flat
+        # Nearly every event falls into the newest tile, or makes the next.
+        place = len(flat) - self.width
+        if place < 0 or flat[place] != index:
+            if index < self.oldest:
+                return
+            place = self._tile(index)
         for column, amount in deltas:
-            tile[column] += amount
+            flat[place + column] += amount
         for window in self.windows or ():
             if index >= window.lower:
                 sums = window.sums
                 for column, amount in deltas:
                     sums[column] += amount
 
+    def _tile(self, index: int) -> int:
+        """Return the place of a tile, which is made if it is missing."""
+        flat = self.flat
+        place = self._place_of(index)
+        if place == len(flat):
+            flat += (index, *_ZEROS[: self.width - 1])
+        elif flat[place] != index:
+            flat[place:place] = (index, *_ZEROS[: self.width - 1])
+        return place
+
+    def _place_of(self, index: int) -> int:
+        """Return where the tile of an index is, or would be."""
+        flat, width = self.flat, self.width
+        if not flat or flat[-width] < index:
+            return len(flat)
+        return bisect_left(range(len(flat) // width), index, key=lambda number: flat[number * width]) * width
+
     def sums(self, instant: int) -> list[list[int]]:
         """Return the columns of each window as of `instant` (ms, not before the newest event), only to be read."""
         windows = self.windows
         if windows is None:
             hop = self.hop
-            if len(self.tiles) <= FEW:
+            if len(self.flat) <= FEW * self.width:
                 return [self._sum_from((instant - length) // hop) for length in self.lengths]
             self.windows = windows = []
             for length in self.lengths:
                 lower = (instant - length) // hop
-                windows.append(Window(length, self._sum_from(lower).copy(), lower))
+                windows.append(Window(length, self._sum_from(lower), lower))
         else:
             for window in windows:
                 lower = (instant - window.length) // self.hop
@@ -121,39 +152,41 @@ class TileLevel(msgspec.Struct, gc=False):
         return [window.sums for window in windows]
 
     def _move(self, window: Window, lower: int) -> None:
-        tiles, sums = self.tiles, window.sums
-        # A clock that stepped back brings tiles in again; a leap passes more indices than there are tiles.
-        if 0 <= lower - window.lower <= len(tiles):
-            for index in range(window.lower, lower):
-                tile = tiles.get(index)
-                if tile is not None:
-                    for column, amount in enumerate(tile):
-                        sums[column] -= amount
+        flat, width = self.flat, self.width
+        if lower < window.lower:
+            # A clock that stepped back brings tiles in again.
+            window.sums = self._sum_from(lower)
         else:
-            window.sums = self._sum_from(lower).copy()
+            place, end = self._place_of(window.lower), len(flat)
+            sums = window.sums
+            while place < end and flat[place] < lower:
+                for column, amount in enumerate(flat[place : place + width]):
+                    sums[column] -= amount
+                place += width
         window.lower = lower
 
     def _sum_from(self, lower: int) -> list[int]:
-        """Return the sums of the tiles from an index on; of a single tile, the tile itself."""
-        inside = [tile for index, tile in self.tiles.items() if index >= lower]
-        if len(inside) == 1:
-            return inside[0]
-        return list(map(sum, zip(*inside, strict=True))) if inside else [0] * self.width
-
-    def flatten(self) -> list[int]:
-        """All tiles as one list of integers, `[index, *columns]` after one another."""
-        flat: list[int] = []
-        for index, tile in self.tiles.items():
-            flat += (index, *tile)
-        return flat
+        """Return the sums of the tiles from an index on."""
+        flat, width = self.flat, self.width
+        if not flat or flat[-width] < lower:
+            return [0] * width
+        first = 0 if flat[INDEX] >= lower else self._place_of(lower)
+        if len(flat) - first == width:
+            return flat[first:]
+        return [sum(flat[at::width]) for at in range(first, first + width)]
 
     def load(self, flat: list[int], newest: int) -> None:
-        """Take the tiles of `flatten`, as of the newest event (ms)."""
-        step = self.width + 1
-        self.oldest = oldest = max(0, (newest - self.lengths[-1]) // self.hop)
-        starts = range(0, len(flat), step)
-        self.tiles = {flat[at]: flat[at + 1 : at + step] for at in starts if flat[at] >= oldest}
+        """Take the tiles that were stored as `flat`, as of the newest event (ms)."""
+        width = self.width
+        indices = flat[INDEX::width]
+        if indices != sorted(indices):
+            # Earlier releases stored them in the order in which they were made.
+            tiles = sorted(flat[at : at + width] for at in range(0, len(flat), width))
+            flat = list(chain.from_iterable(tiles))
+        self.flat = flat
         self.windows = None
+        self.oldest = 0
+        self.keep_from(newest)
 
 
 class CategoryTiles(msgspec.Struct, gc=False):

@@ -61,7 +61,7 @@ class Touch(msgspec.Struct):
         ticket: when the user was first touched since the last group.
         changed: whether the changelog lacks the state.
         erased: whether an erasure is among what happened: the score topic needs its tombstone.
-        trigger: the last event applied, if any.
+        topic, offset: of the last event applied; no topic if there is none.
         arrivals: Kafka timestamps (ms) of the events applied.
     """
 
@@ -69,8 +69,13 @@ class Touch(msgspec.Struct):
     ticket: int
     changed: bool = False
     erased: bool = False
-    trigger: Trigger | None = None
-    arrivals: list[int] = msgspec.field(default_factory=list)
+    topic: str = ""
+    offset: int = -1
+    arrivals: list[int] = []
+
+    def trigger(self, partition: int) -> Trigger | None:
+        """The last event applied, one of that partition; None if there is none."""
+        return Trigger(self.topic, partition, self.offset) if self.topic else None
 
 
 class _Group:
@@ -78,15 +83,20 @@ class _Group:
 
     __slots__ = ("arrivals", "done", "emission", "first", "offsets", "states", "users")
 
-    def __init__(self, touches: dict[str, Touch], emitter: Emitter) -> None:
+    def __init__(self, touches: dict[str, Touch], partition: int, emitter: Emitter) -> None:
         self.users = touches.keys()
         self.first = next(iter(touches.values())).ticket
         self.done = False
         self.arrivals = [arrived for touch in touches.values() for arrived in touch.arrivals]
-        self.states = {user_id.encode(): encode(touch.state) for user_id, touch in touches.items() if touch.changed}
-        self.offsets = [tuple(touch.state.offsets) for touch in touches.values() if touch.changed]
+        changed = {user_id: touch.state for user_id, touch in touches.items() if touch.changed}
+        self.states = {user_id.encode(): encode(state) for user_id, state in changed.items()}
+        # Of the states as they are now; they go on changing.
+        self.offsets = list(map(max, zip(*(state.offsets for state in changed.values()), strict=True)))
         self.emission: Emission = emitter.emit(
-            [Subject(user_id, touch.state, touch.erased, touch.trigger) for user_id, touch in touches.items()]
+            [
+                Subject(user_id, touch.state, touch.erased, touch.trigger(partition))
+                for user_id, touch in touches.items()
+            ]
         )
 
 
@@ -115,30 +125,27 @@ class Committer:
         self._tasks = Tasks(f"commit-{partition}", outlets.on_failure)
         self._tasks.begin(self._run())
 
-    def touch(
-        self,
-        user_id: str,
-        state: UserState,
-        *,
-        changed: bool,
-        erased: bool = False,
-        trigger: Trigger | None = None,
-        arrived: int | None = None,
-    ) -> None:
-        """Have a user's state (if `changed`), row and score committed with the next group."""
+    def applied(self, user_id: str, state: UserState, topic: str, offset: int, arrived: int) -> None:
+        """Have what an event changed committed with the next group; `arrived` is its Kafka timestamp, ms."""
+        touch = self._touch(user_id, state)
+        touch.changed = True
+        touch.topic = topic
+        touch.offset = offset
+        touch.arrivals.append(arrived)
+
+    def touch(self, user_id: str, state: UserState, *, changed: bool, erased: bool = False) -> None:
+        """Have a user's state (if `changed`), row and score committed with the next group, on account of no event."""
+        touch = self._touch(user_id, state)
+        touch.changed |= changed
+        touch.erased |= erased
+
+    def _touch(self, user_id: str, state: UserState) -> Touch:
         self._ticket += 1
         touch = self._touched.get(user_id)
         if touch is None:
             touch = self._touched[user_id] = Touch(state, self._ticket)
             self._work.set()
-        if changed:
-            touch.changed = True
-        if erased:
-            touch.erased = True
-        if trigger is not None:
-            touch.trigger = trigger
-        if arrived is not None:
-            touch.arrivals.append(arrived)
+        return touch
 
     def settled(self) -> asyncio.Future[None]:
         """Return a future that is done when everything touched so far is durable and published."""
@@ -172,7 +179,7 @@ class Committer:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
                 self._progress = self._progress.onward(
-                    await sent.acknowledged(), self._epoch, group.offsets, group.emission.emitted_at
+                    await sent.acknowledged(), self._epoch, [group.offsets], group.emission.emitted_at
                 )
                 self._states.write(self._partition, group.states, self._progress)
                 out.lease.check()
@@ -187,7 +194,7 @@ class Committer:
             self._touched = dict(users)
         else:
             self._work.clear()
-        group = _Group(touches, self._out.emitter)
+        group = _Group(touches, self._partition, self._out.emitter)
         self._groups.append(group)
         return group
 

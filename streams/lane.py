@@ -112,7 +112,8 @@ class Lane:
         items: list[Decoded] = [decode(self.topic, r.key, r.value, r.timestamp) for r in records]
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters = []
-        fates: list[tuple[int, Fate]] = []
+        offsets: list[int] = []
+        fates: list[Fate] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
             reading = readings.get(position, NOTHING_READ) if readings else NOTHING_READ
@@ -121,19 +122,20 @@ class Lane:
                 reading = NOTHING_READ
             if isinstance(item, Rejection):
                 # In offset order, and before this lane can be closed while it waits.
-                self._count(fates)
+                self._count(offsets, fates)
                 letters.append(await self._reject(record, item))
             elif isinstance(item, Erasure):
                 self._partition.erase(item, record.offset)
             else:
-                fate = apply(item.user_id, observe(item, record.offset, reading), self.topic, record.timestamp)
-                fates.append((record.offset, fate))
-        self._count(fates)
+                fates.append(apply(item.user_id, observe(item, record.offset, reading), self.topic, record.timestamp))
+                offsets.append(record.offset)
+        self._count(offsets, fates)
         return letters
 
-    def _count(self, fates: list[tuple[int, Fate]]) -> None:
+    def _count(self, offsets: list[int], fates: list[Fate]) -> None:
         """Count what was applied, and start anew."""
-        self._shop.tally.count_all(self.topic, self._partition.number, fates)
+        self._shop.tally.count_all(self.topic, self._partition.number, offsets, fates)
+        offsets.clear()
         fates.clear()
 
     async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Sent:

@@ -211,6 +211,6 @@ def _spent_within(pending: Pending, state: UserState) -> float | None:
     due = pending.made_at + HORIZON
     if state.newest is None or state.newest - due >= _HOURLY:
         return None
-    tiles = state.by_hour.tiles
-    after = sum(tile[SPEND] for index, tile in tiles.items() if index * HOUR > due)
+    hours = state.by_hour
+    after = sum(spend for index, spend in zip(hours.indices, hours.column(SPEND), strict=True) if index * HOUR > due)
     return (state.lifetime_spend - pending.spent - after) / MICRO

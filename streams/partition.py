@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -12,7 +11,7 @@ from features.observation import Observation, Source
 from features.state import Outcome, UserState
 from streams.committer import Committer, Outlets
 from streams.events import Erasure
-from streams.scores import Trigger
+from streams.live_states import LiveStates
 from streams.table import LocalStore
 from streams.tally import Fate
 
@@ -46,8 +45,7 @@ class Partition:
         self.committer = Committer(number, self.epoch, states, outlets)
         self.states = states
         self._encoder = encoder
-        self._cached_users = cached_users
-        self._live: OrderedDict[str, UserState] = OrderedDict()
+        self._live = LiveStates(cached_users, self.committer.busy_users)
         self.on_applied: Callable[[str, int], None] = _nothing
         """Told of every event applied: its user and its time, ms."""
         self.on_erased: Callable[[], None] = _forget_nothing
@@ -59,8 +57,7 @@ class Partition:
         outcome = state.apply(seen, self._encoder)
         if outcome is Outcome.APPLIED:
             state.epoch = self.epoch
-            trigger = Trigger(topic, self.number, seen.offset)
-            self.committer.touch(user_id, state, changed=True, trigger=trigger, arrived=arrived)
+            self.committer.applied(user_id, state, topic, seen.offset, arrived)
             self.on_applied(user_id, seen.timestamp)
         elif outcome is Outcome.REDELIVERED:
             # The process that applied it may have died before row and score were out.
@@ -81,30 +78,19 @@ class Partition:
     def refresh(self) -> None:
         """Publish every user again, because what their features are as of has changed."""
         known = dict.fromkeys(key.decode() for key, _ in self.states.items(self.number))
-        for user_id in known | dict.fromkeys(self._live):
+        for user_id in known | dict.fromkeys(self._live.users()):
             state = self.state_of(user_id)
             if state.revision:
                 self.committer.touch(user_id, state, changed=False)
 
     def state_of(self, user_id: str) -> UserState:
         """Return the live state of a user; a new one if there is none."""
-        live = self._live
-        state = live.get(user_id)
-        if state is not None:
-            live.move_to_end(user_id)
-            return state
-        stored = self.states.read(self.number, user_id.encode())
-        state = live[user_id] = UserState() if stored is None else decode(stored)
-        if len(live) > self._cached_users:
-            self._evict()
+        state = self._live.get(user_id)
+        if state is None:
+            stored = self.states.read(self.number, user_id.encode())
+            state = UserState() if stored is None else decode(stored)
+            self._live.put(user_id, state)
         return state
-
-    def _evict(self) -> None:
-        """Let go of the least recently used tenth that the store holds in full."""
-        busy = self.committer.busy_users()
-        for user_id in list(self._live)[: max(1, self._cached_users // 10)]:
-            if user_id not in busy:
-                del self._live[user_id]
 
 
 def _nothing(user_id: str, timestamp: int) -> None:

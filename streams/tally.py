@@ -42,15 +42,17 @@ class Tally:
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
         """Count a record, unless one at its offset or later was counted; records come in offset order."""
-        self.count_all(topic, partition, [(offset, fate)])
+        self.count_all(topic, partition, [offset], [fate])
 
-    def count_all(self, topic: str, partition: int, records: Sequence[tuple[int, Fate]]) -> None:
-        """Count records, each (offset, fate), as `count` does, at the price of one."""
-        if not records:
+    def count_all(self, topic: str, partition: int, offsets: Sequence[int], fates: Sequence[Fate]) -> None:
+        """Count records as `count` does, at the price of one."""
+        if not offsets:
             return
         counted = self._counted.get((topic, partition), -1)
-        self._counted[topic, partition] = max(counted, records[-1][0])
-        for fate, number in Counter(fate for offset, fate in records if offset > counted).items():
+        self._counted[topic, partition] = max(counted, offsets[-1])
+        if offsets[0] <= counted:
+            fates = [fate for offset, fate in zip(offsets, fates, strict=True) if offset > counted]
+        for fate, number in Counter(fates).items():
             self.fates[fate] += number
             self._metrics.events.labels(topic, fate.value).inc(number)
 

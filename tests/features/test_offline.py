@@ -20,10 +20,11 @@ from features.tiles import DAY
 
 BASE = 1_760_000_000_000
 ENCODER = "test@1"
+CLICKED = [Kind.VIEW, Kind.FAVORITE, Kind.CART, Kind.PURCHASE]
 
 
 def purchase(place: int, event_id: int, timestamp: int, amount: int = 1_000_000) -> Observation:
-    return Observation(Kind.PURCHASE, Source.CLICKS, place, timestamp, event_id, amount)
+    return Observation(Kind.PURCHASE, Source.CLICKS, place, timestamp, event_id.to_bytes(8), amount)
 
 
 def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
@@ -32,7 +33,12 @@ def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
     seen = []
     for place in range(1, count + 1):
         source, kinds = rng.choice(
-            [(Source.REVIEWS, [5]), (Source.SEARCHES, [4]), (Source.CLICKS, [0, 1, 2, 3]), (Source.CLICKS, [3])]
+            [
+                (Source.REVIEWS, [Kind.REVIEW]),
+                (Source.SEARCHES, [Kind.SEARCH]),
+                (Source.CLICKS, CLICKED),
+                (Source.CLICKS, CLICKED[3:]),
+            ]
         )
         event_id = rng.randrange(ids)
         usual = BASE - event_id * 7_919_000 % (60 * DAY)
@@ -43,7 +49,7 @@ def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
                 source=source,
                 offset=place,
                 timestamp=usual if rng.random() < 0.9 else BASE - rng.randrange(60 * DAY),
-                event_key=event_id,
+                event_key=event_id.to_bytes(8),
                 amount=rng.choice([None, rng.randrange(10**9)]),
                 weight=1.0 if text else 0.0,
                 projected=np.random.default_rng(event_id).standard_normal(64) if text else None,

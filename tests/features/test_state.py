@@ -14,6 +14,7 @@ from features.definitions import NAMES
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
 from features.state import REMEMBERED_IDS, Outcome, UserState
+from features.tiles import SPEND
 
 BASE = 1_764_000_123_456
 ENCODER = "test@0123456789ab"
@@ -218,10 +219,10 @@ def test_sums_past_64_bits_survive_the_codec():
     spend = [Raw("clicks", str(n), "purchase", BASE, price=1e9) for n in range(3)]
     state = fold(spend)
     state.lifetime_spend = 10**30
-    state.by_day.tiles[BASE // DAY][6] = 10**25
+    state.by_day.flat[SPEND] = 10**25
     restored = codec.decode(codec.encode(state))
     assert restored.lifetime_spend == 10**30
-    assert restored.by_day.tiles[BASE // DAY][6] == 10**25
+    assert restored.by_day.column(SPEND) == [10**25]
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\x01" * 9, b"\x09" + b"\0" * 40, b"\x01" + b"\0" * 40])

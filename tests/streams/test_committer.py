@@ -22,6 +22,7 @@ from features.state import UserState
 from streams.committer import GROUP_USERS, GROUPS_IN_FLIGHT, Committer, Outlets
 from streams.emission import Emitter
 from streams.inference import Inference, load_inference
+from streams.kafka import CLICKS
 from streams.lease import Lease, LeaseLostError
 from streams.metrics import Metrics
 from streams.online import Forget
@@ -148,7 +149,7 @@ class Bench:
             ),
             "encoder",
         )
-        self.committer.touch(user_id, state, changed=True, arrived=BASE)
+        self.committer.applied(user_id, state, CLICKS, state.offsets[Source.CLICKS], BASE)
         return state
 
     @property

@@ -213,7 +213,7 @@ def test_a_state_that_does_not_know_of_the_erasure_outranking_the_marker_is_foun
     assert "erase again" in judge_state(state, newest, request, place, "changelog").remains
     state.erase(BASE - 1, 7, Source.ERASURES)
     assert judge_state(state, newest, request, place, "changelog").remains is None
-    state.remembered[0][b"8 bytes."] = None
+    state.remembered[0] = b"8 bytes."
     assert "damaged" in judge_state(state, newest, request, place, "changelog").remains
     assert "no marker" in judge_state(UserState(), None, request, place, "changelog").remains
 
