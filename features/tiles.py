@@ -137,8 +137,11 @@ class TileLevel(msgspec.Struct, gc=False):
         """Return the columns of each window as of `instant` (ms, not before the newest event), only to be read."""
         windows = self.windows
         if windows is None:
-            hop = self.hop
-            if len(self.flat) <= FEW * self.width:
+            hop, flat = self.hop, self.flat
+            if len(flat) <= FEW * self.width:
+                shortest = (instant - self.lengths[0]) // hop
+                if not flat or flat[INDEX] >= shortest:
+                    return [self._sum_from(shortest)] * len(self.lengths)
                 return [self._sum_from((instant - length) // hop) for length in self.lengths]
             self.windows = windows = []
             for length in self.lengths:

@@ -87,17 +87,20 @@ class _Group:
         self.users = touches.keys()
         self.first = next(iter(touches.values())).ticket
         self.done = False
-        self.arrivals = [arrived for touch in touches.values() for arrived in touch.arrivals]
-        changed = {user_id: touch.state for user_id, touch in touches.items() if touch.changed}
-        self.states = {user_id.encode(): encode(state) for user_id, state in changed.items()}
-        # Of the states as they are now; they go on changing.
-        self.offsets = list(map(max, zip(*(state.offsets for state in changed.values()), strict=True)))
-        self.emission: Emission = emitter.emit(
-            [
-                Subject(user_id, touch.state, touch.erased, touch.trigger(partition))
-                for user_id, touch in touches.items()
-            ]
-        )
+        self.arrivals: list[int] = []
+        self.states: dict[bytes, bytes] = {}
+        offsets: list[list[int]] = []
+        subjects: list[Subject] = []
+        for user_id, touch in touches.items():
+            state = touch.state
+            self.arrivals += touch.arrivals
+            if touch.changed:
+                self.states[user_id.encode()] = encode(state)
+                offsets.append(state.offsets)
+            subjects.append(Subject(user_id, state, touch.erased, touch.trigger(partition)))
+        # Now, for the states go on changing.
+        self.offsets = list(map(max, zip(*offsets, strict=True)))
+        self.emission: Emission = emitter.emit(subjects)
 
 
 class Committer:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from features.online.rows import OnlineRow
@@ -21,8 +22,7 @@ AsOf = Callable[[], int | None]
 """The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """A user of whom something is to be published."""
 
     user_id: str
@@ -96,6 +96,7 @@ class Emitter:
         rows = [scalars(subject.state, instant) for subject, instant in zip(subjects, instants, strict=True)]
         profiles = np.stack([profile(subject.state, encoder) for subject in subjects])
         predicted = scoring.predict(rows, profiles)
+        tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
             subjects,
             instants,
@@ -114,8 +115,8 @@ class Emitter:
                 score=score,
                 expected_spend=spend,
                 tier=tier,
-                tags=scoring.tagger.tags(state.categories.counts(instant)),
-                labels=scoring.labeller.labels(row, state.categories, instant),
+                tags=tags(state.categories.counts(instant)),
+                labels=labels(row, state.categories, instant),
                 prediction=prediction,
                 intercept=predicted.intercept,
                 reasons=predicted.reasons(position),
@@ -124,7 +125,7 @@ class Emitter:
                 emitted_at=emitted_at,
                 trigger=subject.trigger,
                 model=scoring.model,
-                degraded=self.degraded,
+                degraded=degraded,
             )
             emission.scores.append(Outgoing(subject.user_id.encode(), value))
             emission.rows.append(

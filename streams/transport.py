@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import faust
@@ -32,7 +33,7 @@ just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms wou
 spends 5 % of a core on asking so often, and 2 % at 50 ms."""
 
 FULL_POLL_S: Final = 0.02
-"""How soon a partition that was full is looked at again."""
+"""How soon a partition that was full is looked at again at the latest."""
 
 IDLE_POLL_S: Final = 1.0
 
@@ -121,6 +122,8 @@ class BatchConsumer(driver.Consumer):
         self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
         self.progressed = asyncio.Event()
         """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
+        self._room = asyncio.Event()
+        """The same, for the fetching of partitions that were full."""
         self._delivering: int | None = None
         """The generation whose recovery has ended."""
         super().__init__(*args, **kwargs)
@@ -164,7 +167,10 @@ class BatchConsumer(driver.Consumer):
         limit = self.transport.settings.batch_records * self.transport.settings.batches_in_flight
         full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
         if active == full:
-            await self.sleep(FULL_POLL_S)
+            # A timeout, for a rebalance may take away what is waited for.
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
             return {}
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
         patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
@@ -200,6 +206,7 @@ class BatchConsumer(driver.Consumer):
         if ours and message.tp in self.ledgers:
             self.ledgers[message.tp].acknowledge(message.offset)
         self.progressed.set()
+        self._room.set()
         notify(self._waiting_for_ack)
         return bool(ours)
 

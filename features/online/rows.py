@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from features.definitions import PROFILE_WIDTH, SCALARS
 from features.exceptions import OnlineRowError
@@ -18,8 +19,8 @@ FENCE_LIMIT: Final = 2**53
 PROFILE_BYTES: Final = 4 * PROFILE_WIDTH
 
 
-@dataclass(frozen=True, slots=True)
-class OnlineRow:
+# One is made for every score: a frozen dataclass would take four times as long.
+class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     """Everything served of one user.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import struct
-from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
+from msgspec.structs import replace
 
 from features.definitions import SCALARS
 from features.online import OnlineRow

@@ -1,0 +1,62 @@
+"""The local store on disk: what a crash leaves of it is a whole, earlier version of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import faust
+from faust.types import TP
+
+from streams.kafka import changelog_name
+from streams.settings import load_settings
+from streams.table import Progress, RocksStore, UserTable
+
+GROUPS, USERS, BYTES = 400, 50, 16_384
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from test_table import BYTES, GROUPS, USERS, make_store
+from streams.table import Progress
+
+store = make_store(Path(sys.argv[1]))
+for group in range(GROUPS):
+    states = {b"%d" % (group * 7 % USERS + user): b"%d" % group + bytes(BYTES) for user in range(5)}
+    store.write(0, states, Progress(offset=group, epoch=group))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def make_store(folder: Path) -> RocksStore:
+    app = faust.App("table-test", broker="memory://", datadir=folder)
+    store = UserTable.of(app, load_settings(state_store="rocksdb", state_dir=folder)).data
+    assert isinstance(store, RocksStore)
+    return store
+
+
+def test_a_crash_leaves_states_and_offset_of_one_instant(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    killed = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    store = make_store(tmp_path)
+    reached = store.progress(0).offset
+    # What was not flushed is gone, and there was more than the memory for writes holds.
+    assert 0 < reached < GROUPS
+    expected = {}
+    for group in range(reached + 1):
+        for user in range(5):
+            expected[b"%d" % (group * 7 % USERS + user)] = b"%d" % group + bytes(BYTES)
+    assert dict(store.items(0)) == expected
+    assert store.persisted_offset(TP(changelog_name(load_settings()), 0)) == reached
+
+
+def test_a_store_that_is_closed_keeps_everything(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.write(0, {b"u": b"state"}, Progress(offset=7))
+    store._db_for_partition(0).close()
+    again = make_store(tmp_path)
+    assert (dict(again.items(0)), again.progress(0).offset) == ({b"u": b"state"}, 7)
