@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -13,7 +15,12 @@ from features.state import UserState
 from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
 
 Value = int | float | None
-_COUNTS: Final = range(1, len(COUNTED) + 1)
+_FIRST_COUNT: Final = 1
+_AFTER_COUNTS: Final = _FIRST_COUNT + len(COUNTED)
+# Members of an enumeration are slow to look up, and these are looked up for every row.
+_VIEWS: Final = int(Kind.VIEW)
+_PURCHASES: Final = int(Kind.PURCHASE)
+_REVIEWS: Final = int(Kind.REVIEW)
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
@@ -32,20 +39,21 @@ def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
         state.by_day.sums(instant),
     )
     windows = (hour, day, week, month)
-    row: list[Value] = [sums[column] for column in _COUNTS for sums in windows]
-    row += [sums[SPEND] / MICRO for sums in windows]
-    row += (
-        _ratio(month[SPEND] / MICRO, month[PRICED_PURCHASES]),
-        _ratio(month[Kind.PURCHASE], month[Kind.VIEW]),
-        _ratio(week[VIEWED_PRICE] / MICRO, week[PRICED_VIEWS]),
-        _ratio(month[RATING] / MICRO, month[Kind.REVIEW]),
+    # One is made for every score. Column by column, the windows of each side by side: slices and `zip` take a third of
+    # the time of a loop.
+    return (
+        *chain.from_iterable(zip(*[sums[_FIRST_COUNT:_AFTER_COUNTS] for sums in windows], strict=True)),
+        *[sums[SPEND] / MICRO for sums in windows],
+        month[SPEND] / MICRO / month[PRICED_PURCHASES] if month[PRICED_PURCHASES] else None,
+        month[_PURCHASES] / month[_VIEWS] if month[_VIEWS] else None,
+        week[VIEWED_PRICE] / MICRO / week[PRICED_VIEWS] if week[PRICED_VIEWS] else None,
+        month[RATING] / MICRO / month[_REVIEWS] if month[_REVIEWS] else None,
         month[NOISY],
         state.lifetime_purchases,
         state.lifetime_spend / MICRO,
         None if state.oldest is None else (instant - state.oldest) / DAY,
         None if state.last_purchase is None else (instant - state.last_purchase) / DAY,
     )
-    return tuple(row)
 
 
 def profile(state: UserState, encoder: str) -> NDArray[np.float32]:
@@ -55,5 +63,11 @@ def profile(state: UserState, encoder: str) -> NDArray[np.float32]:
     return state.texts.unit()
 
 
-def _ratio(total: float, count: int) -> float | None:
-    return total / count if count else None
+def profiles(states: Sequence[UserState], encoder: str) -> NDArray[np.float32]:
+    """Return the profile vector of each of n users: float32 [n, 64]."""
+    stacked = np.zeros((len(states), PROFILE_WIDTH), np.float32)
+    for position, state in enumerate(states):
+        # Most have written nothing: a vector each, only to copy zeros, costs more than the others take.
+        if state.texts.total is not None:
+            stacked[position] = profile(state, encoder)
+    return stacked

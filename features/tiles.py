@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from operator import add
 from typing import Final
 
 import msgspec
@@ -174,9 +175,12 @@ class TileLevel(msgspec.Struct, gc=False):
         if not flat or flat[-width] < lower:
             return [0] * width
         first = 0 if flat[INDEX] >= lower else self._place_of(lower)
-        if len(flat) - first == width:
+        second = first + width
+        if len(flat) == second:
             return flat[first:]
-        return [sum(flat[at::width]) for at in range(first, first + width)]
+        if len(flat) == second + width:
+            return list(map(add, flat[first:second], flat[second:]))
+        return [sum(flat[at::width]) for at in range(first, second)]
 
     def load(self, flat: list[int], newest: int) -> None:
         """Take the tiles that were stored as `flat`, as of the newest event (ms)."""

@@ -11,17 +11,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-import msgspec
-
-from features.codec import encode
 from features.state import UserState
-from streams.emission import Emission, Emitter, Subject
+from streams.group import Group, Touch
 from streams.lease import Lease
 from streams.online import OnlineWriter
 from streams.publisher import Outgoing, Publisher
-from streams.scores import Trigger
+from streams.rounds import Rounds
 from streams.table import LocalStore
 from streams.tally import Tally
 from streams.tasks import Tasks
@@ -39,6 +37,7 @@ class Outlets:
 
     Attributes:
         changelog, scores: names of the topics.
+        rounds: where groups are taken, together with those of the other partitions.
         lease: checked before anything is sent.
         on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
     """
@@ -47,60 +46,10 @@ class Outlets:
     scores: str
     publisher: Publisher
     online: OnlineWriter
-    emitter: Emitter
+    rounds: Rounds
     tally: Tally
     lease: Lease
     on_failure: Callable[[BaseException], None]
-
-
-class Touch(msgspec.Struct):
-    """A user to be committed.
-
-    Attributes:
-        state: the live state.
-        ticket: when the user was first touched since the last group.
-        changed: whether the changelog lacks the state.
-        erased: whether an erasure is among what happened: the score topic needs its tombstone.
-        topic, offset: of the last event applied; no topic if there is none.
-        arrivals: Kafka timestamps (ms) of the events applied.
-    """
-
-    state: UserState
-    ticket: int
-    changed: bool = False
-    erased: bool = False
-    topic: str = ""
-    offset: int = -1
-    arrivals: list[int] = []
-
-    def trigger(self, partition: int) -> Trigger | None:
-        """The last event applied, one of that partition; None if there is none."""
-        return Trigger(self.topic, partition, self.offset) if self.topic else None
-
-
-class _Group:
-    """Users on their way out, as they were when the group was taken."""
-
-    __slots__ = ("arrivals", "done", "emission", "first", "offsets", "states", "users")
-
-    def __init__(self, touches: dict[str, Touch], partition: int, emitter: Emitter) -> None:
-        self.users = touches.keys()
-        self.first = next(iter(touches.values())).ticket
-        self.done = False
-        self.arrivals: list[int] = []
-        self.states: dict[bytes, bytes] = {}
-        offsets: list[list[int]] = []
-        subjects: list[Subject] = []
-        for user_id, touch in touches.items():
-            state = touch.state
-            self.arrivals += touch.arrivals
-            if touch.changed:
-                self.states[user_id.encode()] = encode(state)
-                offsets.append(state.offsets)
-            subjects.append(Subject(user_id, state, touch.erased, touch.trigger(partition)))
-        # Now, for the states go on changing.
-        self.offsets = list(map(max, zip(*offsets, strict=True)))
-        self.emission: Emission = emitter.emit(subjects)
 
 
 class Committer:
@@ -121,7 +70,7 @@ class Committer:
         self._out = outlets
         self._ticket = 0
         self._touched: dict[str, Touch] = {}
-        self._groups: deque[_Group] = deque()
+        self._groups: deque[Group] = deque()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
         self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT)
@@ -177,7 +126,7 @@ class Committer:
             await self._work.wait()
             await self._slots.acquire()
             out.lease.check()
-            group = self._take()
+            group = await out.rounds.join(self._take)
             if group.states:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
@@ -189,19 +138,19 @@ class Committer:
             scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
             self._tasks.begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
 
-    def _take(self) -> _Group:
+    def _take(self) -> Group:
         touches, self._touched = self._touched, {}
         if len(touches) > GROUP_USERS:
             users = iter(touches.items())
-            touches = {user_id: touch for _, (user_id, touch) in zip(range(GROUP_USERS), users, strict=False)}
+            touches = dict(islice(users, GROUP_USERS))
             self._touched = dict(users)
         else:
             self._work.clear()
-        group = _Group(touches, self._partition, self._out.emitter)
+        group = Group(touches, self._partition)
         self._groups.append(group)
         return group
 
-    async def _finish(self, group: _Group, scored: Coroutine[Any, Any, int], stored: asyncio.Future[None]) -> None:
+    async def _finish(self, group: Group, scored: Coroutine[Any, Any, int], stored: asyncio.Future[None]) -> None:
         await scored
         self._out.tally.scored(group.arrivals, group.emission.score_count)
         await stored

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.row import Value
 from models.drift import DriftReference
 from models.transform import as_matrix
 from streams.log import log
@@ -32,7 +32,7 @@ class Drift:
 
     Each user counts once in a window, by the row served last: a training row is a user at an instant, so users who do
     much must not count for more. The sample is of the users with the lowest hashes; whenever it is full, the bound on
-    the hash is halved, so that it stays uniform over all users seen, at a fixed cost in memory.
+    the hash is halved, so that it stays uniform over all users seen, at a cost in memory that is bounded.
 
     Args:
         metrics: where the indices go.
@@ -54,7 +54,7 @@ class Drift:
         self._least_users = least_users
         self._clock = clock
         self._reference: DriftReference | None = None
-        self._sample: dict[int, NDArray[np.uint8]] = {}
+        self._sample: dict[int, tuple[Sequence[Value], float]] = {}
         self._bound = _HASHES
         self._since = clock()
 
@@ -73,13 +73,9 @@ class Drift:
         # Salted anew in every process by Python itself: nobody can choose ids that are always, or never, sampled.
         bound, mask = self._bound, _HASHES - 1
         hashes = [hash(user_id) & mask for user_id in served.users]
-        picked = [position for position, found in enumerate(hashes) if found < bound]
-        if not picked:
-            return
-        values = as_matrix([served.rows[position] for position in picked], len(self._reference.names))
-        bins = self._reference.bins(values, served.predicted.prediction[picked])
-        for position, row in zip(picked, bins, strict=True):
-            self._sample[hashes[position]] = row
+        for position, found in enumerate(hashes):
+            if found < bound:
+                self._sample[found] = (served.rows[position], float(served.predicted.prediction[position]))
         while len(self._sample) > MOST_USERS:
             self._bound //= 2
             self._sample = {found: row for found, row in self._sample.items() if found < self._bound}
@@ -88,7 +84,10 @@ class Drift:
         """Set the gauges, and begin a new window if this one is over."""
         self._metrics.drift_users.set(len(self._sample))
         if self._reference is not None and len(self._sample) >= self._least_users:
-            for feature, index in self._reference.drift(np.stack(list(self._sample.values()))).items():
+            rows, predictions = zip(*self._sample.values(), strict=True)
+            # Once for all: a micro-batch is small, and to sort each into bins cost a tenth of scoring it.
+            bins = self._reference.bins(as_matrix(rows, len(self._reference.names)), np.array(predictions))
+            for feature, index in self._reference.drift(bins).items():
                 self._metrics.drift.labels(feature).set(index)
         if self._clock() - self._since >= self._window_s:
             self._begin()

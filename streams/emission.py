@@ -1,4 +1,4 @@
-"""What is published of a set of users: their feature rows and score records, computed in one vectorised step."""
+"""What is published of groups of users: their feature rows and score records, computed in one vectorised step."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from features.online.rows import OnlineRow
-from features.row import profile, scalars
+from features.row import profiles, scalars
 from features.state import UserState
 from streams.inference import Inference
 from streams.online import Forget
@@ -73,42 +74,51 @@ class Emitter:
         """Whether scores come from behaviour alone, or from texts that lag behind."""
         return self.encoder_down or not self.scoring.fitted
 
-    def emit(self, subjects: Sequence[Subject]) -> Emission:
-        """Return what is to be published of these users as their states are now."""
+    def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
+        """Return what is to be published of each group of users, as their states are now."""
         # Never the same instant twice: the online fence and the consumers order by it.
         emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
-        emission = Emission(emitted_at)
-        living = [subject for subject in subjects if subject.state.revision]
-        for subject in subjects:
-            # First even where a record and a row follow: the tombstone resets the revisions that consumers remember,
-            # and the removal takes what the row does not replace.
-            if subject.erased or not subject.state.revision:
-                emission.scores.append(Outgoing(subject.user_id.encode(), None))
-                emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
-                self.on_erased(subject.user_id)
+        emissions: list[Emission] = []
+        living: list[Subject] = []
+        into: list[Emission] = []
+        for subjects in groups:
+            emission = Emission(emitted_at)
+            emissions.append(emission)
+            for subject in subjects:
+                if subject.erased or not subject.state.revision:
+                    # First even where a record and a row follow: the tombstone resets the revisions that consumers
+                    # remember, and the removal takes what the row does not replace.
+                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
+                    emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
+                    self.on_erased(subject.user_id)
+                if subject.state.revision:
+                    living.append(subject)
+                    into.append(emission)
         if living:
-            self._score(living, emitted_at, emission)
-        return emission
+            self._score(living, emitted_at, into)
+        return emissions
 
-    def _score(self, subjects: Sequence[Subject], emitted_at: int, emission: Emission) -> None:
+    def _score(self, subjects: Sequence[Subject], emitted_at: int, into: Sequence[Emission]) -> None:
         as_of, encoder, scoring = self._as_of(), self._encoder, self.scoring
-        instants = [subject.state.instant(as_of) for subject in subjects]
-        rows = [scalars(subject.state, instant) for subject, instant in zip(subjects, instants, strict=True)]
-        profiles = np.stack([profile(subject.state, encoder) for subject in subjects])
-        predicted = scoring.predict(rows, profiles)
+        users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
+        instants = [state.instant(as_of) for state in states]
+        rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
+        vectors = profiles(states, encoder)
+        predicted = scoring.predict(rows, vectors)
         tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
             subjects,
+            into,
             instants,
             rows,
-            profiles,
+            _lines(vectors),
             predicted.prediction.tolist(),
             predicted.expected_spend.tolist(),
             predicted.score.tolist(),
             predicted.tier,
             strict=True,
         )
-        for position, (subject, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
+        for position, (subject, emission, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
             state = subject.state
             value = encode_score(
                 subject.user_id,
@@ -135,7 +145,7 @@ class Emitter:
                     scalars=row,
                     event_time=instant,
                     revision=state.revision,
-                    profile=vector.tobytes(),
+                    profile=vector,
                     encoder=encoder,
                     score=score,
                     expected_spend=spend,
@@ -143,8 +153,13 @@ class Emitter:
                     scorer=scoring.version,
                 )
             )
-        users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
-        self.on_served(Served(scoring, users, states, instants, rows, profiles, predicted))
+        self.on_served(Served(scoring, users, states, instants, rows, vectors, predicted))
+
+
+def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
+    """Return the bytes of each vector."""
+    joined, width = vectors.tobytes(), vectors.strides[0]
+    return [joined[start : start + width] for start in range(0, len(joined), width)]
 
 
 def _fence(state: UserState, emitted_at: int) -> tuple[int, int, int]:

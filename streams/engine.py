@@ -26,6 +26,7 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
 from streams.table import UserTable
@@ -83,7 +84,7 @@ class Engine:
             scores=topic_name(settings, SCORES),
             publisher=publisher,
             online=online,
-            emitter=self.emitter,
+            rounds=Rounds(self.emitter),
             tally=tally,
             lease=lease,
             on_failure=self._failed,

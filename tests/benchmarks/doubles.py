@@ -34,7 +34,7 @@ class NullStore:
 class SilentEmitter(Emitter):
     """Publishes nothing: what is left is keeping the state current, and its changelog."""
 
-    def emit(self, subjects: Sequence[Subject]) -> Emission:
-        """Return an emission without records and rows."""
+    def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
+        """Return emissions without records and rows."""
         self._last_emitted += 1
-        return Emission(self._last_emitted)
+        return [Emission(self._last_emitted) for _ in groups]

@@ -27,6 +27,7 @@ from streams.lease import Lease, LeaseLostError
 from streams.metrics import Metrics
 from streams.online import Forget
 from streams.publisher import Outgoing
+from streams.rounds import Rounds
 from streams.settings import load_settings
 from streams.table import Progress
 from streams.tally import Tally
@@ -128,7 +129,7 @@ class Bench:
             scores=SCORES,
             publisher=self.publisher,  # type: ignore[arg-type]
             online=self.online,  # type: ignore[arg-type]
-            emitter=Emitter(inference, lambda: None),
+            rounds=Rounds(Emitter(inference, lambda: None)),
             tally=self.tally,
             lease=self.lease,
             on_failure=self.failures.append,

@@ -52,7 +52,7 @@ def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhil
 
     emitter = Emitter(inference, lambda: None)
     emitter.on_served = take_over
-    first, second = published(emitter.emit(subjects)), published(emitter.emit(subjects))
+    first, second = (published(emission) for _ in range(2) for emission in emitter.emit([subjects]))
     assert {scorer for scorer, _, _ in first} == {served[0].scoring.version} == {old.version}
     assert {scorer for scorer, _, _ in second} == {served[1].scoring.version} == {new.version}
     for (_, before, at_first), (_, after, then) in zip(first, second, strict=True):
@@ -66,7 +66,8 @@ def test_whoever_watches_is_told_what_was_served_and_who_was_erased(inference: I
     erased: list[str] = []
     emitter.on_served, emitter.on_erased = told.append, erased.append
     state = living()
-    emission = emitter.emit([Subject("a", state), Subject("gone", UserState()), Subject("back", living(), erased=True)])
+    subjects = [Subject("a", state), Subject("gone", UserState()), Subject("back", living(), erased=True)]
+    (emission,) = emitter.emit([subjects])
     (served,) = told
     assert erased == ["gone", "back"]
     assert served.users == ["a", "back"]

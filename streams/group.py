@@ -1,0 +1,77 @@
+"""The users of one partition that are committed together, as they were when the group was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from features.codec import encode
+from features.state import UserState
+from streams.emission import Emission, Subject
+from streams.scores import Trigger
+
+
+class Touch(msgspec.Struct):
+    """A user to be committed.
+
+    Attributes:
+        state: the live state.
+        ticket: when the user was first touched since the last group.
+        changed: whether the changelog lacks the state.
+        erased: whether an erasure is among what happened: the score topic needs its tombstone.
+        topic, offset: of the last event applied; no topic if there is none.
+        arrivals: Kafka timestamps (ms) of the events applied.
+    """
+
+    state: UserState
+    ticket: int
+    changed: bool = False
+    erased: bool = False
+    topic: str = ""
+    offset: int = -1
+    arrivals: list[int] = []
+
+    def trigger(self, partition: int) -> Trigger | None:
+        """The last event applied, one of that partition; None if there is none."""
+        return Trigger(self.topic, partition, self.offset) if self.topic else None
+
+
+class Group:
+    """Users on their way out.
+
+    Args:
+        touches: at least one, by user id.
+        partition: its number.
+
+    Attributes:
+        users: their ids.
+        first: the lowest ticket among them.
+        states: what the changelog lacks, by encoded user id.
+        offsets: for each `Source`, the greatest that any of these states has applied.
+        arrivals: Kafka timestamps (ms) of the events applied.
+        subjects: of whom something is to be published; their states go on changing once others have their turn.
+        emission: what is published of them.
+        done: whether all of it is acknowledged.
+    """
+
+    __slots__ = ("arrivals", "done", "emission", "first", "offsets", "states", "subjects", "users")
+
+    emission: Emission
+
+    def __init__(self, touches: Mapping[str, Touch], partition: int) -> None:
+        self.users = touches.keys()
+        self.first = next(iter(touches.values())).ticket
+        self.done = False
+        self.arrivals: list[int] = []
+        self.states: dict[bytes, bytes] = {}
+        self.subjects: list[Subject] = []
+        offsets: list[list[int]] = []
+        for user_id, touch in touches.items():
+            state = touch.state
+            self.arrivals += touch.arrivals
+            if touch.changed:
+                self.states[user_id.encode()] = encode(state)
+                offsets.append(state.offsets)
+            self.subjects.append(Subject(user_id, state, touch.erased, touch.trigger(partition)))
+        self.offsets = list(map(max, zip(*offsets, strict=True)))
