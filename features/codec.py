@@ -104,9 +104,8 @@ def decode(data: bytes) -> UserState:
     if body.newest is not None:
         levels = (state.by_five_minutes, state.by_hour, state.by_day)
         for level, flat in zip(levels, (body.by_five_minutes, body.by_hour, body.by_day), strict=True):
-            level.load(_narrow(flat), body.newest)
+            level.load(_narrow(flat))
         state.categories.tiles = body.categories
-        state.categories.keep_from(body.newest)
     state.encoder = body.encoder
     if body.texts_total:
         state.texts = DecayedSum(body.texts_reference, np.frombuffer(body.texts_total, np.float64))

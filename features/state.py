@@ -31,9 +31,6 @@ REMEMBERED_IDS: Final = 128
 
 _REMEMBERED_BEFORE: Final = (REMEMBERED_IDS - 1) * KEY_BYTES
 NO_OFFSET: Final = -1
-_FINEST: Final = 5 * MINUTE
-"""The shortest hop; it divides the others."""
-
 _COUNTS: Final = tuple(((column, 1),) for column in range(max(Kind) + 1))
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _VIEW: Final = int(Kind.VIEW)
@@ -54,6 +51,12 @@ class Outcome(Enum):
 
     # One is hashed for every event, and that of an enumeration runs in Python.
     __hash__ = object.__hash__
+
+
+_APPLIED: Final = Outcome.APPLIED
+_DUPLICATE: Final = Outcome.DUPLICATE
+_REDELIVERED: Final = Outcome.REDELIVERED
+_REFUSED: Final = Outcome.REFUSED
 
 
 class UserState:
@@ -106,7 +109,7 @@ class UserState:
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
         self.remembered = [b"", b"", b""]
-        self.by_five_minutes = TileLevel(_FINEST, SPEND + 1, (HOUR,))
+        self.by_five_minutes = TileLevel(5 * MINUTE, SPEND + 1, (HOUR,))
         self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, (DAY, 7 * DAY))
         self.by_day = TileLevel(DAY, NOISY + 1, (30 * DAY,))
         self.categories = CategoryTiles(30 * DAY)
@@ -121,33 +124,35 @@ class UserState:
             encoder: identity of the model that made its vector. Vectors of two identities are never mixed:
                 the first text of a new identity starts the sum anew.
         """
-        source = seen.source
-        if seen.offset <= self.offsets[source]:
-            return Outcome.REDELIVERED
-        if self.erased_at is not None and seen.timestamp <= self.erased_at:
-            return Outcome.REFUSED
+        source, offset, timestamp, key = seen.source, seen.offset, seen.timestamp, seen.event_key
+        if offset <= self.offsets[source]:
+            return _REDELIVERED
+        if self.erased_at is not None and timestamp <= self.erased_at:
+            return _REFUSED
         remembered = self.remembered[source]
-        if remembered and _holds(remembered, seen.event_key):
-            return Outcome.DUPLICATE
-        self.remembered[source] = remembered[-_REMEMBERED_BEFORE:] + seen.event_key
-        self.offsets[source] = seen.offset
+        if key in remembered and _holds(remembered, key):
+            return _DUPLICATE
+        self.remembered[source] = remembered[-_REMEMBERED_BEFORE:] + key
+        self.offsets[source] = offset
         self.revision += 1
         self.sequence += 1
-        self._span(seen.timestamp)
+        if self.newest is None or timestamp > self.newest:
+            self.newest = timestamp
+        if self.oldest is None or timestamp < self.oldest:
+            self.oldest = timestamp
         short, middle, long = _deltas(seen)
-        self.by_five_minutes.add(seen.timestamp, short)
-        self.by_hour.add(seen.timestamp, middle)
-        self.by_day.add(seen.timestamp, long)
-        if seen.category is not None:
-            self.categories.add(seen.timestamp, seen.category)
+        self.by_five_minutes.add(timestamp, short)
+        self.by_hour.add(timestamp, middle)
+        if self.by_day.add(timestamp, long) and seen.category is not None:
+            self.categories.add(timestamp, seen.category)
         if seen.kind == _PURCHASE:
-            self._purchase(seen.timestamp, seen.amount)
+            self._purchase(timestamp, seen.amount)
         if seen.projected is not None:
             if encoder != self.encoder:
                 self.texts = NO_TEXTS
                 self.encoder = encoder
             self.texts = self.texts.plus(seen.timestamp, seen.weight, seen.projected)
-        return Outcome.APPLIED
+        return _APPLIED
 
     def erase(self, timestamp: int, offset: int, source: int) -> Outcome:
         """Forget everything applied so far, and refuse events up to `timestamp` (ms) from now on.
@@ -168,19 +173,6 @@ class UserState:
             raise ValueError("expected a user with an applied event: one without has no instant")
         return self.newest if as_of is None else max(as_of, self.newest)
 
-    def _span(self, timestamp: int) -> None:
-        if self.oldest is None or timestamp < self.oldest:
-            self.oldest = timestamp
-        newest = self.newest
-        if newest is None or timestamp > newest:
-            self.newest = timestamp
-            # The edges of all windows move with the tiles of the finest level.
-            if newest is None or timestamp // _FINEST != newest // _FINEST:
-                self.by_five_minutes.keep_from(timestamp)
-                self.by_hour.keep_from(timestamp)
-                self.by_day.keep_from(timestamp)
-                self.categories.keep_from(timestamp)
-
     def _purchase(self, timestamp: int, spend: int | None) -> None:
         self.lifetime_purchases += 1
         self.lifetime_spend += spend or 0
@@ -189,7 +181,7 @@ class UserState:
 
 
 def _holds(keys: bytes, key: bytes) -> bool:
-    """Whether a key is among joined keys."""
+    """Whether a key that is somewhere in joined keys is one of them."""
     place = keys.find(key)
     # Bytes that straddle two keys may spell a third.
     while place % KEY_BYTES and place > 0:

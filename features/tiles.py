@@ -65,8 +65,8 @@ class TileLevel(msgspec.Struct, gc=False):
         hop: length of a tile, ms.
         width: how many integers a tile has, its index included.
         lengths: of the windows over these tiles, ms, the longest last.
-        flat: the tiles in the order of their indices, one after another.
-        oldest: index of the oldest tile that a window can still reach.
+        flat: the tiles in the order of their indices, one after another. The last one is that of the newest event, for
+            every event has its tile; a tile is dropped when one is begun from which on no window reaches it.
         windows: their running sums, from when they are first asked for; None before, and while the tiles are few.
     """
 
@@ -74,7 +74,6 @@ class TileLevel(msgspec.Struct, gc=False):
     width: int
     lengths: tuple[int, ...]
     flat: list[int] = []
-    oldest: int = 0
     windows: list[Window] | None = None
 
     @property
@@ -86,44 +85,52 @@ class TileLevel(msgspec.Struct, gc=False):
         """Return one column of all tiles."""
         return self.flat[column :: self.width]
 
-    def keep_from(self, newest: int) -> None:
-        """Drop the tiles that no window reaches any more as of the newest event (ms)."""
-        oldest = (newest - self.lengths[-1]) // self.hop
-        if oldest <= self.oldest:
-            return
-        self.oldest = oldest
-        for window in self.windows or ():
-            if window.lower < oldest:
-                self._move(window, oldest)
-        flat = self.flat
-        if flat and flat[INDEX] < oldest:
-            del flat[: self._place_of(oldest)]
+    def add(self, timestamp: int, deltas: Iterable[Delta]) -> bool:
+        """Add an event to its tile, unless no window reaches that tile any more; return whether one does.
 
-    def add(self, timestamp: int, deltas: Iterable[Delta]) -> None:
-        """Add an event to its tile, unless the tile has left every window; every column is one of this level's."""
+        Args:
+            timestamp: of the event, ms.
+            deltas: what it adds; every column is one of this level's.
+        """
         index = timestamp // self.hop
         flat = self.flat
-        # Nearly every event falls into the newest tile, or makes the next.
+        # Nearly every event falls into the newest tile, or begins the next.
         place = len(flat) - self.width
-        if place < 0 or flat[place] != index:
-            if index < self.oldest:
-                return
+        if place < 0 or flat[place] < index:
+            if place >= 0 and flat[INDEX] < self._oldest(index):
+                self._drop_before(self._oldest(index))
+            place = len(flat)
+            flat += (index, *_ZEROS[: self.width - 1])
+        elif flat[place] != index:
+            if index < self._oldest(flat[place]):
+                return False
             place = self._tile(index)
         for column, amount in deltas:
             flat[place + column] += amount
+        if self.windows is not None:
+            for window in self.windows:
+                if index >= window.lower:
+                    sums = window.sums
+                    for column, amount in deltas:
+                        sums[column] += amount
+        return True
+
+    def _oldest(self, newest: int) -> int:
+        """Return the index of the oldest tile that a window reaches from the one of index `newest`."""
+        # A length is a multiple of the hop, so where in its tile the newest event is does not matter.
+        return newest - self.lengths[-1] // self.hop
+
+    def _drop_before(self, oldest: int) -> None:
         for window in self.windows or ():
-            if index >= window.lower:
-                sums = window.sums
-                for column, amount in deltas:
-                    sums[column] += amount
+            if window.lower < oldest:
+                self._move(window, oldest)
+        del self.flat[: self._place_of(oldest)]
 
     def _tile(self, index: int) -> int:
-        """Return the place of a tile, which is made if it is missing."""
+        """Return the place of a tile before the last, which is made if it is missing."""
         flat = self.flat
         place = self._place_of(index)
-        if place == len(flat):
-            flat += (index, *_ZEROS[: self.width - 1])
-        elif flat[place] != index:
+        if flat[place] != index:
             flat[place:place] = (index, *_ZEROS[: self.width - 1])
         return place
 
@@ -182,8 +189,8 @@ class TileLevel(msgspec.Struct, gc=False):
             return list(map(add, flat[first:second], flat[second:]))
         return [sum(flat[at::width]) for at in range(first, second)]
 
-    def load(self, flat: list[int], newest: int) -> None:
-        """Take the tiles that were stored as `flat`, as of the newest event (ms)."""
+    def load(self, flat: list[int]) -> None:
+        """Take the tiles that were stored as `flat`."""
         width = self.width
         indices = flat[INDEX::width]
         if indices != sorted(indices):
@@ -192,8 +199,6 @@ class TileLevel(msgspec.Struct, gc=False):
             flat = list(chain.from_iterable(tiles))
         self.flat = flat
         self.windows = None
-        self.oldest = 0
-        self.keep_from(newest)
 
 
 class CategoryTiles(msgspec.Struct, gc=False):
@@ -201,27 +206,22 @@ class CategoryTiles(msgspec.Struct, gc=False):
 
     Attributes:
         length: length of the window, ms; the hop is a day.
-        tiles: by day, then by category.
-        oldest: index of the oldest day that the window can still reach.
+        tiles: by day, then by category; days are dropped when one is begun from which the window does not reach them.
     """
 
     length: int
     tiles: dict[int, dict[int, int]] = {}
-    oldest: int = 0
-
-    def keep_from(self, newest: int) -> None:
-        """Drop the days that the window reaches no more as of the newest event (ms)."""
-        oldest = (newest - self.length) // DAY
-        if oldest > self.oldest:
-            self.tiles = {index: tile for index, tile in self.tiles.items() if index >= oldest}
-            self.oldest = oldest
 
     def add(self, timestamp: int, category: int) -> None:
-        """Count one event that named `category`, unless its day has left the window."""
+        """Count one event that named `category`; its day is one that the window reaches."""
         index = timestamp // DAY
-        if index >= self.oldest:
-            tile = self.tiles.setdefault(index, {})
-            tile[category] = tile.get(category, 0) + 1
+        tile = self.tiles.get(index)
+        if tile is None:
+            oldest = index - self.length // DAY
+            for day in [day for day in self.tiles if day < oldest]:
+                del self.tiles[day]
+            tile = self.tiles[index] = {}
+        tile[category] = tile.get(category, 0) + 1
 
     def counts(self, instant: int) -> Mapping[int, int]:
         """Events of each category in the window as of `instant` (ms)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-import msgspec
+from aiokafka import ConsumerRecord
 
 from streams.dead_letters import Reason, Rejection
 from streams.events import MAX_MONEY, Click, Erasure, Review, Search
@@ -20,16 +20,17 @@ from streams.fields import (
     read_string,
     refuse,
 )
+from streams.plain_clicks import decode_plain_clicks
 from streams.strict_json import loads, loads_exact
 from streams.timestamps import parse_rfc3339
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
 _CLICKS: Final = "clicks"
-_decode_click: Final = msgspec.json.Decoder(Click).decode
 # orjson turns integers from here on into floats.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
 
 _Fields: TypeAlias = dict[str, Any]
+Decoded: TypeAlias = Review | Search | Click | Erasure | Rejection
 
 
 class Decoder:
@@ -72,9 +73,7 @@ class Decoder:
             "erasures": self._erasure,
         }
 
-    def decode(
-        self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int
-    ) -> Review | Search | Click | Erasure | Rejection:
+    def decode(self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int) -> Decoded:
         """Decode one record; whatever its bytes, this returns.
 
         Args:
@@ -113,27 +112,37 @@ class Decoder:
             return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
         return event
 
-    def _plain_click(self, raw: bytes) -> Click | None:
-        """Decode a click as most are: a flat object of ASCII without escapes, all of it valid. None for any other.
+    def decode_all(self, topic: str, records: Sequence[ConsumerRecord]) -> list[Decoded]:
+        """Decode records of one topic, each to what `decode` returns of it; plain clicks together."""
+        clicks = decode_plain_clicks([record.value for record in records]) if topic == _CLICKS else None
+        if clicks is None:
+            return [self.decode(topic, record.key, record.value, record.timestamp) for record in records]
+        return [
+            click
+            if (
+                self._is_sound(click)
+                and record.key == click.user_id.encode()
+                and click.timestamp <= record.timestamp + self._max_future_ms
+                and len(record.value) <= self._max_record_bytes
+            )
+            else self.decode(topic, record.key, record.value, record.timestamp)
+            for click, record in zip(clicks, records, strict=True)
+        ]
 
-        It takes a third of the time of `_read`, which judges the rest. Without these restrictions msgspec and the
-        contract differ: in bytes that are no UTF-8 and in lone surrogates in unknown fields, and in deep nesting.
-        """
-        if not raw.isascii() or b"\\" in raw or b"[" in raw or raw.count(b"{") != 1:
-            return None
-        try:
-            click = _decode_click(raw)
-        except msgspec.DecodeError:
-            return None
+    def _is_sound(self, click: Click) -> bool:
+        """Whether a plain click is valid in this deployment. If not, the thorough way says what is wrong with it."""
         price, currency = click.price, click.currency
-        if (
-            click.timestamp < self._earliest_ms
+        return (
+            click.timestamp >= self._earliest_ms
             # Nothing costs minus zero.
-            or (price is not None and not 0.0 < price * click.quantity <= MAX_MONEY)
-            or (currency is not None and currency != self._currency)
-        ):
-            return None
-        return click
+            and (price is None or 0.0 < price * click.quantity <= MAX_MONEY)
+            and (currency is None or currency == self._currency)
+        )
+
+    def _plain_click(self, raw: bytes) -> Click | None:
+        """Decode a plain click; None for any other, and for one that is not sound."""
+        clicks = decode_plain_clicks([raw])
+        return clicks[0] if clicks is not None and self._is_sound(clicks[0]) else None
 
     def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:
         """Decode a record field by field.

@@ -15,8 +15,8 @@ from aiokafka import ConsumerRecord
 
 from models.exceptions import EncoderUnavailableError, TextRejectedError
 from streams.dead_letters import Reason, Rejection, headers
-from streams.decoding import Decoder
-from streams.events import Erasure, Event, Review, Search
+from streams.decoding import Decoded, Decoder
+from streams.events import Erasure, Review, Search
 from streams.kafka import ERASURES, REVIEWS, SEARCHES
 from streams.log import log
 from streams.metrics import Metrics
@@ -35,8 +35,6 @@ ENCODER_ATTEMPTS: Final = 3
 
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
-
-Decoded = Event | Erasure | Rejection
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ class Lane:
             self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
 
     async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Sent]:
-        decode = self._shop.decoder.decode
-        items: list[Decoded] = [decode(self.topic, r.key, r.value, r.timestamp) for r in records]
+        items = self._shop.decoder.decode_all(self.topic, records)
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters = []
         offsets: list[int] = []

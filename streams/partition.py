@@ -23,6 +23,11 @@ FATE: Final = {
 }
 
 
+# Members of an enumeration are slow to look up, and these are looked up for every event.
+_APPLIED: Final = Outcome.APPLIED
+_REDELIVERED: Final = Outcome.REDELIVERED
+
+
 class Partition:
     """The users of one partition under one assignment.
 
@@ -55,11 +60,11 @@ class Partition:
         """Apply one observation; `arrived` is the record's Kafka timestamp, ms."""
         state = self.state_of(user_id)
         outcome = state.apply(seen, self._encoder)
-        if outcome is Outcome.APPLIED:
+        if outcome is _APPLIED:
             state.epoch = self.epoch
             self.committer.applied(user_id, state, topic, seen.offset, arrived)
             self.on_applied(user_id, seen.timestamp)
-        elif outcome is Outcome.REDELIVERED:
+        elif outcome is _REDELIVERED:
             # The process that applied it may have died before row and score were out.
             self.committer.touch(user_id, state, changed=False)
         return FATE[outcome]

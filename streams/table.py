@@ -36,6 +36,9 @@ _ROCKSDB_OPTIONS: Final = {
     "max_write_buffer_number": 2,
     "block_cache_size": 32 << 20,
     "block_cache_compressed_size": 8 << 20,
+    # Bits per key. A user never seen before is looked for in every file; at Faust's 3 bits a quarter of those looks is
+    # made in vain.
+    "bloom_filter_size": 10,
 }
 
 _PROGRESS_KEY: Final = b"__wherewithal\0progress__"

@@ -14,7 +14,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import orjson
@@ -39,7 +39,7 @@ START_MS = 1_760_000_000_000
 VERSION = ".".join(map(str, sys.version_info[:2]))
 
 
-def records() -> list[tuple[bytes, bytes]]:
+def records() -> list[Any]:
     actions = ("view", "view", "cart", "view", "purchase", "favorite", "view", "view")
     events = [
         {
@@ -55,7 +55,10 @@ def records() -> list[tuple[bytes, bytes]]:
         }
         for number in range(CLICKS)
     ]
-    return [(event["user_id"].encode(), orjson.dumps(event)) for event in events]
+    stamp = START_MS + 10**10
+    return [
+        SimpleNamespace(key=event["user_id"].encode(), value=orjson.dumps(event), timestamp=stamp) for event in events
+    ]
 
 
 class Core:
@@ -71,7 +74,7 @@ class Core:
         self.stored: list[bytes] = []
 
     def decode(self) -> None:
-        decoded = [self.decoder.decode("clicks", key, value, START_MS + 10**10) for key, value in self.records]
+        decoded = self.decoder.decode_all("clicks", self.records)
         self.events = [event for event in decoded if isinstance(event, Click)]
         assert len(self.events) == CLICKS
 

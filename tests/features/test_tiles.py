@@ -13,7 +13,7 @@ from features.tiles import HOUR, TileLevel
 
 LENGTHS = (3 * HOUR, 10 * HOUR)
 START = 1_000 * HOUR
-ADD, KEEP, SUMS, STORE = range(4)
+ADD, SUMS, STORE = range(3)
 
 
 def summed(events: list[tuple[int, int, int]], instant: int, length: int) -> list[int]:
@@ -29,7 +29,7 @@ def summed(events: list[tuple[int, int, int]], instant: int, length: int) -> lis
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from([ADD, ADD, ADD, KEEP, SUMS, STORE]),
+            st.sampled_from([ADD, ADD, ADD, SUMS, STORE]),
             st.integers(0, 30 * HOUR),
             st.integers(1, 2),
             st.integers(-5, 5),
@@ -38,26 +38,24 @@ def summed(events: list[tuple[int, int, int]], instant: int, length: int) -> lis
     )
 )
 def test_windows_are_the_sums_of_the_events_in_them_whatever_came_when(steps: list[tuple[int, int, int, int]]) -> None:
-    level, events, newest = TileLevel(HOUR, 3, LENGTHS), [], START
+    level, events, newest = TileLevel(HOUR, 3, LENGTHS), [], 0
     for what, ahead, column, amount in steps:
         timestamp = START + ahead
         if what == ADD:
             newest = max(newest, timestamp)
-            level.keep_from(newest)
-            level.add(timestamp, [(column, amount)])
-            if timestamp // HOUR >= (newest - LENGTHS[-1]) // HOUR:
+            reached = level.add(timestamp, [(column, amount)])
+            assert reached == (timestamp // HOUR >= (newest - LENGTHS[-1]) // HOUR)
+            if reached:
                 events.append((timestamp, column, amount))
-        elif what == KEEP:
-            newest = max(newest, timestamp)
-            level.keep_from(newest)
         elif what == SUMS:
             # A later instant first now and then: the clock may step back to the newest event again.
             instant = max(newest, timestamp)
             assert [sums[1:] for sums in level.sums(instant)] == [summed(events, instant, one) for one in LENGTHS]
         else:
             stored, level = level.flat.copy(), TileLevel(HOUR, 3, LENGTHS)
-            level.load(stored, newest)
+            level.load(stored)
         assert level.indices == sorted(set(level.indices))
+        assert len(level.indices) <= LENGTHS[-1] // HOUR + 1
     assert [sums[1:] for sums in level.sums(newest)] == [summed(events, newest, one) for one in LENGTHS]
 
 
@@ -76,7 +74,7 @@ def test_tiles_that_were_stored_in_the_order_of_their_making_are_put_in_order(se
     tiles = [[START // HOUR + number, number, 2 * number] for number in range(rng.randrange(8))]
     shuffled = rng.sample(tiles, len(tiles))
     level = TileLevel(HOUR, 3, LENGTHS)
-    level.load([number for tile in shuffled for number in tile], START + 8 * HOUR)
+    level.load([number for tile in shuffled for number in tile])
     assert level.flat == [number for tile in tiles for number in tile]
 
 

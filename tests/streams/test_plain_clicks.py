@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from streams.dead_letters import Reason, Rejection
 from streams.decoding import Decoder
 from streams.events import Click
+from streams.plain_clicks import decode_plain_clicks
 
 NOW = 1_764_000_000_000
 CLICK: dict[str, Any] = {
@@ -152,6 +155,59 @@ def test_a_damaged_record_is_judged_alike(position: int, removed: int, inserted:
 def test_any_amounts_and_texts_are_judged_alike(changes: dict[str, Any]) -> None:
     found, expected = outcomes(json.dumps(CLICK | changes).encode())
     assert found == expected
+
+
+RECORD = json.dumps(CLICK).encode()
+FRAGMENTS = [
+    RECORD,
+    RECORD[:-1],
+    RECORD[1:],
+    b'{"a":"}',
+    b'{":"}',
+    b"{}",
+    b"{",
+    b"}",
+    b"5",
+    b"null",
+    b" ",
+    b"",
+    RECORD + b"\n",
+    RECORD + b"\n" + RECORD,
+    RECORD + RECORD,
+    RECORD[:40],
+    RECORD[40:],
+    RECORD.replace(b"rock", "rök".encode()),
+    RECORD.replace(b"12.5", b"0"),
+    RECORD.replace(b"12.5", b"[1]"),
+    RECORD.replace(b'"u1"', b'"u2"'),
+    RECORD.replace(b"USD", b"EUR"),
+    RECORD.replace(b"1764", b"1864"),
+]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(st.sampled_from(FRAGMENTS) | st.none() | st.just(RECORD), max_size=5))
+@example([b'{"a":"}', b'{":"}'])
+@example([RECORD[:40], RECORD[40:]])
+@example([RECORD] * 5)
+def test_records_decoded_together_are_judged_as_each_alone(values: list[bytes | None]) -> None:
+    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=NOW) for value in values]
+    found = [repr(item) for item in Decoder().decode_all("clicks", records)]
+    assert found == [repr(ThoroughDecoder().decode("clicks", b"u1", value, NOW)) for value in values]
+
+
+def test_a_record_over_the_limit_is_too_large_in_company_too() -> None:
+    decoder = Decoder(max_record_bytes=len(RECORD))
+    longer = RECORD.replace(b'"rock"', b'"rocks"')
+    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=NOW) for value in (RECORD, longer)]
+    first, second = decoder.decode_all("clicks", records)
+    assert isinstance(first, Click)
+    assert isinstance(second, Rejection)
+    assert second.reason is Reason.TOO_LARGE
+
+
+def test_plain_clicks_are_decoded_together() -> None:
+    assert decode_plain_clicks([RECORD] * 3) == [ThoroughDecoder().decode("clicks", b"u1", RECORD, NOW)] * 3
 
 
 def test_a_plain_click_takes_the_short_way() -> None:

@@ -1,0 +1,47 @@
+"""Clicks as most are, decoded many at a time: flat objects of ASCII without escapes.
+
+Many at a time they take a third of what each takes alone, and a fifth of what the thorough way takes, which judges the
+rest. Without these restrictions msgspec and the contract differ: in bytes that are no UTF-8 and in lone surrogates in
+unknown fields, and in deep nesting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from streams.events import Click
+
+_decode_lines: Final = msgspec.json.Decoder(Click).decode_lines
+
+
+def decode_plain_clicks(values: Sequence[bytes | None]) -> list[Click] | None:
+    """Return the click of every value, or None unless each of them is a plain one that msgspec takes.
+
+    What `Click` cannot say of itself is left to the caller: timestamps and currencies of the deployment, and what money
+    comes to.
+    """
+    if not all(values):
+        return None
+    lines = b"\n".join(values)  # type: ignore[arg-type]
+    count = len(values)
+    # Every line begins with the only brace that it opens and ends with one that closes it. So it is one object, whole:
+    # none can end in another's string, where a line break is not allowed, nor reach into another.
+    if (
+        lines[:1] != b"{"
+        or lines[-1:] != b"}"
+        or lines.count(b"{") != count
+        or lines.count(b"\n") != count - 1
+        or lines.count(b"}\n{") != count - 1
+        or b"[" in lines
+        or b"\\" in lines
+        or not lines.isascii()
+    ):
+        return None
+    try:
+        clicks = _decode_lines(lines)
+    except msgspec.DecodeError:
+        return None
+    return clicks if len(clicks) == count else None
