@@ -114,7 +114,10 @@ class Decoder:
 
     def decode_all(self, topic: str, records: Sequence[ConsumerRecord]) -> list[Decoded]:
         """Decode records of one topic, each to what `decode` returns of it; plain clicks together."""
-        clicks = decode_plain_clicks([record.value for record in records]) if topic == _CLICKS else None
+        clicks = None
+        if topic == _CLICKS:
+            # Within the limit of one record, none of them is over it, and joining them takes no more memory than one.
+            clicks = decode_plain_clicks([record.value for record in records], self._max_record_bytes)
         if clicks is None:
             return [self.decode(topic, record.key, record.value, record.timestamp) for record in records]
         return [
@@ -123,7 +126,6 @@ class Decoder:
                 self._is_sound(click)
                 and record.key == click.user_id.encode()
                 and click.timestamp <= record.timestamp + self._max_future_ms
-                and len(record.value) <= self._max_record_bytes
             )
             else self.decode(topic, record.key, record.value, record.timestamp)
             for click, record in zip(clicks, records, strict=True)
@@ -141,7 +143,7 @@ class Decoder:
 
     def _plain_click(self, raw: bytes) -> Click | None:
         """Decode a plain click; None for any other, and for one that is not sound."""
-        clicks = decode_plain_clicks([raw])
+        clicks = decode_plain_clicks([raw], len(raw))
         return clicks[0] if clicks is not None and self._is_sound(clicks[0]) else None
 
     def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:

@@ -70,15 +70,18 @@ class Drift:
         """Take a micro-batch of served users into the sample."""
         if self._reference is None:
             return
-        # Salted anew in every process by Python itself: nobody can choose ids that are always, or never, sampled.
-        bound, mask = self._bound, _HASHES - 1
-        hashes = [hash(user_id) & mask for user_id in served.users]
-        for position, found in enumerate(hashes):
+        bound = self._bound
+        for position, user_id in enumerate(served.users):
+            found = _hash(user_id)
             if found < bound:
                 self._sample[found] = (served.rows[position], float(served.predicted.prediction[position]))
         while len(self._sample) > MOST_USERS:
             self._bound //= 2
             self._sample = {found: row for found, row in self._sample.items() if found < self._bound}
+
+    def erase(self, user_id: str) -> None:
+        """Drop the row of a user."""
+        self._sample.pop(_hash(user_id), None)
 
     def publish(self) -> None:
         """Set the gauges, and begin a new window if this one is over."""
@@ -96,3 +99,8 @@ class Drift:
         self._sample = {}
         self._bound = _HASHES
         self._since = self._clock()
+
+
+def _hash(user_id: str) -> int:
+    # Salted anew in every process by Python itself: nobody can choose ids that are always, or never, sampled.
+    return hash(user_id) & (_HASHES - 1)

@@ -17,15 +17,20 @@ from streams.events import Click
 _decode_lines: Final = msgspec.json.Decoder(Click).decode_lines
 
 
-def decode_plain_clicks(values: Sequence[bytes | None]) -> list[Click] | None:
+def decode_plain_clicks(values: Sequence[bytes | None], most_bytes: int) -> list[Click] | None:
     """Return the click of every value, or None unless each of them is a plain one that msgspec takes.
 
     What `Click` cannot say of itself is left to the caller: timestamps and currencies of the deployment, and what money
     comes to.
+
+    Args:
+        values: of records.
+        most_bytes: of all of them together; of more, none is looked into.
     """
-    if not all(values):
+    present = [value for value in values if value]
+    if len(present) != len(values) or sum(map(len, present)) > most_bytes:
         return None
-    lines = b"\n".join(values)  # type: ignore[arg-type]
+    lines = b"\n".join(present)
     count = len(values)
     # Every line begins with the only brace that it opens and ends with one that closes it. So it is one object, whole:
     # none can end in another's string, where a line break is not allowed, nor reach into another.

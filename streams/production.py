@@ -94,9 +94,9 @@ class Production:
         emitter = self._engine.emitter
         self.drift.use(emitter.scoring)
         emitter.on_served = self._served
+        emitter.on_erased = self._erased
         if self.outcomes is not None:
             self.outcomes.start()
-            emitter.on_erased = self.outcomes.erase
         self._tasks.begin(self._publish())
         for watch in self._watches():
             watch.start(self._poll_s)
@@ -132,6 +132,11 @@ class Production:
         self.drift.count(served)
         if self.outcomes is not None:
             self.outcomes.remember(served)
+
+    def _erased(self, user_id: str) -> None:
+        self.drift.erase(user_id)
+        if self.outcomes is not None:
+            self.outcomes.erase(user_id)
 
     async def _publish(self) -> None:
         while True:

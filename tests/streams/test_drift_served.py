@@ -83,6 +83,15 @@ def test_a_user_counts_once_by_the_row_served_last(watched: tuple[Drift, Metrics
     assert {name: index(metrics, name) for name in by_hand} == pytest.approx(by_hand)
 
 
+def test_an_erased_user_leaves_the_sample(watched: tuple[Drift, Metrics]) -> None:
+    drift, metrics = watched
+    drift.count(served(table(600, 1.0, 1)))
+    drift.erase("user-7")
+    drift.erase("nobody")
+    drift.publish()
+    assert metrics.registry.get_sample_value("wherewithal_drift_sample_users") == 599
+
+
 def test_few_users_have_no_index(watched: tuple[Drift, Metrics]) -> None:
     drift, metrics = watched
     drift.count(served(table(499, 1.0, 1)))

@@ -206,8 +206,10 @@ def test_a_record_over_the_limit_is_too_large_in_company_too() -> None:
     assert second.reason is Reason.TOO_LARGE
 
 
-def test_plain_clicks_are_decoded_together() -> None:
-    assert decode_plain_clicks([RECORD] * 3) == [ThoroughDecoder().decode("clicks", b"u1", RECORD, NOW)] * 3
+def test_plain_clicks_are_decoded_together_up_to_so_many_bytes() -> None:
+    size = len(RECORD)
+    assert decode_plain_clicks([RECORD] * 3, 3 * size - 1) is None
+    assert decode_plain_clicks([RECORD] * 3, 3 * size) == [ThoroughDecoder().decode("clicks", b"u1", RECORD, NOW)] * 3
 
 
 def test_a_plain_click_takes_the_short_way() -> None:
