@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -21,6 +19,7 @@ from streams.broker import EmbeddedBroker
 from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
+from streams.interpreter import tune_interpreter
 from streams.kafka import make_topics
 from streams.lease import Lease
 from streams.log import log
@@ -37,11 +36,6 @@ START_S: Final = 300.0
 
 STOP_S: Final = 9.0
 """How long leaving may take; a broker that answers nothing must not keep a worker from ending."""
-
-
-SWITCH_S: Final = 0.0005
-"""How long the event loop keeps the interpreter from a thread that asks for it: the consumer's asks several times for
-every fetch, and at Python's own 5 ms the events it brings come that much later, each time."""
 
 
 class Flow:
@@ -117,7 +111,7 @@ class Flow:
 
     async def _start(self) -> None:
         closing = self._closing
-        _tune_interpreter()
+        tune_interpreter()
         if self.settings.embedded:
             self._progress("broker")
             broker = EmbeddedBroker()
@@ -251,13 +245,3 @@ def _start_error(reason: BaseException | None) -> StreamsError:
     if isinstance(reason, StreamsError):
         return reason
     return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")
-
-
-def _tune_interpreter() -> None:
-    """Have the interpreter share itself out more often, and the cycle collector leave the users' states alone.
-
-    They are many, live long and form no cycles; walking them all again and again was the largest single cost of a
-    worker with 60,000 live users, in pauses that every event waited out. What forms cycles is young and is collected.
-    """
-    sys.setswitchinterval(SWITCH_S)
-    gc.set_threshold(50_000, 20, 1_000_000)

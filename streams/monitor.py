@@ -63,7 +63,8 @@ class Monitor:
                 await self._watch()
             self._flow.metrics.ready.set(0 if self.ready() else 1)
             if time.monotonic() - collected > COLLECT_S:
-                # The old generation is not collected by itself (`streams.flow`), and cycles of the libraries end there.
+                # The old generation is not collected by itself (`streams.interpreter`), and there cycles of the
+                # libraries end.
                 gc.collect()
                 collected = time.monotonic()
             await asyncio.sleep(INTERVAL_S)
