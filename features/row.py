@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -15,8 +14,7 @@ from features.state import UserState
 from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
 
 Value = int | float | None
-_FIRST_COUNT: Final = 1
-_AFTER_COUNTS: Final = _FIRST_COUNT + len(COUNTED)
+_COUNTS: Final = range(1, len(COUNTED) + 1)
 # Members of an enumeration are slow to look up, and these are looked up for every row.
 _VIEWS: Final = int(Kind.VIEW)
 _PURCHASES: Final = int(Kind.PURCHASE)
@@ -39,10 +37,8 @@ def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
         state.by_day.sums(instant),
     )
     windows = (hour, day, week, month)
-    # One is made for every score. Column by column, the windows of each side by side: slices and `zip` take a third of
-    # the time of a loop.
     return (
-        *chain.from_iterable(zip(*[sums[_FIRST_COUNT:_AFTER_COUNTS] for sums in windows], strict=True)),
+        *[sums[column] for column in _COUNTS for sums in windows],
         *[sums[SPEND] / MICRO for sums in windows],
         month[SPEND] / MICRO / month[PRICED_PURCHASES] if month[PRICED_PURCHASES] else None,
         month[_PURCHASES] / month[_VIEWS] if month[_VIEWS] else None,
@@ -67,7 +63,7 @@ def profiles(states: Sequence[UserState], encoder: str) -> NDArray[np.float32]:
     """Return the profile vector of each of n users: float32 [n, 64]."""
     stacked = np.zeros((len(states), PROFILE_WIDTH), np.float32)
     for position, state in enumerate(states):
-        # Most have written nothing: a vector each, only to copy zeros, costs more than the others take.
+        # Most have written nothing, and zeros are there already.
         if state.texts.total is not None:
             stacked[position] = profile(state, encoder)
     return stacked
