@@ -26,7 +26,7 @@ MAX_QUANTITY: Final = 1_000_000
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=MAX_MONEY)]
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
-"""What msgspec checks when it decodes a click: `streams.decoding` has it do so for records of plain ASCII."""
+"""What msgspec checks when it decodes a click: `streams.plain_clicks` has it do so."""
 
 
 # Events hold scalars only, so no reference cycle can pass through one: they need no garbage collection.

@@ -19,9 +19,15 @@ _KINDS: Final = {
 }
 
 
+def is_short_id(text: str) -> bool:
+    """Whether a string takes no more than the 256 UTF-8 bytes of an id."""
+    # No character takes more than 4.
+    return len(text) * 4 <= MAX_ID_BYTES or len(text.encode()) <= MAX_ID_BYTES
+
+
 def read_id(value: object, name: str) -> str:
     """Return an id: a string of 1 to 256 UTF-8 bytes."""
-    if type(value) is str and value and (len(value) * 4 <= MAX_ID_BYTES or len(value.encode()) <= MAX_ID_BYTES):
+    if type(value) is str and value and is_short_id(value):
         return value
     refuse(name, f"a string of 1 to {MAX_ID_BYTES} UTF-8 bytes", value)
 

@@ -1,7 +1,8 @@
-"""Clicks as most are, decoded many at a time: flat objects of ASCII without escapes.
+"""Clicks as most are, decoded many at a time: flat objects without escapes.
 
 They take a third of the time of the thorough way, which judges the rest. Without these restrictions msgspec and the
-contract differ: in bytes that are no UTF-8 and in lone surrogates in unknown fields, and in deep nesting.
+contract differ: in bytes that are no UTF-8 and in lone surrogates in unknown fields, in deep nesting, and in the length
+of ids, which msgspec counts in characters.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 
 from streams.events import Click
+from streams.fields import is_short_id
 
 _decode_lines: Final = msgspec.json.Decoder(Click).decode_lines
 
@@ -41,11 +43,22 @@ def decode_plain_clicks(values: Sequence[bytes | None], most_bytes: int) -> list
         or lines.count(b"}\n{") != count - 1
         or b"[" in lines
         or b"\\" in lines
-        or not lines.isascii()
     ):
         return None
+    ascii_only = lines.isascii()
     try:
+        if not ascii_only:
+            lines.decode()
         clicks = _decode_lines(lines)
-    except msgspec.DecodeError:
+    except (UnicodeDecodeError, msgspec.DecodeError):
         return None
-    return clicks if len(clicks) == count else None
+    return clicks if len(clicks) == count and (ascii_only or all(map(_has_short_ids, clicks))) else None
+
+
+def _has_short_ids(click: Click) -> bool:
+    return (
+        is_short_id(click.event_id)
+        and is_short_id(click.user_id)
+        and is_short_id(click.item_id)
+        and (click.session_id is None or is_short_id(click.session_id))
+    )

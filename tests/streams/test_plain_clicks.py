@@ -1,8 +1,9 @@
-"""Clicks of plain ASCII are decoded a shorter way; it must never find anything else than the long one."""
+"""Plain clicks are decoded together, a shorter way; it must never find anything else than the long one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,19 +32,21 @@ CLICK: dict[str, Any] = {
 }
 
 
-class ThoroughDecoder(Decoder):
-    """Takes the long way with every record."""
-
-    __slots__ = ()
-
-    def _plain_click(self, raw: bytes) -> Click | None:
-        return None
+def together(values: Sequence[bytes | None]) -> list[str]:
+    """What records decoded together become; as text, which tells 0.0 from -0.0 and 2 from 2.0."""
+    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=NOW) for value in values]
+    return [repr(item) for item in Decoder().decode_all("clicks", records)]
 
 
-def outcomes(value: bytes, key: bytes = b"u1") -> tuple[str, str]:
-    """What both ways make of a record; as text, which tells 0.0 from -0.0 and 2 from 2.0."""
-    found, expected = (repr(kind().decode("clicks", key, value, NOW)) for kind in (Decoder, ThoroughDecoder))
-    return found, expected
+def alone(value: bytes | None) -> str:
+    """What the long way makes of a record."""
+    return repr(Decoder().decode("clicks", b"u1", value, NOW))
+
+
+def outcomes(value: bytes) -> tuple[str, str]:
+    """What both ways make of a record."""
+    (found,) = together([value])
+    return found, alone(value)
 
 
 LITERALS = [
@@ -93,7 +96,10 @@ LITERALS = [
         '"\x7f"',
         '"\x01"',
         '"é"',
+        '"' + "é" * 128 + '"',
         '"' + "é" * 129 + '"',
+        '"' + "爵" * 86 + '"',
+        '"\u2028\ufeff\x85"',
         "[]",
         "{}",
         "[[1]]",
@@ -148,12 +154,14 @@ def test_a_damaged_record_is_judged_alike(position: int, removed: int, inserted:
         optional={
             "user_id": st.text(max_size=3),
             "category": st.text(),
+            "brand": st.text(st.characters(exclude_categories=())),
             "currency": st.sampled_from(["USD", "EUR", None]),
         },
     )
 )
-def test_any_amounts_and_texts_are_judged_alike(changes: dict[str, Any]) -> None:
-    found, expected = outcomes(json.dumps(CLICK | changes).encode())
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_any_amounts_and_texts_are_judged_alike(ensure_ascii: bool, changes: dict[str, Any]) -> None:
+    found, expected = outcomes(json.dumps(CLICK | changes, ensure_ascii=ensure_ascii).encode("utf-8", "surrogatepass"))
     assert found == expected
 
 
@@ -177,6 +185,10 @@ FRAGMENTS = [
     RECORD[:40],
     RECORD[40:],
     RECORD.replace(b"rock", "rök".encode()),
+    RECORD.replace(b"rock", "爵士乐".encode()),
+    RECORD.replace(b"unknown", b"unkn\xf8wn"),
+    RECORD.replace(b"rock", b"r\xc3"),
+    b"\xa9" + RECORD,
     RECORD.replace(b"12.5", b"0"),
     RECORD.replace(b"12.5", b"[1]"),
     RECORD.replace(b'"u1"', b'"u2"'),
@@ -189,11 +201,25 @@ FRAGMENTS = [
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.none() | st.just(RECORD), max_size=5))
 @example([b'{"a":"}', b'{":"}'])
 @example([RECORD[:40], RECORD[40:]])
+@example([RECORD.replace(b"rock", b"r\xc3"), b"\xa9" + RECORD])
 @example([RECORD] * 5)
 def test_records_decoded_together_are_judged_as_each_alone(values: list[bytes | None]) -> None:
-    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=NOW) for value in values]
-    found = [repr(item) for item in Decoder().decode_all("clicks", records)]
-    assert found == [repr(ThoroughDecoder().decode("clicks", b"u1", value, NOW)) for value in values]
+    assert together(values) == [alone(value) for value in values]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.integers(0, 79), st.sampled_from(FRAGMENTS) | st.none(), max_size=4))
+def test_odd_records_among_many_plain_ones_are_judged_as_each_alone(odd: dict[int, bytes | None]) -> None:
+    values = [odd.get(number, RECORD.replace(b"c-1", b"c-%d" % number)) for number in range(80)]
+    assert together(values) == [alone(value) for value in values]
+
+
+def test_an_odd_record_sends_few_others_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
+    decode = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda self, *record: sent.append(record) or decode(self, *record))
+    together([RECORD] * 100 + [b"{}"] + [RECORD] * 155)
+    assert 1 <= len(sent) <= 16
 
 
 def test_a_record_over_the_limit_is_too_large_in_company_too() -> None:
@@ -206,14 +232,7 @@ def test_a_record_over_the_limit_is_too_large_in_company_too() -> None:
     assert second.reason is Reason.TOO_LARGE
 
 
-def test_plain_clicks_are_decoded_together_up_to_so_many_bytes() -> None:
-    size = len(RECORD)
-    assert decode_plain_clicks([RECORD] * 3, 3 * size - 1) is None
-    assert decode_plain_clicks([RECORD] * 3, 3 * size) == [ThoroughDecoder().decode("clicks", b"u1", RECORD, NOW)] * 3
-
-
-def test_a_plain_click_takes_the_short_way() -> None:
-    decoder = Decoder()
-    assert decoder._plain_click(json.dumps(CLICK).encode()) == ThoroughDecoder().decode(
-        "clicks", b"u1", json.dumps(CLICK).encode(), NOW
-    )
+@pytest.mark.parametrize("value", [RECORD, RECORD.replace(b"rock", "爵士乐".encode())])
+def test_plain_clicks_are_decoded_together_up_to_so_many_bytes(value: bytes) -> None:
+    assert decode_plain_clicks([value] * 3, 3 * len(value) - 1) is None
+    assert repr(decode_plain_clicks([value] * 3, 3 * len(value))) == f"[{', '.join([alone(value)] * 3)}]"
