@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from features.state import UserState
 from streams.group import Group, Touch
 from streams.lease import Lease
 from streams.online import OnlineWriter
-from streams.publisher import Outgoing, Publisher
+from streams.publisher import Outgoing, Publisher, Sent
 from streams.rounds import Rounds
 from streams.table import LocalStore
 from streams.tally import Tally
@@ -60,6 +60,10 @@ class Committer:
         epoch: of this assignment, remembered by the local store.
         states: the local store.
         outlets: where the users go.
+
+    Attributes:
+        kept_until: wall time (ms) up to which users whose features change by the clock alone are published, which the
+            local store remembers with the states; whoever keeps them says so.
     """
 
     def __init__(self, partition: int, epoch: int, states: LocalStore, outlets: Outlets) -> None:
@@ -68,6 +72,7 @@ class Committer:
         self._states = states
         self._progress = states.progress(partition)
         self._out = outlets
+        self.kept_until = self._progress.kept_until
         self._ticket = 0
         self._touched: dict[str, Touch] = {}
         self._groups: deque[Group] = deque()
@@ -131,27 +136,30 @@ class Committer:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
                 self._progress = self._progress.onward(
-                    await sent.acknowledged(), self._epoch, [group.offsets], group.emission.emitted_at
+                    await sent.acknowledged(), self._epoch, [group.offsets], self.kept_until
                 )
                 self._states.write(self._partition, group.states, self._progress)
                 out.lease.check()
             scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
-            self._tasks.begin(self._finish(group, scores.acknowledged(), out.online.put(group.emission.rows)))
+            self._tasks.begin(self._finish(group, scores, out.online.put(group.emission.rows)))
 
     def _take(self) -> Group:
-        touches, self._touched = self._touched, {}
+        touches = self._touched
+        left: dict[str, Touch] = {}
         if len(touches) > GROUP_USERS:
             users = iter(touches.items())
             touches = dict(islice(users, GROUP_USERS))
-            self._touched = dict(users)
-        else:
-            self._work.clear()
+            left = dict(users)
+        # Before anything is taken out: should this fail, a touch in neither would count as settled.
         group = Group(touches, self._partition)
         self._groups.append(group)
+        self._touched = left
+        if not left:
+            self._work.clear()
         return group
 
-    async def _finish(self, group: Group, scored: Coroutine[Any, Any, int], stored: asyncio.Future[None]) -> None:
-        await scored
+    async def _finish(self, group: Group, scores: Sent, stored: asyncio.Future[None]) -> None:
+        await scores.acknowledged()
         self._out.tally.scored(group.arrivals, group.emission.score_count)
         await stored
         self._out.tally.stored(group.arrivals)

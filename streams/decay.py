@@ -49,8 +49,13 @@ class Decay:
 
     async def _run(self) -> None:
         await self._schedule_recovered()
+        committer = self._partition.committer
         while True:
-            self.touch_due()
+            now = self._clock()
+            if self.touch_due() < USERS_AT_ONCE:
+                # Nobody is left who was due; what a restart is not to look for again must be out, though.
+                await committer.settled()
+                committer.kept_until = now
             await asyncio.sleep(POLL_S)
 
     def touch_due(self) -> int:
@@ -68,10 +73,10 @@ class Decay:
     async def _schedule_recovered(self) -> None:
         """Schedule every recovered user from when their features were last kept up: what has left since is due now."""
         states, number = self._partition.states, self._partition.number
-        alive = states.progress(number).alive
+        kept_until = states.progress(number).kept_until
         for position, (key, data) in enumerate(states.items(number)):
             state = decode(data)
-            due = None if state.newest is None else next_due(state, max(state.newest, alive))
+            due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
             if due is not None:
                 self._due.schedule(key.decode(), due)
             if position % USERS_AT_ONCE == 0:

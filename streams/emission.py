@@ -51,11 +51,11 @@ class Emitter:
 
     Args:
         inference: scorer and encoder identity.
-        as_of: asked once per emission.
+        as_of: asked once per call of `emit`.
 
     Attributes:
         encoder_down: whether texts are being held back; scores then say `degraded`.
-        scoring: what scores; replaced as a whole, and read once for each emission.
+        scoring: what scores; replaced as a whole, and read once per call of `emit`.
         on_served: told of every micro-batch of served users.
         on_erased: told of every user of whom nothing is left, or who was erased before.
     """

@@ -60,7 +60,7 @@ class Group:
     emission: Emission
 
     def __init__(self, touches: Mapping[str, Touch], partition: int) -> None:
-        self.users = touches.keys()
+        self.users = frozenset(touches)
         self.first = next(iter(touches.values())).ticket
         self.done = False
         self.arrivals: list[int] = []

@@ -1,25 +1,26 @@
-"""Rounds: the groups of all partitions that are ready at the same time are taken and scored in one step.
+"""Rounds: the groups of all partitions that are ready at the same time are taken and scored together.
 
 Scoring has a price per call and a price per user. Under a light load groups are small, and the first would be most of
-what they cost. Those that were taken together are sent together too: in one request to a broker, not one each.
+what they cost. Those of one step are sent together too: in one request to a broker, not one each.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from streams.emission import Emitter
 from streams.group import Group
 
 STEP_USERS: Final = 512
-"""Users at whom a step ends: scoring them must not hold the event loop from other work for long."""
+"""Users from whom on a step takes no further group: scoring them must not hold the event loop for long."""
 
 INTERVAL_S: Final = 0.01
-"""From one round to the next at least. Without it a worker that is not busy answers with ever smaller groups until it
-is: a round has its price however few are in it, and what waits for the event loop waits for it."""
+"""From one round to the next at least; the steps of one round follow each other at once. Without it a worker that is
+not busy answers with ever smaller groups until it is: a round has its price however few are in it, and what waits for
+the event loop waits for it."""
 
 
 class Rounds:
@@ -53,24 +54,32 @@ class Rounds:
     def _step(self) -> None:
         loop = asyncio.get_running_loop()
         self._next_at = loop.time() + INTERVAL_S
-        joined: list[asyncio.Future[Group]] = []
-        groups: list[Group] = []
+        joined: list[tuple[Group, asyncio.Future[Group]]] = []
         users = 0
-        try:
-            while self._ready and users < STEP_USERS:
-                take, taken = self._ready.popleft()
-                if taken.done():
-                    continue
-                joined.append(taken)
-                groups.append(take())
-                users += len(groups[-1].subjects)
-            emissions = self._emitter.emit([group.subjects for group in groups])
-        except Exception as error:  # noqa: BLE001 - handed to every committer that waits, each of which fails with it
-            for taken in joined:
+        while self._ready and users < STEP_USERS:
+            take, taken = self._ready.popleft()
+            if taken.done():
+                continue
+            try:
+                group = take()
+            except Exception as error:  # noqa: BLE001 - handed to the committer, which fails with it
                 taken.set_exception(error)
-        else:
-            for group, emission, taken in zip(groups, emissions, joined, strict=True):
-                group.emission = emission
-                taken.set_result(group)
+                continue
+            joined.append((group, taken))
+            users += len(group.subjects)
+        try:
+            self._emit(joined)
+        except Exception:  # noqa: BLE001 - the group that is to blame fails again, by itself
+            for one in joined:
+                try:
+                    self._emit([one])
+                except Exception as error:  # noqa: BLE001 - handed to the committer, which fails with it
+                    one[1].set_exception(error)
         if self._ready:
             loop.call_soon(self._step)
+
+    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Group]]]) -> None:
+        emissions = self._emitter.emit([group.subjects for group, _ in joined])
+        for (group, taken), emission in zip(joined, emissions, strict=True):
+            group.emission = emission
+            taken.set_result(group)

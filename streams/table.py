@@ -51,18 +51,18 @@ class Progress(msgspec.Struct, frozen=True):
         offset: of the last changelog record it holds; -1 for none.
         epoch: the highest it has seen; 0 for none.
         applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
-        alive: wall time (ms) up to which a worker is known to have kept the users' scores; 0 if unknown.
+        kept_until: wall time (ms) up to which users whose features change by the clock are published; 0 if unknown.
     """
 
     offset: int = -1
     epoch: int = 0
     applied: tuple[int, ...] = (-1, -1, -1, -1)
-    alive: int = 0
+    kept_until: int = 0
 
-    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], alive: int = 0) -> Progress:
+    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], kept_until: int = 0) -> Progress:
         """Return the progress after states with these source offsets."""
         applied = tuple(map(max, zip(self.applied, *offsets, strict=True)))
-        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, max(self.alive, alive))
+        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, max(self.kept_until, kept_until))
 
 
 class LocalStore(Protocol):

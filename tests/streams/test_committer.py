@@ -19,6 +19,7 @@ from features.codec import decode
 from features.observation import Kind, Observation, Source
 from features.online import OnlineRow
 from features.state import UserState
+from streams import group
 from streams.committer import GROUP_USERS, GROUPS_IN_FLIGHT, Committer, Outlets
 from streams.emission import Emitter
 from streams.inference import Inference, load_inference
@@ -382,6 +383,26 @@ async def test_users_are_busy_until_their_group_is_done(inference: Inference) ->
         made.online.puts[0][1].set_result(None)
         await turns()
         assert made.committer.busy_users() == {"two"}
+
+
+async def test_a_group_that_cannot_be_taken_settles_nothing(
+    inference: Inference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(state: UserState) -> bytes:
+        raise OverflowError("a state that cannot be encoded")
+
+    async with bench(inference) as made:
+        with monkeypatch.context() as patched:
+            patched.setattr(group, "encode", refuse)
+            made.view("lost")
+            settled = made.committer.settled()
+            await until(lambda: bool(made.failures))
+        made.view("other")
+        later = made.committer.settled()
+        await turns()
+        assert not settled.done()
+        assert not later.done()
+        assert made.committer.busy_users() == {"lost", "other"}
 
 
 @pytest.mark.parametrize("topic", [CHANGELOG, SCORES])

@@ -8,12 +8,14 @@ from support.runs import quick_settings
 from support.shoppers import encoded
 
 from features.tiles import DAY, MINUTE
+from streams import decay
+from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed
 from streams.drain import Drain
 from streams.due_times import DueTimes
 from streams.flow import Flow
 from streams.results import last_scores
-from streams.settings import WindowEdge
+from streams.settings import StateStore, WindowEdge
 
 START = 1_764_000_000_000
 
@@ -39,15 +41,23 @@ def test_users_are_taken_in_the_order_of_their_due_times_each_once():
     assert due.take(now=100, limit=10) == []
 
 
+def purchase(number, user, timestamp):
+    value = {"event_id": str(number), "user_id": user, "item_id": "i", "action": "purchase", "timestamp": timestamp}
+    return {"topic": "clicks", "value": value}
+
+
+async def put_through(flow, events):
+    drain = Drain(flow, 100)
+    feeder = await feed(flow, drain, encoded(events))
+    await drain.drained(feeder.ends)
+
+
 @pytest.fixture
 async def quiet_flow(tmp_path):
     clock = Clock()
     settings = quick_settings(tmp_path, window_edge=WindowEdge.CLOCK, partitions=1)
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
-        drain = Drain(flow, 100)
-        value = {"event_id": "1", "user_id": "u", "item_id": "i", "action": "purchase", "price": 5, "timestamp": START}
-        feeder = await feed(flow, drain, encoded([{"topic": "clicks", "value": value}]))
-        await drain.drained(feeder.ends)
+        await put_through(flow, [purchase(1, "u", START)])
         yield flow, clock
 
 
@@ -79,3 +89,39 @@ async def test_nobody_is_scored_again_before_a_tile_leaves(quiet_flow):
     clock.now = START + 66 * MINUTE
     await record_as_of(flow, clock.now)
     assert flow.tally.scores_out == before + 1
+
+
+async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(decay, "USERS_AT_ONCE", 5)
+    monkeypatch.setattr(decay, "POLL_S", 0.05)
+    clock = Clock()
+    with EmbeddedBroker() as broker:
+        settings = quick_settings(
+            tmp_path,
+            window_edge=WindowEdge.CLOCK,
+            partitions=1,
+            state_store=StateStore.ROCKSDB,
+            broker=broker.url,
+        )
+        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
+            await put_through(flow, [purchase(number, f"u{number}", START) for number in range(30)])
+            # All of them are due at once, and an event follows when five of them are published.
+            flow.engine.decays[0].stop()
+            clock.now = START + 66 * MINUTE
+            assert flow.engine.decays[0].touch_due() == 5
+            await put_through(flow, [purchase(30, "late", clock.now)])
+        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(15):
+            while min(score["event_time"] for score in (await last_scores(settings)).values()) < clock.now:
+                await asyncio.sleep(0.05)
+
+
+async def test_the_store_remembers_how_far_users_are_kept_once_they_are_published(quiet_flow):
+    flow, clock = quiet_flow
+    partition = flow.engine.partitions[0]
+    clock.now = START + 66 * MINUTE
+    await record_as_of(flow, clock.now)
+    async with asyncio.timeout(15):
+        while partition.committer.kept_until < clock.now:
+            await asyncio.sleep(0.05)
+    await put_through(flow, [purchase(2, "u", clock.now)])
+    assert partition.states.progress(0).kept_until == clock.now

@@ -25,9 +25,13 @@ class CountingEmitter:
         return [Emission(len(self.calls)) for _ in groups]
 
 
-class FailingEmitter(CountingEmitter):
+class PickyEmitter(CountingEmitter):
+    """Refuses every call with a group of three."""
+
     def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
-        raise ValueError("no scores today")
+        if any(len(subjects) == 3 for subjects in groups):
+            raise ValueError("no scores for three")
+        return super().emit(groups)
 
 
 def group(users: int) -> Callable[[], Group]:
@@ -93,8 +97,24 @@ async def test_whoever_leaves_before_the_round_is_not_taken() -> None:
     assert emitter.calls == [[2]]
 
 
-async def test_an_error_reaches_everybody_of_the_step() -> None:
-    together = Rounds(FailingEmitter())  # type: ignore[arg-type]
-    joined = [together.join(group(1)) for _ in range(2)]
-    found = await asyncio.gather(*joined, return_exceptions=True)
-    assert [str(error) for error in found] == ["no scores today"] * 2
+async def test_a_group_that_cannot_be_scored_fails_alone() -> None:
+    emitter = PickyEmitter()
+    together = Rounds(emitter)  # type: ignore[arg-type]
+    joined = [together.join(group(users)) for users in (1, 3, 2)]
+    first, second, third = await asyncio.gather(*joined, return_exceptions=True)
+    assert isinstance(first, Group)
+    assert isinstance(second, ValueError)
+    assert isinstance(third, Group)
+    assert emitter.calls == [[1], [2]]
+
+
+async def test_a_group_that_cannot_be_taken_fails_alone() -> None:
+    def take() -> Group:
+        raise ValueError("no group today")
+
+    emitter = CountingEmitter()
+    together = Rounds(emitter)  # type: ignore[arg-type]
+    first, second = await asyncio.gather(together.join(take), together.join(group(2)), return_exceptions=True)
+    assert isinstance(first, ValueError)
+    assert isinstance(second, Group)
+    assert emitter.calls == [[2]]
