@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from aiokafka import ConsumerRecord
 
 from streams.dead_letters import Reason, Rejection
-from streams.events import MAX_MONEY, Click, Erasure, Review, Search
+from streams.events import LATEST_MS, MAX_MONEY, Click, Erasure, Review, Search
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
 from streams.fields import (
     read_action,
@@ -42,7 +42,8 @@ class Decoder:
         earliest_ms: an older timestamp, in epoch milliseconds, is `invalid`; default 1990-01-01.
         max_record_bytes: a longer record is `too_large` and not looked into.
         max_text_bytes: a longer `text` or `query`, in UTF-8 bytes, is `too_large`.
-        max_future_ms: a timestamp further ahead of the record's own, in milliseconds, is `future`.
+        max_future_ms: a timestamp further ahead of the record's own, in milliseconds, is `future`, as is any after the
+            year 9999.
     """
 
     __slots__ = (
@@ -108,8 +109,8 @@ class Decoder:
         if type(event) is not Click and self._is_long(_text_of(event)):
             limit = f"at most {self._max_text_bytes} UTF-8 bytes"
             return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
-        if event.timestamp > kafka_timestamp_ms + self._max_future_ms:
-            limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp"
+        if event.timestamp > min(kafka_timestamp_ms + self._max_future_ms, LATEST_MS):
+            limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp, and no year after 9999"
             return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
         return event
 

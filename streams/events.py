@@ -18,11 +18,16 @@ class Action(StrEnum):
     PURCHASE = "purchase"
 
 
+LATEST_MS: Final = 253_402_300_799_999
+"""The last instant that RFC 3339 can write. A record's own timestamp may claim any 64 bits; what stores hold of an
+event's, and windows add to it, must stay within them."""
+
 MAX_ID_BYTES: Final = 256
 MAX_MONEY: Final = 1e9
 """Greatest price x quantity, in the deployment's currency."""
 MAX_QUANTITY: Final = 1_000_000
 
+Timestamp: TypeAlias = Annotated[int, Meta(le=LATEST_MS)]
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=MAX_MONEY)]
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
@@ -98,7 +103,7 @@ class Click(msgspec.Struct, frozen=True, gc=False):
     user_id: Id
     item_id: Id
     action: Action
-    timestamp: int
+    timestamp: Timestamp
     category: str | None = None
     price: Money | None = None
     quantity: Quantity = 1

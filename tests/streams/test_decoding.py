@@ -366,6 +366,15 @@ def test_future_is_measured_from_the_time_of_the_record() -> None:
     assert reason(decode("clicks", record("clicks"), at=NOW - DAY - 1)) == "future"
 
 
+@pytest.mark.parametrize("topic", BASES)
+def test_no_record_vouches_for_an_event_after_the_year_9999(topic: str) -> None:
+    # Its timestamp is the producer's word, and 64 bits wide.
+    latest = "9999-12-31T23:59:59.999Z"
+    assert reason(decode(topic, record(topic, timestamp=latest), at=2**63 - 1)) is None
+    for timestamp in ("9999-12-31T23:59:60Z", 253_402_300_800_000, 2**63 - 1, 2**63 + 10):
+        assert reason(decode(topic, record(topic, timestamp=timestamp), at=2**63 - 1)) == "future"
+
+
 def test_a_late_event_is_accepted_however_late() -> None:
     assert isinstance(decode("clicks", record("clicks", timestamp=EARLIEST), at=NOW * 2), Click)
 

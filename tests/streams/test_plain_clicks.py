@@ -32,15 +32,15 @@ CLICK: dict[str, Any] = {
 }
 
 
-def together(values: Sequence[bytes | None]) -> list[str]:
+def together(values: Sequence[bytes | None], at: int = NOW) -> list[str]:
     """What records decoded together become; as text, which tells 0.0 from -0.0 and 2 from 2.0."""
-    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=NOW) for value in values]
+    records: list[Any] = [SimpleNamespace(key=b"u1", value=value, timestamp=at) for value in values]
     return [repr(item) for item in Decoder().decode_all("clicks", records)]
 
 
-def alone(value: bytes | None) -> str:
+def alone(value: bytes | None, at: int = NOW) -> str:
     """What the long way makes of a record."""
-    return repr(Decoder().decode("clicks", b"u1", value, NOW))
+    return repr(Decoder().decode("clicks", b"u1", value, at))
 
 
 def outcomes(value: bytes) -> tuple[str, str]:
@@ -212,6 +212,12 @@ def test_records_decoded_together_are_judged_as_each_alone(values: list[bytes | 
 def test_odd_records_among_many_plain_ones_are_judged_as_each_alone(odd: dict[int, bytes | None]) -> None:
     values = [odd.get(number, RECORD.replace(b"c-1", b"c-%d" % number)) for number in range(80)]
     assert together(values) == [alone(value) for value in values]
+
+
+@pytest.mark.parametrize("timestamp", [253_402_300_799_999, 253_402_300_800_000, 2**63 - 1])
+def test_an_instant_after_the_year_9999_is_judged_alike(timestamp: int) -> None:
+    value = json.dumps(CLICK | {"timestamp": timestamp}).encode()
+    assert together([value], at=2**63 - 1) == [alone(value, at=2**63 - 1)]
 
 
 def test_an_odd_record_sends_few_others_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
