@@ -64,7 +64,7 @@ class Drift:
         if self._reference is None:
             log.info("artefact has no drift reference, drift is not published", scorer=scoring.version)
         self._metrics.drift.clear()
-        self._begin()
+        self.begin()
 
     def count(self, served: Served) -> None:
         """Take a micro-batch of served users into the sample."""
@@ -93,9 +93,10 @@ class Drift:
             for feature, index in self._reference.drift(bins).items():
                 self._metrics.drift.labels(feature).set(index)
         if self._clock() - self._since >= self._window_s:
-            self._begin()
+            self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin a new sample; the indices stay until it has users enough."""
         self._sample = {}
         self._bound = _HASHES
         self._since = self._clock()

@@ -112,6 +112,8 @@ class Engine:
         self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
+        self.on_released: Callable[[], None] = _forget_nothing
+        """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
         self.rejoin: Callable[[], None]
         """Asks the consumer to leave its partitions and join the group again."""
@@ -204,6 +206,7 @@ class Engine:
             partition = self.partitions.pop(number, None)
             if partition is not None:
                 await partition.committer.stop()
+        self.on_released()
 
     async def settle(self) -> None:
         """Wait until everything touched in any partition is durable and published."""
@@ -234,3 +237,7 @@ class Engine:
             self._waiting_for_encoder.discard(lane)
         self.emitter.encoder_down = bool(self._waiting_for_encoder)
         self._metrics.degraded.set(1 if self.emitter.degraded else 0)
+
+
+def _forget_nothing() -> None:
+    """Be told, and do nothing."""

@@ -95,6 +95,7 @@ class Production:
         self.drift.use(emitter.scoring)
         emitter.on_served = self._served
         emitter.on_erased = self._erased
+        self._engine.on_released = self.drift.begin
         if self.outcomes is not None:
             self.outcomes.start()
         self._tasks.begin(self._publish())
