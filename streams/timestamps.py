@@ -12,9 +12,12 @@ _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _SECONDS_PER_DAY: Final = 86_400
 
-# datetime.fromisoformat takes more forms than RFC 3339 has, and fewer: it is given only what both agree on.
+# datetime.fromisoformat takes more forms than RFC 3339 has, and fewer: it is given only what both agree on. From
+# Python 3.14 on, hour 24 is one of the former.
 _USUAL: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]"
