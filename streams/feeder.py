@@ -36,6 +36,7 @@ class Feeder:
     Attributes:
         ends: what was published.
         events: lines read, those of `erasures` left out.
+        erasures: those.
         rejected: lines that were no records.
     """
 
@@ -57,6 +58,7 @@ class Feeder:
         self._letters: list[Sent] = []
         self.ends: Ends = {}
         self.events = 0
+        self.erasures = 0
         self.rejected = 0
 
     async def feed(self, lines: Iterable[tuple[int, bytes]]) -> None:
@@ -94,7 +96,9 @@ class Feeder:
         await asyncio.gather(*(letter.acknowledged() for letter in letters))
 
     def _add(self, number: int, record: Record) -> None:
-        if record.topic != ERASURES:
+        if record.topic == ERASURES:
+            self.erasures += 1
+        else:
             self.events += 1
         partition = partition_of(record.key, self._settings.partitions, number)
         self._chunk[record.topic, partition].append(Outgoing(record.key, record.value))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.backtest.orders import by_customer, halves, read_customers, read_orders
+from streams.cli.arguments import file
 from streams.exceptions import ConfigurationError
 from streams.sample.cdnow import Order, orders
 
@@ -34,9 +34,9 @@ _TITLES: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `backtest`."""
     parser.add_argument("data", choices=["cdnow"], help="whose orders")
-    parser.add_argument("--transactions", type=Path, metavar="FILE", help="orders (default: the sample in lifetimes)")
-    parser.add_argument("--train-customers", type=Path, metavar="FILE", help="one id a line (default: who is no test)")
-    parser.add_argument("--test-customers", type=Path, metavar="FILE", help="one id a line (default: who is no train)")
+    parser.add_argument("--transactions", type=file, metavar="FILE", help="orders (default: the sample in lifetimes)")
+    parser.add_argument("--train-customers", type=file, metavar="FILE", help="one id a line (default: who is no test)")
+    parser.add_argument("--test-customers", type=file, metavar="FILE", help="one id a line (default: who is no train)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import orjson
 
 from features.exceptions import OnlineStoreURLError
+from streams.cli.arguments import user_id
 from streams.dead_letters import Rejection
 from streams.decoding import Decoder
 from streams.erasure import erase
@@ -23,7 +24,7 @@ from streams.settings import Settings, load_settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `erase`."""
-    parser.add_argument("user", metavar="USER", help="user id")
+    parser.add_argument("user", type=user_id, metavar="USER", help="user id")
     parser.add_argument(
         "--timestamp",
         metavar="TIME",

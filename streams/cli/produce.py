@@ -30,9 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     check_files(arguments.files)
     feeder = asyncio.run(_produce(settings, arguments.files))
     if arguments.json:
-        print(orjson.dumps({"events": feeder.events, "dead_letters": feeder.rejected}).decode())
+        account = {"events": feeder.events, "erasures": feeder.erasures, "dead_letters": feeder.rejected}
+        print(orjson.dumps(account).decode())
     else:
-        print(f"{feeder.events - feeder.rejected:,} events published, {feeder.rejected:,} lines to the dead letters")
+        print(
+            f"{feeder.events - feeder.rejected:,} events and {feeder.erasures:,} erasures published, "
+            f"{feeder.rejected:,} lines to the dead letters"
+        )
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from streams.cli.arguments import whole_number
 from streams.dead_letters import Reason
 from streams.exceptions import ConfigurationError
 from streams.kafka import INPUTS
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reasons = [reason.value for reason in Reason]
     parser.add_argument("--reason", nargs="+", action="extend", choices=reasons, help="only letters of these reasons")
     parser.add_argument("--topic", nargs="+", action="extend", choices=INPUTS, help="only letters of these topics")
-    parser.add_argument("--limit", type=_count, metavar="N", help="send at most N letters")
+    parser.add_argument("--limit", type=whole_number(1), metavar="N", help="send at most N letters")
     parser.add_argument("--go", action="store_true", help="send them; without it nothing is sent")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with the place of every letter")
 
@@ -45,12 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(report(letters, arguments.go))
     return 0
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError("expected a whole number from 1")
-    return int(text)
 
 
 async def _redrive(settings: Settings, choice: Choice, go: bool) -> list[Letter]:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `scores`."""
     parser.add_argument("--follow", action="store_true", help="go on with new scores as they come, until interrupted")
     parser.add_argument("--json", action="store_true", help="print JSON: records one per line, or all segments at once")
-    parser.add_argument("--segments", action="store_true", help="count users by tier, lifecycle stage and price band")
+    parser.add_argument("--segments", action="store_true", help="count users by their labels and tiers")
     parser.add_argument(
         "--where",
         metavar="FIELD=VALUE",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from features.definitions import NAMES
+from streams.cli.arguments import file, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -32,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
     )
     parser.add_argument(
-        "--rows", type=Path, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
+        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
-    parser.add_argument("--seed", type=int, default=0, help="of folds, search and fits (default: 0)")
-    parser.add_argument("--folds", type=int, default=5, help="of the users (default: 5)")
-    parser.add_argument("--trials", type=int, default=10, help="options tried of ziln and gbm (default: 10)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
+    parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users (default: 5)")
+    parser.add_argument(
+        "--trials", type=whole_number(1), default=10, help="options tried of ziln and gbm (default: 10)"
+    )
     parser.add_argument("--log-dir", type=Path, metavar="FOLDER", help="write TensorBoard logs of the losses there")
     parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
 
@@ -56,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference import artefact_folder
     from streams.training_source import from_rows, from_sample
 
-    logging.getLogger("wherewithal").setLevel(logging.INFO)
     # The projection is fitted to embeddings, whose last digits depend on the threads that computed them.
     settings = settings.model_copy(update={"encoder_threads": 1})
     with one_thread():

@@ -217,6 +217,16 @@ def test_the_command_is_installed() -> None:
         (["features"], "required: USER"),
         (["replay", "/no/such/file"], "/no/such/file: expected a file of NDJSON events, found none"),
         (["replay", "."], "expected a file of NDJSON events, found a folder"),
+        (["features", ""], "argument USER: expected 1 to 256 bytes of UTF-8"),
+        (["features", "\udcff"], "argument USER: expected 1 to 256 bytes of UTF-8"),
+        (["erase", "u" * 257], "argument USER: expected 1 to 256 bytes of UTF-8"),
+        (["redrive", "--limit", "0"], "argument --limit: expected a whole number from 1, found '0'"),
+        (["train", "--folds", "1"], "argument --folds: expected a whole number from 2, found '1'"),
+        (["train", "--trials", "some"], "argument --trials: expected a whole number from 1, found 'some'"),
+        (["train", "--rows", "/no/such/file"], "argument --rows: /no/such/file: expected a file, found none"),
+        (["evaluate", "--artefact", "/no/such"], "argument --artefact: /no/such: expected a folder, found none"),
+        (["backtest", "cdnow", "--transactions", "."], "argument --transactions: .: expected a file, found a folder"),
+        (["finetune", "/no/such", "--output", "f"], "argument TEXTS: /no/such: expected a file, found none"),
     ],
 )
 def test_wrong_words_are_one_line_that_says_what_was_expected(
@@ -272,6 +282,14 @@ def test_a_setting_that_cannot_be_used_is_named_whatever_the_command(
 ) -> None:
     words = {"replay": [events], "features": ["u"], "worker": []}[command]
     assert refused_here(command, *words, **{variable: value}).startswith(f"wherewithal {command}: {variable}: ")
+
+
+def test_features_of_a_store_that_is_not_there_are_no_features_of_an_empty_one(
+    refused_here: Callable[..., str], tmp_path: Path
+) -> None:
+    line = refused_here("features", "u", WHEREWITHAL_STATE_DIR=str(tmp_path / "elsewhere"))
+    assert "WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write" in line
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_refusal_of_the_installed_command_is_one_line_and_its_code(events: Path) -> None:
@@ -538,7 +556,7 @@ def test_a_worker_scores_what_is_produced_and_leaves_when_told(
     worker = begin("worker", **cluster)
     try:
         code, out, err = run("produce", events, "--json", **cluster)
-        assert (code, json.loads(out), err) == (0, {"events": 2, "dead_letters": 1}, "")
+        assert (code, json.loads(out), err) == (0, {"events": 2, "erasures": 0, "dead_letters": 1}, "")
         poll(lambda: worker.poll() is not None or ready(unused_port))
         scored: list[dict[str, Any]] = []
 

@@ -1,0 +1,64 @@
+"""Kinds of arguments that several commands take; what is wrong with one is said before anything is imported or made."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.events import MAX_ID_BYTES
+
+
+def user_id(text: str) -> str:
+    """Return a user id.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none that an event could have.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        # Bytes of a command line that are no UTF-8 come as lone surrogates.
+        size = 0
+    if not 1 <= size <= MAX_ID_BYTES:
+        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, found something else")
+    return text
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` on."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, found {text!r}")
+        return number
+
+    return read
+
+
+def file(text: str) -> Path:
+    """Return the path of a file that is there.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none.
+    """
+    path = Path(text)
+    if path.is_dir() or not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file, found {'a folder' if path.is_dir() else 'none'}")
+    return path
+
+
+def folder(text: str) -> Path:
+    """Return the path of a folder that is there.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none.
+    """
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: expected a folder, found {'a file' if path.exists() else 'none'}")
+    return path
