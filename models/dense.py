@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
-from models.exceptions import EncoderLoadError
+from models.exceptions import PrecisionError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -176,12 +176,12 @@ def dense_of(precision: Precision) -> Callable[[Tensor, Tensor], Dense]:
     """Return what makes a dense layer of float32[out, in] and float32[out], its products in a precision.
 
     Raises:
-        EncoderLoadError: this CPU, or this build of torch, has no such product.
+        PrecisionError: this CPU, or this build of torch, has no such product.
     """
     if precision == "float32":
         return dense
     if not (_has_bfloat16() if precision == "bfloat16" else _has_int8()):
-        raise EncoderLoadError(
+        raise PrecisionError(
             f"expected a CPU and a torch with {precision} products (x86-64, oneDNN, AVX-512; for int8 its VNNI), "
             "found others: use precision float32"
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.dense import Precision
 from models.encoder_files import digest as digest
 from models.encoder_files import max_tokens, prompt, verified_digest
-from models.exceptions import EncoderLoadError
+from models.exceptions import DeviceError, EncoderLoadError
 from models.forwards import forward_of
 from models.locate import locate
 
@@ -126,8 +126,9 @@ class BertEncoder:
 
         Raises:
             EncoderNotFoundError: there is no such encoder here.
-            EncoderLoadError: its files cannot be used, lack weights, the device is not there, or it has no such
-                precision.
+            EncoderLoadError: its files cannot be used, or lack weights.
+            DeviceError: the device is not there.
+            PrecisionError: it has no such precision.
         """
         # Both libraries read it once, on import.
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -200,9 +201,9 @@ def _device(wanted: str) -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise EncoderLoadError(f"expected device auto, cpu, cuda or cuda:N, found {wanted!r}: name one") from error
+        raise DeviceError(f"expected device auto, cpu, cuda or cuda:N, found {wanted!r}: name one") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise EncoderLoadError(
+        raise DeviceError(
             f"expected a GPU for device {wanted!r}, found {torch.cuda.device_count()}: use `auto` or `cpu`"
         )
     return device

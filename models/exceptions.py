@@ -37,6 +37,14 @@ class EncoderLoadError(ModelsError, RuntimeError):
     """The encoder's files are there but cannot be used: damaged, incomplete, or not for this device."""
 
 
+class DeviceError(EncoderLoadError):
+    """There is no such device here."""
+
+
+class PrecisionError(EncoderLoadError):
+    """The device, or this kind of model, has no such precision."""
+
+
 class BatcherOptionError(ModelsError, ValueError):
     """A limit of the micro-batcher under which no text could ever pass."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.bucketed import BucketedForward, can_bucket
 from models.dense import Precision, dense_of
-from models.exceptions import EncoderLoadError
+from models.exceptions import PrecisionError
 from models.packed import PackedForward, can_pack
 from models.padded import PaddedForward
 
@@ -26,12 +26,12 @@ def forward_of(
         precision: of the products of a plain BERT on the CPU; all else computes in the model's own type.
 
     Raises:
-        EncoderLoadError: this model, device or build of torch has no such precision.
+        PrecisionError: this model, device or build of torch has no such precision.
     """
     if device.type == "cpu" and can_pack(model):
         return PackedForward(model, dense_of(precision))
     if precision != "float32":
-        raise EncoderLoadError(
+        raise PrecisionError(
             f"expected a plain BERT on the CPU for {precision} products, found {type(model).__name__} on "
             f"{device.type}: use precision float32, or device cpu"
         )

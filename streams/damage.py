@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rocksdb.errors import Corruption, InvalidArgument, RocksIOError
 
-from streams.exceptions import DamagedStateError
+from streams.exceptions import DamagedStateError, LocalStateError
 from streams.log import log
 
 _MARK: Final = "DAMAGED"
@@ -19,20 +19,33 @@ def open_or_remake(path: Path, open_: Callable[[], Any]) -> Any:
     """Open the database in a folder; one that is damaged is removed first, and opened empty.
 
     `open_` may read as well as open, to find damage early. A database that is locked, or that the disk refuses, is
-    not damaged: its error is passed on.
+    not damaged.
+
+    Raises:
+        LocalStateError: it is locked, or the disk refuses it.
     """
     if not (path / _MARK).exists():
         try:
             return open_()
         except (Corruption, InvalidArgument, RocksIOError) as error:
             if isinstance(error, RocksIOError) and "No such file" not in str(error):
-                raise
+                raise refused(path, error) from error
             reason = type(error).__name__
     else:
         reason = "damage found when it was read"
     log.warning("local state cannot be used, rebuilding it from the changelog", folder=path.name, reason=reason)
     shutil.rmtree(path)
     return open_()
+
+
+def refused(path: Path, error: RocksIOError) -> LocalStateError:
+    """Return the error to raise for one of the disk."""
+    found = error.args[0] if error.args else ""
+    text = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+    return LocalStateError(
+        f"WHEREWITHAL_STATE_DIR: expected to write the local state in {path}, found {text.removeprefix('IO error: ')}; "
+        "check the free space, the rights, and that no other worker has this folder"
+    )
 
 
 def mark_damaged(path: Path) -> DamagedStateError:

@@ -230,7 +230,7 @@ class Decoder:
     def _own_currency(self, value: object) -> str | None:
         if value is None or value == self._currency:
             return None if value is None else self._currency
-        refuse("currency", f"the deployment's own, {self._currency}", value)
+        refuse("currency", f"the deployment's own, {self._currency}", value, "another" if type(value) is str else "")
 
 
 def _text_of(event: Review | Search | Click | Erasure) -> str:

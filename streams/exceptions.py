@@ -17,6 +17,10 @@ class StateMismatchError(StreamsError, RuntimeError):
     """The remembered state speaks of another cluster, partition count or log."""
 
 
+class LocalStateError(StreamsError, OSError):
+    """The local copy of the state cannot be opened or written."""
+
+
 class DamagedStateError(StreamsError, RuntimeError):
     """The local copy of the state cannot be read; the changelog still holds it."""
 

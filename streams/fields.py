@@ -29,7 +29,8 @@ def read_id(value: object, name: str) -> str:
     """Return an id: a string of 1 to 256 UTF-8 bytes."""
     if type(value) is str and value and is_short_id(value):
         return value
-    refuse(name, f"a string of 1 to {MAX_ID_BYTES} UTF-8 bytes", value)
+    found = ("a longer one" if value else "an empty one") if type(value) is str else ""
+    refuse(name, f"a string of 1 to {MAX_ID_BYTES} UTF-8 bytes", value, found)
 
 
 def read_string(value: object, name: str) -> str:
@@ -50,7 +51,7 @@ def read_action(value: object) -> Action:
     """Return what a click did."""
     action = _ACTIONS.get(value) if type(value) is str else None
     if action is None:
-        refuse("action", f"one of {', '.join(_ACTIONS)}", value)
+        refuse("action", f"one of {', '.join(_ACTIONS)}", value, "another" if type(value) is str else "")
     return action
 
 
@@ -59,7 +60,7 @@ def read_number(value: object, name: str, low: float, high: float) -> float:
     if (type(value) is float or type(value) is int) and low <= value <= high:
         # Adding zero turns -0.0 into 0.0.
         return value + 0.0
-    refuse(name, f"a number from {low:g} to {high:g}", value)
+    refuse(name, f"a number from {low:g} to {high:g}", value, _beyond(value, low))
 
 
 def read_quantity(value: object) -> int:
@@ -68,7 +69,7 @@ def read_quantity(value: object) -> int:
         return 1
     if type(value) is int and 1 <= value <= MAX_QUANTITY:
         return value
-    refuse("quantity", f"an integer from 1 to {MAX_QUANTITY}", value)
+    refuse("quantity", f"an integer from 1 to {MAX_QUANTITY}", value, _beyond(value, 1) if type(value) is int else "")
 
 
 def read_price(value: object, quantity: int) -> float | None:
@@ -81,6 +82,12 @@ def read_price(value: object, quantity: int) -> float | None:
     return price
 
 
-def refuse(name: str, expected: str, value: object) -> NoReturn:
-    """Raise the error of a value that is not what was expected; the value itself is not quoted."""
-    raise InvalidEventError(f"{name}: expected {expected}, found {_KINDS[type(value)]}")
+def _beyond(value: object, low: float) -> str:
+    if type(value) is float or type(value) is int:
+        return "a smaller one" if value < low else "a greater one"
+    return ""
+
+
+def refuse(name: str, expected: str, value: object, found: str = "") -> NoReturn:
+    """Raise the error of a value that is not what was expected; told is `found`, or its kind, and never the value."""
+    raise InvalidEventError(f"{name}: expected {expected}, found {found or _KINDS[type(value)]}")

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
 
 import orjson
 from aiokafka import TopicPartition
 
 from streams.exceptions import BrokerError
-from streams.kafka import SCORES, new_consumer, topic_name
+from streams.kafka import SCORES, new_consumer, reaching, topic_name
 from streams.log_ends import high_watermarks
 from streams.settings import Settings
 
+QUIET_S: Final = 10.0
+"""After so long without a record the broker is asked whether it is still there."""
 
-async def follow_scores(settings: Settings) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
+
+async def follow_scores(
+    settings: Settings, on_silence: Callable[[BrokerError], None] = lambda _: None
+) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
     """Yield (user, record) for every score published from now on, without end; the record is None for a tombstone.
 
+    Args:
+        settings: of the cluster.
+        on_silence: told, once each time, that the broker answers no more; it is waited for.
+
     Raises:
-        BrokerError: there is no score topic, or the broker does not answer.
+        BrokerError: there is no score topic, or the broker does not answer from the start.
     """
     name = topic_name(settings, SCORES)
     consumer = new_consumer(settings)
-    await consumer.start()
+    async with reaching(settings):
+        await consumer.start()
     try:
         await consumer.topics()
         numbers = consumer.partitions_for_topic(name)
@@ -32,10 +43,24 @@ async def follow_scores(settings: Settings) -> AsyncIterator[tuple[str, dict[str
         consumer.assign(partitions)
         for partition, end in (await high_watermarks(settings, partitions)).items():
             consumer.seek(partition, end)
+        heard, silent = time.monotonic(), False
         while True:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
+            fetched = await consumer.getmany(timeout_ms=500)
+            for records in fetched.values():
                 for record in records:
                     value = None if record.value is None else orjson.loads(record.value)
                     yield record.key.decode(), value
+            if fetched:
+                heard, silent = time.monotonic(), False
+            elif time.monotonic() - heard > QUIET_S:
+                try:
+                    await high_watermarks(settings, partitions)
+                except BrokerError as error:
+                    if not silent:
+                        on_silence(error)
+                    silent = True
+                else:
+                    silent = False
+                heard = time.monotonic()
     finally:
         await consumer.stop()

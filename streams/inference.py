@@ -14,7 +14,7 @@ from models.artefact import Artefact
 from models.batcher import MicroBatcher
 from models.cleaning import fingerprint as cleaning_fingerprint
 from models.encoder import BertEncoder, Encoder
-from models.exceptions import ArtefactError, ModelsError
+from models.exceptions import ArtefactError, DeviceError, ModelsError, PrecisionError
 from models.labels import LabelTable
 from models.noise import fingerprint as noise_fingerprint
 from models.profile import Projection, encoder_identity
@@ -143,10 +143,12 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         ConfigurationError: no encoder, scorer or labels where the settings point, or some that cannot be used.
     """
     labels = load_labels(settings)
-    with _setting_errors():
+    with _blaming("WHEREWITHAL_ARTEFACT"):
         artefact = Artefact.load(artefact_folder(settings))
-        if encoder is None:
+    if encoder is None:
+        with _blaming("WHEREWITHAL_ENCODER"):
             encoder = load_encoder(settings)
+    with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
         projection = artefact.projection
         fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
         if not fitted:
@@ -168,11 +170,15 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
 
 
 @contextmanager
-def _setting_errors() -> Iterator[None]:
+def _blaming(variables: str) -> Iterator[None]:
     try:
         yield
+    except DeviceError as error:
+        raise ConfigurationError(f"WHEREWITHAL_DEVICE: {error}") from error
+    except PrecisionError as error:
+        raise ConfigurationError(f"WHEREWITHAL_ENCODER_PRECISION: {error}") from error
     except ModelsError as error:
-        raise ConfigurationError(f"{error} (WHEREWITHAL_ENCODER, WHEREWITHAL_ARTEFACT)") from error
+        raise ConfigurationError(f"{variables}: {error}") from error
 
 
 def _cores() -> int:

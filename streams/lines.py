@@ -74,7 +74,8 @@ def parse_line(line: bytes) -> Record | RejectedLine:
         parsed = _parse(line)
         value = _value(parsed)
     except (ValueError, RecursionError):
-        return _reject("", line, "an object with `topic` and one of `value`, `raw` and `raw_base64`")
+        topic, expected = _blame(line)
+        return _reject(topic, line, expected)
     if parsed.topic not in INPUTS:
         return _reject(parsed.topic, line, f"a topic among {', '.join(INPUTS)}")
     if value is None:
@@ -152,6 +153,24 @@ def _key_of_malformed(value: bytes) -> bytes | None:
         return user_id.encode() if isinstance(user_id, str) else None
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def _blame(line: bytes) -> tuple[str, str]:
+    """Return the topic that a line names, if it is one of ours, and what was expected of the line."""
+    expected = "an object with `topic` and one of `value`, `raw` and `raw_base64`"
+    try:
+        found = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return "", expected
+    topic = found.get("topic") if isinstance(found, dict) else None
+    if topic not in INPUTS:
+        return "", expected
+    if not isinstance(found.get("key"), str | None):
+        return topic, "text or null under `key`"
+    for name in ("raw", "raw_base64"):
+        if name in found and not isinstance(found[name], str):
+            return topic, f"text under `{name}`"
+    return topic, "base64 under `raw_base64`" if "raw_base64" in found else expected
 
 
 def _reject(topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID) -> RejectedLine:

@@ -6,7 +6,15 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, Final
+
+from streams.exceptions import StreamsError
+
+REPEAT_S: Final = 10.0
+"""How often a library may say the same: of a broker that is away, aiokafka says it a hundred times a second."""
+
+MOST_MESSAGES: Final = 1000
+"""Messages of libraries that are remembered, so that those made of ever other words take no more memory."""
 
 
 class JSONFormatter(logging.Formatter):
@@ -24,6 +32,36 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+class Brevity(logging.Filter):
+    """Drops what libraries say too often, and what is said anyway.
+
+    Of a repeated message the next line tells how many were left out (`left_out`). An error of ours that ends the
+    program is its last line; Faust would put a traceback before it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is to be written; all of ours are."""
+        if record.name.partition(".")[0] == "wherewithal":
+            return True
+        if record.exc_info and isinstance(record.exc_info[1], StreamsError):
+            return False
+        key = record.name, str(record.msg)
+        since, left_out = self._said.get(key, (float("-inf"), 0))
+        if record.created - since < REPEAT_S:
+            self._said[key] = since, left_out + 1
+            return False
+        if len(self._said) >= MOST_MESSAGES:
+            self._said.clear()
+        self._said[key] = record.created, 0
+        if left_out:
+            record.fields = {"left_out": left_out}
+        return True
 
 
 class Log:
@@ -52,5 +90,6 @@ def set_up_logging(level: int) -> None:
     """Send every logger's lines to standard error as JSON: ours from `level` on, the libraries' from WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter())
+    handler.addFilter(Brevity())
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     logging.getLogger("wherewithal").setLevel(level)

@@ -119,9 +119,13 @@ class Monitor:
                     self._logs = logs
                 ends = await self._logs.of(list(asked))
         except (BrokerError, TimeoutError):
+            if not self._flow.broker_silent:
+                log.warning("the broker does not answer, waiting for it")
             self._flow.broker_silent = True
             await self._forget_broker()
             return {}
+        if self._flow.broker_silent:
+            log.info("the broker answers again")
         self._flow.broker_silent = False
         return {asked[tp]: end for tp, end in ends.items()}
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from streams.drift import Drift
 from streams.engine import Engine
+from streams.exceptions import ConfigurationError
 from streams.inference import Inference, artefact_folder
 from streams.metrics import Metrics
 from streams.outcomes import Outcomes
@@ -79,6 +80,11 @@ class Production:
         )
         self.shadow_watch: ArtefactWatch | None = None
         if settings.shadow_artefact:
+            if not Path(settings.shadow_artefact).is_dir():
+                raise ConfigurationError(
+                    f"WHEREWITHAL_SHADOW_ARTEFACT: expected a folder, found none at {settings.shadow_artefact}; "
+                    "make it, and put the scorer there when it is ready"
+                )
             self.shadow_watch = ArtefactWatch(
                 "shadow",
                 Path(settings.shadow_artefact),

@@ -70,6 +70,8 @@ class ArtefactWatch:
         self._asked.set()
 
     async def _run(self, poll_s: float) -> None:
+        if await asyncio.to_thread(self._fingerprint) is None:
+            log.warning("no artefact there yet, waiting for one", role=self._role, folder=str(self._folder))
         while True:
             asked = self._asked.is_set()
             self._asked.clear()

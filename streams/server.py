@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,9 +74,13 @@ class Server:
         try:
             self._server = _HTTPServer((settings.metrics_host, settings.metrics_port), Handler)
         except OSError as error:
+            address = f"{settings.metrics_host}:{settings.metrics_port} cannot be used ({error.strerror})"
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise ConfigurationError(
+                    f"WHEREWITHAL_METRICS_HOST: {address}; name an address of this machine, or 0.0.0.0 for all"
+                ) from error
             raise ConfigurationError(
-                f"WHEREWITHAL_METRICS_PORT: {settings.metrics_host}:{settings.metrics_port} cannot be used "
-                f"({error.strerror}); set another port, or 0 for any free one"
+                f"WHEREWITHAL_METRICS_PORT: {address}; set another port, or 0 for any free one"
             ) from error
         self.port = int(self._server.server_address[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,9 @@ from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
 from models.dense import Precision
 from streams.exceptions import ConfigurationError
+from streams.log import log
+
+_PREFIX: Final = "WHEREWITHAL_"
 
 EMBEDDED: Final = "embedded"
 """The value of `broker` that starts a broker of its own."""
@@ -60,7 +64,7 @@ Count = Annotated[int, Field(ge=1)]
 class Settings(BaseSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
-    model_config = SettingsConfigDict(env_prefix="WHEREWITHAL_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
     broker_username: str | None = Field(None, description="SASL/PLAIN user name")
@@ -197,6 +201,11 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: a value that cannot be used, in one line that names the variable.
     """
+    known = {_PREFIX + field.upper() for field in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    if unknown:
+        # Not refused: Kubernetes, for one, makes variables of this prefix for a service of this name.
+        log.warning("variables that are no settings are ignored", found=unknown)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:

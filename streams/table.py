@@ -19,11 +19,11 @@ import msgspec
 from faust.stores import memory, rocksdb
 from faust.types import TP
 from rocksdb import WriteBatch
-from rocksdb.errors import Corruption
+from rocksdb.errors import Corruption, RocksIOError
 
 from features.codec import order, source_offsets
 from features.exceptions import FeaturesError
-from streams.damage import mark_damaged, open_or_remake
+from streams.damage import mark_damaged, open_or_remake, refused
 from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
@@ -165,7 +165,10 @@ class RocksStore(rocksdb.Store):
         batch.put(_PROGRESS_KEY, msgspec.json.encode(progress))
         # The changelog is the log ahead of this store. What a crash takes from memory, offset and states alike, is
         # read from there again; a second log would only cost a write to disk per group.
-        self._db_for_partition(partition).write(batch, disable_wal=True)
+        try:
+            self._db_for_partition(partition).write(batch, disable_wal=True)
+        except RocksIOError as error:
+            raise refused(self.partition_path(partition), error) from error
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Do nothing: an offset written apart from its states could survive a crash that they do not."""

@@ -49,6 +49,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
 
+    def _stopped_set(self) -> None:
+        # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
+        if not self.thread_loop.is_closed():
+            super()._stopped_set()
+
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Records:
         """Return the next records of these partitions, or none if a rebalance began since they were asked for."""
         generation = self.consumer.app.consumer_generation_id

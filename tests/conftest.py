@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -22,6 +23,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
 # wait for another's core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell has its background jobs ignore SIGINT, and what they start with them: tests look at how a program ends by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REDIS_START_S = 10.0
 

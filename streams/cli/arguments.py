@@ -25,16 +25,17 @@ def user_id(text: str) -> str:
     return text
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number from `least` on."""
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number from `least`, to `most` if there is a bound."""
+    expected = f"expected a whole number from {least}" + ("" if most is None else f" to {most}")
 
     def read(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, found {text!r}")
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{expected}, found {text!r}")
         return number
 
     return read

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
     "replay": "run the whole flow over NDJSON files, then exit",
     "worker": "run a worker against a cluster",
+    "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish NDJSON events to the input topics",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores",

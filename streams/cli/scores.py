@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.labels import PRICE_BANDS
-from streams.exceptions import ConfigurationError
+from streams.exceptions import BrokerError, ConfigurationError
 from streams.following import follow_scores
 from streams.results import last_scores
 from streams.segments import CLOSED, INTEREST, UNLABELLED, Segments, Wanted, count_segments, matches, parse_conditions
@@ -80,7 +81,10 @@ def _print_segments(segments: Segments, as_json: bool) -> None:
 
 
 async def _follow(settings: Settings, as_json: bool) -> None:
-    async for user_id, score in follow_scores(settings):
+    def warn(error: BrokerError) -> None:
+        print(f"wherewithal scores: {error}; waiting for it", file=sys.stderr, flush=True)
+
+    async for user_id, score in follow_scores(settings, warn):
         if score is not None:
             _print(score, as_json)
         elif as_json:

@@ -31,6 +31,7 @@ async def refused(cluster):
     assert worker.said("ready") is None
     (line,) = worker.plain_lines()
     assert "made anew" in line
+    assert [entry["message"] for entry in worker.entries() if entry["level"] != "info"] == []
     return line
 
 

@@ -221,6 +221,7 @@ def test_the_command_is_installed() -> None:
         (["features", "\udcff"], "argument USER: expected 1 to 256 bytes of UTF-8"),
         (["erase", "u" * 257], "argument USER: expected 1 to 256 bytes of UTF-8"),
         (["redrive", "--limit", "0"], "argument --limit: expected a whole number from 1, found '0'"),
+        (["broker", "--port", "65536"], "argument --port: expected a whole number from 0 to 65535, found '65536'"),
         (["train", "--folds", "1"], "argument --folds: expected a whole number from 2, found '1'"),
         (["train", "--trials", "some"], "argument --trials: expected a whole number from 1, found 'some'"),
         (["train", "--rows", "/no/such/file"], "argument --rows: /no/such/file: expected a file, found none"),
@@ -338,10 +339,12 @@ def test_a_metrics_port_that_is_taken_is_one_line(unused_port: int) -> None:
     assert f"WHEREWITHAL_METRICS_PORT: 127.0.0.1:{port} cannot be used" in line
 
 
-@pytest.mark.parametrize("variable", ["WHEREWITHAL_ENCODER", "WHEREWITHAL_ARTEFACT"])
+@pytest.mark.parametrize(
+    "variable", ["WHEREWITHAL_ENCODER", "WHEREWITHAL_ARTEFACT", "WHEREWITHAL_SHADOW_ARTEFACT", "WHEREWITHAL_DEVICE"]
+)
 def test_a_model_that_is_not_there_is_one_line(events: Path, tmp_path: Path, variable: str) -> None:
     line = refused(2, "replay", events, **{variable: str(tmp_path / "none")})
-    assert variable in line
+    assert line.startswith(f"wherewithal replay: {variable}: ")
     assert str(tmp_path / "none") in line
 
 
@@ -538,6 +541,23 @@ def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
 
 
 # --- a cluster -----------------------------------------------------------------------------------------------------
+
+
+def test_the_embedded_broker_can_be_run_by_itself(events: Path) -> None:
+    broker = begin("broker", "--port", "0")
+    assert broker.stdout is not None
+    try:
+        line = broker.stdout.readline()
+        assert line.startswith("export WHEREWITHAL_BROKER=kafka://127.0.0.1:")
+        url = line.strip().partition("=")[2]
+        code, out, err = run("produce", events, WHEREWITHAL_BROKER=url)
+        assert (code, err) == (0, "")
+        assert "1 events" in out
+        assert "found it taken" in refused(1, "broker", "--port", url.rpartition(":")[2])
+        broker.send_signal(signal.SIGINT)
+    finally:
+        code, _, _ = end(broker)
+    assert code == 0
 
 
 def test_a_worker_scores_what_is_produced_and_leaves_when_told(

@@ -375,6 +375,28 @@ def test_no_record_vouches_for_an_event_after_the_year_9999(topic: str) -> None:
         assert reason(decode(topic, record(topic, timestamp=timestamp), at=2**63 - 1)) == "future"
 
 
+@pytest.mark.parametrize(
+    ("topic", "changes", "told"),
+    [
+        ("reviews", {"rating": 6}, "rating: expected a number from 1 to 5, found a greater one"),
+        ("reviews", {"rating": 0.5}, "rating: expected a number from 1 to 5, found a smaller one"),
+        ("reviews", {"rating": "5"}, "rating: expected a number from 1 to 5, found a string"),
+        ("clicks", {"quantity": 0}, "quantity: expected an integer from 1 to 1000000, found a smaller one"),
+        ("clicks", {"quantity": 2.0}, "quantity: expected an integer from 1 to 1000000, found a number"),
+        ("clicks", {"item_id": ""}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an empty one"),
+        ("clicks", {"item_id": "i" * 257}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found a longer one"),
+        ("clicks", {"item_id": 7}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an integer"),
+        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, found another"),
+        ("clicks", {"action": None}, "action: expected one of view, favorite, cart, purchase, found nothing or null"),
+        ("clicks", {"currency": "EUR"}, "currency: expected the deployment's own, USD, found another"),
+    ],
+)
+def test_what_was_found_is_told_apart_from_what_was_expected(topic: str, changes: dict[str, Any], told: str) -> None:
+    rejection = decode(topic, record(topic, **changes))
+    assert isinstance(rejection, Rejection)
+    assert rejection.detail == told
+
+
 def test_a_late_event_is_accepted_however_late() -> None:
     assert isinstance(decode("clicks", record("clicks", timestamp=EARLIEST), at=NOW * 2), Click)
 

@@ -68,6 +68,27 @@ def test_a_value_without_a_user_is_a_record_without_a_key(value: bytes) -> None:
     assert record(b'{"topic":"clicks","value":' + value + b"}") == Record("clicks", None, value)
 
 
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ('"key": 5, "raw": "x"', "text or null under `key`"),
+        ('"raw": 5', "text under `raw`"),
+        ('"raw_base64": null', "text under `raw_base64`"),
+        ('"raw_base64": "%"', "base64 under `raw_base64`"),
+        ('"raw": "\\ud800"', "an object with"),
+    ],
+)
+def test_what_is_wrong_with_a_line_of_a_known_topic_is_named(members: str, expected: str) -> None:
+    found = rejected(f'{{"topic": "clicks", {members}}}'.encode())
+    assert found.topic == "clicks"
+    assert found.rejection.detail.startswith(f"line: expected {expected}")
+
+
+@pytest.mark.parametrize("topic", ['"\\ud800"', "[]", '"elsewhere"', "null"])
+def test_a_topic_that_is_none_is_not_repeated_from_a_line_that_is_no_record(topic: str) -> None:
+    assert rejected(f'{{"topic": {topic}, "raw": 5}}'.encode()).topic == ""
+
+
 @given(st.text())
 def test_raw_text_goes_as_it_is(text: str) -> None:
     assert record(orjson.dumps({"topic": "searches", "key": "u", "raw": text})) == Record(

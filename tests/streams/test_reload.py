@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,25 @@ async def test_a_new_artefact_is_taken_over_once(watched: Watched) -> None:
     assert [scoring.version for scoring in watched.taken] == [version]
     assert watched.taken[0].fitted
     assert watched.refused == 0
+
+
+async def test_a_folder_without_an_artefact_is_said_once_and_waited_for(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = watched.folder.rename(watched.folder.with_name("away"))
+    with caplog.at_level(logging.WARNING, logger="wherewithal"):
+        watched.watch.start(0.01)
+        await asyncio.sleep(0.1)
+        (line,) = caplog.records
+        assert line.fields == {"role": "live", "folder": str(watched.folder)}
+        version = ship(fitted_artefact(intercept=1.0), away)
+        away.rename(watched.folder)
+        async with asyncio.timeout(10):
+            while not watched.taken:
+                await asyncio.sleep(0.01)
+        await watched.watch.stop()
+    assert [scoring.version for scoring in watched.taken] == [version]
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(

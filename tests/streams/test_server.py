@@ -56,6 +56,12 @@ def test_metrics_are_shown_in_prometheus_text_format() -> None:
     assert samples["wherewithal_scores_total"] == 3
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_named(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"WHEREWITHAL_METRICS_HOST: {host}:0 cannot be used"):
+        Server(load_settings(metrics_host=host, metrics_port=0), Metrics(), well, well)
+
+
 def test_a_query_after_the_path_changes_nothing() -> None:
     with serving() as port:
         assert get(port, "/metrics?name=x")[0] == get(port, "/livez?verbose")[0] == 200
@@ -90,11 +96,6 @@ def test_a_port_that_is_taken_is_a_wrong_setting_in_one_line() -> None:
     line = str(refused.value)
     assert line.startswith(f"WHEREWITHAL_METRICS_PORT: 127.0.0.1:{port} cannot be used")
     assert "\n" not in line
-
-
-def test_an_address_that_is_none_is_a_wrong_setting() -> None:
-    with pytest.raises(ConfigurationError, match="WHEREWITHAL_METRICS_PORT"):
-        Server(load_settings(metrics_port=0, metrics_host="no.such.host.invalid"), Metrics(), well, well)
 
 
 def test_the_port_is_closed_after_the_stop() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -28,6 +29,17 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
     line = str(refused.value)
     assert "\n" not in line
     return line
+
+
+def test_a_variable_that_is_no_setting_is_named_and_ignored(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WHEREWITHAL_PARTITION", "12")
+    monkeypatch.setenv("wherewithal_partitions", "7")
+    with caplog.at_level(logging.WARNING, logger="wherewithal"):
+        assert load_settings().partitions == 7
+    (line,) = caplog.records
+    assert line.fields["found"] == ["WHEREWITHAL_PARTITION"]
 
 
 def test_every_setting_has_a_default_and_is_documented() -> None:

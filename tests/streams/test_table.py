@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import faust
+import pytest
 from faust.types import TP
+from rocksdb.errors import RocksIOError
 
+from streams.exceptions import LocalStateError
 from streams.kafka import changelog_name
 from streams.settings import load_settings
 from streams.table import Progress, RocksStore, UserTable
@@ -60,3 +63,24 @@ def test_a_store_that_is_closed_keeps_everything(tmp_path: Path) -> None:
     store._db_for_partition(0).close()
     again = make_store(tmp_path)
     assert (dict(again.items(0)), again.progress(0).offset) == ({b"u": b"state"}, 7)
+
+
+def test_a_disk_that_refuses_the_store_is_named_with_the_setting(tmp_path: Path) -> None:
+    # Locked as by a worker that has the same folder.
+    first, second = make_store(tmp_path), make_store(tmp_path)
+    first.write(0, {b"u": b"state"}, Progress(offset=1))
+    with pytest.raises(LocalStateError, match=r"WHEREWITHAL_STATE_DIR: expected to write .* that no other worker has"):
+        second.read(0, b"u")
+
+
+def test_a_group_that_the_disk_does_not_take_is_an_error_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk:
+        def write(self, batch: object, **options: object) -> None:
+            raise RocksIOError(b"IO error: No space left on device")
+
+    store = make_store(tmp_path)
+    monkeypatch.setattr(store, "_db_for_partition", lambda _: FullDisk())
+    with pytest.raises(LocalStateError, match="found No space left on device; check the free space"):
+        store.write(0, {b"u": b"state"}, Progress(offset=1))

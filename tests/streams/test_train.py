@@ -104,8 +104,8 @@ def test_rows_without_an_outcome_are_refused(
     ("words", "message"),
     [
         (["--date", "yesterday"], "--date: expected YYYY-MM-DD, found 'yesterday'"),
-        (["--rows", "rows.parquet"], "--output: expected a folder beside --rows"),
-        (["--rows", "missing.parquet", "--output", "mine"], "missing.parquet: expected a Parquet file"),
+        (["--rows", __file__], "--output: expected a folder beside --rows"),
+        (["--rows", __file__, "--output", "mine"], "test_train.py: expected a Parquet file"),
     ],
 )
 def test_wrong_arguments_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
