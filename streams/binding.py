@@ -15,7 +15,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from features.observation import Source
-from streams.exceptions import ConfigurationError, StateMismatchError
+from streams.exceptions import ConfigurationError, LocalStateError, StateMismatchError
 from streams.kafka import Cluster, changelog_name, topic_name
 from streams.log_ends import high_watermarks
 from streams.settings import Settings, StateStore
@@ -29,6 +29,7 @@ def bind(settings: Settings, cluster: Cluster) -> None:
 
     Raises:
         ConfigurationError: the folder cannot be made or written.
+        LocalStateError: there is no room on its disk.
         StateMismatchError: it holds the state of another cluster or partition count.
     """
     if settings.state_store is not StateStore.ROCKSDB:
@@ -50,7 +51,9 @@ def bind(settings: Settings, cluster: Cluster) -> None:
         unfinished.replace(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise
+            raise LocalStateError(
+                f"WHEREWITHAL_STATE_DIR: expected room in {settings.state_dir}, found {error.strerror}; make some"
+            ) from error
         raise ConfigurationError(
             f"WHEREWITHAL_STATE_DIR: expected a folder that can be written, found {error.strerror} "
             f"({settings.state_dir}); name another, or mend its rights"

@@ -42,8 +42,9 @@ def refused(path: Path, error: RocksIOError) -> LocalStateError:
     """Return the error to raise for one of the disk."""
     found = error.args[0] if error.args else ""
     text = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+    # RocksDB tells first where it was, the system's own words come last.
     return LocalStateError(
-        f"WHEREWITHAL_STATE_DIR: expected to write the local state in {path}, found {text.removeprefix('IO error: ')}; "
+        f"WHEREWITHAL_STATE_DIR: expected to write the local state in {path}, found {text.rpartition(': ')[2]}; "
         "check the free space, the rights, and that no other worker has this folder"
     )
 
