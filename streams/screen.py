@@ -38,13 +38,17 @@ class Movers:
             self._moves.append((time.monotonic(), user_id, score["score"] - known["score"]))
 
     def top(self) -> list[tuple[str, float]]:
-        """Return the users with the largest change over the last seconds, and the change."""
+        """Return whose score rose most over the last seconds and whose fell most, half of each, with the change."""
         while self._moves and self._moves[0][0] < time.monotonic() - MOVES_KEPT_S:
             self._moves.popleft()
         totals: dict[str, float] = {}
         for _, user_id, move in self._moves:
             totals[user_id] = totals.get(user_id, 0.0) + move
-        return sorted(totals.items(), key=lambda item: -abs(item[1]))[:MOVERS]
+        moves = sorted(totals.items(), key=lambda item: -item[1])
+        falling = [move for move in moves if move[1] <= 0]
+        # One side fills what the other leaves: when everybody is scored anew at a later instant, nearly all fall.
+        rising = moves[: len(moves) - len(falling)][: max(MOVERS // 2, MOVERS - len(falling))]
+        return rising + falling[len(rising) - MOVERS :] if falling else rising
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,9 @@ class Screen:
 
     def _top_movers(self) -> Table:
         stage = ["stage"] if self._console.width >= WIDE else []
-        table = Table("user", "score", "moved", "tier", *stage, "expects to spend", "first reason", title="top movers")
+        table = Table(
+            "user", "score", "moved", "tier", *stage, "expected spend, 30 d", "first reason", title="top movers"
+        )
         for user_id, move in self.movers.top():
             score = self.movers.scores.get(user_id)
             if score is not None:
