@@ -35,10 +35,9 @@ class JSONFormatter(logging.Formatter):
 
 
 class Brevity(logging.Filter):
-    """Drops what libraries say too often, and what is said anyway.
+    """Drops what libraries say too often, and tracebacks of errors whose message says what to do.
 
-    Of a repeated message the next line tells how many were left out (`left_out`). An error of ours that ends the
-    program is its last line; Faust would put a traceback before it.
+    Of a repeated message the next line tells how many were left out (`left_out`).
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,7 @@ class Brevity(logging.Filter):
         if record.name.partition(".")[0] == "wherewithal":
             return True
         if record.exc_info and isinstance(record.exc_info[1], StreamsError):
-            return False
+            record.exc_info = None
         key = record.name, str(record.msg)
         since, left_out = self._said.get(key, (float("-inf"), 0))
         if record.created - since < REPEAT_S:
