@@ -61,12 +61,15 @@ class Server:
                 else:
                     self._answer(404, b"try /metrics, /livez or /readyz\n")
 
+            do_HEAD = do_GET
+
             def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Log nothing: a scrape every few seconds is no news."""

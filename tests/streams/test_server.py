@@ -36,10 +36,10 @@ def serving(metrics: Metrics | None = None, live: Check = well, ready: Check = w
         server.stop()
 
 
-def get(port: int, path: str) -> tuple[int, str, str]:
+def get(port: int, path: str, method: str = "GET") -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         answer = connection.getresponse()
         return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
     finally:
@@ -60,6 +60,12 @@ def test_metrics_are_shown_in_prometheus_text_format() -> None:
 def test_an_address_that_is_not_of_this_machine_is_named(host: str) -> None:
     with pytest.raises(ConfigurationError, match=f"WHEREWITHAL_METRICS_HOST: {host}:0 cannot be used"):
         Server(load_settings(metrics_host=host, metrics_port=0), Metrics(), well, well)
+
+
+def test_a_load_balancer_may_ask_for_the_head_alone() -> None:
+    with serving(ready=lambda: "starting") as port:
+        assert get(port, "/livez", "HEAD")[::2] == (200, "")
+        assert get(port, "/readyz", "HEAD")[::2] == (503, "")
 
 
 def test_a_query_after_the_path_changes_nothing() -> None:
