@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -72,7 +73,7 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
         OnlineStoreURLError: the settings name no online store this program knows; nothing was published.
         StateFormatError: the changelog holds state that this release does not read.
     """
-    parse(settings.online_url)
+    before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
     requests, changelog, scores = _topics(settings)
     count = await common_partitions(settings, [requests, changelog, scores])
     number = partition_of(request.user_id.encode(), count, 0)
@@ -85,7 +86,7 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
         receipt = await _read_back(settings, request, place, starts, configs)
         if receipt.verified:
             break
-    return receipt
+    return replace(receipt, served_before=None if before.trouble else before.serves)
 
 
 def _topics(settings: Settings) -> tuple[str, str, str]:

@@ -102,6 +102,7 @@ class Receipt:
         removed: by place, what was read back.
         kept: what an erasure does not remove.
         revision: events newer than the erasure that were applied since; 0 while the user is gone.
+        served_before: whether the online store served the user before the request; None if it could not be asked.
     """
 
     request: Erasure
@@ -109,6 +110,7 @@ class Receipt:
     removed: Mapping[str, Finding]
     kept: Sequence[Kept]
     revision: int
+    served_before: bool | None = None
 
     @property
     def verified(self) -> bool:
@@ -122,6 +124,7 @@ class Receipt:
             "timestamp": self.request.timestamp,
             "request": self.place._asdict(),
             "verified": self.verified,
+            "served_before": self.served_before,
             "exists_again": {"revision": self.revision} if self.revision else None,
             "removed": {
                 name: {"removed": found.remains is None, "where": found.where, "remains": found.remains, **found.facts}

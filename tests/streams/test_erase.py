@@ -93,7 +93,9 @@ async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and
         late = await flow.take([click("gone", 5, BASE + 1)])
     assert (code, errors) == (0, "")
     receipt = orjson.loads(out)
-    assert set(receipt) == {"user_id", "timestamp", "request", "verified", "exists_again", "removed", "kept"}
+    told = {"user_id", "timestamp", "request", "verified", "served_before", "exists_again", "removed", "kept"}
+    assert set(receipt) == told
+    assert receipt["served_before"] is True
     assert receipt["user_id"] == "gone"
     assert abs(receipt["timestamp"] - time.time() * 1000) < 60_000
     assert receipt["verified"] is True
@@ -127,6 +129,7 @@ async def test_a_user_of_whom_nothing_is_known_is_erased_as_well(tmp_path):
         receipt = await erase(flow.settings, Erasure("stranger", BASE), TIMEOUT_S)
         again = await erase(flow.settings, Erasure("stranger", BASE - 1), TIMEOUT_S)
     assert receipt.verified
+    assert receipt.served_before is False
     assert again.verified
     assert again.removed["user_table"].facts["erased_at"] == BASE
 
