@@ -29,7 +29,7 @@ def open_or_remake(path: Path, open_: Callable[[], Any]) -> Any:
             return open_()
         except (Corruption, InvalidArgument, RocksIOError) as error:
             if isinstance(error, RocksIOError) and "No such file" not in str(error):
-                raise refused(path, error) from error
+                raise disk_error(path, error) from error
             reason = type(error).__name__
     else:
         reason = "damage found when it was read"
@@ -38,8 +38,8 @@ def open_or_remake(path: Path, open_: Callable[[], Any]) -> Any:
     return open_()
 
 
-def refused(path: Path, error: RocksIOError) -> LocalStateError:
-    """Return the error to raise for one of the disk."""
+def disk_error(path: Path, error: RocksIOError) -> LocalStateError:
+    """Return the error to raise for what RocksDB was refused below `path`."""
     found = error.args[0] if error.args else ""
     text = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
     # RocksDB tells first where it was, the system's own words come last.

@@ -27,6 +27,8 @@ from streams.timestamps import parse_rfc3339
 _MAX_DOUBLE: Final = 1.7976931348623157e308
 _CLICKS: Final = "clicks"
 _FEWEST_TOGETHER: Final = 16
+"""So few are not halved again: where none of them is plain, every further attempt is in vain."""
+
 # orjson turns integers from here on into floats.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
 

@@ -112,7 +112,7 @@ class Engine:
         self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
-        self.on_released: Callable[[], None] = _forget_nothing
+        self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
         self.rejoin: Callable[[], None]
@@ -237,7 +237,3 @@ class Engine:
             self._waiting_for_encoder.discard(lane)
         self.emitter.encoder_down = bool(self._waiting_for_encoder)
         self._metrics.degraded.set(1 if self.emitter.degraded else 0)
-
-
-def _forget_nothing() -> None:
-    """Be told, and do nothing."""

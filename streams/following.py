@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Final
 
 import orjson
@@ -53,14 +53,18 @@ async def follow_scores(
             if fetched:
                 heard, silent = time.monotonic(), False
             elif time.monotonic() - heard > QUIET_S:
-                try:
-                    await high_watermarks(settings, partitions)
-                except BrokerError as error:
-                    if not silent:
-                        on_silence(error)
-                    silent = True
-                else:
-                    silent = False
-                heard = time.monotonic()
+                error = await _silence(settings, partitions)
+                if error is not None and not silent:
+                    on_silence(error)
+                heard, silent = time.monotonic(), error is not None
     finally:
         await consumer.stop()
+
+
+async def _silence(settings: Settings, partitions: Collection[TopicPartition]) -> BrokerError | None:
+    """Return why the broker does not answer, None if it does."""
+    try:
+        await high_watermarks(settings, partitions)
+    except BrokerError as error:
+        return error
+    return None

@@ -215,4 +215,4 @@ def load_settings(**overrides: object) -> Settings:
         # A check of ours says by itself what was found.
         if first["type"] != "value_error" and field not in _SECRETS:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
-        raise ConfigurationError(f"WHEREWITHAL_{field.upper()}: {message[0].lower() + message[1:]}") from None
+        raise ConfigurationError(f"{_PREFIX}{field.upper()}: {message[0].lower() + message[1:]}") from None

@@ -23,7 +23,7 @@ from rocksdb.errors import Corruption, RocksIOError
 
 from features.codec import order, source_offsets
 from features.exceptions import FeaturesError
-from streams.damage import mark_damaged, open_or_remake, refused
+from streams.damage import disk_error, mark_damaged, open_or_remake
 from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
@@ -168,7 +168,7 @@ class RocksStore(rocksdb.Store):
         try:
             self._db_for_partition(partition).write(batch, disable_wal=True)
         except RocksIOError as error:
-            raise refused(self.partition_path(partition), error) from error
+            raise disk_error(self.partition_path(partition), error) from error
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Do nothing: an offset written apart from its states could survive a crash that they do not."""

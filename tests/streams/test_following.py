@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.runs import quick_settings
@@ -23,12 +24,26 @@ async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
 ) -> None:
     monkeypatch.setattr(following, "QUIET_S", 0.1)
     told: list[BrokerError] = []
+    asked: list[object] = []
+    ask = following.high_watermarks
+
+    async def high_watermarks(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return await ask(*arguments)
+
+    async def asked_again(times: int) -> None:
+        until = len(asked) + times
+        async with asyncio.timeout(PATIENCE_S):
+            while len(asked) < until:
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(following, "high_watermarks", high_watermarks)
     with EmbeddedBroker() as broker:
         settings = quick_settings(tmp_path, broker=broker.url, request_timeout_s=1.0)
         await make_topics(settings)
         async with aclosing(follow_scores(settings, told.append)) as scores:
             following_on = asyncio.ensure_future(anext(scores))
-            await asyncio.sleep(1.0)
+            await asked_again(3)
             assert told == [], "a topic that is quiet is none that is silent"
             producer = new_producer(settings)
             await producer.start()
@@ -40,7 +55,7 @@ async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
             async with asyncio.timeout(PATIENCE_S):
                 while not told:
                     await asyncio.sleep(0.05)
-            await asyncio.sleep(3.0)
+            await asked_again(3)
             assert len(told) == 1
             assert not following_on.done()
             following_on.cancel()

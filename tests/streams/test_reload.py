@@ -84,7 +84,9 @@ async def test_a_folder_without_an_artefact_is_said_once_and_waited_for(
     away = watched.folder.rename(watched.folder.with_name("away"))
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
         watched.watch.start(0.01)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while not caplog.records:
+                await asyncio.sleep(0.01)
         (line,) = caplog.records
         assert line.fields == {"role": "live", "folder": str(watched.folder)}
         version = ship(fitted_artefact(intercept=1.0), away)
