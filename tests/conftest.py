@@ -18,6 +18,7 @@ from typing import Any
 import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
 import pytest
 import redis
+from support.kafka import Kafka, kafka_libraries
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
@@ -119,3 +120,12 @@ def logging_as_it_was() -> Iterator[None]:
     for one, handlers, level, propagate in before:
         one.handlers[:], one.propagate = handlers, propagate
         one.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One node of Apache Kafka, shared by the tests of a process: each takes a topic prefix of its own."""
+    kafka_libraries()
+    # Topics are made on purpose, never by asking for one.
+    with Kafka(tmp_path_factory.mktemp("kafka"), properties={"auto.create.topics.enable": "false"}) as started:
+        yield started
