@@ -61,7 +61,7 @@ class Strays:
     def watch(self, ends: Mapping[TopicPartition, int]) -> None:
         """Take what lies before these offsets for known, and look at all beyond them until stopped."""
         self._ends.update(ends)
-        self._tasks.begin(self._look())
+        self._tasks.begin(self._run())
 
     def stop(self) -> None:
         """Look no more."""
@@ -77,20 +77,28 @@ class Strays:
         if first > known:
             self._tasks.begin(self._answer(tp, known, first))
 
-    async def _look(self) -> None:
-        """Ask now and then where logs end to which nothing is being written."""
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                async with LogEnds(self._settings) as logs:
-                    ends = await logs.of(list(self._ends))
+                await self.look()
             except (BrokerError, KafkaError):
                 # Health and metrics tell of a broker that does not answer; there will be another look.
                 continue
-            for tp, end in ends.items():
-                partition = self._partitions.get(tp.partition)
-                if partition is not None and partition.committer.quiet and end > self._ends[tp]:
-                    self.written(tp.topic, tp.partition, end, 0)
+
+    async def look(self) -> None:
+        """Ask where the logs end to which nothing is being written now.
+
+        Raises:
+            BrokerError: the broker does not say.
+        """
+        async with LogEnds(self._settings) as logs:
+            ends = await logs.of(list(self._ends))
+        for tp, end in ends.items():
+            partition = self._partitions.get(tp.partition)
+            # What is under way is not acknowledged yet, and would look like somebody else's.
+            if partition is not None and partition.committer.quiet and end > self._ends[tp]:
+                self.written(tp.topic, tp.partition, end, 0)
 
     async def _answer(self, tp: TopicPartition, start: int, stop: int) -> None:
         found = 0
