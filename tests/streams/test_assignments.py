@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.encoders import HashEncoder
-from support.group import TOPICS, TURNS, Group, HeldEnds, HeldPublisher, Worker, inputs, read_from
+from support.group import TOPICS, TURNS, Group, HeldEnds, HeldPublisher, Log, Worker, inputs, read_from
 
 from features.observation import Source
 from streams import assignment as assignment_module
@@ -253,3 +253,53 @@ def test_every_event_counts_once_however_assignments_overlap(
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.fixture
+def driven(group: list[Group], inference: Inference, tmp_path: Path) -> Iterator[Rebalances]:
+    """The same workers and logs, for a test that says itself what happens."""
+    Rebalances.held, Rebalances.inference, Rebalances.folder = group, inference, tmp_path
+    made = Rebalances()
+    made.begin()
+    yield made
+    made.teardown()
+
+
+def overtaken(driven: Rebalances) -> None:
+    """The first worker's states leave it, and arrive when the second has long applied and published more."""
+    driven.rebalance([0, 0], None, TURNS)
+    for user in USERS:
+        driven.publish(CLICKS, user, 2)
+        driven.publish(SEARCHES, user, 1)
+    driven.deliver((CLICKS,), 1, True)
+    driven.world.depart()
+    late, driven.world.requests = driven.world.requests, []
+    assert {request.topic for request in late} == {driven.world.changelog}
+    driven.rebalance([1, 1], 0, TURNS)
+    while not driven.world.drained():
+        driven.deliver(TOPICS, 4, True)
+        driven.arrive(0, len(driven.world.requests))
+    driven.world.requests = late
+    driven.arrive(0, len(late))
+    kept = [driven.world.newest_states(number, log) for number, log in compacted(driven.world)]
+    assert min(state.revision for states in kept for state in states.values()) < 3, "compaction would keep the loser"
+
+
+def compacted(group: Group) -> list[tuple[int, Log]]:
+    return [(number, group.logs[group.changelog, number].compacted()) for number in range(PARTITIONS)]
+
+
+def test_an_owner_that_finds_somebody_elses_states_in_its_log_writes_these_users_again(driven: Rebalances) -> None:
+    overtaken(driven)
+    # The end of the test looks for them, and compares what compaction leaves.
+    driven.run(driven.workers[1].engine.assignment._strays.look())
+    driven.turn()
+    driven.arrive(0, len(driven.world.requests))
+    driven.check()
+
+
+def test_a_recovery_that_meets_outranked_states_has_these_users_written_again(driven: Rebalances) -> None:
+    overtaken(driven)
+    driven.rebalance([2, 2], None, TURNS)
+    driven.arrive(0, len(driven.world.requests))
+    driven.check()

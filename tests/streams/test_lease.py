@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.assignment import DRAIN_S, DRAIN_SHARE, Assignment
 from streams.lease import Lease, LeaseLostError, epoch_of, no_lease
 
 NOW_MS = 1_764_000_000_000
@@ -43,6 +44,14 @@ def test_a_lease_that_a_rebalance_has_ended_is_never_renewed() -> None:
     assert lease.remaining_s == 0.0
     with pytest.raises(LeaseLostError, match="a rebalance has ended it"):
         lease.check()
+
+
+def test_partitions_drain_for_less_time_than_the_broker_waits_for_the_worker() -> None:
+    assert Assignment(1, Lease(3600.0, time.monotonic())).patience_s == DRAIN_S
+    short = Lease(DRAIN_S / 2, time.monotonic())
+    assert 0 < Assignment(1, short).patience_s <= DRAIN_SHARE * DRAIN_S / 2
+    short.end()
+    assert Assignment(1, short).patience_s == 0.0
 
 
 def test_without_an_assignment_there_is_no_lease() -> None:
