@@ -90,12 +90,13 @@ def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    """A consumer outside of any group, for reading a topic as it stands."""
+    """A consumer outside of any group, for reading what is committed of a topic as it stands."""
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         **({"fetch_max_wait_ms": 100} | options),
     )
 

@@ -63,6 +63,15 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     return {tp: bounds.end for tp, bounds in (await log_bounds(settings, partitions)).items()}
 
 
+async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """How far each log can be read now: to its end, or to the first transaction that is still open.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    return {tp: bounds.stable for tp, bounds in (await log_bounds(settings, partitions)).items()}
+
+
 async def log_bounds(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
     """Where each log begins and ends.
 

@@ -46,6 +46,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        # What a transaction of a producer upstream took back was never said.
+        consumer._isolation_level = "read_committed"
         _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
 
