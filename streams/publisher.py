@@ -105,3 +105,16 @@ class Sent(NamedTuple):
             # The broker answers with the offset of a batch's first record.
             last = max(last, (await future).offset + records - 1)
         return last
+
+    async def settled(self) -> None:
+        """Wait until the broker has taken or refused each batch."""
+        await asyncio.gather(*(future for future, _ in self.batches), return_exceptions=True)
+
+    @property
+    def taken(self) -> int:
+        """How many records the broker has acknowledged so far."""
+        return sum(records for future, records in self.batches if _is_taken(future))
+
+
+def _is_taken(future: asyncio.Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -22,6 +22,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.client_failures import report_failures
 from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
@@ -49,7 +50,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # What a transaction of a producer upstream took back was never said.
         consumer._isolation_level = "read_committed"
         _renew_by_heartbeat(consumer, self.transport.lease)
+        report_failures(consumer, self._crash_app)
         return consumer
+
+    def _crash_app(self, error: BaseException) -> None:
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
 
     def _stopped_set(self) -> None:
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
