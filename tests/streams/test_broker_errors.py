@@ -21,9 +21,11 @@ from support.secured_kafka import SecuredKafka
 from support.shoppers import BASE
 
 from streams.broker_errors import WRITE, explained, explained_by_itself
+from streams.erasure import erase
+from streams.events import Erasure
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
 from streams.flow import Flow
-from streams.kafka import CLICKS, SCORES, changelog_name, connection, make_topics, topic_name
+from streams.kafka import CLICKS, ERASURES, SCORES, changelog_name, connection, make_topics, topic_name
 from streams.log_ends import high_watermarks
 from streams.monitor import Monitor
 from streams.publisher import Outgoing, Publisher
@@ -159,7 +161,7 @@ async def test_tls_that_the_broker_does_not_speak_names_the_setting(kafka: Kafka
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     """One node for the tests of this module: each has topics and a login of its own."""
-    logins = {"reader": PASSWORD, "grouped": PASSWORD, "writer": PASSWORD, "exact": PASSWORD, "rotated": PASSWORD}
+    logins = dict.fromkeys(("reader", "grouped", "writer", "exact", "eraser", "rotated"), PASSWORD)
     with SecuredKafka(tmp_path_factory.mktemp("secured"), logins) as started:
         yield started
 
@@ -235,6 +237,20 @@ async def test_a_worker_that_may_not_write_its_scores_ends_with_the_right_and_th
     secured.allow("writer", "READ", "--topic", scores)
     line = await end_of(settings, "u")
     assert f"denies the login 'writer' the right WRITE on the topic '{scores}': grant it" in line
+
+
+async def test_an_erasure_that_fails_once_it_is_published_says_that_it_will_be_obeyed(
+    secured: SecuredKafka, tmp_path: Path
+) -> None:
+    settings = await prepared(secured, tmp_path, "eraser")
+    group = settings.topic_prefix + settings.group
+    secured.allow("somebody", "READ", "--group", group)
+    with pytest.raises(BrokerRefusalError) as failed:
+        await erase(settings, Erasure("u", BASE), timeout_s=PATIENCE_S)
+    line, request = str(failed.value), TopicPartition(topic_name(settings, ERASURES), 0)
+    assert f"denies the login 'eraser' the right READ on the group '{group}': grant it" in line
+    assert f"the request was published ({request.topic}/0/0): it stays in the topic and will be obeyed" in line
+    assert await high_watermarks(settings, [request]) == {request: 1}
 
 
 async def test_the_rights_that_are_documented_are_all_that_a_worker_needs(
