@@ -23,13 +23,12 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import connection, make_topics, reaching
+from streams.kafka import connection, make_topics
 from streams.lease import Lease
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
-from streams.publisher import Publisher
 from streams.rights import worker_rights
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
@@ -60,7 +59,6 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
-        lease: on the partitions.
     """
 
     def __init__(
@@ -89,7 +87,6 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
-        self.lease = Lease(settings.session_timeout_s)
         self._explaining = Tasks("broker error", self.fail)
 
     async def __aenter__(self) -> Flow:
@@ -149,18 +146,12 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings, self.lease)
-        async with reaching(self.settings):
-            await publisher.start()
-        closing.push_async_callback(publisher.stop)
         self.engine = Engine(
             self.settings,
             self.inference,
-            publisher,
             online,
             self.tally,
             self.metrics,
-            self.lease,
             self._as_of,
             self._clock,
             self.fail,
@@ -172,7 +163,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease)
+        self.app = create_app(self.settings, self.engine)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -197,7 +188,7 @@ class Flow:
         self.app.consumer.stop_flow()
         try:
             async with asyncio.timeout(STOP_S):
-                await self.engine.release(list(self.engine.partitions))
+                await self.engine.release()
                 if not self.app.crashed:
                     await self.app.consumer.commit()
                 await self.app.stop()
@@ -207,6 +198,11 @@ class Flow:
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""

@@ -15,6 +15,7 @@ def worker_rights(settings: Settings) -> dict[str, str]:
     """What a worker does with each topic, by the topic's name on the broker."""
     return {
         **{topic_name(settings, topic): READ for topic in INPUTS},
-        **{topic_name(settings, topic): WRITE for topic in (SCORES, DEAD_LETTERS)},
+        topic_name(settings, DEAD_LETTERS): WRITE,
+        topic_name(settings, SCORES): _BOTH,
         changelog_name(settings): _BOTH,
     }
