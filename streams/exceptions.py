@@ -21,6 +21,10 @@ class StateMismatchError(StreamsError, RuntimeError):
     """The remembered state speaks of another cluster, partition count or log."""
 
 
+class LostInputError(StreamsError, RuntimeError):
+    """Records of an input were deleted before they were taken in."""
+
+
 class LocalStateError(StreamsError, OSError):
     """The local copy of the state cannot be opened or written."""
 

@@ -28,6 +28,7 @@ from streams.client_failures import report_failures
 from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
+from streams.losses import NO_POSITION, Losses
 from streams.settings import Settings
 
 FETCH_WAIT_MS: Final = 10
@@ -71,9 +72,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return records
 
     async def _take(self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float) -> Records:
-        taken: Records = await self._fetch_records(
-            consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
-        )
+        try:
+            taken: Records = await self._fetch_records(
+                consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
+            )
+        except NO_POSITION as error:
+            await self.transport.losses.reposition(consumer, error)
+            return {}
         if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
             return taken
         # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
@@ -254,6 +259,11 @@ class BatchConsumer(driver.Consumer):
         await transport.on_assigned(generation_id, transport.lease)
         await super().on_partitions_assigned(assigned, generation_id)
 
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit where partitions begin of which nothing was taken in yet."""
+        if offsets:
+            await self._thread.commit(offsets)
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
         self._thread.rejoin()
@@ -275,6 +285,7 @@ class BatchTransport(driver.Transport):
     """The aiokafka transport with batches for messages.
 
     Attributes:
+        losses: judges positions that a log has not.
         lease: on the partitions assigned last.
         synced_at: when they were asked for (monotonic seconds).
         on_assigned: awaited with the generation of the group and the lease, before any recovery.
@@ -282,6 +293,7 @@ class BatchTransport(driver.Transport):
 
     Consumer = BatchConsumer
     settings: Settings
+    losses: Losses
     lease: Lease
     synced_at: float = float("-inf")
     on_assigned: Callable[[int, Lease], Awaitable[None]]
