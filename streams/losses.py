@@ -36,6 +36,8 @@ class Losses:
         self._settings = settings
         self._metrics = metrics
         self._inputs = {topic_name(settings, topic): topic for topic in INPUTS}
+        for topic in INPUTS:
+            metrics.lost_input.labels(topic)
 
     async def starts(
         self, applied: Mapping[int, Sequence[int]], committed: Mapping[TopicPartition, int]
