@@ -110,8 +110,9 @@ def explained_by_itself(
 
 
 def _denied(options: Mapping[str, Any], right: str, what: str) -> BrokerRefusalError:
+    rights, them = (f"rights {right}", "them") if " and " in right else (f"right {right}", "it")
     return BrokerRefusalError(
-        f"the broker at {_servers(options)} denies {_login(options)} the right {right} on {what}: grant it"
+        f"the broker at {_servers(options)} denies {_login(options)} the {rights} on {what}: grant {them}"
     )
 
 

@@ -81,8 +81,9 @@ async def _named_by(connection: AIOKafkaConnection) -> list[str]:
 def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: bool = False) -> Trouble:
     """Return what an error says of a server; `shaken` if it took the connection and failed on the first request."""
     cause = error.__cause__ if isinstance(error, KafkaConnectionError) and error.__cause__ is not None else error
-    if isinstance(cause, ssl.SSLError):
-        return Trouble(server, _of_tls(cause), True)
+    # One that ends in the middle of a handshake may be going down.
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Trouble(server, *_of_tls(cause))
     if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) >> 16 == _TLS_ALERT:
         return Trouble(server, "takes only clients with TLS: set WHEREWITHAL_BROKER_TLS=true", True)
     login = options.get("sasl_plain_username")
@@ -104,7 +105,7 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
             return Trouble(
                 server, "closed the connection at the first request: it may ask for a login, and none is set", False
             )
-        case KafkaConnectionError() | ConnectionResetError():
+        case KafkaConnectionError() | ConnectionResetError() | ssl.SSLError():
             refused = "" if login is None else f"refuse the login {login!r}, "
             otherwise = "without TLS" if encrypted else "with TLS"
             return Trouble(
@@ -130,15 +131,20 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
             return Trouble(server, f"cannot be used ({type(error).__name__}): look for it in its log", False)
 
 
-def _of_tls(error: ssl.SSLError) -> str:
+def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
+    """Return what an error of TLS says, and whether it stays."""
     if isinstance(error, ssl.SSLCertVerificationError):
         said = error.verify_message.rstrip(".")
         if error.verify_code == _EXPIRED:
-            return f"shows a certificate that is not valid now ({said}): renew it there"
+            return f"shows a certificate that is not valid now ({said}): renew it there", True
         if error.verify_code in _OTHER_HOST:
-            return f"shows a certificate for another host ({said}): name the host as its certificate does"
-        return f"shows a certificate that is not trusted ({said}): set WHEREWITHAL_BROKER_CA_FILE to its authority"
+            return f"shows a certificate for another host ({said}): name the host as its certificate does", True
+        return (
+            f"shows a certificate that is not trusted ({said}): set WHEREWITHAL_BROKER_CA_FILE to its authority",
+            True,
+        )
     reason = (error.reason or "unknown").lower().replace("_", " ")
     if "alert" in reason:
-        return f"broke the TLS connection off ({reason}): it may ask for a client's certificate, which is not supported"
-    return f"does not speak TLS as expected ({reason}): check WHEREWITHAL_BROKER and WHEREWITHAL_BROKER_TLS"
+        why = "it may ask for a client's certificate, which is not supported"
+        return f"broke the TLS connection off ({reason}): {why}", True
+    return f"does not speak TLS as expected ({reason}): check WHEREWITHAL_BROKER and WHEREWITHAL_BROKER_TLS", False

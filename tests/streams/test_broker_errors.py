@@ -21,6 +21,7 @@ from support.secured_kafka import SecuredKafka
 from support.shoppers import BASE
 
 from streams.broker_errors import WRITE, explained, explained_by_itself
+from streams.cli.main import main
 from streams.erasure import erase
 from streams.events import Erasure
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
@@ -63,6 +64,20 @@ async def test_a_server_that_says_nothing_is_named_with_how_long_it_was_waited_f
     async with silent:
         line = await refusal(load_settings(broker=f"kafka://127.0.0.1:{unused_port}", request_timeout_s=0.5))
     assert line.startswith(f"the broker at 127.0.0.1:{unused_port} did not answer within 0.5 s")
+
+
+def test_a_command_that_meets_an_error_of_a_client_says_what_it_means(
+    unused_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(arguments: object) -> int:
+        raise errors.NodeNotReadyError("what a user wrote")
+
+    monkeypatch.setenv("WHEREWITHAL_BROKER", f"kafka://127.0.0.1:{unused_port}")
+    monkeypatch.setattr("streams.cli.scores.run", run)
+    assert main(["scores"]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith(f"wherewithal scores: the broker at 127.0.0.1:{unused_port} refuses connections")
+    assert "wrote" not in line
 
 
 # --- certificates --------------------------------------------------------------------------------------------------
@@ -236,7 +251,7 @@ async def test_a_worker_that_may_not_write_its_scores_ends_with_the_right_and_th
     scores = topic_name(settings, SCORES)
     secured.allow("writer", "READ", "--topic", scores)
     line = await end_of(settings, "u")
-    assert f"denies the login 'writer' the right WRITE on the topic '{scores}': grant it" in line
+    assert f"denies the login 'writer' the rights READ and WRITE on the topic '{scores}': grant them" in line
 
 
 async def test_an_erasure_that_fails_once_it_is_published_says_that_it_will_be_obeyed(
