@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from features.observation import Source
-from streams.exceptions import LostInputError, StateMismatchError
+from streams.exceptions import BrokerError, BrokerRefusalError, LostInputError, StateMismatchError
 from streams.kafka import INPUTS, topic_name
 from streams.log import log
 from streams.log_ends import log_bounds
@@ -76,6 +76,8 @@ class Losses:
     async def reposition(self, consumer: Any, error: NoOffsetForPartitionError | OffsetOutOfRangeError) -> None:
         """Give a consumer a position where it has none, or one that the log has not (any more).
 
+        While the broker does not answer, the consumer keeps what it has, and will raise the error again.
+
         Args:
             consumer: of aiokafka, which raised the error.
             error: one of `NO_POSITION`.
@@ -83,13 +85,19 @@ class Losses:
         Raises:
             LostInputError: records of an input were deleted before they were fetched.
             StateMismatchError: an input ends before what was fetched of it.
+            BrokerRefusalError: the broker refuses to tell where a log begins.
         """
         if isinstance(error, NoOffsetForPartitionError):
             positions: dict[TopicPartition, int | None] = {error.args[0]: None}
         else:
             positions = dict(error.args[0])
         assigned = {tp: position for tp, position in positions.items() if tp in consumer.assignment()}
-        bounds = await log_bounds(self._settings, list(assigned))
+        try:
+            bounds = await log_bounds(self._settings, list(assigned))
+        except BrokerRefusalError:
+            raise
+        except BrokerError:
+            return
         for tp, position in assigned.items():
             start, end, _ = bounds[tp]
             # The changelog is checked once it is recovered.

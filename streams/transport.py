@@ -105,6 +105,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         done: bool = await super()._commit(offsets)
         return done
 
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit these offsets and go there; Faust seeks only to those that are not 0."""
+        await self.call_thread(self._begin_at, offsets)
+
+    async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        await self._commit(offsets)
+        consumer = self._ensure_consumer()
+        for tp in offsets.keys() & consumer.assignment():
+            consumer.seek(tp, offsets[tp])
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again; may be called from any thread."""
         coordinator = self._ensure_consumer()._coordinator
@@ -260,9 +270,9 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit where partitions begin of which nothing was taken in yet."""
+        """Commit where partitions begin of which nothing was taken in yet, and go there."""
         if offsets:
-            await self._thread.commit(offsets)
+            await self._thread.begin_at(offsets)
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
