@@ -1,4 +1,4 @@
-"""Where logs end, asked of the broker directly: what a fetch says, without keeping what it brings.
+"""Where logs begin and end, asked of the broker directly: what a fetch says, without keeping what it brings.
 
 A consumer would do, but holds every batch it has fetched and not handed out in a reference cycle: asked every few
 seconds, that is a leak until the cycle collector comes round.
@@ -10,11 +10,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
@@ -26,6 +33,7 @@ _EARLIEST: Final = -2
 _LATEST: Final = -1
 _CONSUMER: Final = -1
 _UNCOMMITTED: Final = 0
+_COMMITTED: Final = 1
 
 _LEAST_BYTES: Final = 1
 """Of all partitions together. A broker answers with one whole batch all the same, but with no more."""
@@ -38,8 +46,41 @@ _RETRY_S: Final = 0.1
 _Offsets = Mapping[TopicPartition, int]
 
 
+class Bounds(NamedTuple):
+    """Offsets between which a log can be read.
+
+    Attributes:
+        start: of the first record that may still be there; records before it are deleted.
+        end: the high watermark, which is what the next record will get. Not every offset before it is a record:
+            transactions leave markers, and compaction leaves gaps.
+        stable: what a reader of committed records gets no further than; before `end` while a transaction is open.
+    """
+
+    start: int
+    end: int
+    stable: int
+
+
 async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The end of each log: the offset its next record will get.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    return {tp: bounds.end for tp, bounds in (await log_bounds(settings, partitions)).items()}
+
+
+async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """How far each log can be read now: to its end, or to the first transaction that is still open.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    return {tp: bounds.stable for tp, bounds in (await log_bounds(settings, partitions)).items()}
+
+
+async def log_bounds(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+    """Where each log begins and ends.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -47,11 +88,11 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     if not partitions:
         return {}
     async with LogEnds(settings) as logs:
-        return await logs.of(partitions)
+        return await logs.bounds(partitions)
 
 
 class LogEnds:
-    """Asks the leaders of partitions where their logs end, as an asynchronous context manager.
+    """Asks the leaders of partitions where their logs begin and end, as an asynchronous context manager.
 
     Ends are taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
     and a recovery that believed it would stop early and lose state.
@@ -60,6 +101,7 @@ class LogEnds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: AIOKafkaClient
+        self._troubled_by: KafkaError | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -94,23 +136,37 @@ class LogEnds:
         Raises:
             BrokerError: the broker cannot be reached or does not answer.
         """
+        return {tp: bounds.end for tp, bounds in (await self.bounds(partitions)).items()}
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """Return where each log begins and ends.
+
+        Raises:
+            BrokerError: the broker cannot be reached or does not answer.
+        """
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s), reaching(self._settings):
-                return await self._ends(partitions)
+            async with reaching(self._settings), asyncio.timeout(self._settings.request_timeout_s):
+                return await self._bounds(partitions)
         except TimeoutError as error:
+            async with reaching(self._settings):
+                if self._troubled_by is not None:
+                    raise self._troubled_by from error
             raise BrokerError("the broker did not say in time where its logs end: check its log") from error
 
-    async def _ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the ends; for as long as the caller has patience, while leaders are being elected."""
+    async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
+        self._troubled_by = None
         await self._client.set_topics({tp.topic for tp in partitions})
         while True:
             try:
                 first = await self._offsets(partitions, _EARLIEST)
                 last = await self._offsets(partitions, _LATEST)
-                return await self._fetched({tp: max(first[tp], last[tp] - 1) for tp in partitions})
+                return await self._fetched(first, {tp: max(first[tp], last[tp] - 1) for tp in partitions})
             except KafkaError as error:
-                if not error.retriable:
+                # Records may be deleted between the question for the first offset and the fetch.
+                if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
+                self._troubled_by = error
                 await asyncio.sleep(_RETRY_S)
                 await self._client.force_metadata_update()
 
@@ -122,13 +178,14 @@ class LogEnds:
         # What follows the error code: a time stamp, and the offset.
         return {tp: answer[1] for tp, answer in answers.items()}
 
-    async def _fetched(self, starts: _Offsets) -> dict[TopicPartition, int]:
+    async def _fetched(self, first: _Offsets, at: _Offsets) -> dict[TopicPartition, Bounds]:
         def request(topics: list[Any]) -> Any:
-            return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _UNCOMMITTED, topics)
+            # A broker tells the last stable offset only to a reader of committed records.
+            return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _COMMITTED, topics)
 
-        answers = await self._ask({tp: (start, _LEAST_BYTES) for tp, start in starts.items()}, request)
-        # What follows the error code: the high watermark, and the records among others.
-        return {tp: answer[0] for tp, answer in answers.items()}
+        answers = await self._ask({tp: (offset, _LEAST_BYTES) for tp, offset in at.items()}, request)
+        # What follows the error code: the high watermark, the last stable offset, and the records among others.
+        return {tp: Bounds(first[tp], answer[0], answer[1]) for tp, answer in answers.items()}
 
     async def _ask(
         self, arguments: Mapping[TopicPartition, tuple[int, ...]], request: Any
@@ -146,13 +203,17 @@ class LogEnds:
             for topic, answered in response.topics:
                 for partition, code, *answer in answered:
                     if code:
-                        raise for_code(code)(f"{topic}-{partition}")
+                        raise for_code(code)(topic)
                     answers[TopicPartition(topic, partition)] = answer
         if missing := arguments.keys() - answers.keys():
             raise LeaderNotAvailableError(f"no answer about {len(missing)} partitions")
         return answers
 
     def _leader(self, tp: TopicPartition) -> int:
+        if tp.topic in self._client.cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(tp.topic)
+        if self._client.cluster.partitions_for_topic(tp.topic) is None:
+            raise UnknownTopicOrPartitionError(tp.topic)
         leader = self._client.cluster.leader_for_partition(tp)
         if leader is None or leader == -1:
             raise LeaderNotAvailableError(f"{tp.topic}-{tp.partition}")
