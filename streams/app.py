@@ -14,6 +14,7 @@ from streams.kafka import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, ssl_conte
 from streams.lease import Lease
 from streams.settings import Settings
 from streams.table import UserTable
+from streams.throttling import Throttle
 from streams.transport import BatchTransport, RawSchema, partitions_of
 
 
@@ -29,11 +30,13 @@ class App(faust.App):
     BootStrategy = _BootStrategy
     settings: Settings
     lease: Lease
+    throttle: Throttle
 
     def _new_transport(self) -> BatchTransport:
         transport = BatchTransport(self.conf.broker_consumer, self)
         transport.settings = self.settings
         transport.lease = self.lease
+        transport.throttle = self.throttle
         return transport
 
     def on_rebalance_end(self) -> None:
@@ -42,7 +45,7 @@ class App(faust.App):
         self.consumer.begin_delivery()
 
 
-def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
+def create_app(settings: Settings, engine: Engine, lease: Lease, throttle: Throttle) -> App:
     """Return the app, with agents that hand their batches to the engine."""
     app = App(
         settings.topic_prefix + settings.group,
@@ -75,6 +78,7 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
     )
     app.settings = settings
     app.lease = lease
+    app.throttle = throttle
     engine.table = UserTable.of(app, settings)
     engine.rejoin = lambda: app.consumer.rejoin()
     names = [topic_name(settings, topic) for topic in INPUTS]

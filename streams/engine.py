@@ -19,6 +19,7 @@ from streams.inference import Inference
 from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
 from streams.lease import Lease, LeaseLostError
+from streams.letters import Letters
 from streams.log import log
 from streams.metrics import Metrics
 from streams.observe import Observer
@@ -98,10 +99,9 @@ class Engine:
             ),
             observer=self._observer,
             reader=self.reader,
-            publisher=publisher,
+            letters=Letters(publisher, topic_name(settings, DEAD_LETTERS), metrics),
             tally=tally,
             metrics=metrics,
-            dead_letters=topic_name(settings, DEAD_LETTERS),
             slice_records=settings.lane_slice,
             on_encoder=self._encoder_changed,
             on_failure=self._failed,

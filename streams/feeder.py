@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from streams.dead_letters import headers
 from streams.kafka import DEAD_LETTERS, ERASURES, topic_name
+from streams.letters import Letter, Letters
 from streams.lines import Record, RejectedLine, parse_line, partition_of
-from streams.publisher import Outgoing, Publisher, Sent
+from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings
 
 CHUNK_LINES: Final = 500
@@ -55,7 +55,8 @@ class Feeder:
         self._chunk: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         self._lines = 0
         self._bytes = 0
-        self._letters: list[Sent] = []
+        self._posted: list[Letter] = []
+        self._letters = Letters(publisher, topic_name(settings, DEAD_LETTERS))
         self.ends: Ends = {}
         self.events = 0
         self.erasures = 0
@@ -85,7 +86,7 @@ class Feeder:
         if self._before_chunk is not None:
             await self._before_chunk(self.ends)
         chunk, self._chunk = self._chunk, defaultdict(list)
-        letters, self._letters = self._letters, []
+        posted, self._posted = self._posted, []
         self._lines = self._bytes = 0
         sent = {
             key: await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
@@ -93,7 +94,7 @@ class Feeder:
         }
         for key, batch in sent.items():
             self.ends[key] = await batch.acknowledged() + 1
-        await asyncio.gather(*(letter.acknowledged() for letter in letters))
+        await asyncio.gather(*(letter.acknowledged() for letter in posted))
 
     def _add(self, number: int, record: Record) -> None:
         if record.topic == ERASURES:
@@ -108,7 +109,6 @@ class Feeder:
     async def _reject(self, number: int, line: RejectedLine) -> None:
         self.events += 1
         self.rejected += 1
-        why = headers(line.rejection, line.topic, NO_PARTITION, number)
-        letter = Outgoing(None, line.raw, why)
-        name = topic_name(self._settings, DEAD_LETTERS)
-        self._letters.append(await self._publisher.send(name, number % self._settings.partitions, [letter]))
+        origin = (line.topic, NO_PARTITION, number)
+        letter = await self._letters.post(origin, None, line.raw, line.rejection, number % self._settings.partitions)
+        self._posted.append(letter)

@@ -30,6 +30,7 @@ from streams.publisher import Publisher
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
+from streams.throttling import Throttle
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may take."""
@@ -56,6 +57,7 @@ class Flow:
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
         lease: on the partitions.
+        throttle: the client quotas of the broker.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Flow:
         self.started = False
         self.broker_silent = False
         self.lease = Lease(settings.session_timeout_s)
+        self.throttle = Throttle(self.metrics)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -143,7 +146,7 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings, self.lease)
+        publisher = Publisher(self.settings, self.lease, self.throttle)
         await publisher.start()
         closing.push_async_callback(publisher.stop)
         self.engine = Engine(
@@ -165,7 +168,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease)
+        self.app = create_app(self.settings, self.engine, self.lease, self.throttle)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())

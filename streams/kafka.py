@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
+from streams.throttling import Throttle
 
 REVIEWS: Final = "reviews"
 SEARCHES: Final = "searches"
@@ -91,13 +92,15 @@ def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     """A consumer outside of any group, for reading a topic as it stands."""
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         **({"fetch_max_wait_ms": 100} | options),
     )
+    Throttle().hold_consumer(consumer)
+    return consumer
 
 
 class Cluster(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
 from streams.settings import Settings
+from streams.throttling import Throttle
 
 FETCH_WAIT_MS: Final = 10
 """Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
@@ -47,6 +48,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         _renew_by_heartbeat(consumer, self.transport.lease)
+        self.transport.throttle.hold_consumer(consumer)
         return consumer
 
     def _stopped_set(self) -> None:
@@ -260,6 +262,7 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
     settings: Settings
     lease: Lease
+    throttle: Throttle
 
 
 class RawSchema(faust.Schema):
