@@ -73,7 +73,7 @@ async def test_a_worker_that_a_quota_throttles_goes_on_and_is_not_taken_for_stal
         tmp_path, broker=throttling.url, topic_prefix="worker-", partitions=1, request_timeout_s=REQUEST_TIMEOUT_S
     )
     await make_topics(settings)
-    users = 400
+    users = 1000
     clicks = TP(topic_name(settings, CLICKS), 0)
     producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, compression_type="gzip")
     await producer.start()
