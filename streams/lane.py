@@ -71,7 +71,7 @@ class Lane:
         self.topic = topic
         self._partition = partition
         self._shop = workshop
-        # Bounded by the consumer, which fetches no more than it may have unacknowledged.
+        # Bounded by the consumer, which takes in no more records and bytes than it may have unacknowledged.
         self._batches: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks = Tasks(f"lane-{topic}-{partition.number}", workshop.on_failure)
         self._intake = self._tasks.begin(self._run())
@@ -96,12 +96,18 @@ class Lane:
         size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
         while True:
             event = await self._batches.get()
-            records: Sequence[ConsumerRecord] = event.value
-            letters: list[Letter] = []
-            for start in range(0, len(records), size):
-                letters += await self._handle(records[start : start + size])
-                await asyncio.sleep(0)
+            letters = await self._handle_all(event.value, size)
+            # Faust's event and message refer to each other and wait for the cycle collector, and an acknowledgement
+            # may be long in coming: without their records.
+            event.value = event.message.value = None
             self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
+
+    async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
+        letters: list[Letter] = []
+        for start in range(0, len(records), size):
+            letters += await self._handle(records[start : start + size])
+            await asyncio.sleep(0)
+        return letters
 
     async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
         items = self._shop.decoder.decode_all(self.topic, records)
@@ -170,5 +176,3 @@ class Lane:
             await letter.acknowledged()
         await settled
         event.ack()
-        # Faust's event and message refer to each other and wait for the cycle collector: without their records.
-        event.value = event.message.value = None

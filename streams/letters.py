@@ -10,10 +10,17 @@ from streams.metrics import Metrics
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.refusals import RecordRefusedError
 from streams.settings import MAX_TOPIC_BYTES
+from streams.unpacking import Withheld
 
 CUTS: Final = (1 << 16, 1 << 10, 0)
 """Bytes of value and key that are tried, one after the other, of a letter that the topic does not take whole: enough to
 see what it was, and far less than the smallest limit that anybody gives a topic."""
+
+TRUNCATED: Final = "truncated"
+"""The header of a letter that does not hold the whole record: how many bytes the record's value had."""
+
+UNKNOWN_SIZE: Final = b"-1"
+"""The same of a record that was never unpacked."""
 
 Origin = tuple[str, int, int]
 """The record that a letter is of: topic (its name in the contract), partition and offset."""
@@ -39,7 +46,10 @@ class Letters:
         """Hand the letter of a rejected record over to the producer; `Letter.acknowledged` awaits the broker."""
         # A broker answers no request beyond its bound (100 MiB), it hangs up: that must not be found out by trying.
         whole = _size(key) + _size(value) <= MAX_TOPIC_BYTES
-        letter = Letter(self, origin, partition, Outgoing(key, value, headers(rejection, *origin)), whole)
+        outgoing = Outgoing(key, value, headers(rejection, *origin))
+        if isinstance(value, Withheld):
+            outgoing = Outgoing(key, b"", [*outgoing.headers, (TRUNCATED, UNKNOWN_SIZE)])
+        letter = Letter(self, origin, partition, outgoing, whole)
         await letter.send()
         return letter
 
@@ -117,7 +127,7 @@ class Letter:
 
 def cut(letter: Outgoing, most: int) -> Outgoing:
     """Return a letter with the first `most` bytes of its value and key, and headers that say how long they were."""
-    added = [("truncated", str(_size(letter.value)).encode())]
+    added = [(TRUNCATED, str(_size(letter.value)).encode())]
     if _size(letter.key) > most:
         added.append(("truncated_key", str(_size(letter.key)).encode()))
     key = None if letter.key is None else letter.key[:most]
