@@ -20,8 +20,9 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import make_topics
+from streams.kafka import DEAD_LETTERS, make_topics, topic_name
 from streams.lease import Lease
+from streams.letters import Letters
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
@@ -56,7 +57,6 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
-        lease: on the partitions.
         throttle: the client quotas of the broker.
     """
 
@@ -86,7 +86,6 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
-        self.lease = Lease(settings.session_timeout_s)
         self.throttle = Throttle(self.metrics)
 
     async def __aenter__(self) -> Flow:
@@ -146,17 +145,18 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings, self.lease, self.throttle)
-        await publisher.start()
-        closing.push_async_callback(publisher.stop)
+        # Of no assignment: a letter that is written twice is known by its place.
+        letters = Publisher(self.settings, throttle=self.throttle)
+        await letters.start()
+        closing.push_async_callback(letters.abandon)
         self.engine = Engine(
             self.settings,
             self.inference,
-            publisher,
+            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
             online,
             self.tally,
             self.metrics,
-            self.lease,
+            self.throttle,
             self._as_of,
             self._clock,
             self.fail,
@@ -168,7 +168,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease, self.throttle)
+        self.app = create_app(self.settings, self.engine, self.throttle)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -193,7 +193,7 @@ class Flow:
         self.app.consumer.stop_flow()
         try:
             async with asyncio.timeout(STOP_S):
-                await self.engine.release(list(self.engine.partitions))
+                await self.engine.release()
                 if not self.app.crashed:
                     await self.app.consumer.commit()
                 await self.app.stop()
@@ -203,6 +203,11 @@ class Flow:
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiokafka.errors import (
     BrokerResponseError,
@@ -60,3 +61,24 @@ class RecordRefusedError(BrokerError):
         else:
             advice = "look at the topic's settings and at the broker's policy"
         super().__init__(f"{topic}-{partition}: expected a topic that takes what it is sent, found {found}: {advice}")
+
+
+def keep_in_sequence(producer: Any) -> None:
+    """Have an idempotent producer go on behind a refused batch.
+
+    Each record is given a number when its batch leaves, and the broker takes none that comes after a gap: the numbers
+    of records that it has refused are given to the next ones.
+    """
+    sender = producer._sender
+    send = sender._send_produce_req
+
+    async def send_and_take_back(node_id: int, batches: Mapping[Any, Any]) -> None:
+        await send(node_id, batches)
+        if sender._txn_manager is None:
+            return
+        # Nothing is awaited since the answer, and a partition has one batch under way: no later one has its numbers.
+        for tp, batch in batches.items():
+            if batch.future.done() and isinstance(batch.future.exception(), REFUSALS):
+                sender._txn_manager._sequence_numbers[tp] -= batch.record_count
+
+    sender._send_produce_req = send_and_take_back
