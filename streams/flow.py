@@ -20,7 +20,7 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import DEAD_LETTERS, make_topics, topic_name
+from streams.kafka import DEAD_LETTERS, make_topics, reaching, topic_name
 from streams.lease import Lease
 from streams.letters import Letters
 from streams.log import log
@@ -147,7 +147,8 @@ class Flow:
         closing.push_async_callback(online.stop)
         # Of no assignment: a letter that is written twice is known by its place.
         letters = Publisher(self.settings, throttle=self.throttle)
-        await letters.start()
+        async with reaching(self.settings):
+            await letters.start()
         closing.push_async_callback(letters.abandon)
         self.engine = Engine(
             self.settings,

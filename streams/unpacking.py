@@ -116,7 +116,8 @@ class _BoundedBatch:
         return next(self._batch)
 
 
-_DAMAGES: Final = (CorruptRecordException, EOFError, zlib.error, cramjam.DecompressionError)
+# The name of a header is any bytes to the broker, and text to aiokafka.
+_DAMAGES: Final = (CorruptRecordException, EOFError, UnicodeDecodeError, zlib.error, cramjam.DecompressionError)
 
 
 class _Bound(threading.local):

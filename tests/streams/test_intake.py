@@ -105,9 +105,19 @@ def test_a_batch_that_cannot_be_unpacked_is_withheld(codec: int) -> None:
     assert [(record.offset, record.value.why) for record in withheld] == [(0, Why.UNREADABLE), (1, Why.UNREADABLE)]
 
 
+def test_from_a_header_on_whose_name_is_no_text_a_batch_is_withheld() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 30)
+    for offset, headers in enumerate(([("kept", None)], [("HEADER", b"v")], [])):
+        builder.append(offset, BASE, b"u", b"v", headers)
+    batch = bytes(builder.build()).replace(b"HEADER", b"HEA\xff\xfeR")
+    read, *withheld = unpacked(batch, MIB)
+    assert (read.offset, read.value) == (0, b"v")
+    assert [(record.offset, record.value.why) for record in withheld] == [(1, Why.UNREADABLE), (2, Why.UNREADABLE)]
+
+
 @given(st.binary(max_size=200))
 def test_whatever_a_batch_holds_it_is_read_or_withheld(payload: bytes) -> None:
-    for codec in CODECS:
+    for codec in (0, *CODECS):
         header = bytearray(packed(codec, [b"v"])[:61])
         struct.pack_into(">i", header, 8, 49 + len(payload))
         records = unpacked(bytes(header) + payload, MIB)
