@@ -17,6 +17,7 @@ from streams.lease import no_lease
 from streams.recovery import TiedRecovery
 from streams.settings import Settings
 from streams.table import UserTable
+from streams.throttling import Throttle
 from streams.transport import BatchTransport, RawSchema
 
 
@@ -32,11 +33,13 @@ class App(faust.App):
     BootStrategy = _BootStrategy
     settings: Settings
     engine: Engine
+    throttle: Throttle
 
     def _new_transport(self) -> BatchTransport:
         transport = BatchTransport(self.conf.broker_consumer, self)
         transport.settings = self.settings
         transport.lease = no_lease()
+        transport.throttle = self.throttle
         transport.on_assigned = self.engine.begin
         transport.losses = self.engine.losses
         return transport
@@ -47,7 +50,7 @@ class App(faust.App):
         self.consumer.begin_delivery()
 
 
-def create_app(settings: Settings, engine: Engine) -> App:
+def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
     """Return the app, with agents that hand their batches to the engine."""
     app = App(
         settings.topic_prefix + settings.group,
@@ -81,6 +84,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
     )
     app.settings = settings
     app.engine = engine
+    app.throttle = throttle
     engine.table = UserTable.of(app, settings)
     engine.rejoin = lambda: app.consumer.rejoin()
     engine.begin_at = lambda offsets: app.consumer.begin_at(offsets)

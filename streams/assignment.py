@@ -41,7 +41,7 @@ class Furnishing:
 
     Attributes:
         states: the local store.
-        outlets, workshop: for partitions and lanes, each but for the producer and the lease.
+        outlets, workshop: for partitions and lanes, but for the producer and the lease.
         encoder: identity of the loaded encoder.
         cached_users: live states kept decoded, per partition.
         clock: the wall clock, ms, by which quiet users become due; None where features are not as of a clock.
@@ -127,7 +127,7 @@ class Assignment:
         self._publisher = furnishing.publisher(self.lease, self._strays.written)
         await self._publisher.start()
         outlets = replace(furnishing.outlets, publisher=self._publisher, lease=self.lease, on_failure=self._failed)
-        self._workshop = replace(furnishing.workshop, publisher=self._publisher, on_failure=self._failed)
+        self._workshop = replace(furnishing.workshop, on_failure=self._failed)
         for number in numbers:
             self.partitions[number] = self._take(number, outlets)
         self._strays.watch(ends)

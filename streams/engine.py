@@ -17,9 +17,10 @@ from streams.decay import Decay
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
 from streams.inference import Inference
-from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
+from streams.kafka import SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
 from streams.lease import Lease, LeaseLostError, no_lease
+from streams.letters import Letters
 from streams.log import log
 from streams.log_ends import high_watermarks
 from streams.losses import Losses
@@ -35,6 +36,7 @@ from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
 from streams.strays import Strays
 from streams.table import UserTable
 from streams.tally import Tally
+from streams.throttling import Throttle
 
 RECOVERY_NEWS_S: Final = 5.0
 """How often a recovery says in the log how far it is."""
@@ -49,8 +51,10 @@ class Engine:
     Args:
         settings: of the worker.
         inference: models.
+        letters: where records go that are refused.
         online: where rows go.
         tally, metrics: what is counted.
+        throttle: shared by the producers of the assignments.
         as_of: the as-of instant of the features.
         clock: the wall clock, ms, by which quiet users become due.
         on_failure: told of the error that makes going on unsound.
@@ -66,9 +70,11 @@ class Engine:
         self,
         settings: Settings,
         inference: Inference,
+        letters: Letters,
         online: OnlineWriter,
         tally: Tally,
         metrics: Metrics,
+        throttle: Throttle,
         as_of: AsOf,
         clock: Callable[[], int],
         on_failure: Callable[[BaseException], None],
@@ -81,6 +87,7 @@ class Engine:
         self._encoder = inference.encoder
         self._forget = inference.batcher.forget
         self._metrics = metrics
+        self._throttle = throttle
         self._clock = clock
         self.reader = TextReader(inference.batcher, inference.projection)
         self.emitter = Emitter(inference, as_of)
@@ -106,10 +113,9 @@ class Engine:
             ),
             observer=self._observer,
             reader=self.reader,
-            publisher=idle,
+            letters=letters,
             tally=tally,
             metrics=metrics,
-            dead_letters=topic_name(settings, DEAD_LETTERS),
             slice_records=settings.lane_slice,
             on_encoder=self._encoder_changed,
             on_failure=on_failure,
@@ -225,7 +231,7 @@ class Engine:
             encoder=self._encoder,
             cached_users=max(1000, settings.cached_users // settings.partitions),
             clock=self._clock if settings.window_edge is WindowEdge.CLOCK else None,
-            publisher=lambda lease, on_written: Publisher(settings, lease, on_written),
+            publisher=lambda lease, on_written: Publisher(settings, lease, on_written, self._throttle),
             strays=lambda partitions, on_failure: Strays(
                 settings, self._changelog, self._scores, partitions, self._metrics, on_failure
             ),

@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from streams.broker_errors import WRITE
-from streams.dead_letters import headers
 from streams.exceptions import BrokerError
 from streams.kafka import DEAD_LETTERS, ERASURES, reaching, topic_name
+from streams.letters import Letter, Letters
 from streams.lines import Record, RejectedLine, parse_line, partition_of
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
@@ -61,7 +61,8 @@ class Feeder:
         self._lines = 0
         self._bytes = 0
         self._last = 0
-        self._letters: list[Sent] = []
+        self._posted: list[Letter] = []
+        self._letters = Letters(publisher, topic_name(settings, DEAD_LETTERS))
         self.ends: Ends = {}
         self.published = 0
         self.reached = 0
@@ -98,7 +99,7 @@ class Feeder:
         if self._before_chunk is not None:
             await self._before_chunk(self.ends)
         chunk, self._chunk = self._chunk, defaultdict(list)
-        letters, self._letters = self._letters, []
+        posted, self._posted = self._posted, []
         self._lines = self._bytes = 0
         sent: dict[tuple[str, int], Sent] = {}
         try:
@@ -109,14 +110,14 @@ class Feeder:
                 async with self._writing(key[0]):
                     self.ends[key] = await batch.acknowledged() + 1
             async with self._writing(DEAD_LETTERS):
-                await asyncio.gather(*(letter.acknowledged() for letter in letters))
+                await asyncio.gather(*(letter.acknowledged() for letter in posted))
             self.reached = self._last
         except BrokerError:
             # The others are on their way, and will be taken or not.
-            await asyncio.gather(*(batch.settled() for batch in (*sent.values(), *letters)))
+            await asyncio.gather(*(batch.settled() for batch in (*sent.values(), *posted)))
             raise
         finally:
-            self.published += sum(batch.taken for batch in (*sent.values(), *letters))
+            self.published += sum(batch.taken for batch in (*sent.values(), *posted))
 
     def _writing(self, topic: str) -> AbstractAsyncContextManager[None]:
         return reaching(self._settings, WRITE, topic_name(self._settings, topic))
@@ -136,8 +137,7 @@ class Feeder:
         self._last = number
         self.events += 1
         self.rejected += 1
-        why = headers(line.rejection, line.topic, NO_PARTITION, number)
-        letter = Outgoing(None, line.raw, why)
-        name = topic_name(self._settings, DEAD_LETTERS)
+        origin = (line.topic, NO_PARTITION, number)
+        partition = number % self._settings.partitions
         async with self._writing(DEAD_LETTERS):
-            self._letters.append(await self._publisher.send(name, number % self._settings.partitions, [letter]))
+            self._posted.append(await self._letters.post(origin, None, line.raw, line.rejection, partition))

@@ -23,17 +23,20 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import connection, make_topics
+from streams.kafka import DEAD_LETTERS, connection, make_topics, reaching, topic_name
 from streams.lease import Lease
+from streams.letters import Letters
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
+from streams.publisher import Publisher
 from streams.rights import worker_rights
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
 from streams.tasks import Tasks
+from streams.throttling import Throttle
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may take."""
@@ -59,6 +62,7 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
+        throttle: the client quotas of the broker.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Flow:
         self.started = False
         self.broker_silent = False
         self._explaining = Tasks("broker error", self.fail)
+        self.throttle = Throttle(self.metrics)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -146,12 +151,19 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
+        # Of no assignment: a letter that is written twice is known by its place.
+        letters = Publisher(self.settings, throttle=self.throttle)
+        async with reaching(self.settings):
+            await letters.start()
+        closing.push_async_callback(letters.abandon)
         self.engine = Engine(
             self.settings,
             self.inference,
+            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
             online,
             self.tally,
             self.metrics,
+            self.throttle,
             self._as_of,
             self._clock,
             self.fail,
@@ -163,7 +175,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine)
+        self.app = create_app(self.settings, self.engine, self.throttle)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from streams.broker_errors import READ, Rights, explained
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
+from streams.throttling import Throttle
 
 REVIEWS: Final = "reviews"
 SEARCHES: Final = "searches"
@@ -92,7 +93,7 @@ def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     """A consumer outside of any group, for reading what is committed of a topic as it stands."""
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
         enable_auto_commit=False,
@@ -100,6 +101,8 @@ def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         **({"fetch_max_wait_ms": 100} | options),
     )
+    Throttle().hold_consumer(consumer)
+    return consumer
 
 
 class Cluster(msgspec.Struct, frozen=True):

@@ -90,7 +90,7 @@ class Monitor:
         assigned = [tp for tp in consumer.assignment() if tp.topic in names]
         ends = await self._ends(assigned)
         dependency, now = self._flow.failing_dependency(), time.monotonic()
-        if dependency is not None:
+        if dependency is not None or self._flow.throttle.active:
             self._progress.clear()
         for tp in assigned if ends else ():
             lag = max(0, ends[tp] - consumer.settled_position(tp))

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from aiokafka.errors import NoError, for_code
+from aiokafka.errors import KafkaTimeoutError, NoError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streams.kafka import new_producer
 from streams.lease import Lease, LeaseLostError
 from streams.log import log
+from streams.refusals import REFUSALS, RecordRefusedError, keep_in_sequence
 from streams.settings import Settings
+from streams.throttling import Throttle
 
 BATCH_BYTES: Final = 1 << 20
 
@@ -41,6 +43,7 @@ class Publisher:
             it has expired fails with `LeaseLostError` and is never sent.
         on_written: told (topic, partition, first offset, records) of every batch that the broker has acknowledged, in
             the order of the offsets.
+        throttle: waits out the broker's quotas, shared with the other clients of a worker.
     """
 
     def __init__(
@@ -48,10 +51,12 @@ class Publisher:
         settings: Settings,
         lease: Lease | None = None,
         on_written: Callable[[str, int, int, int], None] | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self._settings = settings
         self._lease = lease
         self._on_written = on_written
+        self._throttle = throttle or Throttle()
         self._producer: Any = None
         # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
         # while they wait for room.
@@ -70,8 +75,11 @@ class Publisher:
                 await _close(producer)
                 producer = new_producer(self._settings, max_batch_size=BATCH_BYTES)
                 await producer.client.bootstrap()
+            keep_in_sequence(producer)
             if self._lease is not None:
                 _guard(producer, self._lease)
+            # Around the guard: a lease is looked at after the wait, not before it.
+            self._throttle.hold_producer(producer)
             await producer._sender.start()
         except BaseException:
             await _close(producer)
@@ -95,7 +103,7 @@ class Publisher:
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
-        batches: list[tuple[asyncio.Future[Any], int]] = []
+        batches: list[Batch] = []
         async with self._turns[topic, partition]:
             batch = self._producer.create_batch()
             for record in records:
@@ -105,14 +113,26 @@ class Publisher:
                     self._append(batch, record)
             if batch.record_count():
                 batches.append(await self._send(topic, partition, batch))
-        return Sent(batches)
+        return Sent(topic, partition, batches)
 
-    async def _send(self, topic: str, partition: int, batch: Any) -> tuple[asyncio.Future[Any], int]:
+    async def _send(self, topic: str, partition: int, batch: Any) -> Batch:
         count: int = batch.record_count()
-        future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+        size: int = batch.size()
+        future = await self._hand_over(topic, partition, batch)
         if self._on_written is not None:
             future.add_done_callback(partial(self._written, topic, partition, count))
-        return future, count
+        return Batch(future, count, size)
+
+    async def _hand_over(self, topic: str, partition: int, batch: Any) -> asyncio.Future[Any]:
+        while True:
+            try:
+                future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+            except KafkaTimeoutError:
+                # The batch before it is held back by a quota: that says nothing of the broker's health.
+                if not self._throttle.active:
+                    raise
+            else:
+                return future
 
     def _written(self, topic: str, partition: int, count: int, future: asyncio.Future[Any]) -> None:
         if self._on_written is not None and not future.cancelled() and future.exception() is None:
@@ -166,32 +186,46 @@ def _guard(producer: Any, lease: Lease) -> None:
     sender._send_produce_req = send_under_lease
 
 
-class Sent(NamedTuple):
-    """Records handed over, and not yet acknowledged: the future of each batch, and how many records it has."""
+class Batch(NamedTuple):
+    """A batch handed over: its acknowledgement, how many records it has, and their bytes."""
 
-    batches: Sequence[tuple[asyncio.Future[Any], int]]
+    done: asyncio.Future[Any]
+    records: int
+    size: int
+
+
+class Sent(NamedTuple):
+    """Records of one partition handed over, and not yet acknowledged."""
+
+    topic: str
+    partition: int
+    batches: Sequence[Batch]
 
     async def acknowledged(self) -> int:
         """Wait for the broker; return the offset of the last record, -1 if there was none or it is not known.
 
         Raises:
             KafkaError: a record was not taken within the request timeout.
+            RecordRefusedError: the topic will never take a record.
         """
         last = -1
-        for future, records in self.batches:
+        for batch in self.batches:
+            try:
+                first = (await batch.done).offset
+            except REFUSALS as error:
+                raise RecordRefusedError(self.topic, self.partition, batch.records, batch.size, error) from error
             # The broker answers with the offset of a batch's first record.
-            first = (await future).offset
-            last = max(last, first + records - 1 if first >= 0 else -1)
+            last = max(last, first + batch.records - 1 if first >= 0 else -1)
         return last
 
     async def settled(self) -> None:
         """Wait until the broker has taken or refused each batch."""
-        await asyncio.gather(*(future for future, _ in self.batches), return_exceptions=True)
+        await asyncio.gather(*(batch.done for batch in self.batches), return_exceptions=True)
 
     @property
     def taken(self) -> int:
         """How many records the broker has acknowledged so far."""
-        return sum(records for future, records in self.batches if _is_taken(future))
+        return sum(batch.records for batch in self.batches if _is_taken(batch.done))
 
 
 def _is_taken(future: asyncio.Future[Any]) -> bool:

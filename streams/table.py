@@ -249,6 +249,11 @@ class UserTable(faust.Table):
         store: LocalStore = self.data
         return store
 
+    async def on_changelog_event(self, event: Any) -> None:
+        """Take a batch in at once; Faust would gather a thousand first, which is meant for single records."""
+        self.apply_changelog_batch([event])
+        event.value = event.message.value = None
+
     def outranked(self, partition: int) -> list[str]:
         """Take out the users for whom recovery met a record that an earlier one outranks.
 
@@ -260,6 +265,8 @@ class UserTable(faust.Table):
         """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence)."""
         for event in batch:
             message = event.message
+            if message.value is None:
+                continue
             try:
                 self._recover(message.partition, message.value, message.offset)
             except (FeaturesError, StreamsError) as error:

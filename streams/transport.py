@@ -25,11 +25,13 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from streams.client_failures import report_failures
+from streams.intake import BATCHES_UNREAD, LARGEST_RESPONSE, bound_fetches, share_of_changelog, share_of_partition, take
 from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
 from streams.losses import NO_POSITION, Losses
 from streams.settings import Settings
+from streams.throttling import Throttle
 
 FETCH_WAIT_MS: Final = 10
 """Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
@@ -52,6 +54,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         # What a transaction of a producer upstream took back was never said.
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_bytes = LARGEST_RESPONSE
+        self.transport.throttle.hold_consumer(consumer)
         _listen_to_group(consumer, self.transport)
         report_failures(consumer, self._crash_app)
         return consumer
@@ -64,17 +68,24 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if not self.thread_loop.is_closed():
             super()._stopped_set()
 
-    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Records:
-        """Return the next records of these partitions, or none if a rebalance began since they were asked for."""
+    async def take(self, room: Mapping[TP, int], timeout: float) -> Records:
+        """Return the next records of partitions with room for so many bytes.
+
+        None are returned if a rebalance began since they were asked for.
+        """
         generation = self.consumer.app.consumer_generation_id
         consumer = self._ensure_consumer()
-        records: Records = await self.call_thread(self._take, generation, consumer, active_partitions, timeout)
+        records: Records = await self.call_thread(self._take, generation, consumer, room, timeout)
         return records
 
-    async def _take(self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float) -> Records:
+    async def _take(self, generation: int, consumer: Any, room: Mapping[TP, int], timeout: float) -> Records:
+        if not self.consumer.flow_active:
+            return {}
+        settings = self.transport.settings
+        bound_fetches(consumer, settings)
         try:
-            taken: Records = await self._fetch_records(
-                consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
+            taken = await take(
+                consumer._fetcher, room, settings.batch_records, settings.unpacked_batch_bytes, timeout=timeout
             )
         except NO_POSITION as error:
             await self.transport.losses.reposition(consumer, error)
@@ -199,18 +210,35 @@ class BatchConsumer(driver.Consumer):
         active = set(self._get_active_partitions())
         if self._delivering != self.app.consumer_generation_id:
             active = {tp for tp in active if self._is_changelog_tp(tp)}
-        limit = self.transport.settings.batch_records * self.transport.settings.batches_in_flight
-        full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
-        if active == full:
+        room = self._room_of(active)
+        if not room:
             # A timeout, for a rebalance may take away what is waited for.
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
             return {}
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
-        patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
-        records: Records = await self._getmany(active_partitions=active - full, timeout=patience)
+        patience = FULL_POLL_S if len(room) < len(active) else min(timeout, IDLE_POLL_S)
+        records: Records = await self._thread.take(room, patience)
         return records
+
+    def _room_of(self, active: set[TP]) -> dict[TP, int]:
+        """Return how many bytes to take of each of these partitions, those left out that are full."""
+        settings = self.transport.settings
+        most_records = settings.batch_records * settings.batches_in_flight
+        inputs = [tp for tp in active if not self._is_changelog_tp(tp)]
+        share = share_of_partition(settings, len(inputs))
+        room: dict[TP, int] = {}
+        if self.app.tables.changelog_queue.qsize() < BATCHES_UNREAD:
+            changelogs = active.difference(inputs)
+            room = dict.fromkeys(changelogs, share_of_changelog(settings, len(changelogs)))
+        for tp in inputs:
+            ledger = self.ledgers.get(tp)
+            if ledger is None:
+                room[tp] = share
+            elif ledger.pending < most_records and ledger.pending_bytes < share:
+                room[tp] = share - ledger.pending_bytes
+        return room
 
     def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
         last = batch[-1]
@@ -305,6 +333,7 @@ class BatchTransport(driver.Transport):
     settings: Settings
     losses: Losses
     lease: Lease
+    throttle: Throttle
     synced_at: float = float("-inf")
     on_assigned: Callable[[int, Lease], Awaitable[None]]
 

@@ -50,7 +50,7 @@ def group(inference: Inference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(engine_module, "check_logs", checked)
     monkeypatch.setattr(engine_module, "high_watermarks", watermarks)
     monkeypatch.setattr(
-        engine_module, "Publisher", lambda _, lease, told=lambda *_: None: HeldPublisher(held[0], lease, told)
+        engine_module, "Publisher", lambda _, lease, told=lambda *_: None, __=None: HeldPublisher(held[0], lease, told)
     )
     monkeypatch.setattr(strays_module, "LogEnds", lambda _: HeldEnds(held[0]))
     monkeypatch.setattr(strays_module, "read_from", lambda _, starts: read_from(held[0], starts))

@@ -21,15 +21,17 @@ from features.online import OnlineRow
 from features.state import UserState
 from streams.engine import Engine
 from streams.inference import Inference
-from streams.kafka import CLICKS, SEARCHES, changelog_name
+from streams.kafka import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
 from streams.lease import Lease, LeaseLostError
+from streams.letters import Letters
 from streams.metrics import Metrics
 from streams.observe import NOTHING_READ, Reading
 from streams.online import Forget
-from streams.publisher import Outgoing
+from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings
 from streams.table import Progress
 from streams.tally import Tally
+from streams.throttling import Throttle
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -226,9 +228,12 @@ class Worker:
         self.engine = Engine(
             group.settings,
             group.inference,
+            # None of its records is refused.
+            Letters(Publisher(group.settings), DEAD_LETTERS),
             group.store,  # type: ignore[arg-type]
             Tally(Metrics(), keep_latencies=False),
             Metrics(),
+            Throttle(),
             lambda: None,
             group.clock,
             self.failures.append,
