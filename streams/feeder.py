@@ -114,10 +114,12 @@ class Feeder:
             self.reached = self._last
         except BrokerError:
             # The others are on their way, and will be taken or not.
-            await asyncio.gather(*(batch.settled() for batch in (*sent.values(), *posted)))
+            await asyncio.gather(
+                *(batch.settled() for batch in sent.values()), *(letter.settled() for letter in posted)
+            )
             raise
         finally:
-            self.published += sum(batch.taken for batch in (*sent.values(), *posted))
+            self.published += sum(batch.taken for batch in sent.values()) + sum(letter.taken for letter in posted)
 
     def _writing(self, topic: str) -> AbstractAsyncContextManager[None]:
         return reaching(self._settings, WRITE, topic_name(self._settings, topic))
