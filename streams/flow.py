@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -16,13 +16,13 @@ from models.encoder import Encoder
 from streams.app import App, create_app
 from streams.binding import bind
 from streams.broker import EmbeddedBroker
+from streams.closing import Closing
 from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
 from streams.kafka import make_topics
 from streams.lease import Lease
-from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
@@ -34,8 +34,14 @@ from streams.tally import Tally
 START_S: Final = 300.0
 """How long joining the group and recovering the state may take."""
 
-STOP_S: Final = 9.0
-"""How long leaving may take; a broker that answers nothing must not keep a worker from ending."""
+STOP_S: Final = 12.0
+"""How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
+
+INTERRUPTED_S: Final = 1.0
+"""The same where the flow is left by cancellation: nothing is settled then."""
+
+SETTLE_S: Final = 7.0
+"""Of that, what settling and committing what is applied may take."""
 
 
 class Flow:
@@ -78,7 +84,9 @@ class Flow:
         self._encoder = encoder
         self._progress = progress
         self._clock = clock
-        self._closing = contextlib.AsyncExitStack()
+        self._closing = Closing()
+        self._interrupted = False
+        self._watching: asyncio.Task[None] | None = None
         self._online: OnlineWriter | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
@@ -89,17 +97,23 @@ class Flow:
     async def __aenter__(self) -> Flow:
         try:
             await self._start()
-        except BaseException:
-            await self._closing.aclose()
+        except BaseException as error:
+            await self._close(error)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._closing.aclose()
+        await self._close(error)
         if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()
+
+    async def _close(self, error: BaseException | None) -> None:
+        self._interrupted = isinstance(error, asyncio.CancelledError)
+        failures = await self._closing.close(INTERRUPTED_S if self._interrupted else STOP_S)
+        if failures and error is None:
+            raise failures[0]
 
     async def wait(self) -> None:
         """Run until the worker fails.
@@ -115,7 +129,7 @@ class Flow:
         if self.settings.embedded:
             self._progress("broker")
             broker = EmbeddedBroker()
-            closing.callback(broker.stop)
+            closing.add("broker", partial(asyncio.to_thread, broker.stop))
             broker.start()
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
@@ -125,14 +139,14 @@ class Flow:
         self._progress("models")
         self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
         await self.inference.batcher.start()
-        closing.push_async_callback(self.inference.batcher.stop)
+        closing.add("encoder", self.inference.batcher.stop)
         self._progress("stores")
         served = None
         if self.settings.served_log is not None:
             served = await asyncio.to_thread(
                 ServedLog, self.settings.served_log, self.settings.served_log_share, self.metrics
             )
-            closing.push_async_callback(asyncio.to_thread, served.stop)
+            closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
         online = OnlineWriter(
             await asyncio.to_thread(self._open_store),
             self.metrics,
@@ -142,10 +156,10 @@ class Flow:
         )
         self._online = online
         online.start(self.fail)
-        closing.push_async_callback(online.stop)
+        closing.add("online store", online.stop)
         publisher = Publisher(self.settings, self.lease)
         await publisher.start()
-        closing.push_async_callback(publisher.stop)
+        closing.add("producer", publisher.stop)
         self.engine = Engine(
             self.settings,
             self.inference,
@@ -160,14 +174,15 @@ class Flow:
         )
         self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
         # Stopped after the app, whose last micro-batches it still takes in.
-        closing.push_async_callback(self.production.stop)
+        closing.add("models in production", self.production.stop)
         await self._start_app()
 
     async def _start_app(self) -> None:
         self._progress("consumer")
         self.app = create_app(self.settings, self.engine, self.lease)
         self.app.on_startup_finished = None
-        self._closing.push_async_callback(self._stop_app)
+        self._closing.add("consumer", self.app.stop)
+        self._closing.add("last commit", self._settle, SETTLE_S)
         starting = asyncio.create_task(self.app.start())
         crashed = asyncio.create_task(self.app._crashed.wait())
         try:
@@ -179,23 +194,21 @@ class Flow:
             raise _start_error(self.app.crash_reason)
         await starting
         self._watching = asyncio.create_task(self._watch())
-        self._closing.callback(self._watching.cancel)
         self.production.start()
         self.started = True
         self.metrics.ready.set(1)
 
-    async def _stop_app(self) -> None:
+    async def _settle(self) -> None:
+        """Take in nothing more, and commit what is applied; nothing of a flow that is cancelled."""
         self.started = False
         self.metrics.ready.set(0)
         self.app.consumer.stop_flow()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await self.engine.release(list(self.engine.partitions))
-                if not self.app.crashed:
-                    await self.app.consumer.commit()
-                await self.app.stop()
-        except TimeoutError:
-            log.warning("the consumer did not stop in time, leaving without it", seconds=STOP_S)
+        if self._watching is not None:
+            self._watching.cancel()
+        if not self._interrupted:
+            await self.engine.release(list(self.engine.partitions))
+            if not self.app.crashed:
+                await self.app.consumer.commit()
 
     async def _watch(self) -> None:
         await self.app._crashed.wait()

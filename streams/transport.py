@@ -20,10 +20,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode.threads import ServiceThread, WorkerThread
 from mode.utils.futures import notify
 
 from streams.lease import Lease
 from streams.ledger import Ledger
+from streams.log import log
 from streams.log_ends import high_watermarks
 from streams.settings import Settings
 
@@ -37,17 +39,41 @@ FULL_POLL_S: Final = 0.02
 
 IDLE_POLL_S: Final = 1.0
 
+STOP_POLL_S: Final = 0.01
+"""How soon it is noticed that the consumer's thread has ended."""
+
 Records = Mapping[TP, list[ConsumerRecord]]
+
+
+class _DaemonThread(WorkerThread):
+    """Does not keep the process from ending when it hangs."""
+
+    def __init__(self, service: ServiceThread, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches, with a fetch wait that fits a low latency."""
+
+    Worker = _DaemonThread
+    _thread: WorkerThread | None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         _renew_by_heartbeat(consumer, self.transport.lease)
         return consumer
+
+    async def stop(self) -> None:
+        """Stop the thread, and wait for its end as other work goes on.
+
+        Faust holds the event loop until it has ended, which a thread that waits for a broker may never do.
+        """
+        thread, self._thread = self._thread, None
+        await super().stop()
+        while thread is not None and thread.is_alive():  # noqa: ASYNC110 - nothing tells of the end of a thread
+            await asyncio.sleep(STOP_POLL_S)
 
     def _stopped_set(self) -> None:
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
@@ -88,7 +114,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """
         if self._ensure_consumer()._coordinator.generation < 0:
             return False
-        done: bool = await super()._commit(offsets)
+        try:
+            # aiokafka tries for ever to commit for a topic that is gone.
+            async with asyncio.timeout(self.transport.settings.request_timeout_s):
+                done: bool = await super()._commit(offsets)
+        except TimeoutError:
+            log.warning("the broker did not take a commit in time, it is tried again", partitions=len(offsets))
+            return False
         return done
 
     def rejoin(self) -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
+from streams.cli.stopping import ToldToEnd
+
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
     "replay": "run the whole flow over NDJSON files, then exit",
@@ -55,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _told_to_end() as told:
         try:
             return _run(_parse(words))
+        except ToldToEnd as told_to_end:
+            return 128 + told_to_end.number
         except KeyboardInterrupt:
             return 128 + (told[0] if told else signal.SIGINT)
 
