@@ -26,7 +26,6 @@ from streams.lease import Lease
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
-from streams.publisher import Publisher
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
@@ -61,7 +60,6 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
-        lease: on the partitions.
     """
 
     def __init__(
@@ -92,7 +90,6 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
-        self.lease = Lease(settings.session_timeout_s)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -157,17 +154,12 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.add("online store", online.stop)
-        publisher = Publisher(self.settings, self.lease)
-        await publisher.start()
-        closing.add("producer", publisher.stop)
         self.engine = Engine(
             self.settings,
             self.inference,
-            publisher,
             online,
             self.tally,
             self.metrics,
-            self.lease,
             self._as_of,
             self._clock,
             self.fail,
@@ -179,7 +171,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease)
+        self.app = create_app(self.settings, self.engine)
         self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
@@ -205,14 +197,20 @@ class Flow:
         self.app.consumer.stop_flow()
         if self._watching is not None:
             self._watching.cancel()
-        if not self._interrupted:
-            await self.engine.release(list(self.engine.partitions))
-            if not self.app.crashed:
-                await self.app.consumer.commit()
+        if self._interrupted:
+            self.lease.end()
+        await self.engine.release()
+        if not (self._interrupted or self.app.crashed):
+            await self.app.consumer.commit()
 
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""
