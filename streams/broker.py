@@ -23,7 +23,9 @@ from streams.exceptions import BrokerError
 from streams.forced_end import at_forced_end
 
 START_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 5.0
+STOP_TIMEOUT_S: Final = 2.0
+"""It waits for its clients to disconnect; there is nothing it would have to save."""
+
 ATTEMPTS: Final = 3
 """Another process may take the free port between its choice and its use."""
 
@@ -85,7 +87,7 @@ class EmbeddedBroker:
             try:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._kill_all()
                 self._process.wait(STOP_TIMEOUT_S)
             self._process = None
         if self._folder is not None:
@@ -119,13 +121,18 @@ class EmbeddedBroker:
             self.stop()
             raise BrokerError(f"the embedded broker cannot be started: {error.strerror}; {_ELSEWHERE}") from error
         self._forget()
-        self._forget = at_forced_end(self._kill)
+        self._forget = at_forced_end(self._leave_nothing)
         return self._process
 
-    def _kill(self) -> None:
-        """Leave nothing behind, and wait for nothing."""
+    def _kill_all(self) -> None:
+        """Kill the broker and what it may have started, which is of its process group."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _leave_nothing(self) -> None:
+        """Leave nothing behind, and wait for nothing."""
+        self._kill_all()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

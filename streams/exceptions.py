@@ -13,6 +13,10 @@ class BrokerError(StreamsError, RuntimeError):
     """The broker cannot be started, reached or used."""
 
 
+class MissingLogError(BrokerError):
+    """A partition that was there is there no more: its topic was deleted, or made anew with fewer partitions."""
+
+
 class StateMismatchError(StreamsError, RuntimeError):
     """The remembered state speaks of another cluster, partition count or log."""
 

@@ -18,20 +18,22 @@ from streams.binding import bind
 from streams.broker import EmbeddedBroker
 from streams.closing import Closing
 from streams.engine import Engine
-from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import make_topics
+from streams.kafka import CLICKS, TEXTS, make_topics
 from streams.lease import Lease
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
+from streams.starting import start_app
+from streams.state_lock import lock_state
 from streams.tally import Tally
 
 START_S: Final = 300.0
-"""How long joining the group and recovering the state may take."""
+"""How long joining the group and recovering the state may stand still."""
 
 STOP_S: Final = 12.0
 """How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
@@ -123,6 +125,7 @@ class Flow:
     async def _start(self) -> None:
         closing = self._closing
         tune_interpreter()
+        closing.add("lock", partial(asyncio.to_thread, lock_state(self.settings)))
         if self.settings.embedded:
             self._progress("broker")
             broker = EmbeddedBroker()
@@ -175,16 +178,7 @@ class Flow:
         self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        starting = asyncio.create_task(self.app.start())
-        crashed = asyncio.create_task(self.app._crashed.wait())
-        try:
-            await asyncio.wait({starting, crashed}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            crashed.cancel()
-        if not starting.done() or self.app.crashed:
-            starting.cancel()
-            raise _start_error(self.app.crash_reason)
-        await starting
+        await start_app(self.app, START_S)
         self._watching = asyncio.create_task(self._watch())
         self.production.start()
         self.started = True
@@ -218,13 +212,17 @@ class Flow:
             self.production.reload()
 
     def failing_dependency(self) -> str | None:
-        """Return which dependency is known to fail, or None: a stall that one explains is waited out."""
+        """Return which dependency is known to fail, or None."""
+        return self.excuse(CLICKS) or ("the encoder is down" if self.engine.encoder_down else None)
+
+    def excuse(self, topic: str) -> str | None:
+        """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
         if self._online is not None and self._online.failing_since is not None:
             return "the online store refuses rows"
-        if self.engine.encoder_down:
-            return "the encoder is down"
         if self.broker_silent:
             return "the broker does not answer"
+        if topic in TEXTS and (self.engine.encoder_down or self.inference.batcher.unusable is not None):
+            return "the encoder is down"
         return None
 
     def _open_store(self) -> OnlineStore:
@@ -250,9 +248,3 @@ class Flow:
                 failure.__cause__ = error
             self.failed_with = failure
             self.failed.set_exception(failure)
-
-
-def _start_error(reason: BaseException | None) -> StreamsError:
-    if isinstance(reason, StreamsError):
-        return reason
-    return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")

@@ -7,6 +7,7 @@ seconds, that is a leak until the cycle collector comes round.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from types import TracebackType
@@ -14,11 +15,18 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    OffsetOutOfRangeError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.record import MemoryRecords
 
-from streams.exceptions import BrokerError
+from streams.exceptions import BrokerError, MissingLogError
 from streams.kafka import connection, reaching
 from streams.settings import Settings
 
@@ -35,6 +43,9 @@ _WAIT_MS: Final = 10
 """How long a broker may hold a fetch that finds nothing. The embedded one leaves out every partition at 0."""
 
 _RETRY_S: Final = 0.1
+
+MISSING_S: Final = 5.0
+"""How long a partition may be unknown to the broker, as one is that was made a moment ago."""
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -84,6 +95,7 @@ class LogEnds:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._missing_s = min(MISSING_S, settings.request_timeout_s / 2)
         self._client: AIOKafkaClient
 
     async def __aenter__(self) -> Self:
@@ -125,6 +137,7 @@ class LogEnds:
         """Return where each log begins and ends.
 
         Raises:
+            MissingLogError: the broker knows no such partition.
             BrokerError: the broker cannot be reached or does not answer.
         """
         try:
@@ -133,9 +146,31 @@ class LogEnds:
         except TimeoutError as error:
             raise BrokerError("the broker did not say in time where its logs end: check its log") from error
 
+    async def written_at(self, tp: TopicPartition, offset: int) -> int | None:
+        """Return the Kafka timestamp (ms) of the first record at or after an offset; None if there is none to be read.
+
+        Raises:
+            BrokerError: the broker cannot be reached or does not answer.
+        """
+
+        def request(topics: list[Any]) -> Any:
+            return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _COMMITTED, topics)
+
+        async with reaching(self._settings):
+            answers = await self._ask({tp: (offset, _LEAST_BYTES)}, request)
+        records = MemoryRecords(answers[tp][-1])
+        while records.has_next():
+            batch = records.next_batch()
+            if not batch.is_control_batch:
+                for record in batch:
+                    if record.offset >= offset:
+                        return int(record.timestamp)
+        return None
+
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
         await self._client.set_topics({tp.topic for tp in partitions})
+        missing_since: float | None = None
         while True:
             try:
                 first = await self._offsets(partitions, _EARLIEST)
@@ -145,6 +180,14 @@ class LogEnds:
                 # Records may be deleted between the question for the first offset and the fetch.
                 if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
+                now = time.monotonic()
+                missing_since = (missing_since or now) if isinstance(error, UnknownTopicOrPartitionError) else None
+                if missing_since is not None and now - missing_since > self._missing_s:
+                    raise MissingLogError(
+                        f"expected the topic partition {error.args[0]}, found none: it was deleted, or made anew with "
+                        "fewer partitions; set WHEREWITHAL_GROUP to a new name and WHEREWITHAL_STATE_DIR to a new "
+                        "folder to start over, and leave topics as they are while workers run"
+                    ) from error
                 await asyncio.sleep(_RETRY_S)
                 await self._client.force_metadata_update()
 
@@ -188,7 +231,10 @@ class LogEnds:
         return answers
 
     def _leader(self, tp: TopicPartition) -> int:
-        leader = self._client.cluster.leader_for_partition(tp)
+        cluster = self._client.cluster
+        if tp.partition not in (cluster.partitions_for_topic(tp.topic) or ()):
+            raise UnknownTopicOrPartitionError(f"{tp.topic}-{tp.partition}")
+        leader = cluster.leader_for_partition(tp)
         if leader is None or leader == -1:
             raise LeaderNotAvailableError(f"{tp.topic}-{tp.partition}")
         return int(leader)

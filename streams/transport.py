@@ -46,6 +46,9 @@ STOP_POLL_S: Final = 0.01
 
 Records = Mapping[TP, list[ConsumerRecord]]
 
+_NOTHING: Final[Records] = {}
+"""What was not even asked for."""
+
 
 class _DaemonThread(WorkerThread):
     """Does not keep the process from ending when it hangs."""
@@ -54,11 +57,18 @@ class _DaemonThread(WorkerThread):
         super().__init__(service, **options)
         self.daemon = True
 
+    def run(self) -> None:
+        """Run the service; that its client was cancelled while it left a broker that is gone is no news."""
+        with suppress(asyncio.CancelledError):
+            super().run()
+
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches, with a fetch wait that fits a low latency."""
 
     Worker = _DaemonThread
+    reached: Mapping[TP, int] = {}
+    """Where each partition asked of was read up to when the last fetch was taken, and with it its records."""
     _thread: WorkerThread | None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
@@ -86,21 +96,35 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Return the next records of these partitions, or none if a rebalance began since they were asked for."""
         generation = self.consumer.app.consumer_generation_id
         consumer = self._ensure_consumer()
-        records: Records = await self.call_thread(self._take, generation, consumer, active_partitions, timeout)
+        taken: tuple[Records, Mapping[TP, int]]
+        taken = await self.call_thread(self._take, generation, consumer, active_partitions, timeout)
+        records, self.reached = taken
         return records
 
-    async def _take(self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float) -> Records:
+    async def _take(
+        self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float
+    ) -> tuple[Records, Mapping[TP, int]]:
         taken: Records = await self._fetch_records(
             consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
         )
         if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
-            return taken
+            reached = {tp: self.position_now(tp) for tp in partitions or ()}
+            return taken, {tp: position for tp, position in reached.items() if position is not None}
         # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
         # may lie after recovery's seek: dropped, it would never come again; delivered, it would overtake recovery.
         for tp, records in taken.items():
             if tp in consumer.assignment():
                 consumer.seek(tp, records[0].offset)
-        return {}
+        return {}, {}
+
+    def position_now(self, tp: TP) -> int | None:
+        """Return the offset that is read next, from any thread; None while the consumer does not know it."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        return int(state.position) if state.has_valid_position else None
 
     async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the committed offsets of those partitions that have one."""
@@ -182,14 +206,22 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)
         generation = self.app.consumer_generation_id
         records = await self._next_records(timeout)
-        if not records or self.should_stop:
+        reached = self._thread.reached if records is not _NOTHING else {}
+        if self.should_stop:
             return
+        for tp in reached.keys() - records.keys():
+            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == generation:
+                self.ledgers[tp].reach(reached[tp])
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
                 # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
-            batch = fetched if self._is_changelog_tp(tp) else self.ledgers[tp].deliver(fetched)
+            if self._is_changelog_tp(tp):
+                batch = fetched
+            else:
+                batch = self.ledgers[tp].deliver(fetched)
+                self.ledgers[tp].reach(reached[tp])
             if batch:
                 yield tp, self._batch_message(tp, batch, generation)
 
@@ -216,7 +248,7 @@ class BatchConsumer(driver.Consumer):
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
-            return {}
+            return _NOTHING
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
         patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
         records: Records = await self._getmany(active_partitions=active - full, timeout=patience)
@@ -257,8 +289,18 @@ class BatchConsumer(driver.Consumer):
 
     def settled_position(self, tp: TP) -> int:
         """Return the offset before which all of a partition is acknowledged."""
-        settled = self.ledgers[tp].committable if tp in self.ledgers else None
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
         return settled or self._committed_offset[tp] or 0
+
+    def standing(self, tp: TP) -> int | None:
+        """Return the offset before which nothing is left to do, also before delivery; None while it is not known."""
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
+        return self._thread.position_now(tp) if settled is None else settled
+
+    @property
+    def delivering(self) -> bool:
+        """Whether events are delivered: the recovery of the assignment of now has ended."""
+        return self._delivering is not None and self._delivering == self.app.consumer_generation_id
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return (tp for tp in list(self.ledgers) if topics is None or tp in topics or tp.topic in topics)
