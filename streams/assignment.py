@@ -176,10 +176,15 @@ class Assignment:
         finally:
             await self._let_go()
 
+    @property
+    def patience_s(self) -> float:
+        """How long the end may wait for what is applied: shorter than the broker waits for this worker, in seconds."""
+        return min(DRAIN_S, DRAIN_SHARE * self.lease.remaining_s)
+
     async def _drain(self) -> None:
-        patience = min(DRAIN_S, DRAIN_SHARE * self.lease.remaining_s)
+        lanes = self._lanes.values()
         try:
-            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in self._lanes.values())), patience)
+            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in lanes)), self.patience_s)
         except TimeoutError:
             log.warning(
                 "partitions left unsettled, their last events will be delivered again", partitions=len(self.partitions)

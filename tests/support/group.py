@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -21,17 +21,24 @@ from features.online import OnlineRow
 from features.state import UserState
 from streams.engine import Engine
 from streams.inference import Inference
-from streams.kafka import CLICKS, SCORES, changelog_name
+from streams.kafka import CLICKS, SEARCHES, changelog_name
 from streams.lease import Lease, LeaseLostError
 from streams.metrics import Metrics
+from streams.observe import NOTHING_READ, Reading
 from streams.online import Forget
 from streams.publisher import Outgoing
 from streams.settings import Settings
 from streams.table import Progress
 from streams.tally import Tally
 
+TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
 TURNS = 60
+
+
+def inputs(numbers: Iterable[int]) -> list[tuple[str, int]]:
+    """The inputs of partitions."""
+    return [(topic, number) for number in numbers for topic in TOPICS]
 
 
 class Shelf:
@@ -185,14 +192,23 @@ class Message:
 class Event:
     """A batch as Faust delivers it."""
 
-    def __init__(self, group: Group, partition: int, generation: int, value: list[ConsumerRecord]) -> None:
+    def __init__(self, group: Group, topic: str, partition: int, generation: int, value: list[ConsumerRecord]) -> None:
         self.message = Message(partition, generation)
+        self._topic = topic
         self.value: Any = value
         self._group = group
         self._end = value[-1].offset + 1
 
     def ack(self) -> None:
-        self._group.commit(self.message.partition, self.message.generation_id, self._end)
+        self._group.commit(self._topic, self.message.partition, self.message.generation_id, self._end)
+
+
+class Unread:
+    """In place of the encoder: every text is taken for empty, at a later turn."""
+
+    async def read(self, texts: Sequence[str]) -> list[Reading]:
+        await asyncio.sleep(0)
+        return [NOTHING_READ] * len(texts)
 
 
 class Worker:
@@ -205,7 +221,7 @@ class Worker:
         self.failures: list[BaseException] = []
         self.generation = -1
         self.numbers: frozenset[int] = frozenset()
-        self.positions: dict[int, int] = {}
+        self.positions: dict[tuple[str, int], int] = {}
         self.taking_over: asyncio.Task[bool] | None = None
         self.engine = Engine(
             group.settings,
@@ -219,6 +235,7 @@ class Worker:
         )
         self.engine.table = self.shelf  # type: ignore[assignment]
         self.engine.rejoin = lambda: None
+        self.engine._workshop = replace(self.engine._workshop, reader=Unread())  # type: ignore[arg-type]
 
     async def assign(self, generation: int, numbers: frozenset[int]) -> None:
         """Be told of a new assignment, recover it, and begin to take it over."""
@@ -231,22 +248,22 @@ class Worker:
     async def _take_over(self, generation: int, numbers: frozenset[int]) -> bool:
         taken = await self.engine.take_over(generation, numbers, self._committed)
         if taken and self.generation == generation:
-            self.positions = {number: self.group.committed[number] for number in numbers}
+            self.positions = {(topic, number): self.group.committed[topic, number] for topic, number in inputs(numbers)}
         return taken
 
     async def _committed(self, numbers: Collection[int]) -> Mapping[TopicPartition, int]:
         await self.group.gate()
-        return {TopicPartition(CLICKS, number): self.group.committed[number] for number in numbers}
+        return {TopicPartition(*one): self.group.committed[one] for one in inputs(numbers)}
 
-    def deliver(self, number: int, most: int) -> None:
-        """Hand over the next records of a partition, if it is taken over."""
-        position = self.positions.get(number)
+    def deliver(self, topic: str, number: int, most: int) -> None:
+        """Hand over the next records of an input, if its partition is taken over."""
+        position = self.positions.get((topic, number))
         if position is None:
             return
-        log = self.group.inputs[number][position : position + most]
+        log = self.group.inputs[topic, number][position : position + most]
         if log:
-            self.positions[number] = position + len(log)
-            self.engine.submit(CLICKS, Event(self.group, number, self.generation, log))
+            self.positions[topic, number] = position + len(log)
+            self.engine.submit(topic, Event(self.group, topic, number, self.generation, log))
 
 
 class Group:
@@ -258,8 +275,8 @@ class Group:
         self.clock = clock
         self.changelog = changelog_name(settings)
         self.logs: defaultdict[tuple[str, int], Log] = defaultdict(Log)
-        self.inputs: defaultdict[int, list[ConsumerRecord]] = defaultdict(list)
-        self.committed: defaultdict[int, int] = defaultdict(int)
+        self.inputs: defaultdict[tuple[str, int], list[ConsumerRecord]] = defaultdict(list)
+        self.committed: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.requests: list[Request] = []
         self.waiting: list[asyncio.Future[None]] = []
         self.holding = False
@@ -276,20 +293,23 @@ class Group:
         else:
             await asyncio.sleep(0)
 
-    def commit(self, partition: int, generation: int, offset: int) -> None:
+    def commit(self, topic: str, partition: int, generation: int, offset: int) -> None:
         """Take a commit of a member of this generation; others are refused, as a broker does."""
         if generation == self.generation:
-            self.committed[partition] = max(self.committed[partition], offset)
+            self.committed[topic, partition] = max(self.committed[topic, partition], offset)
 
-    def publish(self, user_id: str, number: int, event_id: str, timestamp: int) -> None:
-        """Append a click to the input."""
-        value = {"event_id": event_id, "user_id": user_id, "item_id": "i", "action": "view", "timestamp": timestamp}
-        log = self.inputs[number]
+    def publish(self, topic: str, user_id: str, number: int, event_id: str, timestamp: int) -> None:
+        """Append a click or a search to its input."""
+        value: dict[str, Any] = {"event_id": event_id, "user_id": user_id, "timestamp": timestamp}
+        value |= {"item_id": "i", "action": "view"} if topic == CLICKS else {"query": "q"}
+        log = self.inputs[topic, number]
         log.append(
-            ConsumerRecord(
-                CLICKS, number, len(log), timestamp, 0, user_id.encode(), orjson.dumps(value), None, 1, 1, ()
-            )
+            ConsumerRecord(topic, number, len(log), timestamp, 0, user_id.encode(), orjson.dumps(value), None, 1, 1, ())
         )
+
+    def drained(self) -> bool:
+        """Whether every input is committed to its end."""
+        return all(self.committed[one] == len(log) for one, log in self.inputs.items())
 
     def depart(self) -> None:
         """Have every request that waits in a producer pass its lease or fail by it, first tries as well as others."""
@@ -354,6 +374,3 @@ async def read_from(group: Group, starts: Mapping[TopicPartition, int]) -> Async
             for offset, key, value in group.logs[tp.topic, tp.partition].records
             if offset >= start
         ]
-
-
-__all__ = ["SCORES", "TURNS", "FencedStore", "Group", "HeldEnds", "HeldPublisher", "Worker", "read_from"]
