@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
-from streams.cli.stopping import ToldToEnd
+from streams.cli.stopping import ToldToEnd, leave
 
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
@@ -144,5 +144,10 @@ def _run(arguments: argparse.Namespace) -> int:
     return code
 
 
+def command() -> NoReturn:
+    """Run a command as a process of its own."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from types import FrameType, TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 from streams.forced_end import end_now
 from streams.log import log
@@ -22,6 +22,9 @@ _BEGIN: Final = 0
 """No signal has this number: the time runs from now on, though nobody told."""
 
 _CLOSE: Final = 255
+
+_TOLD: Final = 128
+"""Added to the number of a signal it is the exit code of what that signal ended."""
 
 T = TypeVar("T")
 
@@ -63,7 +66,6 @@ class Stopper:
         self.told: int | None = None
 
     def __enter__(self) -> Self:
-        self._threads = set(threading.enumerate())
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._handlers = {number: signal.signal(number, self._handle) for number in SIGNALS}
@@ -75,11 +77,6 @@ class Stopper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.begin(str(error) if isinstance(error, Exception) else "")
-        # They would keep the interpreter from ending, for ever and without a word.
-        for thread in set(threading.enumerate()) - self._threads:
-            if not thread.daemon:
-                thread.join()
         os.write(self._write, bytes([_CLOSE]))
         self._watching.join()
         signal.set_wakeup_fd(self._wakeup)
@@ -87,9 +84,6 @@ class Stopper:
             signal.signal(number, handler)
         os.close(self._read)
         os.close(self._write)
-        if isinstance(error, ToldToEnd):
-            # All is undone by now, and the interpreter takes seconds to take itself apart.
-            self._end(128 + error.number)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on an event loop of its own; a signal cancels it.
@@ -166,4 +160,18 @@ class Stopper:
     def _force(self, number: int | None) -> None:
         if self._last_words:
             print(f"wherewithal {self._command}: {self._last_words}", file=sys.stderr, flush=True)
-        self._end(1 if number is None else 128 + number)
+        self._end(1 if number is None else _TOLD + number)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, when all is done and undone.
+
+    A thread that hangs, as one that waits for a store, would keep the interpreter from ending, for ever and without a
+    word; and whoever was told to end is not to wait the seconds in which an interpreter takes itself apart.
+    """
+    waited_for = {thread for thread in threading.enumerate() if not thread.daemon} - {threading.main_thread()}
+    if waited_for or code > _TOLD:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        end_now(code)
+    sys.exit(code)
