@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self, TypeVar
 
@@ -155,7 +156,9 @@ class Stopper:
     def _ask(self) -> None:
         if self._asking is not None:
             loop, end = self._asking
-            loop.call_soon_threadsafe(end)
+            # One that has just ended by itself needs no asking.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(end)
 
     def _force(self, number: int | None) -> None:
         if self._last_words:
