@@ -19,7 +19,7 @@ from models.batch_forming import LOOKAHEAD, batch_cost, form_batch
 from models.embedding_cache import Vector
 from models.encoder import Encoder
 from models.encoder_thread import EncoderThread
-from models.exceptions import BatcherOptionError, EncoderUnavailableError, TextRejectedError
+from models.exceptions import BatcherOptionError, DeviceLostError, EncoderUnavailableError, TextRejectedError
 from models.isolation import Isolated, Outcome
 from models.observing import BatchObserver, NullObserver
 from models.text_queue import Job, TextQueue
@@ -93,6 +93,14 @@ class MicroBatcher:
         self._dispatcher: asyncio.Task[None] | None = None
         self._batches: set[asyncio.Task[None]] = set()
         self._stalled = 0
+        self._device_lost = False
+
+    @property
+    def unusable(self) -> str | None:
+        """Why only another process can encode again, or None."""
+        if self.stalled:
+            return f"the encoder took a batch and has not returned within {self._timeout_s:g} s"
+        return "the encoder's device takes no calls from this process any more" if self._device_lost else None
 
     @property
     def stalled(self) -> bool:
@@ -231,6 +239,7 @@ class MicroBatcher:
             started = time.perf_counter()
             outcomes = await self._outcomes_of(self._thread.embed([job.tokens for job in batch]))
             seconds = time.perf_counter() - started
+            self._device_lost = any(isinstance(outcome, DeviceLostError) for outcome in outcomes)
             made = [
                 len(job.tokens) for job, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, np.ndarray)
             ]

@@ -13,6 +13,10 @@ class EncoderUnavailableError(ModelsError, RuntimeError):
     """The encoder fails on every text, a probe text included: a fault of the encoder, not of a text."""
 
 
+class DeviceLostError(EncoderUnavailableError):
+    """The device takes no calls from this process any more, as after a fault on a GPU: only another process can."""
+
+
 class TextRejectedError(ModelsError, ValueError):
     """This text alone fails to encode while a probe text succeeds.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from models.exceptions import EncoderUnavailableError, TextRejectedError
+from models.exceptions import DeviceLostError, EncoderUnavailableError, TextRejectedError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,7 +53,8 @@ def isolate(work: Callable[[Sequence[T]], list[R]], items: Sequence[T], probe: C
         if isinstance(done, _Failure) and part.stop - part.start == 1:
             probed = attempt(probe)
             if isinstance(probed, _Failure):
-                down = EncoderUnavailableError(
+                error = DeviceLostError if probed.lost else EncoderUnavailableError
+                down = error(
                     f"expected an encoder that works, found that a probe text fails too ({probed.kind}: "
                     f"{probed.message}): check the device's memory and the model's files, then ask again"
                 )
@@ -78,6 +79,11 @@ class _Failure:
     # Words only: the error's traceback would hold the failed pass's memory while its halves are tried.
     kind: str
     message: str
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is of the kind after which a process can call the device no more: CUDA's own, but for memory."""
+        return self.kind == "AcceleratorError" or self.message.startswith("CUDA error")
 
 
 def _work_on(work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -19,9 +20,12 @@ from types import TracebackType
 from typing import Final
 
 from streams.exceptions import BrokerError
+from streams.forced_end import at_forced_end
 
 START_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 5.0
+STOP_TIMEOUT_S: Final = 2.0
+"""It waits for its clients to disconnect; there is nothing it would have to save."""
+
 ATTEMPTS: Final = 3
 """Another process may take the free port between its choice and its use."""
 
@@ -44,6 +48,7 @@ class EmbeddedBroker:
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: str | None = None
+        self._forget: Callable[[], None] = _nothing
 
     def start(self) -> EmbeddedBroker:
         """Start the broker and wait until it takes connections.
@@ -76,12 +81,13 @@ class EmbeddedBroker:
 
     def stop(self) -> None:
         """Stop the broker; what it held is gone."""
+        self._forget()
         if self._process is not None:
             self._process.terminate()
             try:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._kill_all()
                 self._process.wait(STOP_TIMEOUT_S)
             self._process = None
         if self._folder is not None:
@@ -106,12 +112,29 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                # A terminal sends Ctrl-C to every process of its group: a broker that is gone before those who use it
+                # keeps them waiting for it.
+                start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:
             self.stop()
             raise BrokerError(f"the embedded broker cannot be started: {error.strerror}; {_ELSEWHERE}") from error
+        self._forget()
+        self._forget = at_forced_end(self._leave_nothing)
         return self._process
+
+    def _kill_all(self) -> None:
+        """Kill the broker and what it may have started, which is of its process group."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _leave_nothing(self) -> None:
+        """Leave nothing behind, and wait for nothing."""
+        self._kill_all()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _binary(self) -> Path:
         """Return an executable broker.
@@ -155,6 +178,10 @@ class EmbeddedBroker:
                 return process.poll() is None
         self.stop()
         raise BrokerError(f"the embedded broker took no connection within {START_TIMEOUT_S:.0f} s; {_ELSEWHERE}")
+
+
+def _nothing() -> None:
+    """There is nothing to be forgotten yet."""
 
 
 def _packed_binary() -> Path:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -19,14 +19,14 @@ from streams.app import App, create_app
 from streams.binding import bind
 from streams.broker import EmbeddedBroker
 from streams.broker_errors import explained
+from streams.closing import Closing
 from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import DEAD_LETTERS, connection, make_topics, reaching, topic_name
+from streams.kafka import CLICKS, DEAD_LETTERS, TEXTS, connection, make_topics, reaching, topic_name
 from streams.lease import Lease
 from streams.letters import Letters
-from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
@@ -34,15 +34,23 @@ from streams.publisher import Publisher
 from streams.rights import worker_rights
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
+from streams.starting import start_app
+from streams.state_lock import lock_state
 from streams.tally import Tally
 from streams.tasks import Tasks
 from streams.throttling import Throttle
 
 START_S: Final = 300.0
-"""How long joining the group and recovering the state may take."""
+"""How long joining the group and recovering the state may stand still."""
 
-STOP_S: Final = 9.0
-"""How long leaving may take; a broker that answers nothing must not keep a worker from ending."""
+STOP_S: Final = 12.0
+"""How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
+
+INTERRUPTED_S: Final = 1.0
+"""The same where the flow is left by cancellation: nothing is settled then."""
+
+SETTLE_S: Final = 7.0
+"""Of that, what settling and committing what is applied may take."""
 
 
 class Flow:
@@ -85,7 +93,9 @@ class Flow:
         self._encoder = encoder
         self._progress = progress
         self._clock = clock
-        self._closing = contextlib.AsyncExitStack()
+        self._closing = Closing()
+        self._interrupted = False
+        self._watching: asyncio.Task[None] | None = None
         self._online: OnlineWriter | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
@@ -97,17 +107,23 @@ class Flow:
     async def __aenter__(self) -> Flow:
         try:
             await self._start()
-        except BaseException:
-            await self._closing.aclose()
+        except BaseException as error:
+            await self._close(error)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._closing.aclose()
+        await self._close(error)
         if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()
+
+    async def _close(self, error: BaseException | None) -> None:
+        self._interrupted = isinstance(error, asyncio.CancelledError)
+        failures = await self._closing.close(INTERRUPTED_S if self._interrupted else STOP_S)
+        if failures and error is None:
+            raise failures[0]
 
     async def wait(self) -> None:
         """Run until the worker fails.
@@ -120,10 +136,11 @@ class Flow:
     async def _start(self) -> None:
         closing = self._closing
         tune_interpreter()
+        closing.add("lock", partial(asyncio.to_thread, lock_state(self.settings)))
         if self.settings.embedded:
             self._progress("broker")
             broker = EmbeddedBroker()
-            closing.callback(broker.stop)
+            closing.add("broker", partial(asyncio.to_thread, broker.stop))
             broker.start()
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
@@ -133,14 +150,14 @@ class Flow:
         self._progress("models")
         self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
         await self.inference.batcher.start()
-        closing.push_async_callback(self.inference.batcher.stop)
+        closing.add("encoder", self.inference.batcher.stop)
         self._progress("stores")
         served = None
         if self.settings.served_log is not None:
             served = await asyncio.to_thread(
                 ServedLog, self.settings.served_log, self.settings.served_log_share, self.metrics
             )
-            closing.push_async_callback(asyncio.to_thread, served.stop)
+            closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
         online = OnlineWriter(
             await asyncio.to_thread(self._open_store),
             self.metrics,
@@ -150,12 +167,12 @@ class Flow:
         )
         self._online = online
         online.start(self.fail)
-        closing.push_async_callback(online.stop)
+        closing.add("online store", online.stop)
         # Of no assignment: a letter that is written twice is known by its place.
         letters = Publisher(self.settings, throttle=self.throttle)
         async with reaching(self.settings):
             await letters.start()
-        closing.push_async_callback(letters.abandon)
+        closing.add("dead letters", letters.abandon)
         self.engine = Engine(
             self.settings,
             self.inference,
@@ -170,42 +187,36 @@ class Flow:
         )
         self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
         # Stopped after the app, whose last micro-batches it still takes in.
-        closing.push_async_callback(self.production.stop)
+        closing.add("models in production", self.production.stop)
         await self._start_app()
 
     async def _start_app(self) -> None:
         self._progress("consumer")
         self.app = create_app(self.settings, self.engine, self.throttle)
         self.app.on_startup_finished = None
-        self._closing.push_async_callback(self._stop_app)
-        starting = asyncio.create_task(self.app.start())
-        crashed = asyncio.create_task(self.app._crashed.wait())
+        self._closing.add("consumer", self.app.stop)
+        self._closing.add("last commit", self._settle, SETTLE_S)
         try:
-            await asyncio.wait({starting, crashed}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            crashed.cancel()
-        if not starting.done() or self.app.crashed:
-            starting.cancel()
-            raise await self._start_error(self.app.crash_reason)
-        await starting
+            await start_app(self.app, START_S)
+        except KafkaError as error:
+            raise await self._explained(error) from error
         self._watching = asyncio.create_task(self._watch())
-        self._closing.callback(self._watching.cancel)
         self.production.start()
         self.started = True
         self.metrics.ready.set(1)
 
-    async def _stop_app(self) -> None:
+    async def _settle(self) -> None:
+        """Take in nothing more, and commit what is applied; nothing of a flow that is cancelled."""
         self.started = False
         self.metrics.ready.set(0)
         self.app.consumer.stop_flow()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await self.engine.release()
-                if not self.app.crashed:
-                    await self.app.consumer.commit()
-                await self.app.stop()
-        except TimeoutError:
-            log.warning("the consumer did not stop in time, leaving without it", seconds=STOP_S)
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._interrupted:
+            self.lease.end()
+        await self.engine.release()
+        if not (self._interrupted or self.app.crashed):
+            await self.app.consumer.commit()
 
     async def _watch(self) -> None:
         await self.app._crashed.wait()
@@ -222,13 +233,17 @@ class Flow:
             self.production.reload()
 
     def failing_dependency(self) -> str | None:
-        """Return which dependency is known to fail, or None: a stall that one explains is waited out."""
+        """Return which dependency is known to fail, or None."""
+        return self.excuse(CLICKS) or ("the encoder is down" if self.engine.encoder_down else None)
+
+    def excuse(self, topic: str) -> str | None:
+        """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
         if self._online is not None and self._online.failing_since is not None:
             return "the online store refuses rows"
-        if self.engine.encoder_down:
-            return "the encoder is down"
         if self.broker_silent:
             return "the broker does not answer"
+        if topic in TEXTS and (self.engine.encoder_down or self.inference.batcher.unusable is not None):
+            return "the encoder is down"
         return None
 
     def _open_store(self) -> OnlineStore:
@@ -265,10 +280,3 @@ class Flow:
         explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
         explanation.__cause__ = error
         return explanation
-
-    async def _start_error(self, reason: BaseException | None) -> StreamsError:
-        if isinstance(reason, StreamsError):
-            return reason
-        if isinstance(reason, KafkaError):
-            return await self._explained(reason)
-        return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")

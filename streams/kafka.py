@@ -25,6 +25,7 @@ SCORES: Final = "purchasing-power"
 DEAD_LETTERS: Final = "dead-letters"
 
 INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
+TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
 

@@ -7,6 +7,7 @@ seconds, that is a leak until the cycle collector comes round.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from types import TracebackType
@@ -24,8 +25,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.record import MemoryRecords
 
-from streams.exceptions import BrokerError
+from streams.exceptions import BrokerError, MissingLogError
 from streams.kafka import connection, reaching
 from streams.settings import Settings
 
@@ -42,6 +44,9 @@ _WAIT_MS: Final = 10
 """How long a broker may hold a fetch that finds nothing. The embedded one leaves out every partition at 0."""
 
 _RETRY_S: Final = 0.1
+
+MISSING_S: Final = 5.0
+"""How long a partition may be unknown to the broker, as one is that was made a moment ago."""
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -100,6 +105,7 @@ class LogEnds:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._missing_s = min(MISSING_S, settings.request_timeout_s / 2)
         self._client: AIOKafkaClient
         self._troubled_by: KafkaError | None = None
 
@@ -142,6 +148,7 @@ class LogEnds:
         """Return where each log begins and ends.
 
         Raises:
+            MissingLogError: the broker knows no such partition.
             BrokerError: the broker cannot be reached or does not answer.
         """
         try:
@@ -153,10 +160,32 @@ class LogEnds:
                     raise self._troubled_by from error
             raise BrokerError("the broker did not say in time where its logs end: check its log") from error
 
+    async def written_at(self, tp: TopicPartition, offset: int) -> int | None:
+        """Return the Kafka timestamp (ms) of the first record at or after an offset; None if there is none to be read.
+
+        Raises:
+            BrokerError: the broker cannot be reached or does not answer.
+        """
+
+        def request(topics: list[Any]) -> Any:
+            return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _COMMITTED, topics)
+
+        async with reaching(self._settings):
+            answers = await self._ask({tp: (offset, _LEAST_BYTES)}, request)
+        records = MemoryRecords(answers[tp][-1])
+        while records.has_next():
+            batch = records.next_batch()
+            if not batch.is_control_batch:
+                for record in batch:
+                    if record.offset >= offset:
+                        return int(record.timestamp)
+        return None
+
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
         self._troubled_by = None
         await self._client.set_topics({tp.topic for tp in partitions})
+        missing_since: float | None = None
         while True:
             try:
                 first = await self._offsets(partitions, _EARLIEST)
@@ -167,6 +196,14 @@ class LogEnds:
                 if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
                 self._troubled_by = error
+                now = time.monotonic()
+                missing_since = (missing_since or now) if isinstance(error, UnknownTopicOrPartitionError) else None
+                if missing_since is not None and now - missing_since > self._missing_s:
+                    raise MissingLogError(
+                        f"expected the topic partition {error.args[0]}, found none: it was deleted, or made anew with "
+                        "fewer partitions; set WHEREWITHAL_GROUP to a new name and WHEREWITHAL_STATE_DIR to a new "
+                        "folder to start over, and leave topics as they are while workers run"
+                    ) from error
                 await asyncio.sleep(_RETRY_S)
                 await self._client.force_metadata_update()
 
@@ -210,11 +247,12 @@ class LogEnds:
         return answers
 
     def _leader(self, tp: TopicPartition) -> int:
-        if tp.topic in self._client.cluster.unauthorized_topics:
+        cluster = self._client.cluster
+        if tp.topic in cluster.unauthorized_topics:
             raise TopicAuthorizationFailedError(tp.topic)
-        if self._client.cluster.partitions_for_topic(tp.topic) is None:
-            raise UnknownTopicOrPartitionError(tp.topic)
-        leader = self._client.cluster.leader_for_partition(tp)
+        if tp.partition not in (cluster.partitions_for_topic(tp.topic) or ()):
+            raise UnknownTopicOrPartitionError(f"{tp.topic}-{tp.partition}")
+        leader = cluster.leader_for_partition(tp)
         if leader is None or leader == -1:
             raise LeaderNotAvailableError(f"{tp.topic}-{tp.partition}")
         return int(leader)

@@ -99,12 +99,19 @@ class Metrics:
         self.online_failures = counter("online_failures", "Writes the online store refused")
         self.served_log_rows = counter("served_log_rows", "Rows written to the log of what was served")
         self.served_log_dropped = counter("served_log_dropped", "Rows missing from the log of what was served")
-        self.lag_messages = gauge("consumer_lag_messages", "Records not yet taken in", "topic", "partition")
-        self.lag_seconds = gauge(
-            "consumer_lag_seconds", "Age of the last record taken in while more are waiting", "topic", "partition"
+        self.lag_messages = gauge(
+            "consumer_lag_messages",
+            "Records not settled; absent while it is not known",
+            "topic",
+            "partition",
         )
-        self.table_users = gauge("table_users", "Users in the local store, by partition", "partition")
-        self.table_bytes = gauge("table_bytes", "Bytes of their states, by partition", "partition")
+        self.lag_seconds = gauge(
+            "consumer_lag_seconds",
+            "Age of the last record taken in while more are waiting, of the first that waits while none was",
+            "topic",
+            "partition",
+        )
+        self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store, by partition", "partition")
         self.foreign_records = counter(
             "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
         )

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
+from streams.awaited import awaited
+from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
 from streams.flow import Flow
 from streams.kafka import INPUTS, topic_name
+from streams.lag import Behind, LagGauges, behind, check_ends, show_only
 from streams.log import log
-from streams.log_ends import LogEnds
+from streams.log_ends import Bounds, LogEnds
+from streams.standstill import Standstills
 
 INTERVAL_S: Final = 2.0
 
@@ -27,9 +31,13 @@ COLLECT_S: Final = 300.0
 LOOP_SILENCE_S: Final = 30.0
 """An event loop that has not run this task for so long is stuck."""
 
+_HEARTBEATS: Final = "heartbeats"
+_RECOVERY: Final = "recovery"
+_ENCODER: Final = "encoder"
+
 
 class StalledError(StreamsError):
-    """A partition with lag made no progress, and no dependency is known to fail."""
+    """Something that a restart may mend made no progress, and no dependency is known to fail."""
 
 
 class Monitor:
@@ -37,16 +45,19 @@ class Monitor:
 
     Args:
         flow: not necessarily started yet.
-        stall_s: how long a partition with lag may make no progress before something is wrong.
+        stall_s: how long what has work to do may make no progress before something is wrong.
+        clock: seconds, monotonic, by which that is judged.
     """
 
-    def __init__(self, flow: Flow, stall_s: float) -> None:
+    def __init__(self, flow: Flow, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._flow = flow
         self._stall_s = stall_s
         self._beat = time.monotonic()
-        self._progress: dict[str, tuple[int, float]] = {}
+        self._still = Standstills(clock)
+        self._lag = LagGauges(flow.metrics)
         self._stalled: str | None = None
         self._logs: LogEnds | None = None
+        self._topics = {topic_name(flow.settings, topic): topic for topic in INPUTS}
 
     async def run(self) -> None:
         """Watch until cancelled; a stall that nothing explains ends the flow, so that its supervisor restarts it."""
@@ -60,7 +71,7 @@ class Monitor:
         while True:
             self._beat = time.monotonic()
             if self._flow.started:
-                await self._watch()
+                await self.look()
             self._flow.metrics.ready.set(0 if self.ready() else 1)
             if time.monotonic() - collected > COLLECT_S:
                 # The old generation is not collected by itself (`streams.interpreter`), and there cycles of the
@@ -84,30 +95,83 @@ class Monitor:
             return "starting: joining the group and recovering the state"
         return self.live() or self._flow.failing_dependency()
 
-    async def _watch(self) -> None:
-        names = {topic_name(self._flow.settings, topic): topic for topic in INPUTS}
+    async def look(self) -> None:
+        """Look at everything once."""
         consumer: Any = self._flow.app.consumer
-        assigned = [tp for tp in consumer.assignment() if tp.topic in names]
-        ends = await self._ends(assigned)
-        dependency, now = self._flow.failing_dependency(), time.monotonic()
-        if dependency is not None or self._flow.throttle.active:
-            self._progress.clear()
-        for tp in assigned if ends else ():
-            lag = max(0, ends[tp] - consumer.settled_position(tp))
-            taken = consumer.ledgers[tp].timestamp if tp in consumer.ledgers else 0
-            age = time.time() - taken / 1000 if lag and taken else 0.0
-            self._flow.metrics.lag_messages.labels(names[tp.topic], tp.partition).set(lag)
-            self._flow.metrics.lag_seconds.labels(names[tp.topic], tp.partition).set(max(0.0, age))
-            self._judge(f"{tp.topic}-{tp.partition} has {lag} records and", lag == 0, ends[tp] - lag, now)
-        if dependency is None:
-            self._judge("the group has answered no heartbeat and", not self._flow.lease.expired, 0, now)
-        for number, partition in self._flow.engine.partitions.items():
-            users, size = partition.states.size(number)
-            self._flow.metrics.table_users.labels(number).set(users)
-            self._flow.metrics.table_bytes.labels(number).set(size)
+        assigned = [tp for tp in consumer.assignment() if tp.topic in self._topics]
+        # Before the broker is asked: a log never ends before what was settled of it earlier.
+        settled = {tp: position for tp in assigned if (position := consumer.standing(tp)) is not None}
+        bounds = await self._bounds(assigned)
+        try:
+            check_ends(settled, bounds)
+        except StateMismatchError as error:
+            self._flow.fail(error)
+            return
+        found = {tp: behind(bounds[tp], position) for tp, position in settled.items() if tp in bounds}
+        await self._show(found, consumer)
+        self._judge_partitions(found, consumer)
+        self._judge_recovery(bool(assigned), consumer)
+        self._judge_group()
+        self._judge_encoder()
 
-    async def _ends(self, assigned: list[TP]) -> dict[TP, int]:
-        """Ask the broker where the logs end, beside the consumer: one that is stuck would not know."""
+    async def _show(self, found: Mapping[TP, Behind], consumer: Any) -> None:
+        if self._logs is None:
+            self._lag.clear()
+        else:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._lag.show(self._topics, found, consumer, self._logs)
+            except (BrokerError, TimeoutError):
+                await self._forget_broker()
+                self._lag.clear()
+        sizes = {number: one.states.size(number) for number, one in self._flow.engine.partitions.items()}
+        show_only(self._flow.metrics.table_bytes, (((str(number),), size) for number, size in sizes.items()))
+
+    def _judge_partitions(self, found: Mapping[TP, Behind], consumer: Any) -> None:
+        judged: set[str] = {_HEARTBEATS, _RECOVERY, _ENCODER}
+        for tp, (messages, position) in found.items():
+            if not consumer.delivering or self._waits or self._flow.excuse(self._topics[tp.topic]) is not None:
+                continue
+            name = f"{tp.topic}-{tp.partition}"
+            judged.add(name)
+            still = self._still.seconds(name, position, well=messages == 0)
+            self._judge(still, f"{name} has {messages} records and made no progress for")
+        self._still.keep(judged)
+
+    def _judge_recovery(self, assigned: bool, consumer: Any) -> None:
+        if consumer.delivering or not assigned or self._waits:
+            self._still.forget(_RECOVERY)
+            return
+        what, position = awaited(self._flow.app)
+        self._judge(self._still.seconds(_RECOVERY, position), f"expected {what}, found no progress for")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing can get on: the broker does not answer, or has told this worker to wait."""
+        return self._flow.broker_silent or self._flow.throttle.active
+
+    def _judge_group(self) -> None:
+        if self._waits:
+            self._still.forget(_HEARTBEATS)
+            return
+        still = self._still.seconds(_HEARTBEATS, None, well=not self._flow.lease.expired)
+        self._judge(still, "the group has answered no heartbeat and made no progress for")
+
+    def _judge_encoder(self) -> None:
+        """End a worker whose encoder only another process can use: it would wait for it for ever."""
+        why = self._flow.inference.batcher.unusable
+        still = self._still.seconds(_ENCODER, None, well=why is None)
+        self._judge(still, f"{why}, and texts have waited for it for")
+
+    def _judge(self, still_s: float, what: str) -> None:
+        """End the flow if something has stood still for too long."""
+        if still_s > self._stall_s and self._stalled is None:
+            self._stalled = f"{what} {still_s:.0f} s"
+            log.error("stalled, ending so that the supervisor restarts this worker", reason=self._stalled)
+            self._flow.fail(StalledError(self._stalled))
+
+    async def _bounds(self, assigned: list[TP]) -> dict[TP, Bounds]:
+        """Ask the broker where the logs begin and end, beside the consumer: one that is stuck would not know."""
         asked = {TopicPartition(tp.topic, tp.partition): tp for tp in assigned}
         if not asked:
             return {}
@@ -117,8 +181,8 @@ class Monitor:
                     logs = LogEnds(self._flow.settings)
                     await logs.open()
                     self._logs = logs
-                ends = await self._logs.of(list(asked))
-        except BrokerRefusalError as error:
+                bounds = await self._logs.bounds(list(asked))
+        except (BrokerRefusalError, MissingLogError) as error:
             self._flow.fail(error)
             await self._forget_broker()
             return {}
@@ -131,24 +195,10 @@ class Monitor:
         if self._flow.broker_silent:
             log.info("the broker answers again")
         self._flow.broker_silent = False
-        return {asked[tp]: end for tp, end in ends.items()}
+        return {asked[tp]: found for tp, found in bounds.items()}
 
     async def _forget_broker(self) -> None:
         """Close the connections to the broker; a broker that comes back elsewhere is looked for anew."""
         logs, self._logs = self._logs, None
         if logs is not None:
             await logs.close()
-
-    def _judge(self, what: str, well: bool, position: int, now: float) -> None:
-        """End the flow if something that is not well has stayed at the same position for too long."""
-        key = what.split(" ", 1)[0]
-        known, since = self._progress.get(key, (-1, now))
-        if well or position != known:
-            self._progress[key] = (position, now)
-        elif now - since > self._stall_s:
-            self._stall(f"{what} made no progress for {now - since:.0f} s")
-
-    def _stall(self, reason: str) -> None:
-        self._stalled = reason
-        log.error("stalled, ending so that the supervisor restarts this worker", reason=reason)
-        self._flow.fail(StalledError(reason))

@@ -28,7 +28,7 @@ from streams.exceptions import StreamsError
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
 
-_SIZE_PROPERTIES: Final = (b"rocksdb.estimate-num-keys", b"rocksdb.estimate-live-data-size")
+_SIZE_PROPERTY: Final = b"rocksdb.estimate-live-data-size"
 # For each partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
 # (three buffers of 64 MiB, a cache of 2 GiB) let a worker grow for minutes before its memory is flat.
 _ROCKSDB_OPTIONS: Final = {
@@ -80,8 +80,8 @@ class LocalStore(Protocol):
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""
 
-    def size(self, partition: int) -> tuple[int, int]:
-        """Return how many users a partition has, and the bytes of their states (estimates on disk)."""
+    def size(self, partition: int) -> int:
+        """Return the bytes of the states of a partition (an estimate on disk)."""
 
 
 class MemoryStore(memory.Store):
@@ -114,9 +114,9 @@ class MemoryStore(memory.Store):
         """Return how far the store is."""
         return self._progress.get(partition, Progress())
 
-    def size(self, partition: int) -> tuple[int, int]:
-        """Return how many users a partition has, and the bytes of their states."""
-        return len(self._partitions[partition]), self._bytes[partition]
+    def size(self, partition: int) -> int:
+        """Return the bytes of the states of a partition."""
+        return self._bytes[partition]
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the changelog offset up to which this store is current."""
@@ -195,11 +195,9 @@ class RocksStore(rocksdb.Store):
         database.get(_PROGRESS_KEY)
         return database
 
-    def size(self, partition: int) -> tuple[int, int]:
-        """Return how many users a partition has, and the bytes of their states, as RocksDB estimates them."""
-        db = self._db_for_partition(partition)
-        users, size = (int(db.get_property(name) or 0) for name in _SIZE_PROPERTIES)
-        return users, size
+    def size(self, partition: int) -> int:
+        """Return the bytes of the states of a partition, as RocksDB estimates them."""
+        return int(self._db_for_partition(partition).get_property(_SIZE_PROPERTY) or 0)
 
 
 class UserTable(faust.Table):

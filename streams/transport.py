@@ -22,12 +22,14 @@ from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode.threads import ServiceThread, WorkerThread
 from mode.utils.futures import notify
 
 from streams.client_failures import report_failures
 from streams.intake import BATCHES_UNREAD, LARGEST_RESPONSE, bound_fetches, share_of_changelog, share_of_partition, take
 from streams.lease import Lease
 from streams.ledger import Ledger
+from streams.log import log
 from streams.log_ends import high_watermarks
 from streams.losses import NO_POSITION, Losses
 from streams.settings import Settings
@@ -43,11 +45,35 @@ FULL_POLL_S: Final = 0.02
 
 IDLE_POLL_S: Final = 1.0
 
+STOP_POLL_S: Final = 0.01
+"""How soon it is noticed that the consumer's thread has ended."""
+
 Records = Mapping[TP, list[ConsumerRecord]]
+
+_NOTHING: Final[Records] = {}
+"""What was not even asked for."""
+
+
+class _DaemonThread(WorkerThread):
+    """Does not keep the process from ending when it hangs."""
+
+    def __init__(self, service: ServiceThread, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+    def run(self) -> None:
+        """Run the service; that its client was cancelled while it left a broker that is gone is no news."""
+        with suppress(asyncio.CancelledError):
+            super().run()
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches, with a fetch wait that fits a low latency."""
+
+    Worker = _DaemonThread
+    reached: Mapping[TP, int] = {}
+    """Where each partition asked of was read up to when the last fetch was taken, and with it its records."""
+    _thread: WorkerThread | None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -63,6 +89,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _crash_app(self, error: BaseException) -> None:
         asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
 
+    async def stop(self) -> None:
+        """Stop the thread, and wait for its end as other work goes on.
+
+        Faust holds the event loop until it has ended, which a thread that waits for a broker may never do.
+        """
+        thread, self._thread = self._thread, None
+        await super().stop()
+        while thread is not None and thread.is_alive():  # noqa: ASYNC110 - nothing tells of the end of a thread
+            await asyncio.sleep(STOP_POLL_S)
+
     def _stopped_set(self) -> None:
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
         if not self.thread_loop.is_closed():
@@ -75,29 +111,43 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """
         generation = self.consumer.app.consumer_generation_id
         consumer = self._ensure_consumer()
-        records: Records = await self.call_thread(self._take, generation, consumer, room, timeout)
+        taken: tuple[Records, Mapping[TP, int]]
+        taken = await self.call_thread(self._take, generation, consumer, room, timeout)
+        records, self.reached = taken
         return records
 
-    async def _take(self, generation: int, consumer: Any, room: Mapping[TP, int], timeout: float) -> Records:
+    async def _take(
+        self, generation: int, consumer: Any, room: Mapping[TP, int], timeout: float
+    ) -> tuple[Records, Mapping[TP, int]]:
         if not self.consumer.flow_active:
-            return {}
+            return {}, {}
         settings = self.transport.settings
         bound_fetches(consumer, settings)
         try:
-            taken = await take(
+            taken: Records = await take(
                 consumer._fetcher, room, settings.batch_records, settings.unpacked_batch_bytes, timeout=timeout
             )
         except NO_POSITION as error:
             await self.transport.losses.reposition(consumer, error)
-            return {}
+            return {}, {}
         if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
-            return taken
+            reached = {tp: self.position_now(tp) for tp in room}
+            return taken, {tp: position for tp, position in reached.items() if position is not None}
         # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
         # may lie after recovery's seek: dropped, it would never come again; delivered, it would overtake recovery.
         for tp, records in taken.items():
             if tp in consumer.assignment():
                 consumer.seek(tp, records[0].offset)
-        return {}
+        return {}, {}
+
+    def position_now(self, tp: TP) -> int | None:
+        """Return the offset that is read next, from any thread; None while the consumer does not know it."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        return int(state.position) if state.has_valid_position else None
 
     async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the committed offsets of those partitions that have one."""
@@ -113,7 +163,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """
         if self._ensure_consumer()._coordinator.generation < 0:
             return False
-        done: bool = await super()._commit(offsets)
+        try:
+            # aiokafka tries for ever to commit for a topic that is gone.
+            async with asyncio.timeout(self.transport.settings.request_timeout_s):
+                done: bool = await super()._commit(offsets)
+        except TimeoutError:
+            log.warning("the broker did not take a commit in time, it is tried again", partitions=len(offsets))
+            return False
         return done
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -183,14 +239,22 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)
         generation = self.app.consumer_generation_id
         records = await self._next_records(timeout)
-        if not records or self.should_stop:
+        reached = self._thread.reached if records is not _NOTHING else {}
+        if self.should_stop:
             return
+        for tp in reached.keys() - records.keys():
+            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == generation:
+                self.ledgers[tp].reach(reached[tp])
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
                 # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
-            batch = fetched if self._is_changelog_tp(tp) else self.ledgers[tp].deliver(fetched)
+            if self._is_changelog_tp(tp):
+                batch = fetched
+            else:
+                batch = self.ledgers[tp].deliver(fetched)
+                self.ledgers[tp].reach(reached[tp])
             if batch:
                 yield tp, self._batch_message(tp, batch, generation)
 
@@ -216,7 +280,7 @@ class BatchConsumer(driver.Consumer):
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
-            return {}
+            return _NOTHING
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
         patience = FULL_POLL_S if len(room) < len(active) else min(timeout, IDLE_POLL_S)
         records: Records = await self._thread.take(room, patience)
@@ -275,8 +339,18 @@ class BatchConsumer(driver.Consumer):
 
     def settled_position(self, tp: TP) -> int:
         """Return the offset before which all of a partition is acknowledged."""
-        settled = self.ledgers[tp].committable if tp in self.ledgers else None
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
         return settled or self._committed_offset[tp] or 0
+
+    def standing(self, tp: TP) -> int | None:
+        """Return the offset before which nothing is left to do, also before delivery; None while it is not known."""
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
+        return self._thread.position_now(tp) if settled is None else settled
+
+    @property
+    def delivering(self) -> bool:
+        """Whether events are delivered: the recovery of the assignment of now has ended."""
+        return self._delivering is not None and self._delivering == self.app.consumer_generation_id
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return (tp for tp in list(self.ledgers) if topics is None or tp in topics or tp.topic in topics)

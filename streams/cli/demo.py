@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,11 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models.evaluation import concordance, top_decile_share
-from streams.cli.replay import Summary, local_settings, print_summary, summarise
+from streams.cli.replay import STOP_S, Summary, local_settings, print_summary, summarise
+from streams.cli.stopping import Stopper
 from streams.drain import Drain
 from streams.feeder import Feeder
 from streams.flow import Flow
 from streams.following import follow_scores
+from streams.forced_end import at_forced_end
 from streams.publisher import Publisher
 from streams.results import Scores, last_scores
 from streams.sample.cdnow import PERIOD_END, Order, orders
@@ -69,8 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; return 0 if every event is accounted for."""
     console = Console(stderr=arguments.json)
-    with local_settings() as settings:
-        summary, quality, scores = asyncio.run(_demo(settings, console, arguments.json))
+    with Stopper("demo", STOP_S) as stopper, local_settings(stopper) as settings:
+        forget = at_forced_end(partial(console.show_cursor, True))
+        summary, quality, scores = stopper.run(_demo(settings, console, arguments.json))
+        forget()
     if arguments.json:
         print(orjson.dumps(summary.as_dict() | {"quality": quality.__dict__}).decode())
     else:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 if TYPE_CHECKING:
     from aiokafka.errors import KafkaError
 
+from streams.cli.stopping import ToldToEnd, leave
+
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
     "replay": "run the whole flow over NDJSON files, then exit",
@@ -59,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _told_to_end() as told:
         try:
             return _run(_parse(words))
+        except ToldToEnd as told_to_end:
+            return 128 + told_to_end.number
         except KeyboardInterrupt:
             return 128 + (told[0] if told else signal.SIGINT)
 
@@ -153,5 +157,10 @@ def _meaning(error: KafkaError) -> str:
     return str(asyncio.run(explained(error, connection(settings))))
 
 
+def command() -> NoReturn:
+    """Run a command as a process of its own."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -6,22 +6,26 @@ import argparse
 import asyncio
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import orjson
 
+from streams.cli.stopping import Stopper
 from streams.drain import Drain
 from streams.exceptions import ConfigurationError
 from streams.feeder import Feeder
 from streams.flow import Flow
+from streams.forced_end import at_forced_end
 from streams.lines import check_files, read_lines
 from streams.publisher import Publisher
 from streams.results import dead_letters, known_users, last_scores, served_features, write_ndjson
@@ -32,6 +36,12 @@ from streams.topics import drop_topics
 
 LEAD_RECORDS: Final = 20_000
 """How far publishing runs ahead: enough to keep every lane busy, little enough that memory stays flat."""
+
+STOP_S: Final = 1.2
+"""How long a run may take to end when it is told to: there is nothing to settle, for nothing of it is kept."""
+
+STOP_AND_DROP_S: Final = 10.0
+"""The same for a run on somebody's broker, from which its topics are removed."""
 
 EARLIEST: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 LATEST: Final = parse_rfc3339("9999-12-31T23:59:59.999Z")
@@ -84,8 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_files(arguments.files)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     _check_outputs([path for path in outputs if path is not None], arguments.files)
-    with local_settings() as settings:
-        summary = asyncio.run(_replay(settings, arguments, as_of))
+    with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
+        summary = stopper.run(_replay(settings, arguments, as_of))
     if arguments.json:
         print(orjson.dumps(summary.as_dict()).decode())
     else:
@@ -94,9 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def local_settings() -> Iterator[Settings]:
-    """Yield settings of a run that starts from nothing and leaves nothing behind."""
+def local_settings(stopper: Stopper) -> Iterator[Settings]:
+    """Yield settings of a run that starts from nothing and leaves nothing behind, not even when its end is forced."""
     with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder:
+        forget = at_forced_end(partial(shutil.rmtree, folder, ignore_errors=True))
         settings = load_settings(
             state_dir=Path(folder),
             state_store=StateStore.MEMORY,
@@ -108,11 +119,13 @@ def local_settings() -> Iterator[Settings]:
             # Topics of its own: a replay is no member of the cluster's flow.
             prefix = f"{settings.topic_prefix}replay-{uuid4().hex[:8]}-"
             settings = settings.model_copy(update={"topic_prefix": prefix})
+            stopper.patience_s = STOP_AND_DROP_S
         try:
             yield settings
         finally:
             if not settings.embedded:
                 asyncio.run(drop_topics(settings))
+            forget()
 
 
 async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> Summary:

@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import signal
+from typing import Final
 
+from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.flow import Flow
 from streams.log import log
@@ -14,6 +16,10 @@ from streams.monitor import Monitor
 from streams.server import Server
 from streams.settings import Settings, load_settings
 from streams.tasks import Tasks
+
+STOP_S: Final = 15.0
+"""How long a worker may take to end. It is more than its parts may take together (`streams.flow`), and less than the
+30 s after which Kubernetes kills it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,17 +31,16 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     if settings.embedded:
         raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to work against")
-    asyncio.run(_work(settings))
+    with Stopper("worker", STOP_S) as stopper:
+        stopper.run(_work(settings, stopper))
     return 0
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, stopper: Stopper) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stopper.ask(stop.set)
     flow = Flow(settings, progress=lambda what: log.info("starting", what=what))
-    loop.add_signal_handler(signal.SIGHUP, flow.reload)
+    stopper.hear(signal.SIGHUP, flow.reload)
     monitor = Monitor(flow, settings.stall_s)
     server = Server(settings, flow.metrics, monitor.live, monitor.ready)
     server.start()
@@ -44,7 +49,7 @@ async def _work(settings: Settings) -> None:
     watching.begin(monitor.run())
     stopping = asyncio.create_task(stop.wait())
     try:
-        running = asyncio.create_task(_run(flow, stopping))
+        running = asyncio.create_task(_run(flow, stopping, stopper))
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done() and not flow.started:
             running.cancel()
@@ -57,12 +62,13 @@ async def _work(settings: Settings) -> None:
     log.info("left")
 
 
-async def _run(flow: Flow, stopping: asyncio.Task[bool]) -> None:
+async def _run(flow: Flow, stopping: asyncio.Task[bool], stopper: Stopper) -> None:
     async with flow:
         log.info("ready")
         failing = asyncio.create_task(flow.wait())
         await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if failing.done():
+            stopper.begin(str(failing.exception()))
             failing.result()
         failing.cancel()
         log.info("stopping, settling what is applied")

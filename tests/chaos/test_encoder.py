@@ -14,11 +14,15 @@ DOWN = "encoder is down, texts wait uncommitted"
 BACK = "encoder is back, texts resume from their offset"
 
 
-@pytest.mark.parametrize(("kind", "timeout_s"), [("raises", 60), pytest.param("hangs", 1, marks=pytest.mark.chaos)])
-async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on(cluster, figure, kind, timeout_s):
+@pytest.mark.parametrize(
+    ("kind", "timeout_s", "stall_s"), [("raises", 60, 3), pytest.param("hangs", 1, 120, marks=pytest.mark.chaos)]
+)
+async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on(
+    cluster, figure, kind, timeout_s, stall_s
+):
     lines = distinct_texts(random_lines(seed=61, events=1000, users=60))
     switch = cluster.folder / "broken"
-    worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=3).ready()
+    worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=stall_s).ready()
     switch.touch()
     await cluster.feed(lines[:800])
     texts = cluster.ends("reviews", "searches")
@@ -39,6 +43,22 @@ async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on
     assert worker.said(BACK) is not None
     assert (await worker.get("/readyz"))[0] == 200
     assert await dead_letters(cluster.settings) == []
+    await cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_an_encoder_that_does_not_return_ends_the_worker_and_another_goes_on(cluster):
+    lines = distinct_texts(random_lines(seed=63, events=500, users=60))
+    switch = cluster.folder / "hung"
+    switch.touch()
+    worker = await cluster.start(chaos_encoder=f"hangs:{switch}", encoder_timeout_s=1, stall_s=3).ready()
+    await cluster.feed(lines)
+    assert await worker.ended(60) == 1
+    (line,) = worker.plain_lines()
+    assert "took a batch and has not returned within 1 s" in line
+    switch.unlink()
+    await cluster.start("two").ready()
+    await cluster.drained()
     await cluster.check(lines)
 
 

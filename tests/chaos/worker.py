@@ -34,6 +34,7 @@ import streams.cli.worker as command
 from streams import engine
 from streams.broker import _die_with_parent
 from streams.cli.main import main
+from streams.cli.stopping import leave
 from streams.flow import Flow
 from streams.log import log
 from streams.online import OnlineWriter
@@ -209,4 +210,4 @@ if __name__ == "__main__":
     Points(os.environ).install()
     slow_take_overs(float(os.environ.get("WHEREWITHAL_CHAOS_TAKEOVER", 0)))
     command.Flow = partial(RestlessFlow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
-    sys.exit(main(["worker"]))
+    leave(main(["worker"]))

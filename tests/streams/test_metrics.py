@@ -188,7 +188,6 @@ async def test_a_running_flow_shows_what_it_does_and_how_far_behind_it_is(
                 lambda found: (
                     total(found, "wherewithal_consumer_lag_messages") == 0
                     and total(found, "wherewithal_events_total") == len(lines)
-                    and total(found, "wherewithal_table_users") == users
                 ),
             )
             assert total(found, "wherewithal_events_total", outcome="applied") == 400

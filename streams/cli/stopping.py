@@ -1,0 +1,180 @@
+"""Ending a command when it is told to: in order at the first signal, at once at the second or after a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Final, NoReturn, Self, TypeVar
+
+from streams.forced_end import end_now
+from streams.log import log
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+_BEGIN: Final = 0
+"""No signal has this number: the time runs from now on, though nobody told."""
+
+_CLOSE: Final = 255
+
+_TOLD: Final = 128
+"""Added to the number of a signal it is the exit code of what that signal ended."""
+
+T = TypeVar("T")
+
+
+class ToldToEnd(KeyboardInterrupt):
+    """A signal asked the command to end.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Stopper:
+    """Has a command end in order, and forces it where that takes too long; a context manager for the main thread.
+
+    The interpreter writes signals into a pipe, and a thread of its own reads them: neither an event loop that is stuck
+    nor a call that does not return keeps the second one, or the end of the time, from being seen.
+
+    Args:
+        command: its name, for what is said last.
+        patience_s: how long ending may take, from the first signal or from `begin` on.
+        end: ends the process with an exit code.
+
+    Attributes:
+        patience_s: see above.
+        told: number of the first signal; None while none came.
+    """
+
+    def __init__(self, command: str, patience_s: float, end: Callable[[int], object] = end_now) -> None:
+        self._command = command
+        self.patience_s = patience_s
+        self._end = end
+        self._last_words = ""
+        self._asking: tuple[asyncio.AbstractEventLoop, Callable[[], object]] | None = None
+        self.told: int | None = None
+
+    def __enter__(self) -> Self:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._handlers = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._watching = threading.Thread(target=self._watch, name="stopper", daemon=True)
+        self._watching.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.write(self._write, bytes([_CLOSE]))
+        self._watching.join()
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        os.close(self._read)
+        os.close(self._write)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on an event loop of its own; a signal cancels it.
+
+        Raises:
+            ToldToEnd: a signal did.
+        """
+
+        async def listening() -> T:
+            task = asyncio.current_task()
+            assert task is not None
+            self.ask(task.cancel)
+            return await work
+
+        try:
+            return asyncio.run(listening())
+        except asyncio.CancelledError:
+            if self.told is None:
+                raise
+            raise ToldToEnd(self.told) from None
+        finally:
+            self._asking = None
+
+    def ask(self, end: Callable[[], object]) -> None:
+        """Have a signal call `end` on the running event loop, in place of what it did before."""
+        self._asking = asyncio.get_running_loop(), end
+        if self.told is not None:
+            end()
+
+    def hear(self, number: int, act: Callable[[], object]) -> None:
+        """Have a signal that asks for no end call `act` on the running event loop."""
+        loop = asyncio.get_running_loop()
+        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
+        self._handlers.setdefault(signal.Signals(number), before)
+
+    def begin(self, last_words: str = "") -> None:
+        """Let the time run from now on, if it does not yet; `last_words` are said if the end has to be forced."""
+        self._last_words = self._last_words or last_words
+        os.write(self._write, bytes([_BEGIN]))
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        # An event loop that runs is asked by the thread, which wakes it up as well.
+        if self._asking is None:
+            raise ToldToEnd(number)
+
+    def _watch(self) -> None:
+        """Look at what the interpreter and this object write into the pipe, until the latter closes it."""
+        deadline: float | None = None
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready, _, _ = select.select([self._read], [], [], left)
+            if not ready:
+                log.error("the command did not end in time, leaving at once", seconds=self.patience_s)
+                self._force(self.told)
+                return
+            number = os.read(self._read, 1)[0]
+            if number == _CLOSE:
+                return
+            if number != _BEGIN and number not in SIGNALS:
+                continue
+            if number != _BEGIN:
+                if self.told is not None:
+                    self._force(number)
+                    return
+                self.told = number
+                self._ask()
+            deadline = deadline or time.monotonic() + self.patience_s
+
+    def _ask(self) -> None:
+        if self._asking is not None:
+            loop, end = self._asking
+            # One that has just ended by itself needs no asking.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(end)
+
+    def _force(self, number: int | None) -> None:
+        if self._last_words:
+            print(f"wherewithal {self._command}: {self._last_words}", file=sys.stderr, flush=True)
+        self._end(1 if number is None else _TOLD + number)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, when all is done and undone.
+
+    A thread that hangs, as one that waits for a store, would keep the interpreter from ending, for ever and without a
+    word; and whoever was told to end is not to wait the seconds in which an interpreter takes itself apart.
+    """
+    waited_for = {thread for thread in threading.enumerate() if not thread.daemon} - {threading.main_thread()}
+    if waited_for or code > _TOLD:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        end_now(code)
+    sys.exit(code)
