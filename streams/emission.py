@@ -130,6 +130,7 @@ class Emitter:
                 prediction=prediction,
                 intercept=predicted.intercept,
                 reasons=predicted.reasons(position),
+                life=state.life,
                 revision=state.revision,
                 event_time=instant,
                 emitted_at=emitted_at,
