@@ -141,7 +141,7 @@ class Engine:
             )
             partition.on_erased = self._forget
             if self._settings.window_edge is WindowEdge.CLOCK:
-                self.decays[number] = Decay(partition, self._clock, self._failed)
+                self.decays[number] = Decay(partition, self._clock, self._metrics, self._failed)
                 self.decays[number].start()
         return partition
 

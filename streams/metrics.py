@@ -101,6 +101,10 @@ class Metrics:
         )
         self.table_users = gauge("table_users", "Users in the local store, by partition", "partition")
         self.table_bytes = gauge("table_bytes", "Bytes of their states, by partition", "partition")
+        self.decay_backlog = gauge("decay_backlog_users", "Users due to be scored again by the clock", "partition")
+        self.decay_lateness = gauge(
+            "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"
+        )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
