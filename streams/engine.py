@@ -137,7 +137,7 @@ class Engine:
                 self.table.states,
                 self._outlets,
                 encoder=self._encoder,
-                cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
+                cached_users=lambda: self._settings.cached_users // max(1, len(self.partitions)),
             )
             partition.on_erased = self._forget
             if self._settings.window_edge is WindowEdge.CLOCK:

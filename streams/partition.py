@@ -36,7 +36,7 @@ class Partition:
         states: the local store.
         outlets: where committed users go.
         encoder: identity of the loaded encoder.
-        cached_users: live states kept decoded.
+        cached_users: tells how many live states are kept decoded; asked again and again.
 
     Attributes:
         epoch: above every epoch the store has seen, so that this owner's writes outrank an earlier owner's.
@@ -44,7 +44,9 @@ class Partition:
         committer: commits what is touched here.
     """
 
-    def __init__(self, number: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: int) -> None:
+    def __init__(
+        self, number: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: Callable[[], int]
+    ) -> None:
         self.number = number
         self.epoch = max(int(time.time() * 1000), states.progress(number).epoch + 1)
         self.committer = Committer(number, self.epoch, states, outlets)
