@@ -30,6 +30,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     state: UserState
     erased: bool = False
     trigger: Trigger | None = None
+    reset: bool = False
 
 
 @dataclass(slots=True)
@@ -91,6 +92,8 @@ class Emitter:
                     emission.scores.append(Outgoing(subject.user_id.encode(), None))
                     emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
                     self.on_erased(subject.user_id)
+                elif subject.reset:
+                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
                 if subject.state.revision:
                     living.append(subject)
                     into.append(emission)

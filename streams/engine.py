@@ -15,6 +15,7 @@ from streams.committer import Outlets
 from streams.decay import Decay
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
+from streams.future_times import FutureTimes
 from streams.inference import Inference
 from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
@@ -26,9 +27,10 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.resetting import Resetter
 from streams.rounds import Rounds
 from streams.scoring import Scoring
-from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
+from streams.settings import Settings, WindowEdge
 from streams.table import UserTable
 from streams.tally import Tally
 
@@ -91,11 +93,8 @@ class Engine:
         )
         self._observer = Observer(inference.artefact.categories)
         self._workshop = Workshop(
-            decoder=Decoder(
-                currency=settings.currency,
-                earliest_ms=settings.earliest_timestamp_ms,
-                max_record_bytes=MAX_RECORD_BYTES,
-            ),
+            decoder=Decoder.of(settings),
+            future=FutureTimes(clock, metrics),
             observer=self._observer,
             reader=self.reader,
             publisher=publisher,
@@ -112,6 +111,7 @@ class Engine:
         self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
+        self._resetter = Resetter(settings, self.partitions, clock, metrics, self._failed)
         self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
@@ -184,10 +184,12 @@ class Engine:
         log.info("state is recovered", partitions=len(numbers), states=self._recovered)
         self._recovered = 0
         self._accepting = True
+        self._resetter.begin()
 
     async def release(self, numbers: Collection[int]) -> None:
         """Settle what is applied in these partitions, within `DRAIN_S`, and let them go."""
         self._accepting = False
+        self._resetter.stop()
         lanes = {key: lane for key, lane in self._lanes.items() if key[1] in numbers}
         for key, lane in lanes.items():
             del self._lanes[key]

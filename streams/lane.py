@@ -17,6 +17,7 @@ from models.exceptions import EncoderUnavailableError, TextRejectedError
 from streams.dead_letters import Reason, Rejection, headers
 from streams.decoding import Decoded, Decoder
 from streams.events import Erasure, Review, Search
+from streams.future_times import FutureTimes
 from streams.kafka import ERASURES, REVIEWS, SEARCHES
 from streams.log import log
 from streams.metrics import Metrics
@@ -42,6 +43,7 @@ class Workshop:
     """What lanes work with, shared by all of a worker.
 
     Attributes:
+        future: told of everything taken in.
         dead_letters: name of that topic.
         slice_records: records handled before other lanes get their turn.
         on_encoder: told (lane, whether the encoder is down for it).
@@ -49,6 +51,7 @@ class Workshop:
     """
 
     decoder: Decoder
+    future: FutureTimes
     observer: Observer
     reader: TextReader
     publisher: Publisher
@@ -107,6 +110,7 @@ class Lane:
 
     async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Sent]:
         items = self._shop.decoder.decode_all(self.topic, records)
+        self._shop.future.look(self.topic, records, items)
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters = []
         offsets: list[int] = []

@@ -72,6 +72,12 @@ class Metrics:
 
         self.events = counter("events", "Input records by topic and by what became of them", "topic", "outcome")
         self.dead_letters = counter("dead_letters", "Rejected records by reason", "reason")
+        self.events_ahead = counter(
+            "events_ahead", "Accepted events whose time is ahead of the worker's clock", "topic"
+        )
+        self.records_ahead = counter(
+            "records_ahead", "Records whose Kafka timestamp is ahead of the worker's clock", "topic"
+        )
         self.event_to_features = batched(
             "event_to_features_seconds", "From a record's Kafka timestamp to its row in the online store"
         )
@@ -105,6 +111,7 @@ class Metrics:
         self.decay_lateness = gauge(
             "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"
         )
+        self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
