@@ -55,6 +55,17 @@ def test_a_due_time_within_a_minute_is_reached_at_its_end() -> None:
     assert (due.take(end, 10), due.kept_until(end)) == (["u"], end)
 
 
+def test_who_becomes_due_in_a_minute_that_is_reached_waits_too() -> None:
+    due = DueTimes()
+    assert due.backlog(NOW) == 0
+    due.schedule("late", NOW - MINUTE)
+    due.schedule("now", NOW)
+    due.schedule("soon", NOW + 1)
+    assert (due.backlog(NOW), due.lateness(NOW)) == (2, MINUTE)
+    assert due.take(NOW, 10) == ["late", "now"]
+    assert due.backlog(NOW) == 0
+
+
 def test_a_user_who_is_only_remembered_as_due_takes_few_bytes() -> None:
     users = 100_000
     tracemalloc.start()
