@@ -45,6 +45,7 @@ class Group:
     Args:
         touches: at least one, by user id.
         partition: its number.
+        epoch: of its owner.
 
     Attributes:
         users: their ids.
@@ -61,7 +62,7 @@ class Group:
 
     emission: Emission
 
-    def __init__(self, touches: Mapping[str, Touch], partition: int) -> None:
+    def __init__(self, touches: Mapping[str, Touch], partition: int, epoch: int) -> None:
         self.users = frozenset(touches)
         self.first = next(iter(touches.values())).ticket
         self.done = False
@@ -75,5 +76,5 @@ class Group:
             if touch.changed:
                 self.states[user_id.encode()] = encode(state)
                 offsets.append(state.offsets)
-            self.subjects.append(Subject(user_id, state, touch.erased, touch.trigger(partition), touch.reset))
+            self.subjects.append(Subject(user_id, state, epoch, touch.erased, touch.trigger(partition), touch.reset))
         self.offsets = list(map(max, zip(*offsets, strict=True)))

@@ -112,6 +112,9 @@ class Metrics:
             "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"
         )
         self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
+        self.foreign_records = counter(
+            "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
+        )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
