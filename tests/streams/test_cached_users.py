@@ -32,8 +32,7 @@ async def test_the_partitions_that_a_worker_has_share_what_it_may_keep(tmp_path)
 
 
 async def test_a_partition_that_is_alone_has_all_of_it(tmp_path):
-    async with Flow(quick_settings(tmp_path, partitions=4, cached_users=40), encoder=HashEncoder()) as flow:
-        await flow.engine.release([1, 2, 3])
+    async with Flow(quick_settings(tmp_path, partitions=1, cached_users=40), encoder=HashEncoder()) as flow:
         partition = flow.engine.partitions[0]
         for number in range(100):
             partition.state_of(f"u{number}")
