@@ -98,7 +98,7 @@ async def test_a_successor_resets_whoever_was_published_by_a_clock_ahead(tmp_pat
         for score in scores.values():
             assert began <= score["event_time"] <= right()
             assert began <= score["emitted_at"] <= right()
-        assert sum(record.fields["users"] for record in caplog.records if "users" in record.fields) == len(USERS)
+        assert "ahead of this worker's clock" in caplog.text
         async with Flow(settings, encoder=HashEncoder(), clock=right) as flow:
             await looked(flow)
             assert resets(flow) == 0, "the second successor finds nothing"
