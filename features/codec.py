@@ -16,14 +16,17 @@ from features.decay import DecayedSum
 from features.exceptions import StateFormatError
 from features.state import UserState
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of what is written. Version 1, which knew no lives, is read too, so that an upgrade can roll."""
+
+_READ: Final = (1, 2)
 _HEADER: Final = struct.Struct(">BQQ")
 
 BigInt = int | str
 """An integer that may pass 64 bits: MessagePack has none wider, so such a one travels as decimal text."""
 
 
-class _Body(msgspec.Struct, array_like=True):
+class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     revision: int
     offsets: list[int]
     erased_at: int | None
@@ -40,6 +43,7 @@ class _Body(msgspec.Struct, array_like=True):
     encoder: str
     texts_reference: int
     texts_total: bytes
+    life: int | None = None
 
 
 class _Prefix(msgspec.Struct, array_like=True):
@@ -50,6 +54,7 @@ class _Prefix(msgspec.Struct, array_like=True):
 _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Body)
+_any_decoder: Final = msgspec.msgpack.Decoder(list[Any])
 _LARGEST: Final = 2**63 - 1
 
 
@@ -74,6 +79,7 @@ def encode(state: UserState) -> bytes:
         state.encoder,
         texts.reference,
         b"" if texts.total is None else texts.total.tobytes(),
+        state.life,
     ]
     header = _HEADER.pack(VERSION, state.epoch, state.sequence)
     try:
@@ -86,17 +92,21 @@ def decode(data: bytes) -> UserState:
     """Return the state that `encode` wrote.
 
     Raises:
-        StateFormatError: the bytes are damaged, or of a version this program does not read.
+        StateFormatError: the bytes are damaged, or of a version this program does not read, or hold a field that it
+            does not know.
     """
     state = UserState()
     _, state.epoch, state.sequence = _header(data)
     try:
         body = _decoder.decode(memoryview(data)[_HEADER.size :])
     except msgspec.DecodeError as error:
-        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
+        raise _unreadable(data, error) from error
     state.revision = body.revision
     state.offsets = body.offsets
     state.erased_at = body.erased_at
+    # Erasures were not counted before: of a user who was erased, one is certain, and one is enough to outrank every
+    # record of a release that published no life.
+    state.life = int(body.erased_at is not None) if body.life is None else body.life
     state.newest, state.oldest, state.last_purchase = body.newest, body.oldest, body.last_purchase
     state.lifetime_purchases = body.lifetime_purchases
     state.lifetime_spend = int(body.lifetime_spend)
@@ -139,12 +149,25 @@ def _header(data: bytes) -> tuple[int, int, int]:
     if len(data) < _HEADER.size:
         raise StateFormatError(f"expected the state of a user, found only {len(data)} bytes")
     version, epoch, sequence = _HEADER.unpack_from(data)
-    if version != VERSION:
+    if version not in _READ:
         raise StateFormatError(
-            f"expected state of version {VERSION}, found version {version}: "
+            f"expected state of version {_READ[0]} to {VERSION}, found version {version}: "
             "run the release that wrote it, or a later one"
         )
     return version, epoch, sequence
+
+
+def _unreadable(data: bytes, error: msgspec.DecodeError) -> StateFormatError:
+    known = len(_Body.__struct_fields__)
+    try:
+        found = len(_any_decoder.decode(memoryview(data)[_HEADER.size :]))
+    except msgspec.DecodeError:
+        found = 0
+    if found > known:
+        return StateFormatError(
+            f"expected state of at most {known} fields, found {found}: run the release that wrote it, or a later one"
+        )
+    return StateFormatError(f"expected the state of a user, found damaged bytes: {error}")
 
 
 def _widened(field: Any) -> Any:

@@ -66,6 +66,7 @@ class UserState:
         epoch: the assignment of the partition under which this state was last changed.
         sequence: changes ever, erasures included; with `epoch` it orders two states of a user.
         revision: events applied since first seen or last erased.
+        life: erasures applied ever; a record of a later life outranks every one of an earlier.
         erased_at: events up to this time (ms) are refused; None if never erased.
         newest, oldest: event times, ms; None before the first event.
         last_purchase: time of the newest purchase, ms, or None.
@@ -83,6 +84,7 @@ class UserState:
         "epoch",
         "erased_at",
         "last_purchase",
+        "life",
         "lifetime_purchases",
         "lifetime_spend",
         "newest",
@@ -97,6 +99,7 @@ class UserState:
     def __init__(self) -> None:
         self.epoch = 0
         self.sequence = 0
+        self.life = 0
         self.offsets = [NO_OFFSET] * 4
         self.erased_at: int | None = None
         self._forget()
@@ -164,6 +167,7 @@ class UserState:
         self._forget()
         self.offsets[source] = offset
         self.sequence += 1
+        self.life += 1
         self.erased_at = timestamp if self.erased_at is None else max(self.erased_at, timestamp)
         return Outcome.APPLIED
 

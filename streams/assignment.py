@@ -19,6 +19,7 @@ from streams.decay import Decay
 from streams.lane import Lane, Workshop
 from streams.lease import Lease, epoch_of
 from streams.log import log
+from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.strays import Strays
@@ -43,7 +44,8 @@ class Furnishing:
         states: the local store.
         outlets, workshop: for partitions and lanes, but for the producer and the lease.
         encoder: identity of the loaded encoder.
-        cached_users: live states kept decoded, per partition.
+        cached_users: live states kept decoded, in all partitions together.
+        metrics: what is counted.
         clock: the wall clock, ms, by which quiet users become due; None where features are not as of a clock.
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
@@ -57,6 +59,7 @@ class Furnishing:
     workshop: Workshop
     encoder: str
     cached_users: int
+    metrics: Metrics
     clock: Callable[[], int] | None
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
     strays: Callable[[Mapping[int, Partition], Callable[[BaseException], None]], Strays]
@@ -142,11 +145,11 @@ class Assignment:
             furnishing.states,
             outlets,
             encoder=furnishing.encoder,
-            cached_users=furnishing.cached_users,
+            cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
         )
         partition.on_erased = furnishing.on_erased
         if furnishing.clock is not None:
-            self.decays[number] = Decay(partition, furnishing.clock, self._failed)
+            self.decays[number] = Decay(partition, furnishing.clock, furnishing.metrics, self._failed)
             self.decays[number].start()
         return partition
 

@@ -90,11 +90,14 @@ class Committer:
         touch.offset = offset
         touch.arrivals.append(arrived)
 
-    def touch(self, user_id: str, state: UserState, *, changed: bool, erased: bool = False) -> None:
+    def touch(
+        self, user_id: str, state: UserState, *, changed: bool, erased: bool = False, reset: bool = False
+    ) -> None:
         """Have a user's state (if `changed`), row and score committed with the next group, on account of no event."""
         touch = self._touch(user_id, state)
         touch.changed |= changed
         touch.erased |= erased
+        touch.reset |= reset
 
     def _touch(self, user_id: str, state: UserState) -> Touch:
         self._ticket += 1

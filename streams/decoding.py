@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from aiokafka import ConsumerRecord
 
+from features.tiles import HOUR
 from streams.dead_letters import Reason, Rejection
 from streams.events import LATEST_MS, MAX_MONEY, Click, Erasure, Review, Search
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
@@ -21,6 +22,7 @@ from streams.fields import (
     refuse,
 )
 from streams.plain_clicks import decode_plain_clicks
+from streams.settings import MAX_RECORD_BYTES, Settings
 from streams.strict_json import loads, loads_exact
 from streams.timestamps import parse_rfc3339
 from streams.unpacking import Why, Withheld
@@ -85,6 +87,16 @@ class Decoder:
             _CLICKS: self._click,
             "erasures": self._erasure,
         }
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make the decoder of a deployment with these settings."""
+        return cls(
+            currency=settings.currency,
+            earliest_ms=settings.earliest_timestamp_ms,
+            max_record_bytes=MAX_RECORD_BYTES,
+            max_future_ms=int(settings.future_tolerance_h * HOUR),
+        )
 
     def decode(self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int) -> Decoded:
         """Decode one record; whatever its bytes, this returns.

@@ -38,6 +38,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     erased: bool = False
     trigger: Trigger | None = None
+    reset: bool = False
 
 
 @dataclass(slots=True)
@@ -99,6 +100,8 @@ class Emitter:
                     emission.scores.append(Outgoing(subject.user_id.encode(), None))
                     emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
                     self.on_erased(subject.user_id)
+                elif subject.reset:
+                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
                 if subject.state.revision:
                     living.append(subject)
                     into.append(emission)
@@ -138,6 +141,7 @@ class Emitter:
                 prediction=prediction,
                 intercept=predicted.intercept,
                 reasons=predicted.reasons(position),
+                life=state.life,
                 revision=state.revision,
                 event_time=instant,
                 emitted_at=emitted_at,

@@ -16,6 +16,7 @@ from streams.committer import Outlets
 from streams.decay import Decay
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
+from streams.future_times import FutureTimes
 from streams.inference import Inference
 from streams.kafka import SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
@@ -30,9 +31,10 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.resetting import Resetter
 from streams.rounds import Rounds
 from streams.scoring import Scoring
-from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
+from streams.settings import Settings, WindowEdge
 from streams.strays import Strays
 from streams.table import UserTable
 from streams.tally import Tally
@@ -106,11 +108,8 @@ class Engine:
         )
         self._observer = Observer(inference.artefact.categories)
         self._workshop = Workshop(
-            decoder=Decoder(
-                currency=settings.currency,
-                earliest_ms=settings.earliest_timestamp_ms,
-                max_record_bytes=MAX_RECORD_BYTES,
-            ),
+            decoder=Decoder.of(settings),
+            future=FutureTimes(clock, metrics),
             observer=self._observer,
             reader=self.reader,
             letters=letters,
@@ -125,6 +124,7 @@ class Engine:
         self.assignment = Assignment(NEVER, nobody)
         self.partitions: dict[int, Partition] = {}
         self.decays: dict[int, Decay] = {}
+        self._resetter = Resetter(settings, self.partitions, clock, metrics, on_failure)
         self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
@@ -221,6 +221,7 @@ class Engine:
         self.decays.update(assignment.decays)
         log.info("state is recovered", partitions=len(numbers), states=self._recovered)
         self._recovered = 0
+        self._resetter.begin()
 
     def _furnishing(self) -> Furnishing:
         settings = self._settings
@@ -229,7 +230,8 @@ class Engine:
             outlets=self._outlets,
             workshop=self._workshop,
             encoder=self._encoder,
-            cached_users=max(1000, settings.cached_users // settings.partitions),
+            cached_users=settings.cached_users,
+            metrics=self._metrics,
             clock=self._clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, self._throttle),
             strays=lambda partitions, on_failure: Strays(
@@ -243,6 +245,7 @@ class Engine:
     async def release(self) -> None:
         """Settle what is applied, as far as there is time, and let the partitions go."""
         # Whoever looks at them from outside must not touch what is on its way out.
+        self._resetter.stop()
         self.partitions.clear()
         self.decays.clear()
         await self.assignment.end()

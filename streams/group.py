@@ -20,6 +20,7 @@ class Touch(msgspec.Struct):
         ticket: when the user was first touched since the last group.
         changed: whether the changelog lacks the state.
         erased: whether an erasure is among what happened: the score topic needs its tombstone.
+        reset: whether consumers are to forget the record before: the score topic needs a tombstone first.
         topic, offset: of the last event applied; no topic if there is none.
         arrivals: Kafka timestamps (ms) of the events applied.
     """
@@ -28,6 +29,7 @@ class Touch(msgspec.Struct):
     ticket: int
     changed: bool = False
     erased: bool = False
+    reset: bool = False
     topic: str = ""
     offset: int = -1
     arrivals: list[int] = []
@@ -74,5 +76,5 @@ class Group:
             if touch.changed:
                 self.states[user_id.encode()] = encode(state)
                 offsets.append(state.offsets)
-            self.subjects.append(Subject(user_id, state, epoch, touch.erased, touch.trigger(partition)))
+            self.subjects.append(Subject(user_id, state, epoch, touch.erased, touch.trigger(partition), touch.reset))
         self.offsets = list(map(max, zip(*offsets, strict=True)))

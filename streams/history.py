@@ -27,7 +27,7 @@ from streams.inference import Inference
 from streams.lines import RejectedLine
 from streams.observe import NOTHING_READ, Observer, Reading
 from streams.reading import TextReader
-from streams.settings import MAX_RECORD_BYTES, Settings
+from streams.settings import Settings
 
 TEXTS_AT_ONCE: Final = 2048
 """Texts handed to the micro-batcher together, for it to sort and fill batches from."""
@@ -96,11 +96,7 @@ class History:
     def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
         self._files = list(files)
         self._encoder = inference.encoder
-        self._decoder = Decoder(
-            currency=settings.currency,
-            earliest_ms=settings.earliest_timestamp_ms,
-            max_record_bytes=MAX_RECORD_BYTES,
-        )
+        self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
         self._reader = TextReader(inference.batcher, inference.projection)
         self._spill = Spill(folder, plain_bytes(self._files))

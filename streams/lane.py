@@ -17,6 +17,7 @@ from models.exceptions import EncoderUnavailableError, TextRejectedError
 from streams.dead_letters import Reason, Rejection
 from streams.decoding import Decoded, Decoder
 from streams.events import Erasure, Review, Search
+from streams.future_times import FutureTimes
 from streams.kafka import ERASURES, REVIEWS, SEARCHES
 from streams.letters import Letter, Letters
 from streams.log import log
@@ -42,12 +43,14 @@ class Workshop:
     """What lanes work with, shared by all of a worker.
 
     Attributes:
+        future: told of everything taken in.
         slice_records: records handled before other lanes get their turn.
         on_encoder: told (lane, whether the encoder is down for it).
         on_failure: told of an error that ends the worker.
     """
 
     decoder: Decoder
+    future: FutureTimes
     observer: Observer
     reader: TextReader
     letters: Letters
@@ -111,6 +114,7 @@ class Lane:
 
     async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
         items = self._shop.decoder.decode_all(self.topic, records)
+        self._shop.future.look(self.topic, records, items)
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
         letters: list[Letter] = []
         offsets: list[int] = []

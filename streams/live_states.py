@@ -7,6 +7,7 @@ dictionary would relink four entries all over memory for every event.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import islice
 
 from features.state import UserState
 
@@ -15,13 +16,15 @@ class LiveStates:
     """The live states of a partition, by user id.
 
     Args:
-        limit: how many are kept, those that are busy on top.
+        limit: tells how many are to be kept, those that are busy on top; asked for every state that is put. It moves
+            when a worker's partitions come and go, for these share what the worker may keep.
         busy: tells the users whose state the local store does not hold in full; these are never let go of.
     """
 
-    def __init__(self, limit: int, busy: Callable[[], Collection[str]]) -> None:
-        self._generation = self._full = max(1, limit // 2)
+    def __init__(self, limit: Callable[[], int], busy: Callable[[], Collection[str]]) -> None:
+        self._limit = limit
         self._busy = busy
+        self._held_back = 0
         self._younger: dict[str, UserState] = {}
         self._older: dict[str, UserState] = {}
 
@@ -36,15 +39,22 @@ class LiveStates:
 
     def put(self, user_id: str, state: UserState) -> None:
         """Keep a state; whoever was not seen for a whole generation goes."""
-        if len(self._younger) >= self._full:
-            leaving = self._older
-            self._older, self._younger = self._younger, {}
-            for busy in self._busy():
-                if busy in leaving:
-                    self._younger[busy] = leaving[busy]
-            self._full = len(self._younger) + self._generation
+        generation = max(1, self._limit() // 2)
+        if len(self._younger) - self._held_back >= generation:
+            self._begin_generation(generation)
         self._younger[user_id] = state
 
     def users(self) -> list[str]:
         """The users whose states are live."""
         return [*self._older, *self._younger]
+
+    def _begin_generation(self, size: int) -> None:
+        leaving, ending = self._older, self._younger
+        surplus = len(ending) - self._held_back - size
+        if surplus > 0:
+            # The limit has fallen since: of those that ought to be kept, the ones seen last are.
+            for user_id in list(islice(ending, len(ending) - size)):
+                leaving[user_id] = ending.pop(user_id)
+        self._older = ending
+        self._younger = {user_id: leaving[user_id] for user_id in self._busy() if user_id in leaving}
+        self._held_back = len(self._younger)

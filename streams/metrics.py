@@ -76,6 +76,12 @@ class Metrics:
         self.dead_letters_cut = counter("dead_letters_cut", "Dead letters that their topic took only cut")
         self.throttled_seconds = counter("throttled_seconds", "Seconds of waiting that client quotas asked for")
         self.dead_letters_refused = counter("dead_letters_refused", "Dead letters of which their topic took nothing")
+        self.events_ahead = counter(
+            "events_ahead", "Accepted events whose time is ahead of the worker's clock", "topic"
+        )
+        self.records_ahead = counter(
+            "records_ahead", "Records whose Kafka timestamp is ahead of the worker's clock", "topic"
+        )
         self.event_to_features = batched(
             "event_to_features_seconds", "From a record's Kafka timestamp to its row in the online store"
         )
@@ -112,6 +118,11 @@ class Metrics:
             "partition",
         )
         self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store, by partition", "partition")
+        self.decay_backlog = gauge("decay_backlog_users", "Users due to be scored again by the clock", "partition")
+        self.decay_lateness = gauge(
+            "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"
+        )
+        self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
         self.foreign_records = counter(
             "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
         )

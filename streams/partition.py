@@ -36,7 +36,7 @@ class Partition:
         states: the local store.
         outlets: where committed users go.
         encoder: identity of the loaded encoder.
-        cached_users: live states kept decoded.
+        cached_users: tells how many live states are kept decoded; asked again and again.
 
     Attributes:
         epoch: see above.
@@ -45,7 +45,14 @@ class Partition:
     """
 
     def __init__(
-        self, number: int, epoch: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: int
+        self,
+        number: int,
+        epoch: int,
+        states: LocalStore,
+        outlets: Outlets,
+        *,
+        encoder: str,
+        cached_users: Callable[[], int],
     ) -> None:
         self.number = number
         self.epoch = epoch

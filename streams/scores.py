@@ -45,6 +45,7 @@ def encode_score(
     prediction: float,
     intercept: float,
     reasons: Iterable[tuple[str, float]],
+    life: int,
     revision: int,
     event_time: int,
     emitted_at: int,
@@ -67,6 +68,7 @@ def encode_score(
             "prediction": prediction,
             "intercept": intercept,
             "reasons": [{"feature": name, "contribution": value} for name, value in reasons],
+            "life": life,
             "revision": revision,
             "event_time": event_time,
             "emitted_at": emitted_at,
@@ -82,8 +84,9 @@ def newer(record: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     return _rank(record) > _rank(known)
 
 
-def _rank(record: Mapping[str, Any]) -> tuple[int, int, int]:
-    return record["revision"], record["event_time"], record["emitted_at"]
+def _rank(record: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    # Releases before lives wrote none, of anybody.
+    return record.get("life", 0), record["revision"], record["event_time"], record["emitted_at"]
 
 
 class Tagger:

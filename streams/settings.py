@@ -65,6 +65,7 @@ _SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "on
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -127,6 +128,7 @@ class Settings(BaseSettings):
     labels: str = Field(DEFAULT_LABELS, description="table of labels, a TOML file, or `default`")
     currency: str = Field("USD", min_length=1, description="the one currency of prices")
     earliest_timestamp_ms: int = Field(631_152_000_000, description="older events are invalid")
+    future_tolerance_h: Hours = Field(24.0, description="an event further ahead of its record is a dead letter")
     window_edge: WindowEdge = Field(WindowEdge.CLOCK, description="`clock` or `event`")
 
     batch_records: Count = Field(1000, description="records taken from a fetch at once")

@@ -59,10 +59,17 @@ class Progress(msgspec.Struct, frozen=True):
     applied: tuple[int, ...] = (-1, -1, -1, -1)
     kept_until: int = 0
 
-    def onward(self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], kept_until: int = 0) -> Progress:
-        """Return the progress after states with these source offsets."""
+    def onward(
+        self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], kept_until: int | None = None
+    ) -> Progress:
+        """Return the progress after states with these source offsets.
+
+        Unlike the rest, `kept_until` may go back: it is a reading of a clock, and the last reading is the best. None
+        for no reading.
+        """
         applied = tuple(map(max, zip(self.applied, *offsets, strict=True)))
-        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, max(self.kept_until, kept_until))
+        kept = self.kept_until if kept_until is None else kept_until
+        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, kept)
 
 
 class LocalStore(Protocol):

@@ -81,8 +81,7 @@ def _request(settings: Settings, user_id: str, timestamp: str | None) -> Erasure
         value = orjson.dumps({"user_id": user_id, "timestamp": when})
     except (ValueError, TypeError) as error:
         raise ConfigurationError("expected a user id in UTF-8 and a time of at most 64 bits, found another") from error
-    decoder = Decoder(currency=settings.currency, earliest_ms=settings.earliest_timestamp_ms)
-    decoded = decoder.decode(ERASURES, key, value, now)
+    decoded = Decoder.of(settings).decode(ERASURES, key, value, now)
     if isinstance(decoded, Rejection):
         raise ConfigurationError(decoded.detail)
     assert isinstance(decoded, Erasure)

@@ -1,7 +1,7 @@
 """A guard against slower code that no busy machine can fool: it counts work instead of taking time.
 
 For a fixed input it counts the bytecode instructions that the pure core executes in this project's own modules, and
-the bytes a user's state keeps in memory and in the changelog. `reference.json` holds what is expected.
+the bytes a user keeps in memory and in the changelog. `reference.json` holds what is expected.
 
     python tests/benchmarks/test_guard.py --update    # deliberately: the commit then says why the figures moved
 """
@@ -24,7 +24,9 @@ from features.codec import decode, encode
 from features.observation import Observation
 from features.row import scalars
 from features.state import UserState
+from features.tiles import DAY
 from streams.decoding import Decoder
+from streams.due_times import DueTimes
 from streams.events import Click
 from streams.observe import Observer
 
@@ -35,6 +37,7 @@ BAND = 0.02
 
 CLICKS = 400
 USERS = 20
+QUIET_USERS = 100_000
 START_MS = 1_760_000_000_000
 VERSION = ".".join(map(str, sys.version_info[:2]))
 
@@ -140,22 +143,40 @@ def measure() -> dict[str, float]:
         figures[f"{name}_instructions"] = instructions(getattr(core, name)) / calls
     figures["changelog_bytes_per_user"] = sum(map(len, core.stored)) / USERS
     figures["memory_bytes_per_user"] = memory_per_user(core)
+    figures["memory_bytes_per_quiet_user"] = memory_per_quiet_user()
     return {name: round(value, 2) for name, value in figures.items()}
 
 
 def memory_per_user(core: Core) -> float:
     """Return the bytes that Python allocates for a user's state and keeps."""
     core.states = {}
+    return kept_bytes(core.apply) / USERS
+
+
+def memory_per_quiet_user() -> float:
+    """Return the bytes of a user of whom only the due time is kept, with an id of 17 bytes."""
+    due = DueTimes()
+
+    def schedule() -> None:
+        for number in range(QUIET_USERS):
+            # Tiles leave the window of 30 days at midnight.
+            due.schedule(f"user-{number:012d}", START_MS + number % 30 * DAY)
+
+    return kept_bytes(schedule) / QUIET_USERS
+
+
+def kept_bytes(step: Callable[[], None]) -> int:
+    """Return the bytes that Python allocates in a call and keeps."""
     gc.collect()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        core.apply()
+        step()
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    return (after - before) / USERS
+    return after - before
 
 
 @pytest.fixture(scope="module")

@@ -213,6 +213,26 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
             id="old events",
         ),
         pytest.param(
+            UP | {f'wherewithal_decay_lateness_seconds{{{W1},partition="0"}}': "1000+60x60"},
+            ["WherewithalDecayLate"],
+            id="quiet users wait",
+        ),
+        pytest.param(
+            UP | {f'wherewithal_decay_lateness_seconds{{{W1},partition="0"}}': "1000-60x60"},
+            [],
+            id="quiet users waited for a while",
+        ),
+        pytest.param(
+            UP | {f'wherewithal_records_ahead_total{{{W1},topic="clicks"}}': "0+5x60"},
+            ["WherewithalClockAhead"],
+            id="a producer's clock is ahead",
+        ),
+        pytest.param(
+            UP | {f"wherewithal_reset_users_total{{{W1}}}": "0+0x40 900+0x20"},
+            ["WherewithalClockAhead"],
+            id="a worker's clock was ahead",
+        ),
+        pytest.param(
             UP
             | {
                 f'wherewithal_event_to_score_seconds_bucket{{{W1},le="1"}}': "0+90x60",

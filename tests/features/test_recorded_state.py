@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import numpy as np
 import pytest
 
 from features import codec, row
 from features.definitions import NAMES
-from features.observation import category_key
+from features.observation import Source, category_key
+from features.state import UserState
 from features.tiles import DAY
 
 NEWEST = 1_764_000_000_000
@@ -30,10 +32,29 @@ qr9N8/0lGBXyT03z/QBdF0nfPfP865IIoW898/zG1wn4/y3z/KIcC0CPLfP8jVD8qB8d8/xolf3/rw3z
 3z8=
 """
 
+# Version 2: the same user, erased once.
+VERSION_2 = """
+AgAAAZq2l+QYAAAAAAAAAAbcABEGlAYAB//PAAABmnr9HgDPAAABmraX6ADPAAABmeiZiADPAAABmraX6AACzgITdrCTxBB4umbYb3FCQMQRLr
+ahv8LOxAholPdZfnuIQcQYiz7Z8CE7pqbt79YVWggBy5PoH5l+FJSw3AAYzgBZuLQAAAAAAQAAzgBZuL8AAAAAAAIAzgBZuMAAAAABAADOAFPs
+YNwAHs4AB3nIAQAAAAAAAM4AmCFQAc4AB3oPAAAAAAECAAAAzgAHehAAAAABAADOAFPsYAAA3AAazU+9AQAAAAAAAM4AmCFQAQAAAM1PwAAAAA
+EBAs4AU+xgAAABzgBMS0ABgc1PwILOzWfvbgHOSCmrqQG9YWxsLU1pbmlMTS1MNi12MkAwMTIzNDU2Nzg5YWLPAAABmraW/aDFAgAgrVjwTAjg
+PyCHAHsJCOA/HmGoBcYH4D8cO1CQggfgPxwV+Bo/B+A/HO+fpfsG4D8ayUcwuAbgPxij77p0BuA/GH2XRTEG4D8YVz/Q7QXgPxYx51qqBeA/FA
+uP5WYF4D8U5TZwIwXgPxS/3vrfBOA/EpmGhZwE4D8Qcy4QWQTgPxBN1poVBOA/Dyd+JdID4D8OASawjgPgPwzbzTpLA+A/DLV1xQcD4D8Ljx1Q
+xALgPwppxdqAAuA/CENtZT0C4D8IHRXw+QHgPwf3vHq2AeA/BtFkBXMB4D8EqwyQLwHgPwSFtBrsAOA/A19cpagA4D8COQQwZQDgPwATrLohAO
+A//9mnirz/3z/9jfefNf/fP/tBR7Wu/t8/+fWWyif+3z/3qebfoP3fP/VdNvUZ/d8/8xGGCpP83z/xxdUfDPzfP+55JTWF+98/7C11Sv763z/q
+4cRfd/rfP+iVFHXw+d8/5klkimn53z/k/bOf4vjfP+KxA7Vb+N8/4GVTytT33z/eGaPfTfffP9zN8vTG9t8/2oFCCkD23z/YNZIfufXfP9bp4T
+Qy9d8/1J0xSqv03z/SUYFfJPTfP9AF0XSd898/zrkgihbz3z/MbXCfj/LfP8ohwLQI8t8/yNUPyoHx3z/GiV/f+vDfP8Q9r/Rz8N8/wvH+Ce3v
+3z/ApU4fZu/fPwE=
+"""
 
-@pytest.mark.parametrize("recorded", [VERSION_1], ids=["version 1"])
+
+def decoded(recorded: str) -> bytes:
+    return base64.b64decode("".join(recorded.split()))
+
+
+@pytest.mark.parametrize("recorded", [VERSION_1, VERSION_2], ids=["version 1", "version 2"])
 def test_a_recorded_state_is_read_as_it_was_written(recorded):
-    state = codec.decode(base64.b64decode("".join(recorded.split())))
+    state = codec.decode(decoded(recorded))
     served = dict(zip(NAMES, row.scalars(state, NEWEST), strict=True))
     assert (state.epoch, state.sequence, state.revision) == (1_763_999_999_000, 6, 6)
     assert (state.newest, state.offsets) == (NEWEST, [6, 0, 7, -1])
@@ -50,14 +71,36 @@ def test_a_recorded_state_is_read_as_it_was_written(recorded):
     np.testing.assert_allclose(row.profile(state, ENCODER), total / np.linalg.norm(total), atol=1e-6)
 
 
+def test_lives_are_counted_from_version_2_on():
+    assert codec.decode(decoded(VERSION_2)).life == 1
+    never_erased = codec.decode(decoded(VERSION_1))
+    assert (never_erased.erased_at, never_erased.life) == (None, 0)
+
+
+def test_a_user_whose_erasure_nobody_counted_has_had_one():
+    state = UserState()
+    state.erase(NEWEST, 0, Source.ERASURES)
+    *body, life = msgspec.msgpack.decode(codec.encode(state)[17:])
+    assert life == 1
+    before = b"\x01" + codec.encode(state)[1:17] + msgspec.msgpack.encode(body)
+    assert codec.decode(before).life == 1
+
+
 def test_a_state_of_a_later_version_is_refused_with_what_to_do():
-    later = b"\x02" + base64.b64decode("".join(VERSION_1.split()))[1:]
-    with pytest.raises(codec.StateFormatError, match="version 2: run the release that wrote it"):
+    later = b"\x03" + decoded(VERSION_1)[1:]
+    with pytest.raises(codec.StateFormatError, match="version 3: run the release that wrote it"):
         codec.decode(later)
 
 
+def test_a_state_with_a_field_that_is_not_known_is_refused_with_what_to_do():
+    known = decoded(VERSION_2)
+    more = known[:17] + msgspec.msgpack.encode([*msgspec.msgpack.decode(known[17:]), 0])
+    with pytest.raises(codec.StateFormatError, match="at most 17 fields, found 18: run the release that wrote it"):
+        codec.decode(more)
+
+
 def test_reading_and_writing_a_state_changes_nothing_that_is_served():
-    state = codec.decode(base64.b64decode("".join(VERSION_1.split())))
+    state = codec.decode(decoded(VERSION_1))
     again = codec.decode(codec.encode(state))
     for instant in (NEWEST, NEWEST + DAY, NEWEST + 29 * DAY, NEWEST + 100 * DAY):
         assert row.scalars(again, instant) == row.scalars(state, instant)

@@ -197,6 +197,17 @@ def test_erasure_forgets_all_and_refuses_what_is_not_newer():
     assert state.erase(BASE, 0, Source.ERASURES) is Outcome.REDELIVERED
 
 
+def test_each_erasure_begins_another_life_and_a_redelivered_one_none():
+    state = fold([Raw("clicks", "a", "view", BASE)])
+    lives = [state.life]
+    for offset, timestamp in ((3, BASE), (4, BASE), (4, BASE), (3, BASE), (9, BASE - DAY)):
+        state.erase(timestamp, offset, Source.ERASURES)
+        lives.append(state.life)
+    assert lives == [0, 1, 2, 2, 2, 3]
+    state.apply(click("b", 2, BASE + 1), ENCODER)
+    assert codec.decode(codec.encode(state)).life == 3
+
+
 def test_vectors_of_two_encoders_are_never_mixed():
     one = tuple(np.eye(64)[0])
     two = tuple(np.eye(64)[1])

@@ -38,7 +38,7 @@ SUMMARY = {
 }
 SCORE = {
     *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons", "revision"),
-    *("event_time", "emitted_at", "trigger", "model", "degraded"),
+    *("life", "event_time", "emitted_at", "trigger", "model", "degraded"),
 }
 
 

@@ -32,13 +32,13 @@ class Clock:
 
 def test_users_are_taken_in_the_order_of_their_due_times_each_once():
     due = DueTimes()
-    for user, when in (("late", 30), ("early", 10), ("moved", 40), ("moved", 20), ("early", 15)):
-        due.schedule(user, when)
+    for user, when in (("late", 30), ("early", 10), ("moved", 20), ("moved", 40), ("early", 15)):
+        due.schedule(user, when * MINUTE)
     assert len(due) == 3
-    assert due.take(now=9, limit=10) == []
-    assert due.take(now=30, limit=2) == ["early", "moved"]
-    assert due.take(now=100, limit=10) == ["late"]
-    assert due.take(now=100, limit=10) == []
+    assert due.take(now=10 * MINUTE - 1, limit=10) == []
+    assert due.take(now=30 * MINUTE, limit=2) == ["early", "moved"]
+    assert due.take(now=100 * MINUTE, limit=10) == ["late"]
+    assert due.take(now=100 * MINUTE, limit=10) == []
 
 
 def purchase(number, user, timestamp):
@@ -92,7 +92,7 @@ async def test_nobody_is_scored_again_before_a_tile_leaves(quiet_flow):
 
 
 async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(decay, "USERS_AT_ONCE", 5)
+    monkeypatch.setattr(decay, "SLICE_USERS", 5)
     monkeypatch.setattr(decay, "POLL_S", 0.05)
     clock = Clock()
     with EmbeddedBroker() as broker:

@@ -61,7 +61,7 @@ async def test_every_score_record_explains_itself(tmp_path):
     for user, score in run.scores.items():
         assert set(score) == {
             *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons"),
-            *("revision", "event_time", "emitted_at", "trigger", "model", "degraded"),
+            *("life", "revision", "event_time", "emitted_at", "trigger", "model", "degraded"),
         }
         assert score["user_id"] == user
         contributions = [reason["contribution"] for reason in score["reasons"]]
@@ -131,6 +131,7 @@ async def test_an_erasure_removes_what_was_applied_and_refuses_what_is_not_newer
     run = await run_flow(quick_settings(tmp_path / "2", online_store=online_store), encoded([*lines, newer]))
     assert run.scores["gone"]["revision"] == run.features["gone"]["revision"] == 1
     assert run.features["gone"]["views_30d"] == 1
+    assert (run.scores["gone"]["life"], run.scores["stays"]["life"]) == (1, 0)
 
 
 @pytest.mark.parametrize("store", [StateStore.MEMORY, StateStore.ROCKSDB])

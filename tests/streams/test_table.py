@@ -84,3 +84,9 @@ def test_a_group_that_the_disk_does_not_take_is_an_error_of_the_disk(
     monkeypatch.setattr(store, "_db_for_partition", lambda _: FullDisk())
     with pytest.raises(LocalStateError, match="found No space left on device; check the free space"):
         store.write(0, {b"u": b"state"}, Progress(offset=1))
+
+
+def test_the_last_word_on_how_far_users_are_kept_counts_for_it_is_a_clocks() -> None:
+    ahead = Progress().onward(10, 5, [], kept_until=2_000)
+    assert ahead.onward(11, 5, [], kept_until=1_000).kept_until == 1_000
+    assert ahead.onward(11, 5, []).kept_until == 2_000

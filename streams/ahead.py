@@ -1,0 +1,102 @@
+"""Score records ahead of the clock: no right one outranks them, so consumers would keep them until their time has come.
+
+A clock that was ahead leaves them, be it of the partition's owner before or of this worker.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from features.state import UserState
+
+
+class Rank(msgspec.Struct, frozen=True):
+    """What a consumer orders the records of a user by; times in ms."""
+
+    revision: int
+    event_time: int
+    emitted_at: int
+    life: int = 0
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """The greatest is the newest."""
+        return self.life, self.revision, self.event_time, self.emitted_at
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The latest instants that are not ahead of the clock, ms.
+
+    Attributes:
+        event_time: of what a record speaks of.
+        emitted_at: of when it was made; None where any will do, for it is later than that of the record before.
+    """
+
+    event_time: int
+    emitted_at: int | None
+
+    def passed_by(self, rank: Rank) -> bool:
+        """Whether a record of this rank is ahead."""
+        return self.lead(rank) > 0
+
+    def lead(self, rank: Rank) -> int:
+        """By how much a record of this rank is ahead of the limits, ms; 0 if it is not."""
+        made = 0 if self.emitted_at is None else rank.emitted_at - self.emitted_at
+        return max(made, rank.event_time - self.event_time, 0)
+
+    def wronged(self, state: UserState, rank: Rank | None) -> bool:
+        """Whether a user of this state is to be published again, the records being what `Ahead` has found.
+
+        An event that is ahead takes T with it, rightly: only an instant that no event explains was made by a clock.
+        """
+        if not state.revision or state.newest is None:
+            return False
+        if rank is None or (self.emitted_at is not None and rank.emitted_at > self.emitted_at):
+            return True
+        return rank.event_time > max(self.event_time, state.newest)
+
+
+_decoder: Final = msgspec.json.Decoder(Rank)
+
+
+def rank_of(value: bytes) -> Rank | None:
+    """Return the rank of a score record; None for what is none, which no consumer ranks either."""
+    try:
+        return _decoder.decode(value)
+    except msgspec.DecodeError:
+        return None
+
+
+class Ahead:
+    """Takes in a partition of the score topic from some place on, as a consumer does.
+
+    Args:
+        limits: what is ahead.
+
+    Attributes:
+        users: whose record is ahead, with its rank; None instead of one for a user who was reset since, and not
+            published again.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.users: dict[bytes, Rank | None] = {}
+
+    def add(self, key: bytes, value: bytes | None) -> None:
+        """Take in the next record."""
+        if value is None:
+            if key in self.users:
+                self.users[key] = None
+            return
+        rank = rank_of(value)
+        if rank is None:
+            return
+        known = self.users.get(key)
+        if known is not None and rank.order <= known.order:
+            return
+        if self._limits.passed_by(rank):
+            self.users[key] = rank
+        else:
+            self.users.pop(key, None)
