@@ -179,7 +179,7 @@ def look_up(url: str, user_id: str) -> StoreReading:
         try:
             serves = store.has(user_id)
             # An erasure below every fence changes nothing where there is one, and soon expires where there is none.
-            probed = store.delete([user_id], _PROBE, _PROBE_TTL_S)
+            probed = store.delete({user_id: _PROBE}, _PROBE_TTL_S)
         finally:
             store.close()
     except OnlineStoreError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -83,16 +83,21 @@ class RedisOnlineStore:
         written = self._run(_WRITE, calls)
         return WriteResult(written, len(rows) - written)
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove users; see `OnlineStore.delete`.
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
+        """Remove users in one round trip; see `OnlineStore.delete`.
 
         The whole hash goes, so that a feature of an earlier release, or another view of the same entity and
         project, does not outlive the user.
         """
-        check_fence(fence)
-        keys = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
-        arguments = [_fence_text(fence), b"" if fence_ttl_s is None else b"%d" % fence_ttl_s]
-        calls = [(keys[start : start + _USERS_PER_CALL], arguments) for start in range(0, len(keys), _USERS_PER_CALL)]
+        for fence in removals.values():
+            check_fence(fence)
+        keys = [self._key(user_id) for user_id in removals]
+        fences = [_fence_text(fence) for fence in removals.values()]
+        ttl = b"" if fence_ttl_s is None else b"%d" % fence_ttl_s
+        calls = [
+            (keys[start : start + _USERS_PER_CALL], [ttl, *fences[start : start + _USERS_PER_CALL]])
+            for start in range(0, len(keys), _USERS_PER_CALL)
+        ]
         deleted = self._run(_DELETE, calls) if calls else 0
         return DeleteResult(deleted, len(keys) - deleted)
 
