@@ -220,6 +220,8 @@ class Flow:
         try:
             store = open_online_store(self.settings.online_url)
             store.ping()
+            for risk in store.risks():
+                log.warning("the online store may lose rows", reason=risk)
         except OnlineStoreURLError as error:
             raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
         except OnlineStoreError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import mmh3
@@ -16,6 +16,7 @@ from redis.retry import Retry
 from features.exceptions import OnlineStoreError
 from features.online import scripts
 from features.online.address import RedisAddress
+from features.online.durability import risks
 from features.online.layout import VIEWS, columns, entity_key, timestamp, values
 from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
 from features.online.store import DeleteResult, WriteResult
@@ -113,6 +114,24 @@ class RedisOnlineStore:
         """Send PING."""
         with self._translated():
             self._client.ping()
+
+    def empty(self) -> bool:
+        """Return whether the database has no key at all."""
+        with self._translated():
+            return bool(self._client.dbsize() == 0)
+
+    def risks(self) -> list[str]:
+        """Look at eviction and persistence, as far as the server lets itself be asked."""
+        info: dict[str, Any] | None = None
+        save: str | None = None
+        client: Any = self._client
+        with self._translated():
+            # A managed server, or its access list, refuses either command.
+            with suppress(redis.ResponseError):
+                info = client.info()
+            with suppress(redis.ResponseError):
+                save = client.config_get("save").get("save")
+        return risks(info, save)
 
     def close(self) -> None:
         """Close every connection."""

@@ -64,6 +64,14 @@ class OnlineStore(Protocol):
         """Return when the store answers."""
         ...
 
+    def empty(self) -> bool:
+        """Return whether it surely holds nobody, as one that was just made or has lost everything."""
+        ...
+
+    def risks(self) -> list[str]:
+        """Return one line per setting of the store's own by which it may lose rows, with what to do."""
+        ...
+
     def close(self) -> None:
         """Release the connection; a second call does nothing."""
         ...

@@ -27,6 +27,14 @@ class NullStore:
     def ping(self) -> None:
         """Answer."""
 
+    def empty(self) -> bool:
+        """Be empty."""
+        return True
+
+    def risks(self) -> list[str]:
+        """Risk nothing."""
+        return []
+
     def close(self) -> None:
         """Hold nothing open."""
 

@@ -37,6 +37,12 @@ class RecordingStore:
     def ping(self) -> None:
         """It always answers."""
 
+    def empty(self) -> bool:
+        return not self.users
+
+    def risks(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self.closed = True
 
