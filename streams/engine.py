@@ -26,6 +26,7 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.recovered_erasures import RecoveredErasures
 from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
@@ -112,6 +113,7 @@ class Engine:
         self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
+        self.erasures = RecoveredErasures(lambda: self.partitions, self._failed)
         self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
@@ -180,7 +182,7 @@ class Engine:
         states = self.table.states
         await check_logs(self._settings, {number: states.progress(number) for number in numbers}, committed)
         for number in numbers:
-            self.partition(number)
+            self.erasures.hand_over(self.partition(number))
         log.info("state is recovered", partitions=len(numbers), states=self._recovered)
         self._recovered = 0
         self._accepting = True

@@ -80,6 +80,7 @@ class Flow:
         self._clock = clock
         self._closing = contextlib.AsyncExitStack()
         self._online: OnlineWriter | None = None
+        self._store_empty = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
@@ -181,6 +182,8 @@ class Flow:
         self._watching = asyncio.create_task(self._watch())
         self._closing.callback(self._watching.cancel)
         self.production.start()
+        if self._store_empty:
+            self.production.republisher.refill()
         self.started = True
         self.metrics.ready.set(1)
 
@@ -222,6 +225,7 @@ class Flow:
             store.ping()
             for risk in store.risks():
                 log.warning("the online store may lose rows", reason=risk)
+            self._store_empty = store.empty()
         except OnlineStoreURLError as error:
             raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
         except OnlineStoreError as error:

@@ -21,7 +21,7 @@ from faust.types import TP
 from rocksdb import WriteBatch
 from rocksdb.errors import Corruption, RocksIOError
 
-from features.codec import order, source_offsets
+from features.codec import erased_at, order, source_offsets
 from features.exceptions import FeaturesError
 from streams.damage import disk_error, mark_damaged, open_or_remake
 from streams.exceptions import StreamsError
@@ -208,6 +208,9 @@ class UserTable(faust.Table):
     settings: Settings
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
+    on_erased: Callable[[int, bytes], object]
+    """Told of partition and key of every user taken from the changelog who was erased at some time, before the local
+    store holds that."""
     on_complete: Callable[[set[int]], Awaitable[None]]
     """Awaited with the assigned partitions after their recovery and before the first event."""
 
@@ -282,5 +285,8 @@ class UserTable(faust.Table):
             if known is None or rank >= order(known):
                 newest[record.key] = record.value
                 reached.append(source_offsets(record.value))
+        for key, state in newest.items():
+            if erased_at(state) is not None:
+                self.on_erased(partition, key)
         states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
         self.on_recovered(len(newest))
