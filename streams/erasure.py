@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -36,6 +37,7 @@ from streams.log_ends import high_watermarks
 from streams.receipt import (
     ONLINE_STORE,
     USER_TABLE,
+    Kept,
     Place,
     Receipt,
     StoreReading,
@@ -81,9 +83,9 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     await _settled(settings, place, timeout_s)
-    configs = await _topic_configs(settings)
+    kept = kept_after(await _topic_configs(settings), int(time.time() * 1000))
     for _ in range(READINGS):
-        receipt = await _read_back(settings, request, place, starts, configs)
+        receipt = await _read_back(settings, request, place, starts, kept)
         if receipt.verified:
             break
     return replace(receipt, served_before=None if before.trouble else before.serves)
@@ -137,7 +139,7 @@ async def _read_back(
     request: Erasure,
     place: Place,
     starts: Mapping[TopicPartition, int],
-    configs: Mapping[str, Mapping[str, str]],
+    kept: Sequence[Kept],
 ) -> Receipt:
     """Read the places against the order in which a worker writes them.
 
@@ -156,7 +158,7 @@ async def _read_back(
         ONLINE_STORE: judge_store(served, state),
         SCORES: judge_scores(published, scores.topic, state),
     }
-    return Receipt(request, place, removed, kept_after(configs), state.revision)
+    return Receipt(request, place, removed, kept, state.revision)
 
 
 async def _records(settings: Settings, tail: TopicPartition, start: int, key: bytes) -> list[ConsumerRecord]:
