@@ -113,7 +113,7 @@ class Engine:
         self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
         self.partitions: dict[int, Partition] = {}
-        self.erasures = RecoveredErasures(lambda: self.partitions, self._failed)
+        self.erasures = RecoveredErasures(settings, lambda: self.partitions, self._failed)
         self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable

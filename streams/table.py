@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -208,9 +208,9 @@ class UserTable(faust.Table):
     settings: Settings
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
-    on_erased: Callable[[int, bytes], object]
-    """Told of partition and key of every user taken from the changelog who was erased at some time, before the local
-    store holds that."""
+    on_erased: Callable[[int, Collection[bytes]], object]
+    """Told of a partition and the users taken from its changelog who were erased at some time, before the local store
+    holds that."""
     on_complete: Callable[[set[int]], Awaitable[None]]
     """Awaited with the assigned partitions after their recovery and before the first event."""
 
@@ -285,8 +285,7 @@ class UserTable(faust.Table):
             if known is None or rank >= order(known):
                 newest[record.key] = record.value
                 reached.append(source_offsets(record.value))
-        for key, state in newest.items():
-            if erased_at(state) is not None:
-                self.on_erased(partition, key)
+        if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
+            self.on_erased(partition, erased)
         states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
         self.on_recovered(len(newest))

@@ -25,10 +25,11 @@ from features.online import OnlineRow, open_online_store
 from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
-from streams.exceptions import ConfigurationError
+from streams.exceptions import ConfigurationError, LocalStateError
 from streams.flow import Flow
 from streams.kafka import SCORES, topic_name
 from streams.metrics import Metrics
+from streams.recovered_erasures import FOLDER, RecoveredErasures
 from streams.republish_client import RepublishError, own_worker, republish, worker_url
 from streams.republish_endpoint import RepublishEndpoint
 from streams.republish_progress import DONE, PATH, RUNNING, Progress
@@ -217,8 +218,21 @@ async def test_a_worker_that_finds_its_store_empty_publishes_everybody_again(tmp
     assert len(after.features) == 20
 
 
+async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_path: Path, online_store: str) -> None:
+    with EmbeddedBroker() as broker:
+        settings = quick_settings(tmp_path, broker=broker.url, online_store=online_store)
+        lines = [*one_click_each(5), click("gone", 100), erasure("gone")]
+        async with worker(settings, lines):
+            pass
+        lose_everything(online_store)
+        bring_back(online_store, "gone")
+        async with Flow(settings, encoder=HashEncoder()) as flow:
+            await until(lambda: not serves(online_store, "gone"))
+            assert await tombstones(flow.settings, "gone") == 2
+
+
 async def test_a_state_folder_restored_from_before_an_erasure_does_not_bring_the_erased_back(
-    tmp_path: Path, kafka: Any
+    tmp_path: Path, kafka: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = quick_settings(
         tmp_path / "state", broker=kafka.url, topic_prefix="restored-", state_store=StateStore.ROCKSDB
@@ -234,11 +248,33 @@ async def test_a_state_folder_restored_from_before_an_erasure_does_not_bring_the
     shutil.rmtree(settings.state_dir)
     shutil.copytree(tmp_path / "backup", settings.state_dir)
     assert serves(settings.online_url, "gone")
+    with monkeypatch.context() as patch:
+        # As if it died right after the recovery, whose end the local store remembers.
+        patch.setattr(RecoveredErasures, "hand_over", lambda *_: None)
+        async with Flow(settings, encoder=HashEncoder()):
+            assert serves(settings.online_url, "gone")
     async with Flow(settings, encoder=HashEncoder()) as flow:
         await until(lambda: not serves(settings.online_url, "gone"))
         await until(lambda: served_revision(settings, "back") == 1)
         assert served_revision(settings, "stays") == 3
         assert await tombstones(flow.settings, "gone") == 2
+        await until(lambda: not list((settings.state_dir / FOLDER).iterdir()))
+
+
+def test_users_met_in_a_recovery_are_noted_on_disk_whatever_a_worker_died_in(tmp_path: Path) -> None:
+    settings = quick_settings(tmp_path, state_store=StateStore.ROCKSDB)
+    erasures = RecoveredErasures(settings, dict, pytest.fail)
+    erasures.met(1, [b"one\n", "zw\u00f6lf".encode()])
+    with (tmp_path / FOLDER / "1.ndjson").open("ab") as file:
+        file.write(b'"cut')
+    erasures.met(1, [b"two"])
+    erasures.met(2, [b"other"])
+    assert erasures._noted(1) == {b"one\n", "zw\u00f6lf".encode(), b"two"}
+    assert erasures._noted(3) == set()
+    (tmp_path / "file").touch()
+    elsewhere = settings.model_copy(update={"state_dir": tmp_path / "file"})
+    with pytest.raises(LocalStateError, match="found Not a directory; check the free space"):
+        RecoveredErasures(elsewhere, dict, pytest.fail).met(1, [b"one"])
 
 
 def served_revision(settings: Settings, user: str) -> int | None:
