@@ -69,4 +69,4 @@ def _refusal(status: int, reason: str) -> Answer:
     return Answer(status, msgspec.json.encode({"reason": reason}))
 
 
-_STARTING: Final = _refusal(503, "starting: joining the group and recovering the state")
+_STARTING: Final = _refusal(503, "starting, or on its way out: ask again once it is ready")
