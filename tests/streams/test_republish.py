@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sqlite3
 import sys
@@ -172,6 +173,17 @@ async def test_a_store_that_lost_its_rows_serves_everyone_again_and_none_of_the_
     assert all(after.scores[user]["trigger"] is None for user in before.scores), "nobody's event caused these"
 
 
+async def test_a_worker_warns_of_a_redis_that_may_lose_rows(
+    tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = Flow(quick_settings(tmp_path, online_store=redis_url), encoder=HashEncoder())
+    with caplog.at_level(logging.WARNING, logger="wherewithal"):
+        flow._open_store().close()
+    (line,) = caplog.records
+    assert line.getMessage() == "the online store may lose rows"
+    assert "a Redis with snapshots or an append-only file" in line.fields["reason"]  # type: ignore[attr-defined]
+
+
 async def test_a_request_while_one_is_under_way_begins_anew_and_goes_through_everybody(tmp_path: Path) -> None:
     settings = quick_settings(tmp_path, partitions=1)
     async with worker(settings, one_click_each(250)) as (flow, _):
@@ -191,18 +203,14 @@ async def test_a_request_while_one_is_under_way_begins_anew_and_goes_through_eve
 async def test_a_partition_that_moves_in_between_does_not_count_as_gone_through(tmp_path: Path) -> None:
     settings = quick_settings(tmp_path, partitions=2)
     async with worker(settings, one_click_each(500)) as (flow, _):
-        republisher = flow.production.republisher
-        republisher.begin(users_per_s=1)
-        await until(lambda: republisher.progress.users == 100)
         with asked_over_http(flow) as url:
-            asking = asyncio.create_task(asyncio.to_thread(republish, [url], 1, lambda _: None))
-            await until(lambda: republisher.progress.run == 2 and republisher.progress.users == 100)
-            # Both move; a moment ago this worker had them.
+            # A slice of 100 users every two seconds.
+            asking = asyncio.create_task(asyncio.to_thread(republish, [url], 50, lambda _: None))
+            await until(lambda: flow.production.republisher.progress.users > 0)
             await flow.engine.release([0, 1])
-            republisher._tasks.cancel()
-            republisher._tasks.begin(republisher._run(10_000))
             with pytest.raises(RepublishError, match="found 0, 1 left out: name every worker"):
                 await asyncio.wait_for(asking, PATIENCE_S)
+        assert flow.production.republisher.progress.state == DONE
 
 
 async def test_a_worker_that_finds_its_store_empty_publishes_everybody_again(tmp_path: Path) -> None:
