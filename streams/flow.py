@@ -26,7 +26,6 @@ from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
-from streams.publisher import Publisher
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
@@ -55,7 +54,6 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
-        lease: on the partitions.
     """
 
     def __init__(
@@ -85,7 +83,6 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
-        self.lease = Lease(settings.session_timeout_s)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -144,17 +141,12 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings, self.lease)
-        await publisher.start()
-        closing.push_async_callback(publisher.stop)
         self.engine = Engine(
             self.settings,
             self.inference,
-            publisher,
             online,
             self.tally,
             self.metrics,
-            self.lease,
             self._as_of,
             self._clock,
             self.fail,
@@ -166,7 +158,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease)
+        self.app = create_app(self.settings, self.engine)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -193,7 +185,7 @@ class Flow:
         self.app.consumer.stop_flow()
         try:
             async with asyncio.timeout(STOP_S):
-                await self.engine.release(list(self.engine.partitions))
+                await self.engine.release()
                 if not self.app.crashed:
                     await self.app.consumer.commit()
                 await self.app.stop()
@@ -203,6 +195,11 @@ class Flow:
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""

@@ -101,6 +101,9 @@ class Metrics:
         )
         self.table_users = gauge("table_users", "Users in the local store, by partition", "partition")
         self.table_bytes = gauge("table_bytes", "Bytes of their states, by partition", "partition")
+        self.foreign_records = counter(
+            "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
+        )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")

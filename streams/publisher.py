@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
+
+from aiokafka.errors import NoError, for_code
+from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streams.kafka import new_producer
 from streams.lease import Lease, LeaseLostError
+from streams.log import log
 from streams.settings import Settings
 
 BATCH_BYTES: Final = 1 << 20
+
+_RETRY_S: Final = 0.1
 
 
 class Outgoing(NamedTuple):
@@ -25,27 +32,66 @@ class Outgoing(NamedTuple):
 class Publisher:
     """Sends records in the order of the calls, per partition.
 
+    Where the broker offers it the producer is idempotent: a batch whose acknowledgement was lost is then not appended
+    a second time, behind what was sent after it.
+
     Args:
         settings: of the cluster.
         lease: checked before every request, first tries and repeated ones alike; whatever waits in the producer when
             it has expired fails with `LeaseLostError` and is never sent.
+        on_written: told (topic, partition, first offset, records) of every batch that the broker has acknowledged, in
+            the order of the offsets.
     """
 
-    def __init__(self, settings: Settings, lease: Lease | None = None) -> None:
-        self._producer = new_producer(settings, max_batch_size=BATCH_BYTES)
-        if lease is not None:
-            _guard(self._producer, lease)
+    def __init__(
+        self,
+        settings: Settings,
+        lease: Lease | None = None,
+        on_written: Callable[[str, int, int, int], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._lease = lease
+        self._on_written = on_written
+        self._producer: Any = None
         # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
         # while they wait for room.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
-        """Connect."""
-        await self._producer.start()
+        """Connect.
+
+        Raises:
+            KafkaError: the broker cannot be reached.
+        """
+        producer: Any = new_producer(self._settings, max_batch_size=BATCH_BYTES, enable_idempotence=True)
+        try:
+            await producer.client.bootstrap()
+            if not await _gives_producer_ids(producer.client, self._settings.request_timeout_s):
+                await _close(producer)
+                producer = new_producer(self._settings, max_batch_size=BATCH_BYTES)
+                await producer.client.bootstrap()
+            if self._lease is not None:
+                _guard(producer, self._lease)
+            await producer._sender.start()
+        except BaseException:
+            await _close(producer)
+            raise
+        self._producer = producer
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""
-        await self._producer.stop()
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def abandon(self) -> None:
+        """Disconnect at once: what waits in the producer fails with `LeaseLostError` and is never sent."""
+        producer = self._producer
+        if producer is None or producer._closed:
+            return
+        producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        # Before the sender, which would wait for answers that nobody waits for any more.
+        await _close(producer)
+        await producer._sender.close()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
@@ -62,12 +108,43 @@ class Publisher:
         return Sent(batches)
 
     async def _send(self, topic: str, partition: int, batch: Any) -> tuple[asyncio.Future[Any], int]:
-        return await self._producer.send_batch(batch, topic, partition=partition), batch.record_count()
+        count: int = batch.record_count()
+        future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+        if self._on_written is not None:
+            future.add_done_callback(partial(self._written, topic, partition, count))
+        return future, count
+
+    def _written(self, topic: str, partition: int, count: int, future: asyncio.Future[Any]) -> None:
+        if self._on_written is not None and not future.cancelled() and future.exception() is None:
+            first = future.result().offset
+            # A broker that recognises a repeated batch, but has forgotten where it is, answers -1.
+            if first >= 0:
+                self._on_written(topic, partition, first, count)
 
     @staticmethod
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+async def _close(producer: Any) -> None:
+    """Close the connections of a producer whose sender is not to be waited for."""
+    producer._closed = True
+    await producer.client.close()
+
+
+async def _gives_producer_ids(client: Any, patience_s: float) -> bool:
+    """Whether the broker tells repeated batches from new ones: it gives out ids of producers then."""
+    request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=int(patience_s * 1000))
+    async with asyncio.timeout(patience_s):
+        while True:
+            error = for_code((await client.send(client.get_random_node(), request)).error_code)
+            if error is NoError or not error.retriable:
+                break
+            await asyncio.sleep(_RETRY_S)
+    if error is not NoError:
+        log.info("the broker gives out no producer ids, sending without them", reason=error.__name__)
+    return error is NoError
 
 
 def _guard(producer: Any, lease: Lease) -> None:
@@ -95,7 +172,7 @@ class Sent(NamedTuple):
     batches: Sequence[tuple[asyncio.Future[Any], int]]
 
     async def acknowledged(self) -> int:
-        """Wait for the broker; return the offset of the last record, -1 if there was none.
+        """Wait for the broker; return the offset of the last record, -1 if there was none or it is not known.
 
         Raises:
             KafkaError: a record was not taken within the request timeout.
@@ -103,5 +180,6 @@ class Sent(NamedTuple):
         last = -1
         for future, records in self.batches:
             # The broker answers with the offset of a batch's first record.
-            last = max(last, (await future).offset + records - 1)
+            first = (await future).offset
+            last = max(last, first + records - 1 if first >= 0 else -1)
         return last

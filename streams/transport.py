@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 import faust
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import NoError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -46,7 +48,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        _renew_by_heartbeat(consumer, self.transport.lease)
+        _listen_to_group(consumer, self.transport)
         return consumer
 
     def _stopped_set(self) -> None:
@@ -97,22 +99,28 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
 
-def _renew_by_heartbeat(consumer: Any, lease: Lease) -> None:
-    """Have every answered heartbeat of a consumer renew the lease."""
+def _listen_to_group(consumer: Any, transport: BatchTransport) -> None:
+    """Have every heartbeat that is answered well renew the lease, and note when partitions were asked for.
+
+    The moment of the question counts: a process may have been stopped for as long as it likes since.
+    """
     start = consumer.start
 
     async def start_and_listen() -> None:
         await start()
-        beat = consumer._coordinator._do_heartbeat
+        ask = consumer._coordinator._send_req
 
-        async def beat_and_renew() -> bool:
+        async def ask_and_note(request: Any) -> Any:
             asked_at = time.monotonic()
-            answered = bool(await beat())
-            if answered:
-                lease.renew(asked_at)
-            return answered
+            answer = await ask(request)
+            if isinstance(request, SyncGroupRequest):
+                transport.synced_at = asked_at
+            elif isinstance(request, HeartbeatRequest) and answer.error_code == NoError.errno:
+                # One that is answered by news of a rebalance keeps the member, and not its partitions.
+                transport.lease.renew(asked_at)
+            return answer
 
-        consumer._coordinator._do_heartbeat = beat_and_renew
+        consumer._coordinator._send_req = ask_and_note
 
     consumer.start = start_and_listen
 
@@ -233,8 +241,10 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Begin a lease: being given partitions is word from the broker."""
-        self.transport.lease.renew(time.monotonic())
+        """Begin an assignment, with a lease of its own: being given partitions is word from the broker."""
+        transport = self.transport
+        transport.lease = Lease(transport.settings.session_timeout_s, transport.synced_at)
+        await transport.on_assigned(generation_id, transport.lease)
         await super().on_partitions_assigned(assigned, generation_id)
 
     def rejoin(self) -> None:
@@ -255,11 +265,19 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """The aiokafka transport with batches for messages."""
+    """The aiokafka transport with batches for messages.
+
+    Attributes:
+        lease: on the partitions assigned last.
+        synced_at: when they were asked for (monotonic seconds).
+        on_assigned: awaited with the generation of the group and the lease, before any recovery.
+    """
 
     Consumer = BatchConsumer
     settings: Settings
     lease: Lease
+    synced_at: float = float("-inf")
+    on_assigned: Callable[[int, Lease], Awaitable[None]]
 
 
 class RawSchema(faust.Schema):
@@ -272,9 +290,3 @@ class RawSchema(faust.Schema):
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
         """Return the batch as it is."""
         return message.value
-
-
-def partitions_of(tps: Iterable[TP], topics: Iterable[str]) -> set[int]:
-    """The partition numbers among `tps` that belong to any of `topics`."""
-    names = set(topics)
-    return {tp.partition for tp in tps if tp.topic in names}

@@ -39,7 +39,9 @@ async def _work(settings: Settings) -> None:
     flow = Flow(settings, progress=lambda what: log.info("starting", what=what))
     loop.add_signal_handler(signal.SIGHUP, flow.reload)
     monitor = Monitor(flow, settings.stall_s)
-    republish = RepublishEndpoint(loop, lambda: flow.production.republisher if flow.started else None)
+    republish = RepublishEndpoint(
+        asyncio.get_running_loop(), lambda: flow.production.republisher if flow.started else None
+    )
     server = Server(settings, flow.metrics, monitor.live, monitor.ready, {PATH: republish})
     server.start()
     log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
