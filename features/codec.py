@@ -51,6 +51,13 @@ class _Prefix(msgspec.Struct, array_like=True):
     offsets: list[int]
 
 
+class _Erasure(msgspec.Struct, array_like=True):
+    revision: int
+    offsets: list[int]
+    erased_at: int | None
+
+
+_erasure_decoder: Final = msgspec.msgpack.Decoder(_Erasure)
 _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Body)
@@ -141,6 +148,19 @@ def source_offsets(data: bytes) -> list[int]:
     _header(data)
     try:
         return _prefix_decoder.decode(memoryview(data)[_HEADER.size :]).offsets
+    except msgspec.DecodeError as error:
+        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
+
+
+def erased_at(data: bytes) -> int | None:
+    """Return up to which time (ms) encoded state refuses events; None for a user who was never erased.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    _header(data)
+    try:
+        return _erasure_decoder.decode(memoryview(data)[_HEADER.size :]).erased_at
     except msgspec.DecodeError as error:
         raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
 

@@ -115,6 +115,7 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
     recovery.take_over = lambda generation, numbers: engine.take_over(generation, numbers, committed)
     app.tables._recovery = recovery
     engine.table.on_recovered = engine.count_recovered
+    engine.table.on_erased = engine.erasures.met
     app.on_partitions_revoked.connect(let_go, weak=False)
     # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
     logging.getLogger("faust").setLevel(logging.ERROR)

@@ -31,6 +31,7 @@ from streams.online import OnlineWriter
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.reading import TextReader
+from streams.recovered_erasures import RecoveredErasures
 from streams.resetting import Resetter
 from streams.rounds import Rounds
 from streams.scoring import Scoring
@@ -123,6 +124,7 @@ class Engine:
         self._abandoning: asyncio.Task[None] | None = None
         self.assignment = Assignment(NEVER, nobody)
         self.partitions: dict[int, Partition] = {}
+        self.erasures = RecoveredErasures(settings, lambda: self.partitions, on_failure)
         self.decays: dict[int, Decay] = {}
         self._resetter = Resetter(settings, self.partitions, clock, metrics, on_failure)
         self.on_released: Callable[[], None] = lambda: None
@@ -219,6 +221,8 @@ class Engine:
                 assignment.partitions[number].rewrite(user_id)
         self.partitions.update(assignment.partitions)
         self.decays.update(assignment.decays)
+        for partition in assignment.partitions.values():
+            self.erasures.hand_over(partition)
         log.info("state is recovered", partitions=len(numbers), states=self._recovered)
         self._recovered = 0
         self._resetter.begin()

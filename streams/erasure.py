@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -38,6 +39,7 @@ from streams.log_ends import high_watermarks
 from streams.receipt import (
     ONLINE_STORE,
     USER_TABLE,
+    Kept,
     Place,
     Receipt,
     StoreReading,
@@ -84,9 +86,9 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     with _obeyed_all_the_same(place):
         await _settled(settings, place, timeout_s)
-        configs = await _topic_configs(settings)
+        kept = kept_after(await _topic_configs(settings), int(time.time() * 1000))
         for _ in range(READINGS):
-            receipt = await _read_back(settings, request, place, starts, configs)
+            receipt = await _read_back(settings, request, place, starts, kept)
             if receipt.verified:
                 break
     return replace(receipt, served_before=None if before.trouble else before.serves)
@@ -161,7 +163,7 @@ async def _read_back(
     request: Erasure,
     place: Place,
     starts: Mapping[TopicPartition, int],
-    configs: Mapping[str, Mapping[str, str]],
+    kept: Sequence[Kept],
 ) -> Receipt:
     """Read the places against the order in which a worker writes them.
 
@@ -180,7 +182,7 @@ async def _read_back(
         ONLINE_STORE: judge_store(served, state),
         SCORES: judge_scores(published, scores.topic, state),
     }
-    return Receipt(request, place, removed, kept_after(configs), state.revision)
+    return Receipt(request, place, removed, kept, state.revision)
 
 
 async def _records(settings: Settings, tail: TopicPartition, start: int, key: bytes) -> list[ConsumerRecord]:
@@ -203,7 +205,7 @@ def look_up(url: str, user_id: str) -> StoreReading:
         try:
             serves = store.has(user_id)
             # An erasure below every fence changes nothing where there is one, and soon expires where there is none.
-            probed = store.delete([user_id], _PROBE, _PROBE_TTL_S)
+            probed = store.delete({user_id: _PROBE}, _PROBE_TTL_S)
         finally:
             store.close()
     except OnlineStoreError as error:

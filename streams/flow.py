@@ -97,6 +97,7 @@ class Flow:
         self._interrupted = False
         self._watching: asyncio.Task[None] | None = None
         self._online: OnlineWriter | None = None
+        self._store_empty = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
@@ -202,6 +203,8 @@ class Flow:
             raise await self._explained(error) from error
         self._watching = asyncio.create_task(self._watch())
         self.production.start()
+        if self._store_empty:
+            self.production.republisher.refill()
         self.started = True
         self.metrics.ready.set(1)
 
@@ -250,6 +253,9 @@ class Flow:
         try:
             store = open_online_store(self.settings.online_url)
             store.ping()
+            for risk in store.risks():
+                log.warning("the online store may lose rows", reason=risk)
+            self._store_empty = store.empty()
         except OnlineStoreURLError as error:
             raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
         except OnlineStoreError as error:

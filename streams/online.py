@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from features.exceptions import OnlineStoreError
-from features.online.rows import OnlineRow
+from features.online.rows import Fence, OnlineRow
 from features.online.store import OnlineStore
 from streams.log import log
 from streams.metrics import Metrics
@@ -19,12 +19,14 @@ from streams.tasks import Tasks
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
+Item = TypeVar("Item")
+
 
 class Forget(NamedTuple):
     """The removal of a user from every view, and the fence to leave behind."""
 
     user_id: str
-    fence: tuple[int, int, int]
+    fence: Fence
 
 
 class OnlineWriter:
@@ -36,7 +38,7 @@ class OnlineWriter:
     Args:
         store: called from one thread of the writer's own.
         freshness_s: the longest a row may wait.
-        batch_rows: rows of one write.
+        batch_rows: rows of one write, or removals of one call.
         on_served: told of the rows that the store took, on the writer's thread.
     """
 
@@ -105,10 +107,10 @@ class OnlineWriter:
             waiters, self._waiters = self._waiters, []
             try:
                 # Removals first: a row queued after the removal of its user is of the user who came back.
-                for forget in forgets:
-                    await self._insist(partial(self._store.delete, [forget.user_id], forget.fence))
-                for start in range(0, len(rows), self._batch_rows):
-                    await self._insist(partial(self._write, rows[start : start + self._batch_rows]))
+                for forgotten in _batches(forgets, self._batch_rows):
+                    await self._insist(partial(self._store.delete, dict(forgotten)))
+                for batch in _batches(rows, self._batch_rows):
+                    await self._insist(partial(self._write, batch))
             except asyncio.CancelledError:
                 for waiter in waiters:
                     waiter.cancel()
@@ -121,13 +123,13 @@ class OnlineWriter:
         """Wait for company until the deadline of the oldest row, or until a batch is full."""
         try:
             async with asyncio.timeout(self._since + self._patience_s - time.monotonic()):
-                while len(self._rows) < self._batch_rows:
+                while len(self._rows) + len(self._forgets) < self._batch_rows:
                     await self._arrived.wait()
                     self._arrived.clear()
         except TimeoutError:
             return
 
-    def _write(self, rows: list[OnlineRow]) -> None:
+    def _write(self, rows: Sequence[OnlineRow]) -> None:
         result = self._store.write(rows)
         self._metrics.online_rows.inc(result.written)
         self._metrics.online_fenced.inc(result.fenced)
@@ -155,3 +157,7 @@ class OnlineWriter:
                     log.info("online store takes rows again", seconds=round(started - self.failing_since, 1))
                     self.failing_since = None
                 return
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -15,6 +15,7 @@ from streams.metrics import Metrics
 from streams.outcomes import Outcomes
 from streams.refreshing import Refresher
 from streams.reload import ArtefactWatch
+from streams.republishing import Republisher
 from streams.scoring import Scoring, Served
 from streams.settings import Settings, WindowEdge
 from streams.shadow import Shadow
@@ -40,6 +41,7 @@ class Production:
     Attributes:
         live, shadow_watch: on the folders; `shadow_watch` is None where no shadow is set.
         shadow, drift: see there.
+        republisher: publishes every user again when asked to.
         outcomes: None where features are not as of the clock, by which predictions fall due, or nobody is sampled.
     """
 
@@ -55,7 +57,9 @@ class Production:
         self._engine = engine
         self._metrics = metrics
         self._poll_s = settings.artefact_poll_s
-        self._refresher = Refresher(engine.partitions, settings.refresh_users_per_s, metrics, on_failure)
+        rate = settings.refresh_users_per_s
+        self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
+        self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure)
         self._tasks = Tasks("drift", on_failure)
         self.shadow = Shadow(metrics)
         self.drift = Drift(metrics)
@@ -113,6 +117,7 @@ class Production:
         for watch in self._watches():
             await watch.stop()
         await self._refresher.stop()
+        await self.republisher.stop()
         self._tasks.cancel()
         await self._tasks.ended()
         if self.outcomes is not None:

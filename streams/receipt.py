@@ -18,21 +18,30 @@ from features.online.layout import VIEWS
 from features.state import UserState
 from streams.events import Erasure
 from streams.kafka import CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
+from streams.lifetimes import (
+    COMPACTION,
+    FOR_GOOD,
+    RETENTION,
+    TOMBSTONES,
+    Lifetime,
+    of_records,
+    of_replaced,
+    of_tombstone,
+)
 
 USER_TABLE: Final = "user_table"
 ONLINE_STORE: Final = "online_store"
 
-RETENTION: Final = "retention.ms"
-COMPACTION: Final = "min.compaction.lag.ms"
-
-_KEPT_IN_TOPICS: Final = {
-    REVIEWS: ("the user's reviews", RETENTION),
-    SEARCHES: ("the user's searches", RETENTION),
-    CLICKS: ("the user's clicks", RETENTION),
-    ERASURES: ("the requests, which name the user", RETENTION),
-    DEAD_LETTERS: ("rejected records of the user as they came", RETENTION),
-    USER_TABLE: ("older states of the user, until they are compacted away", COMPACTION),
-    SCORES: ("older scores of the user, until they are compacted away", COMPACTION),
+_KEPT_RECORDS: Final = {
+    REVIEWS: "the user's reviews",
+    SEARCHES: "the user's searches",
+    CLICKS: "the user's clicks",
+    ERASURES: "the requests, which name the user",
+    DEAD_LETTERS: "rejected records of the user as they came",
+}
+_KEPT_REPLACED: Final = {
+    USER_TABLE: "older states of the user",
+    SCORES: "older scores of the user",
 }
 _KEPT_FOR_GOOD: Final = {
     USER_TABLE: "the marker: the user's key and the time of the erasure, so that late events stay refused",
@@ -72,24 +81,26 @@ class Kept(NamedTuple):
     Attributes:
         place: a topic of the contract, `user_table` or `online_store`.
         holds: what stays there.
-        setting: the topic's setting that says for how long; None for what is kept for good.
+        setting: the topic's setting that limits how long; None for what is kept for good.
         value: its value in ms as the broker tells it; None if it does not.
+        lifetime: until when.
     """
 
     place: str
     holds: str
-    setting: str | None = None
-    value: str | None = None
+    setting: str | None
+    value: str | None
+    lifetime: Lifetime
 
-    @property
-    def until(self) -> str:
-        """For how long, for a reader."""
-        if self.setting is None:
-            return "kept for good"
-        if self.value is None or not self.value.isdecimal():
-            # A broker counts -1 as no limit.
-            return f"{self.setting} has no limit" if self.value == "-1" else f"{self.setting} unknown: ask the broker"
-        return f"{self.setting} {self.value} ({int(self.value) / 86_400_000:.3g} days)"
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "place": self.place,
+            "holds": self.holds,
+            "setting": self.setting,
+            "value": self.value,
+            **self.lifetime._asdict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ class Receipt:
                 name: {"removed": found.remains is None, "where": found.where, "remains": found.remains, **found.facts}
                 for name, found in self.removed.items()
             },
-            "kept": [kept._asdict() | {"until": kept.until} for kept in self.kept],
+            "kept": [kept.as_dict() for kept in self.kept],
         }
 
 
@@ -196,10 +207,27 @@ def judge_store(found: StoreReading, state: UserState) -> Finding:
     return Finding(found.address, remains, {"views": [view.name for view in VIEWS], "serves": found.serves})
 
 
-def kept_after(configs: Mapping[str, Mapping[str, str]]) -> list[Kept]:
-    """Return what an erasure leaves behind; `configs` are the topics' settings, as far as the broker tells."""
-    in_topics = [
-        Kept(place, holds, setting, configs.get(place, {}).get(setting))
-        for place, (holds, setting) in _KEPT_IN_TOPICS.items()
+def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
+    """Return what an erasure leaves behind.
+
+    Args:
+        configs: the settings of the topics by their place, as far as the broker tells them.
+        now: when the erasure was settled, epoch ms.
+    """
+
+    def kept(place: str, holds: str, setting: str, lifetime: Lifetime) -> Kept:
+        return Kept(place, holds, setting, configs.get(place, {}).get(setting), lifetime)
+
+    scores = configs.get(SCORES, {})
+    return [
+        *(
+            kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
+            for place, holds in _KEPT_RECORDS.items()
+        ),
+        *(
+            kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))
+            for place, holds in _KEPT_REPLACED.items()
+        ),
+        kept(SCORES, "the tombstone, which names the user", TOMBSTONES, of_tombstone(scores)),
+        *(Kept(place, holds, None, None, FOR_GOOD) for place, holds in _KEPT_FOR_GOOD.items()),
     ]
-    return in_topics + [Kept(place, holds) for place, holds in _KEPT_FOR_GOOD.items()]

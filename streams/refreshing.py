@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
-from typing import Final
+from collections.abc import Callable
 
 from streams.log import log
 from streams.metrics import Metrics
-from streams.partition import Partition
+from streams.sweeping import Partitions, Passed, Sweep
 from streams.tasks import Tasks
-
-SLICE_USERS: Final = 100
-"""Users touched before the next ones wait for these to be published: live events never queue behind more."""
 
 
 class Refresher:
-    """Touches every user of the assigned partitions, so that a record of the new scorer replaces that of the old.
+    """Publishes every user of the assigned partitions, so that a record of the new scorer replaces that of the old.
 
     It remembers nothing: users that a crash, or a partition that moves, leaves out keep their record, which names the
     old scorer, until their next event or their next emptied window.
 
     Args:
-        partitions: those assigned now, by number.
+        partitions: those assigned now.
         users_per_s: users touched in a second, at most.
         metrics: count the users.
         on_failure: told of an error that ends a refresh.
@@ -32,13 +26,13 @@ class Refresher:
 
     def __init__(
         self,
-        partitions: Mapping[int, Partition],
+        partitions: Partitions,
         users_per_s: int,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._partitions = partitions
-        self._slice_s = SLICE_USERS / users_per_s
+        self._users_per_s = users_per_s
         self._metrics = metrics
         self._tasks = Tasks("refresh", on_failure)
 
@@ -54,35 +48,13 @@ class Refresher:
 
     async def _run(self) -> None:
         started, users = time.monotonic(), 0
-        for number, partition in list(self._partitions.items()):
-            users += await self._refresh(number, partition)
+
+        def count(passed: Passed) -> None:
+            nonlocal users
+            users += passed.living
+            self._metrics.refreshed.inc(passed.living)
+
+        sweep = Sweep(self._partitions, self._users_per_s, count, erased=False)
+        for partition in list(self._partitions().values()):
+            await sweep.everybody(partition)
         log.info("users scored anew after a swap", users=users, seconds=round(time.monotonic() - started, 1))
-
-    async def _refresh(self, number: int, partition: Partition) -> int:
-        # Those in hand may have been scored by the old one just before, and may not be in the store yet.
-        names = chain(partition.committer.busy_users(), _stored(partition))
-        users = 0
-        # A store that another worker owns now is closed: it must not be read on.
-        while self._partitions.get(number) is partition and (coming := list(islice(names, SLICE_USERS))):
-            next_at = time.monotonic() + self._slice_s
-            users += _touch(partition, coming)
-            self._metrics.refreshed.inc(len(coming))
-            # Waited for, not awaited: it is cancelled with the partition, and this goes on with the next one.
-            await asyncio.wait([partition.committer.settled()])
-            await asyncio.sleep(next_at - time.monotonic())
-        return users
-
-
-def _stored(partition: Partition) -> Iterator[str]:
-    for key, _ in partition.states.items(partition.number):
-        yield key.decode()
-
-
-def _touch(partition: Partition, users: Iterable[str]) -> int:
-    living = 0
-    for user_id in users:
-        state = partition.state_of(user_id)
-        if state.revision:
-            partition.committer.touch(user_id, state, changed=False)
-            living += 1
-    return living

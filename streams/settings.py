@@ -123,7 +123,9 @@ class Settings(BaseSettings):
     artefact: str = Field(DEFAULT_ARTEFACT, description="folder of the scorer, or `default`")
     artefact_poll_s: Seconds = Field(5.0, description="how often the artefact folders are looked at")
     shadow_artefact: str = Field("", description="folder of a scorer to compare with the live one; empty for none")
-    refresh_users_per_s: Count = Field(500, description="users scored anew per second after a new artefact took over")
+    refresh_users_per_s: Count = Field(
+        500, description="users published again per second, after a new artefact took over or on request"
+    )
     calibration_share: float = Field(0.01, ge=0, le=1, description="share of users whose predictions are judged")
     labels: str = Field(DEFAULT_LABELS, description="table of labels, a TOML file, or `default`")
     currency: str = Field("USD", min_length=1, description="the one currency of prices")

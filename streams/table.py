@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -21,7 +21,7 @@ from faust.types import TP
 from rocksdb import WriteBatch
 from rocksdb.errors import Corruption, RocksIOError
 
-from features.codec import order, source_offsets
+from features.codec import erased_at, order, source_offsets
 from features.exceptions import FeaturesError
 from streams.damage import disk_error, mark_damaged, open_or_remake
 from streams.exceptions import StreamsError
@@ -214,6 +214,9 @@ class UserTable(faust.Table):
     _outranked: defaultdict[int, set[bytes]]
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
+    on_erased: Callable[[int, Collection[bytes]], object]
+    """Told of a partition and the users taken from its changelog who were erased at some time, before the local store
+    holds that."""
 
     @classmethod
     def of(cls, app: faust.App, settings: Settings) -> UserTable:
@@ -295,5 +298,7 @@ class UserTable(faust.Table):
                 reached.append(source_offsets(record.value))
             else:
                 self._outranked[partition].add(record.key)
+        if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
+            self.on_erased(partition, erased)
         states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
         self.on_recovered(len(newest))

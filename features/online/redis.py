@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import mmh3
@@ -16,6 +16,7 @@ from redis.retry import Retry
 from features.exceptions import OnlineStoreError
 from features.online import scripts
 from features.online.address import RedisAddress
+from features.online.durability import risks
 from features.online.layout import VIEWS, columns, entity_key, timestamp, values
 from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
 from features.online.store import DeleteResult, WriteResult
@@ -83,16 +84,21 @@ class RedisOnlineStore:
         written = self._run(_WRITE, calls)
         return WriteResult(written, len(rows) - written)
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove users; see `OnlineStore.delete`.
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
+        """Remove users in one round trip; see `OnlineStore.delete`.
 
         The whole hash goes, so that a feature of an earlier release, or another view of the same entity and
         project, does not outlive the user.
         """
-        check_fence(fence)
-        keys = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
-        arguments = [_fence_text(fence), b"" if fence_ttl_s is None else b"%d" % fence_ttl_s]
-        calls = [(keys[start : start + _USERS_PER_CALL], arguments) for start in range(0, len(keys), _USERS_PER_CALL)]
+        for fence in removals.values():
+            check_fence(fence)
+        keys = [self._key(user_id) for user_id in removals]
+        fences = [_fence_text(fence) for fence in removals.values()]
+        ttl = b"" if fence_ttl_s is None else b"%d" % fence_ttl_s
+        calls = [
+            (keys[start : start + _USERS_PER_CALL], [ttl, *fences[start : start + _USERS_PER_CALL]])
+            for start in range(0, len(keys), _USERS_PER_CALL)
+        ]
         deleted = self._run(_DELETE, calls) if calls else 0
         return DeleteResult(deleted, len(keys) - deleted)
 
@@ -108,6 +114,24 @@ class RedisOnlineStore:
         """Send PING."""
         with self._translated():
             self._client.ping()
+
+    def empty(self) -> bool:
+        """Return whether the database has no key at all."""
+        with self._translated():
+            return bool(self._client.dbsize() == 0)
+
+    def risks(self) -> list[str]:
+        """Look at eviction and persistence, as far as the server lets itself be asked."""
+        info: dict[str, Any] | None = None
+        save: str | None = None
+        client: Any = self._client
+        with self._translated():
+            # A managed server, or its access list, refuses either command.
+            with suppress(redis.ResponseError):
+                info = client.info()
+            with suppress(redis.ResponseError):
+                save = client.config_get("save").get("save")
+        return risks(info, save)
 
     def close(self) -> None:
         """Close every connection."""

@@ -32,6 +32,14 @@ local function newer(fence, stored, on_tie)
   if emitted ~= old_emitted then return emitted > old_emitted end
   return on_tie
 end
+
+local function stored(key)
+  local found = redis.pcall('HGET', key, FENCE)
+  if type(found) ~= 'table' then return found end
+  -- A value of another type under a user's own key is nobody's: left there, it would hold up everybody for ever.
+  if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
+  return redis.call('HGET', key, FENCE)
+end
 """
 
 _WRITE = """
@@ -39,7 +47,7 @@ local stamp = ARGV[1]
 local written = 0
 for user, key in ipairs(KEYS) do
   local fence = ARGV[2 * user]
-  if newer(fence, redis.call('HGET', key, FENCE), false) then
+  if newer(fence, stored(key), false) then
     local values = cmsgpack.unpack(ARGV[2 * user + 1])
     local command = {'HSET', key, FENCE, fence}
     local size = 4
@@ -62,10 +70,11 @@ return written
 """
 
 _DELETE = """
-local fence, ttl = ARGV[1], ARGV[2]
+local ttl = ARGV[1]
 local deleted = 0
-for _, key in ipairs(KEYS) do
-  if newer(fence, redis.call('HGET', key, FENCE), true) then
+for user, key in ipairs(KEYS) do
+  local fence = ARGV[user + 1]
+  if newer(fence, stored(key), true) then
     redis.call('DEL', key)
     redis.call('HSET', key, FENCE, fence)
     if ttl ~= '' then redis.call('EXPIRE', key, ttl) end
@@ -89,8 +98,8 @@ def write(fence_field: bytes, timestamp_fields: Sequence[bytes], value_fields: S
 def delete(fence_field: bytes) -> Script:
     """Return the script that erases users.
 
-    KEYS are the users' hashes; ARGV is the fence and its time to live in seconds (empty: for ever). Answers
-    the number of users whose fence was not newer than this one.
+    KEYS are the users' hashes; ARGV is the fences' time to live in seconds (empty: for ever), then the fence of
+    each user. Answers the number of users whose stored fence was not newer than theirs.
     """
     return _script(fence_field, _DELETE)
 

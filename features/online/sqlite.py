@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import repeat
@@ -94,23 +94,24 @@ class SqliteOnlineStore:
                 self._raise_fences(connection, [(key, *row.fence, None) for key, row in landing.items()])
         return WriteResult(len(landing), len(rows) - len(landing))
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
         """Remove users in one transaction; see `OnlineStore.delete`.
 
-        A fence past its `fence_ttl_s` is removed by the next call of this method on any user.
+        A fence past its `fence_ttl_s` is removed by the next call of this method, whomever it removes.
         """
-        check_fence(fence)
-        keys = list(dict.fromkeys(map(entity_key, user_ids)))
+        for fence in removals.values():
+            check_fence(fence)
+        fences = {entity_key(user_id): fence for user_id, fence in removals.items()}
         now_s = self._clock_ns() // 1_000_000_000
         expires_at = None if fence_ttl_s is None else now_s + fence_ttl_s
         with self._transaction() as connection:
             connection.execute(f"DELETE FROM {self._fences} WHERE expires_at <= ?", (now_s,))
-            stored = self._stored_fences(connection, keys)
-            doomed = [key for key in keys if key not in stored or fence >= stored[key]]
+            stored = self._stored_fences(connection, list(fences))
+            doomed = [key for key, fence in fences.items() if key not in stored or fence >= stored[key]]
             for table in self._tables:
                 connection.executemany(f"DELETE FROM {table} WHERE entity_key = ?", [(key,) for key in doomed])
-            self._raise_fences(connection, [(key, *fence, expires_at) for key in doomed])
-        return DeleteResult(len(doomed), len(keys) - len(doomed))
+            self._raise_fences(connection, [(key, *fences[key], expires_at) for key in doomed])
+        return DeleteResult(len(doomed), len(fences) - len(doomed))
 
     def has(self, user_id: str) -> bool:
         """Read back whether any view holds a value of this user."""
@@ -123,6 +124,18 @@ class SqliteOnlineStore:
         """Read the fence table once."""
         with self._translated():
             self._connection.execute(f"SELECT 1 FROM {self._fences} LIMIT 1").fetchone()
+
+    def empty(self) -> bool:
+        """Return whether no user has a fence that stays."""
+        with self._translated():
+            (held,) = self._connection.execute(
+                f"SELECT EXISTS (SELECT 1 FROM {self._fences} WHERE expires_at IS NULL)"
+            ).fetchone()
+        return not held
+
+    def risks(self) -> list[str]:
+        """Return nothing: what is committed to the file stays there."""
+        return []
 
     def close(self) -> None:
         """Close the connection; SQLite folds the write-ahead log back when it is the last one."""

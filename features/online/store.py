@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """What became of the users of one `delete`: `deleted` + `fenced` = distinct users given.
+    """What became of the users of one `delete`: `deleted` + `fenced` = users given.
 
     A user the store never knew counts as deleted: it holds nothing of them, and the fence now stands.
     """
@@ -44,16 +44,15 @@ class OnlineStore(Protocol):
         """
         ...
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove exactly these users from all three views and leave the fence, so that no older write returns.
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
+        """Remove exactly these users from all three views and leave a fence each, so that no older write returns.
 
-        A row newer than `fence` is kept and counts as fenced; on a tie the erasure wins.
+        A row newer than its user's fence is kept and counts as fenced; on a tie the erasure wins.
 
         Args:
-            user_ids: whom to forget.
-            fence: version of the erasure.
-            fence_ttl_s: seconds after which the fence itself, which names the user, may be forgotten too;
-                None keeps it. A later write keeps the user's fence for good again.
+            removals: whom to forget, with the version of each erasure.
+            fence_ttl_s: seconds after which the fences themselves, which name the users, may be forgotten too;
+                None keeps them. A later write keeps the user's fence for good again.
         """
         ...
 
@@ -63,6 +62,14 @@ class OnlineStore(Protocol):
 
     def ping(self) -> None:
         """Return when the store answers."""
+        ...
+
+    def empty(self) -> bool:
+        """Return whether it surely holds nobody, as one that was just made or has lost everything."""
+        ...
+
+    def risks(self) -> list[str]:
+        """Return one line per setting of the store's own by which it may lose rows, with what to do."""
         ...
 
     def close(self) -> None:

@@ -94,7 +94,7 @@ def _print(receipt: Receipt) -> None:
     for name, finding in receipt.removed.items():
         print(f"  {'removed' if finding.remains is None else 'NOT VERIFIED':12} {name:16} {finding.where}")
     for kept in receipt.kept:
-        print(f"  {'kept':12} {kept.place:16} {kept.holds}; {kept.until}")
+        print(f"  {'kept':12} {kept.place:16} {kept.holds}; {kept.lifetime.until}")
     if receipt.served_before is False:
         print("nothing of this user was served before the request: check the id, if that is a surprise")
     if receipt.revision:

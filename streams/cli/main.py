@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores",
     "erase": "forget a user: request it, wait for it, and show the receipt",
+    "republish": "publish every user again: to an online store that lost rows, or was restored",
     "redrive": "send dead letters back to their topics",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",

@@ -13,6 +13,8 @@ from streams.exceptions import ConfigurationError
 from streams.flow import Flow
 from streams.log import log
 from streams.monitor import Monitor
+from streams.republish_endpoint import RepublishEndpoint
+from streams.republish_progress import PATH
 from streams.server import Server
 from streams.settings import Settings, load_settings
 from streams.tasks import Tasks
@@ -42,7 +44,10 @@ async def _work(settings: Settings, stopper: Stopper) -> None:
     flow = Flow(settings, progress=lambda what: log.info("starting", what=what))
     stopper.hear(signal.SIGHUP, flow.reload)
     monitor = Monitor(flow, settings.stall_s)
-    server = Server(settings, flow.metrics, monitor.live, monitor.ready)
+    republish = RepublishEndpoint(
+        asyncio.get_running_loop(), lambda: flow.production.republisher if flow.started else None
+    )
+    server = Server(settings, flow.metrics, monitor.live, monitor.ready, {PATH: republish})
     server.start()
     log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
     watching = Tasks("monitor", flow.fail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from features.online.rows import Fence, OnlineRow
 from features.online.store import DeleteResult, WriteResult
@@ -16,9 +16,9 @@ class NullStore:
         """Take rows."""
         return WriteResult(len(rows), 0)
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
         """Take removals."""
-        return DeleteResult(len(user_ids), 0)
+        return DeleteResult(len(removals), 0)
 
     def has(self, user_id: str) -> bool:
         """Hold nothing."""
@@ -26,6 +26,14 @@ class NullStore:
 
     def ping(self) -> None:
         """Answer."""
+
+    def empty(self) -> bool:
+        """Be empty."""
+        return True
+
+    def risks(self) -> list[str]:
+        """Risk nothing."""
+        return []
 
     def close(self) -> None:
         """Hold nothing open."""

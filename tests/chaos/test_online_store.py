@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import time
 
 import pytest
@@ -49,6 +50,33 @@ async def test_redis_that_is_stopped_and_started_again_holds_the_flow_up(redis_c
     assert (await worker.get("/readyz"))[0] == 200
     await redis_cluster.feed(lines[2000:])
     await redis_cluster.drained()
+    await redis_cluster.check(lines)
+
+
+async def republish(*workers):
+    """Run the command for these workers; return its exit code and what it printed on either stream."""
+    addresses = [f"http://127.0.0.1:{worker.said('serving metrics and health')['port']}" for worker in workers]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "streams.cli.main", "republish", "--worker", *addresses), stdout=-1, stderr=-1
+    )
+    printed = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, *(stream.decode() for stream in printed)
+
+
+async def test_redis_that_lost_everything_is_filled_again_by_all_workers_together(redis_cluster, durable_redis):
+    lines = random_lines(seed=55, events=1500, users=100)
+    one = await redis_cluster.start("one").ready()
+    await redis_cluster.feed(lines[:500])
+    await redis_cluster.drained()
+    two = await redis_cluster.start("two").ready()
+    await redis_cluster.feed(lines[500:])
+    await redis_cluster.drained()
+    durable_redis.client.flushall()
+    code, out, errors = await republish(one)
+    assert (code, out) == (1, "")
+    assert "left out: name every worker with --worker" in errors
+    code, out, errors = await republish(one, two)
+    assert (code, out.startswith("published ")) == (0, True), errors
     await redis_cluster.check(lines)
 
 

@@ -139,7 +139,7 @@ def test_a_batch_is_fenced_user_by_user(backend: Backend, store: OnlineStore, ma
 
 def test_an_empty_batch_writes_nothing(store: OnlineStore) -> None:
     assert store.write([]) == WriteResult(written=0, fenced=0)
-    assert store.delete([], (1, 1, 1)) == DeleteResult(deleted=0, fenced=0)
+    assert store.delete({}) == DeleteResult(deleted=0, fenced=0)
 
 
 def test_of_two_racing_writers_the_newest_row_stays(backend: Backend, make_row: Any) -> None:
@@ -163,7 +163,7 @@ def test_any_order_and_batching_of_writes_and_erasures_ends_in_the_newest(
     user = f"any-{next(NUMBERS)}"
     for sequence, erased in steps:
         if erased:
-            store.delete([user], (1, sequence, 0))
+            store.delete({user: (1, sequence, 0)})
         else:
             store.write([make_row(user, sequence, fence=(1, sequence, 0))])
     newest, erased = max(steps)
@@ -177,7 +177,7 @@ def test_any_order_and_batching_of_writes_and_erasures_ends_in_the_newest(
 def test_an_erasure_removes_exactly_its_users(backend: Backend, store: OnlineStore, make_row: Any) -> None:
     users = ["u1", "u10", "u", "u1\u0000", "ü1"]
     store.write([make_row(user, 3) for user in users])
-    assert store.delete(["u1", "u1"], (1, 4, 0)) == DeleteResult(deleted=1, fenced=0)
+    assert store.delete({"u1": (1, 4, 0)}) == DeleteResult(deleted=1, fenced=0)
     assert not store.has("u1")
     assert backend.revisions("u1") == [None, None, None]
     assert [backend.revisions(user) for user in users[1:]] == [[3, 3, 3]] * 4
@@ -187,7 +187,7 @@ def test_an_older_write_cannot_bring_an_erased_user_back_and_a_newer_one_can(
     backend: Backend, store: OnlineStore, make_row: Any
 ) -> None:
     store.write([make_row("u1", 3)])
-    store.delete(["u1"], (1, 5, 0))
+    store.delete({"u1": (1, 5, 0)})
     assert store.write([make_row("u1", 4)]).fenced == 1
     assert not store.has("u1")
     assert store.write([make_row("u1", 6)]).written == 1
@@ -196,20 +196,32 @@ def test_an_older_write_cannot_bring_an_erased_user_back_and_a_newer_one_can(
 
 def test_a_late_erasure_keeps_a_newer_row(backend: Backend, store: OnlineStore, make_row: Any) -> None:
     store.write([make_row("u1", 6)])
-    assert store.delete(["u1"], (1, 5, 0)) == DeleteResult(deleted=0, fenced=1)
+    assert store.delete({"u1": (1, 5, 0)}) == DeleteResult(deleted=0, fenced=1)
     assert backend.revisions("u1") == [6, 6, 6]
 
 
 def test_an_erasure_wins_a_tie_and_can_be_repeated(store: OnlineStore, make_row: Any) -> None:
     row = make_row("u1", 3)
     store.write([row])
-    assert store.delete(["u1"], row.fence).deleted == 1
-    assert store.delete(["u1"], row.fence).deleted == 1
+    assert store.delete({"u1": row.fence}).deleted == 1
+    assert store.delete({"u1": row.fence}).deleted == 1
     assert not store.has("u1")
 
 
+def test_many_users_are_erased_in_one_call_each_behind_a_fence_of_its_own(
+    backend: Backend, store: OnlineStore, make_row: Any
+) -> None:
+    users = [f"user-{number}" for number in range(600)]
+    store.write([make_row(user, 5) for user in users])
+    removals = {user: (1, 4 if number % 3 == 0 else 9, 0) for number, user in enumerate(users)}
+    assert store.delete(removals) == DeleteResult(deleted=400, fenced=200)
+    assert [store.has(user) for user in users[-6:]] == [True, False, False] * 2
+    assert store.write([make_row(user, 8) for user in users]) == WriteResult(written=200, fenced=400)
+    assert store.write([make_row(user, 10) for user in users]).written == 600
+
+
 def test_an_erasure_of_an_unknown_user_fences_it(store: OnlineStore, make_row: Any) -> None:
-    assert store.delete(["u1"], (1, 5, 0)) == DeleteResult(deleted=1, fenced=0)
+    assert store.delete({"u1": (1, 5, 0)}) == DeleteResult(deleted=1, fenced=0)
     assert store.write([make_row("u1", 4)]).fenced == 1
 
 
@@ -218,7 +230,7 @@ def test_redis_forgets_a_fence_with_a_time_to_live_unless_the_user_returns(redis
     client.flushdb()
     key = entity_key("u1") + b"wherewithal"
     with closing(open_online_store(redis_server.url())) as store:
-        store.delete(["u1"], (1, 5, 0), fence_ttl_s=60)
+        store.delete({"u1": (1, 5, 0)}, fence_ttl_s=60)
         assert 0 < client.ttl(key) <= 60
         store.write([make_row("u1", 6)])
         assert client.ttl(key) == -1
@@ -228,13 +240,13 @@ def test_sqlite_forgets_a_fence_with_a_time_to_live_unless_the_user_returns(tmp_
     now_s = 1_000_000
     store = SqliteOnlineStore(tmp_path / "online.db", "wherewithal", clock_ns=lambda: now_s * 1_000_000_000)
     with closing(store):
-        store.delete(["gone", "back"], (1, 5, 0), fence_ttl_s=60)
+        store.delete(dict.fromkeys(("gone", "back"), (1, 5, 0)), fence_ttl_s=60)
         store.write([make_row("back", 6)])
         now_s += 59
-        store.delete(["other"], (1, 1, 0))
+        store.delete({"other": (1, 1, 0)})
         assert store.write([make_row("gone", 4)]).fenced == 1
         now_s += 1
-        store.delete(["other"], (1, 1, 0))
+        store.delete({"other": (1, 1, 0)})
         assert store.write([make_row("gone", 4)]).written == 1
         assert store.write([make_row("back", 5)]).fenced == 1
 
@@ -245,7 +257,7 @@ def test_an_erased_user_id_leaves_only_its_fence_in_redis(redis_server: Any, mak
     with closing(open_online_store(redis_server.url())) as store:
         store.write([make_row("u1", 3)])
         client.hset(entity_key("u1") + b"wherewithal", "field-of-an-earlier-release", "x")
-        store.delete(["u1"], (2, 5, 9))
+        store.delete({"u1": (2, 5, 9)})
     assert client.hgetall(entity_key("u1") + b"wherewithal") == {b"wherewithal:fence": b"2:5:9"}
 
 
@@ -324,7 +336,7 @@ def test_an_unreachable_redis_is_reported_without_its_password(make_row: Any, un
         store.ping,
         lambda: store.write([make_row()]),
         lambda: store.has("u1"),
-        lambda: store.delete(["u1"], (1, 1, 1)),
+        lambda: store.delete({"u1": (1, 1, 1)}),
     ):
         with pytest.raises(OnlineStoreError, match="no connection") as caught:
             call()
@@ -369,7 +381,7 @@ def test_a_full_redis_is_reported_and_takes_the_batch_once_there_is_room(start_r
         assert store.write([make_row("secret-user")]).written == 1
 
 
-def test_a_key_of_another_type_is_reported_by_redis_error_code(redis_server: Any, make_row: Any) -> None:
+def test_what_redis_refuses_is_reported_by_its_error_code(redis_server: Any) -> None:
     client = redis_server.client()
     client.flushdb()
     client.set(entity_key("secret-user") + b"wherewithal", "text")
@@ -377,8 +389,22 @@ def test_a_key_of_another_type_is_reported_by_redis_error_code(redis_server: Any
         closing(open_online_store(redis_server.url())) as store,
         pytest.raises(OnlineStoreError, match="WRONGTYPE") as caught,
     ):
-        store.write([make_row("secret-user")])
+        store.has("secret-user")
     assert_silent(caught.value, "secret-user")
+
+
+@pytest.mark.parametrize("change", ["write", "delete"])
+def test_a_key_of_another_type_is_replaced_and_holds_up_nobody(redis_server: Any, make_row: Any, change: str) -> None:
+    client = redis_server.client()
+    client.flushdb()
+    client.set(entity_key("u1") + b"wherewithal", "text")
+    with closing(open_online_store(redis_server.url())) as store:
+        if change == "write":
+            assert store.write([make_row("u1", 1), make_row("u2", 1)]) == WriteResult(written=2, fenced=0)
+        else:
+            assert store.delete({"u1": (1, 1, 0), "u2": (1, 1, 0)}) == DeleteResult(deleted=2, fenced=0)
+        assert [store.has("u1"), store.has("u2")] == [change == "write"] * 2
+        assert store.write([make_row("u1", 0)]).fenced == 1
 
 
 def test_a_locked_sqlite_file_is_reported_and_the_next_write_lands(tmp_path: Path, make_row: Any) -> None:
@@ -403,6 +429,73 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OnlineStoreError, match="folder"):
         open_online_store(f"sqlite:///{tmp_path}/file/online.db")
+
+
+# Durability
+
+
+def test_a_store_is_empty_until_it_knows_of_somebody(backend: Backend, store: OnlineStore, make_row: Any) -> None:
+    assert store.empty()
+    store.write([make_row("u1", 1)])
+    assert not store.empty()
+    store.delete({"u1": (1, 2, 0)})
+    assert not store.empty(), "the fence of an erased user is something"
+
+
+def test_a_fence_that_expires_is_nobody_to_sqlite(tmp_path: Path) -> None:
+    with closing(open_online_store(f"sqlite:///{tmp_path}/online.db")) as store:
+        store.delete({"u1": (0, 0, 0)}, fence_ttl_s=1)
+        assert store.empty()
+        assert store.risks() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"save": "3600 1"}, []),
+        ({"appendonly": "yes"}, []),
+        ({}, ["neither (save is empty, appendonly is no)"]),
+        ({"save": "3600 1", "maxmemory-policy": "allkeys-lru"}, []),
+        ({"save": "3600 1", "maxmemory-policy": "volatile-lru", "maxmemory": "100mb"}, []),
+        ({"save": "3600 1", "maxmemory-policy": "noeviction", "maxmemory": "100mb"}, []),
+        (
+            {"maxmemory-policy": "allkeys-random", "maxmemory": "100mb"},
+            ["maxmemory-policy allkeys-random with maxmemory 104857600 bytes", "neither"],
+        ),
+    ],
+)
+def test_redis_tells_what_its_own_settings_may_lose(
+    start_redis: Any, settings: dict[str, str], found: list[str]
+) -> None:
+    with start_redis("right") as server, closing(open_online_store(server.url(0, "right"))) as store:
+        for name, value in settings.items():
+            server.client(password="right").config_set(name, value)
+        assert_each_says(store.risks(), found)
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [
+        ("-config", ["CONFIG refused"]),
+        ("-config -info", ["INFO refused"]),
+        ("-info", ["INFO refused"]),
+    ],
+)
+def test_a_redis_that_refuses_to_be_asked_is_judged_by_what_it_tells(
+    start_redis: Any, refused: str, found: list[str]
+) -> None:
+    with start_redis("right") as server:
+        server.client(password="right").execute_command("ACL", "SETUSER", "default", *refused.split())
+        with closing(open_online_store(server.url(0, "right"))) as store:
+            assert_each_says(store.risks(), found)
+
+
+def assert_each_says(lines: list[str], found: list[str]) -> None:
+    assert len(lines) == len(found), lines
+    for line, words in zip(lines, found, strict=True):
+        assert line.startswith("expected ")
+        assert words in line
+        assert "\n" not in line
 
 
 # Addresses

@@ -110,7 +110,7 @@ def test_a_newer_row_replaces_every_value_nulls_included(repository: Served, mak
 
 def test_unknown_and_erased_users_are_left_out_and_the_order_is_kept(repository: Served, make_row: Any) -> None:
     repository.online.write([make_row("left", 1), make_row("erased", 1), make_row("right", 1)])
-    repository.online.delete(["erased"], (2, 0, 0))
+    repository.online.delete({"erased": (2, 0, 0)})
     asked = ["right", "nobody", "erased", "left", "right"]
     assert [user["user_id"] for user in read_users(repository.feast, asked)] == ["right", "left"]
     assert read_users(repository.feast, ["nobody"]) == []

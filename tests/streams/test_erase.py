@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import orjson
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from support.encoders import HashEncoder
+from support.reference import DAY, HOUR
 from support.runs import quick_settings, read_back
 from support.shoppers import BASE, encoded
 
@@ -26,7 +28,8 @@ from streams.erasure import erase, look_up
 from streams.events import Erasure
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
-from streams.kafka import make_topics
+from streams.kafka import SCORES, TOPICS, changelog_name, connection, make_topics, topic_name
+from streams.lifetimes import BROKER_MS
 from streams.receipt import Place, judge_scores, judge_state, kept_after
 from streams.tally import Fate
 from streams.topics import read_topic
@@ -119,9 +122,61 @@ async def test_a_reader_is_told_for_how_long_each_place_keeps_what_no_erasure_re
     assert "2026-01-02T03:04:05.000+00:00" in out
     for topic in ("reviews", "searches", "clicks", "erasures", "dead-letters"):
         assert f"kept         {topic:16} " in out
-    assert "retention.ms unknown: ask the broker" in out
-    assert "min.compaction.lag.ms 86400000 (1 days)" in out
-    assert "late events stay refused" in out
+    assert "the user's clicks; latest date unknown: the broker does not tell retention.ms; ask it" in out
+    for place, holds in (("user_table", "older states of the user"), ("purchasing-power", "older scores of the user")):
+        assert f"kept         {place:16} {holds}; " in out
+    assert "late events stay refused; kept for good" in out
+
+
+async def test_the_receipt_has_the_latest_date_that_the_settings_of_each_topic_allow(tmp_path, kafka):
+    settings = quick_settings(tmp_path, broker=kafka.url, topic_prefix="dated-", partitions=1)
+    topics = {
+        "dated-clicks": {"retention.ms": 3 * DAY, "segment.ms": DAY},
+        "dated-reviews": {"retention.ms": -1},
+        "dated-purchasing-power": {"max.compaction.lag.ms": 2 * DAY, "min.compaction.lag.ms": HOUR, "segment.ms": DAY},
+        "dated-wherewithal-users-changelog": {"max.compaction.lag.ms": 2**63 - 1},
+    }
+    async with made_elsewhere(settings, topics), worker(settings, [click("u", 1)]) as flow:
+        before = int(time.time() * 1000)
+        code, out, _ = await wherewithal(flow.settings, "erase", "u", "--json")
+        after = int(time.time() * 1000)
+    assert code == 0
+    kept = {(entry["place"], entry["holds"]): entry for entry in orjson.loads(out)["kept"]}
+    clicks = kept["clicks", "the user's clicks"]
+    assert before <= clicks["latest"] - 4 * DAY - BROKER_MS <= after
+    assert (clicks["setting"], clicks["value"], clicks["if_record_after"]) == ("retention.ms", str(3 * DAY), None)
+    assert "(retention.ms 259200000 (3 days), segment.ms 86400000 (1 days))" in clicks["until"]
+    reviews = kept["reviews", "the user's reviews"]
+    assert (reviews["latest"], reviews["until"]) == (None, "no latest date: retention.ms has no limit")
+    scores = kept["purchasing-power", "older scores of the user"]
+    assert before <= scores["latest"] - 2 * DAY - BROKER_MS <= after
+    assert before <= scores["if_record_after"] - DAY <= after
+    states = kept["user_table", "older states of the user"]
+    assert states["latest"] is None
+    assert states["until"].startswith("no latest date: max.compaction.lag.ms is not set")
+    assert kept["dead-letters", "rejected records of the user as they came"]["latest"] is not None
+
+
+@asynccontextmanager
+async def made_elsewhere(settings, topics):
+    """Topics that stand before the worker starts, some of them with settings of somebody else's."""
+    names = [topic_name(settings, topic) for topic in TOPICS] + [changelog_name(settings)]
+    compacted = {topic_name(settings, SCORES), changelog_name(settings)}
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        new = []
+        for name in names:
+            config = {"cleanup.policy": "compact"} if name in compacted else {}
+            config |= {key: str(value) for key, value in topics.get(name, {}).items()}
+            new.append(NewTopic(name, settings.partitions, 1, topic_configs=config))
+        await admin.create_topics(new)
+        async with asyncio.timeout(TIMEOUT_S):
+            while {len(topic["partitions"]) for topic in await admin.describe_topics(names)} != {settings.partitions}:
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        await admin.close()
 
 
 async def test_a_user_of_whom_nothing_is_known_is_erased_as_well(tmp_path):
@@ -236,18 +291,11 @@ def test_a_score_behind_the_tombstone_is_found_unless_the_user_exists_again():
     assert "no tombstone" in judge_scores(published[:1], "scores", again).remains
 
 
-@pytest.mark.parametrize(
-    ("value", "until"),
-    [
-        ("604800000", "retention.ms 604800000 (7 days)"),
-        ("-1", "retention.ms has no limit"),
-        (None, "retention.ms unknown: ask the broker"),
-    ],
-)
-def test_the_retention_of_a_topic_is_told_as_the_broker_has_it(value, until):
-    kept = {entry.place: entry for entry in kept_after({"clicks": {} if value is None else {"retention.ms": value}})}
-    assert kept["clicks"].until == until
-    assert kept["online_store"].until == "kept for good"
+def test_the_setting_that_limits_a_place_is_told_as_the_broker_has_it():
+    kept = {entry.place: entry for entry in kept_after({"clicks": {"retention.ms": "5"}}, BASE)}
+    assert (kept["clicks"].setting, kept["clicks"].value) == ("retention.ms", "5")
+    assert (kept["reviews"].setting, kept["reviews"].value) == ("retention.ms", None)
+    assert kept["online_store"].as_dict()["until"] == "kept for good"
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ async def test_a_removal_takes_the_place_of_a_row_that_waits() -> None:
         puts = [writer.put([row("u", 1)]), writer.put([Forget("u", (1, 2, 3))]), writer.put([row("v")])]
         await done(*puts)
     assert store.users == {"u": None, "v": row("v")}
-    assert (1, 2, 3) in store.calls
+    assert {"u": (1, 2, 3)} in store.calls
 
 
 async def test_a_row_takes_the_place_of_a_removal_that_waits() -> None:
@@ -224,7 +224,20 @@ async def test_a_removal_that_is_refused_is_tried_again() -> None:
     store = FailingStore(failures=4)
     async with writing(store) as writer:
         await done(writer.put([Forget("u", (1, 2, 3))]))
-    assert store.calls == [(1, 2, 3)]
+    assert store.calls == [{"u": (1, 2, 3)}]
+
+
+async def test_removals_go_in_batches_each_user_behind_its_own_fence() -> None:
+    store = RecordingStore()
+    async with writing(store, freshness_s=NEVER_S, batch_rows=4) as writer:
+        changes = [Forget(f"u{number}", (1, number, 0)) for number in range(9)]
+        await done(writer.put([*changes, row("back")]), writer.put([row("u3", 4)]))
+    assert [len(call) for call in store.calls] == [4, 4, 1, 2]
+    removals = [call for call in store.calls if isinstance(call, dict)]
+    assert {user: fence for call in removals for user, fence in call.items()} == {
+        f"u{number}": (1, number, 0) for number in range(9)
+    }
+    assert {user for user, kept in store.users.items() if kept} == {"back", "u3"}
 
 
 async def test_stopping_cancels_whoever_waits_and_closes_the_store() -> None:

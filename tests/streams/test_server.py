@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams import server as server_module
 from streams.exceptions import ConfigurationError
 from streams.metrics import Metrics
-from streams.server import Check, Server
+from streams.server import Answer, Check, Server
 from streams.settings import load_settings
 
 PATIENCE_S = 10.0
@@ -149,3 +149,67 @@ def test_a_check_that_raises_is_logged_and_the_server_goes_on(
         assert get(port, "/readyz")[0] == 200
     assert [record.getMessage() for record in caplog.records] == ["a request for metrics or health failed"]
     assert "Traceback" not in capfd.readouterr().err
+
+
+class Bell:
+    """A resource that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def get(self) -> Answer:
+        return Answer(200, b'{"rung": %d}' % len(self.asked))
+
+    def post(self, body: bytes) -> Answer:
+        self.asked.append(body)
+        return Answer(202, b"{}")
+
+
+@contextmanager
+def serving_a_bell() -> Iterator[tuple[int, Bell]]:
+    bell = Bell()
+    server = Server(load_settings(metrics_port=0), Metrics(), well, well, {"/bell": bell})
+    server.start()
+    try:
+        yield server.port, bell
+    finally:
+        server.stop()
+
+
+def test_a_resource_is_asked_by_post_and_shown_by_get() -> None:
+    with serving_a_bell() as (port, bell):
+        assert post(port, "/bell", b'{"times": 2}') == 202
+        assert get(port, "/bell?now") == (200, "application/json", '{"rung": 1}')
+        assert get(port, "/bell", "HEAD")[::2] == (200, "")
+    assert bell.asked == [b'{"times": 2}']
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/livez", {"Content-Type": "application/json", "Content-Length": "2"}, 404),
+        ("/bell", {"Content-Type": "text/plain", "Content-Length": "2"}, 415),
+        ("/bell", {"Content-Type": "application/json"}, 411),
+        ("/bell", {"Content-Type": "application/json", "Content-Length": "two"}, 411),
+        ("/bell", {"Content-Type": "application/json", "Content-Length": "1025"}, 413),
+    ],
+)
+def test_what_no_client_of_a_resource_sends_is_refused_unread(path: str, headers: dict[str, str], status: int) -> None:
+    with serving_a_bell() as (port, bell):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        connection.putrequest("POST", path)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(b"{}")
+        assert connection.getresponse().status == status
+        connection.close()
+        assert not bell.asked
+
+
+def post(port: int, path: str, body: bytes) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from features.exceptions import OnlineStoreError
 from features.online import DeleteResult, Fence, OnlineRow, WriteResult
@@ -14,7 +14,7 @@ class RecordingStore:
     """Remembers every call, and of each user the newest row or None once deleted."""
 
     def __init__(self) -> None:
-        self.calls: list[list[OnlineRow] | Fence] = []
+        self.calls: list[list[OnlineRow] | dict[str, Fence]] = []
         self.users: dict[str, OnlineRow | None] = {}
         self.threads: set[str] = set()
         self.closed = False
@@ -25,17 +25,23 @@ class RecordingStore:
         self.users.update((row.user_id, row) for row in rows)
         return WriteResult(len(rows), 0)
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
         self.threads.add(threading.current_thread().name)
-        self.calls.append(fence)
-        self.users.update((user_id, None) for user_id in user_ids)
-        return DeleteResult(len(user_ids), 0)
+        self.calls.append(dict(removals))
+        self.users.update((user_id, None) for user_id in removals)
+        return DeleteResult(len(removals), 0)
 
     def has(self, user_id: str) -> bool:
         return self.users.get(user_id) is not None
 
     def ping(self) -> None:
         """It always answers."""
+
+    def empty(self) -> bool:
+        return not self.users
+
+    def risks(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         self.closed = True
@@ -53,9 +59,9 @@ class FailingStore(RecordingStore):
         self._fail()
         return super().write(rows)
 
-    def delete(self, user_ids: Sequence[str], fence: Fence, fence_ttl_s: int | None = None) -> DeleteResult:
+    def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
         self._fail()
-        return super().delete(user_ids, fence, fence_ttl_s)
+        return super().delete(removals, fence_ttl_s)
 
     def _fail(self) -> None:
         if self.left:

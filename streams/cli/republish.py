@@ -1,0 +1,87 @@
+"""`wherewithal republish`: have the workers publish every user again, and wait until they have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import orjson
+
+from streams.cli.arguments import whole_number
+from streams.republish_client import own_worker, republish, worker_url
+from streams.republish_progress import Progress
+from streams.settings import load_settings
+
+LINE_S: Final = 10.0
+"""From one line of progress to the next, where it is not written over the one before."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `republish`."""
+    parser.add_argument(
+        "--worker",
+        type=_worker,
+        nargs="+",
+        action="extend",
+        metavar="URL",
+        help="http://host:port of every worker's metrics (default: that of the settings)",
+    )
+    parser.add_argument(
+        "--users-per-s",
+        type=whole_number(1),
+        metavar="N",
+        help="users that each worker publishes in a second, at most (default: its WHEREWITHAL_REFRESH_USERS_PER_S)",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was published as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask and wait; return 0 only if every user of every partition was published."""
+    workers = list(dict.fromkeys(arguments.worker or [own_worker(load_settings())]))
+    began = time.monotonic()
+    found = republish(workers, arguments.users_per_s, _progress(sys.stderr.isatty()))
+    summary = {
+        "users": sum(progress.users for progress in found),
+        "erased": sum(progress.erased for progress in found),
+        "partitions": len({number for progress in found for number in progress.finished}),
+        "workers": len(found),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    if arguments.json:
+        print(orjson.dumps(summary).decode())
+    else:
+        print(
+            "published {users} users again and removed {erased} erased ones, "
+            "in {partitions} partitions of {workers} workers, in {seconds} s".format(**summary)
+        )
+    return 0
+
+
+def _worker(text: str) -> str:
+    try:
+        return worker_url(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _progress(terminal: bool) -> Callable[[Sequence[Progress]], None]:
+    """Return what shows progress: one line that is written over on a terminal, else a line every `LINE_S`."""
+    last = float("-inf")
+
+    def show(found: Sequence[Progress]) -> None:
+        nonlocal last
+        if not terminal and time.monotonic() - last < LINE_S:
+            return
+        last = time.monotonic()
+        published = sum(progress.users + progress.erased for progress in found)
+        through = sum(len(progress.finished) for progress in found)
+        total = sum(len(progress.partitions) for progress in found)
+        line = f"{published} users published, {through} of {total} partitions gone through"
+        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        if terminal and through == total:
+            print(file=sys.stderr)
+
+    return show
