@@ -29,7 +29,7 @@ from streams.reading import TextReader
 from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
-from streams.table import UserTable
+from streams.table import Progress, UserTable
 from streams.tally import Tally
 
 DRAIN_S: Final = 5.0
@@ -138,6 +138,7 @@ class Engine:
                 self._outlets,
                 encoder=self._encoder,
                 cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
+                partitions=self._settings.partitions,
             )
             partition.on_erased = self._forget
             if self._settings.window_edge is WindowEdge.CLOCK:
@@ -153,6 +154,10 @@ class Engine:
     def serving(self) -> bool:
         """Return whether partitions are assigned, and none of them is on its way out."""
         return self._accepting and bool(self.partitions)
+
+    def progress(self) -> dict[int, Progress]:
+        """Return how far the local state of each assigned partition is."""
+        return {number: partition.states.progress(number) for number, partition in self.partitions.items()}
 
     def find(self, user_id: str) -> UserState | None:
         """Return the state of a user of an assigned partition; None for one whom none of their stores has."""

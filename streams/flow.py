@@ -20,16 +20,17 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import make_topics
 from streams.lease import Lease
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
+from streams.provisioning import check_topics, make_topics
 from streams.publisher import Publisher
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
+from streams.topic_watch import TopicWatch
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may take."""
@@ -120,6 +121,7 @@ class Flow:
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
         cluster = await make_topics(self.settings)
+        await check_topics(self.settings)
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)
         self._progress("models")
@@ -180,6 +182,9 @@ class Flow:
         await starting
         self._watching = asyncio.create_task(self._watch())
         self._closing.callback(self._watching.cancel)
+        topics = TopicWatch(self.settings, self.engine.progress, self.fail)
+        topics.start()
+        self._closing.callback(topics.stop)
         self.production.start()
         self.started = True
         self.metrics.ready.set(1)

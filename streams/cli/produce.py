@@ -10,8 +10,8 @@ import orjson
 
 from streams.exceptions import ConfigurationError
 from streams.feeder import Feeder
-from streams.kafka import make_topics
 from streams.lines import check_files, read_lines
+from streams.provisioning import make_topics
 from streams.publisher import Publisher
 from streams.settings import Settings, load_settings
 

@@ -26,7 +26,7 @@ from streams.erasure import erase, look_up
 from streams.events import Erasure
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
-from streams.kafka import make_topics
+from streams.provisioning import make_topics
 from streams.receipt import Place, judge_scores, judge_state, kept_after
 from streams.tally import Fate
 from streams.topics import read_topic
