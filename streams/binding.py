@@ -6,6 +6,7 @@ skip them silently.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,12 +17,11 @@ from aiokafka import TopicPartition
 
 from features.observation import Source
 from streams.exceptions import ConfigurationError, LocalStateError, StateMismatchError
-from streams.kafka import changelog_name, reaching, topic_name
+from streams.kafka import changelog_name, new_producer, reaching, topic_name
 from streams.log import log
 from streams.log_ends import high_watermarks, log_bounds
 from streams.placement import added_partitions
 from streams.provisioning import Cluster
-from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings, StateStore
 from streams.table import Progress
 
@@ -177,12 +177,11 @@ def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartitio
 
 async def _begin(settings: Settings, changelogs: Collection[TopicPartition]) -> None:
     """Write a tombstone of no user: that the log has begun outlives it."""
-    publisher = Publisher(settings)
+    producer = new_producer(settings)
     async with reaching(settings):
-        await publisher.start()
+        await producer.start()
         try:
-            sent = [await publisher.send(tp.topic, tp.partition, [Outgoing(_BEGUN, None)]) for tp in changelogs]
-            for record in sent:
-                await record.acknowledged()
+            sent = [await producer.send(tp.topic, key=_BEGUN, partition=tp.partition) for tp in changelogs]
+            await asyncio.gather(*sent)
         finally:
-            await publisher.stop()
+            await producer.stop()

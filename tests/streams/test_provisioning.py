@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.metadata import MetadataRequest
 from support.kafka import Kafka
+from support.logs import alter, configs_of
 from support.runs import quick_settings
 
 from streams.admin import Admin
 from streams.exceptions import BrokerError, StateMismatchError
-from streams.kafka import CLICKS, DEAD_LETTERS, INPUTS, SCORES, changelog_name, connection, topic_name
+from streams.kafka import CLICKS, DEAD_LETTERS, INPUTS, SCORES, changelog_name, topic_name
 from streams.provisioning import check_topics, make_topics
 from streams.settings import Settings
 from streams.topic_settings import wanted
 
 DAY_MS = 86_400_000
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
 def settings(kafka: Kafka, tmp_path: Path) -> Settings:
     return quick_settings(tmp_path, broker=kafka.url, topic_prefix=f"{uuid4().hex[:8]}-")
-
-
-async def configs_of(settings: Settings, name: str) -> dict[str, str]:
-    async with Admin(settings) as admin:
-        return (await admin.configs([name]))[name]
-
-
-async def alter(settings: Settings, name: str, **configs: str) -> None:
-    """Change settings of a topic as an operator does."""
-    chosen = wanted(settings)[name] | {key.replace("_", "."): value for key, value in configs.items()}
-    admin = AIOKafkaAdminClient(**connection(settings))
-    await admin.start()
-    try:
-        (answer,) = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, chosen)])
-    finally:
-        await admin.close()
-    assert [resource[0] for resource in answer.resources] == [0], answer
-    async with asyncio.timeout(PATIENCE_S):
-        while not chosen.items() <= (await configs_of(settings, name)).items():
-            await asyncio.sleep(0.05)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> set[tuple[str, str]]:
