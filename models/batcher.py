@@ -49,12 +49,13 @@ class MicroBatcher:
         token_budget: the most tokens that one pass computes; None for what the encoder says, or 1,024.
         deadline_s: seconds the oldest text waits for others while the encoder is idle.
         queue_texts: the most texts queued or being encoded; further ones wait before they are queued.
+        queue_bytes: the most memory that those take.
         cache_texts: embeddings remembered, the least recently used let go first.
         timeout_s: seconds one batch may take, halving included.
         observer: told of batches, waits, cache hits and failures.
 
     Raises:
-        BatcherOptionError: `token_budget` or `queue_texts` below 1, or `timeout_s` not above 0.
+        BatcherOptionError: `token_budget`, `queue_texts` or `queue_bytes` below 1, or `timeout_s` not above 0.
     """
 
     def __init__(
@@ -64,16 +65,17 @@ class MicroBatcher:
         token_budget: int | None = None,
         deadline_s: float = 0.005,
         queue_texts: int = 2048,
+        queue_bytes: int = 16 << 20,
         cache_texts: int = 50_000,
         timeout_s: float = 60.0,
         observer: BatchObserver | None = None,
     ) -> None:
         if token_budget is None:
             token_budget = int(getattr(encoder, "token_budget", _TOKEN_BUDGET))
-        if token_budget < 1 or queue_texts < 1 or timeout_s <= 0:
+        if token_budget < 1 or queue_texts < 1 or queue_bytes < 1 or timeout_s <= 0:
             raise BatcherOptionError(
-                f"expected token_budget and queue_texts of at least 1 and timeout_s above 0, "
-                f"found {token_budget}, {queue_texts} and {timeout_s}: raise them"
+                f"expected token_budget, queue_texts and queue_bytes of at least 1 and timeout_s above 0, "
+                f"found {token_budget}, {queue_texts}, {queue_bytes} and {timeout_s}: raise them"
             )
         self._dimension = encoder.dimension
         self._packed = bool(getattr(encoder, "packed", False))
@@ -86,7 +88,7 @@ class MicroBatcher:
         self._queue_texts = queue_texts
         self._timeout_s = timeout_s
         self._observer: BatchObserver = observer or NullObserver()
-        self._queue = TextQueue(queue_texts, cache_texts, self._observer, _NOT_RUNNING)
+        self._queue = TextQueue(queue_texts, queue_bytes, cache_texts, self._observer, _NOT_RUNNING)
         self._thread = EncoderThread(encoder)
         self._dispatcher: asyncio.Task[None] | None = None
         self._batches: set[asyncio.Task[None]] = set()

@@ -11,6 +11,7 @@ from models.embedding_cache import EmbeddingCache, Vector, text_key
 from models.exceptions import EncoderUnavailableError
 from models.isolation import Outcome
 from models.observing import BatchObserver
+from models.text_room import Room
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +21,7 @@ class Job:
     Attributes:
         key: what the cache knows the text by.
         text: the cleaned text.
+        size: bytes of room that it takes.
         queued_at: seconds on the event loop's clock.
         answer: what became of it.
         tokens: its token ids, once they are known.
@@ -28,6 +30,7 @@ class Job:
 
     key: bytes
     text: str
+    size: int
     queued_at: float
     answer: asyncio.Future[Outcome[Vector]]
     tokens: Sequence[int] = ()
@@ -35,19 +38,22 @@ class Job:
 
 
 class TextQueue:
-    """Texts queued or being encoded, at most `queue_texts`, each once however many requests want it; closed at first.
+    """Texts queued or being encoded, in a bound, each once however many requests want it; closed at first.
 
     Args:
         queue_texts: further texts wait before they are queued.
+        queue_bytes: of memory; a text that is larger by itself is queued alone.
         cache_texts: embeddings remembered, the least recently used let go first.
         observer: told of the length and of cache hits.
         closed: why requests are refused until it is opened.
     """
 
-    def __init__(self, queue_texts: int, cache_texts: int, observer: BatchObserver, closed: str) -> None:
+    def __init__(
+        self, queue_texts: int, queue_bytes: int, cache_texts: int, observer: BatchObserver, closed: str
+    ) -> None:
         self._observer = observer
         self._cache = EmbeddingCache(cache_texts)
-        self._room = asyncio.Semaphore(queue_texts)
+        self._room = Room(queue_texts, queue_bytes)
         self._arrived = asyncio.Event()
         self._jobs: dict[bytes, Job] = {}
         self._queue: deque[Job] = deque()
@@ -130,16 +136,17 @@ class TextQueue:
         self._require_open()
         key = text_key(text)
         known = self._known(key)
+        size = 0
         if known is None:
-            await self._room.acquire()
+            size = await self._room.enter(text)
             # While this request waited for room, another may have queued the same text, or the queue closed.
             known = self._known(key)
             if known is not None or self._closed is not None:
-                self._room.release()
+                self._room.leave(size)
             self._require_open()
         hit = known is not None
         if known is None:
-            known = self._enqueue(key, text)
+            known = self._enqueue(key, text, size)
         if isinstance(known, Job):
             known.waiters += 1
         return known, hit
@@ -148,9 +155,9 @@ class TextQueue:
         vector = self._cache.get(key)
         return self._jobs.get(key) if vector is None else vector
 
-    def _enqueue(self, key: bytes, text: str) -> Job:
+    def _enqueue(self, key: bytes, text: str, size: int) -> Job:
         loop = asyncio.get_running_loop()
-        job = self._jobs[key] = Job(key, text, loop.time(), loop.create_future())
+        job = self._jobs[key] = Job(key, text, size, loop.time(), loop.create_future())
         self._queue.append(job)
         self._arrived.set()
         self._observer.queued(len(self._jobs))
@@ -162,5 +169,5 @@ class TextQueue:
 
     def _leave(self, job: Job) -> None:
         del self._jobs[job.key]
-        self._room.release()
+        self._room.leave(job.size)
         self._observer.queued(len(self._jobs))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import faust
+from aiokafka import TopicPartition
 from faust.app.base import BootStrategy
 from faust.types import TP
 
 from streams.engine import Engine
 from streams.kafka import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, ssl_context, topic_name
-from streams.lease import Lease
+from streams.lease import no_lease
+from streams.recovery import TiedRecovery
 from streams.settings import Settings
 from streams.table import UserTable
-from streams.transport import BatchTransport, RawSchema, partitions_of
+from streams.throttling import Throttle
+from streams.transport import BatchTransport, RawSchema
 
 
 class _BootStrategy(BootStrategy):
@@ -28,12 +32,16 @@ class App(faust.App):
 
     BootStrategy = _BootStrategy
     settings: Settings
-    lease: Lease
+    engine: Engine
+    throttle: Throttle
 
     def _new_transport(self) -> BatchTransport:
         transport = BatchTransport(self.conf.broker_consumer, self)
         transport.settings = self.settings
-        transport.lease = self.lease
+        transport.lease = no_lease()
+        transport.throttle = self.throttle
+        transport.on_assigned = self.engine.begin
+        transport.losses = self.engine.losses
         return transport
 
     def on_rebalance_end(self) -> None:
@@ -42,7 +50,7 @@ class App(faust.App):
         self.consumer.begin_delivery()
 
 
-def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
+def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
     """Return the app, with agents that hand their batches to the engine."""
     app = App(
         settings.topic_prefix + settings.group,
@@ -50,12 +58,13 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
         broker_credentials=_credentials(settings),
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_interval_s,
-        # Faust's join waits for half of it, so it is the start-up time too.
-        broker_rebalance_timeout=settings.session_timeout_s / 2,
+        # The broker waits as long for a member to join again as it does for a heartbeat: a lease is good for both.
+        broker_rebalance_timeout=settings.session_timeout_s,
         broker_request_timeout=max(settings.request_timeout_s, settings.session_timeout_s),
         broker_commit_interval=settings.commit_interval_s,
         broker_max_poll_records=settings.batch_records,
-        consumer_auto_offset_reset="earliest",
+        # Where there is no position, or none any more, `streams.losses` decides.
+        consumer_auto_offset_reset="none",
         # What a partition may buffer undecoded; a larger record still comes: a broker returns at least one batch.
         consumer_max_fetch_size=1 << 20,
         datadir=str(settings.state_dir.absolute()),
@@ -73,9 +82,11 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
         autodiscover=False,
     )
     app.settings = settings
-    app.lease = lease
+    app.engine = engine
+    app.throttle = throttle
     engine.table = UserTable.of(app, settings)
     engine.rejoin = lambda: app.consumer.rejoin()
+    engine.begin_at = lambda offsets: app.consumer.begin_at(offsets)
     names = [topic_name(settings, topic) for topic in INPUTS]
 
     def agent(topic: str) -> None:
@@ -90,15 +101,18 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
     for topic in (REVIEWS, SEARCHES, CLICKS, ERASURES):
         agent(topic)
 
-    async def take_over(numbers: set[int]) -> None:
-        committed = await app.consumer.committed_offsets([TP(name, number) for name in names for number in numbers])
-        await engine.recovered(numbers, committed)
+    async def committed(numbers: Collection[int]) -> Mapping[TopicPartition, int]:
+        offsets: Mapping[TopicPartition, int]
+        offsets = await app.consumer.committed_offsets([TP(name, number) for name in names for number in numbers])
+        return offsets
 
     async def let_go(_: Any, revoked: set[TP], **__: Any) -> None:
-        await engine.release(partitions_of(revoked, names))
+        await engine.release()
         await app.consumer.commit()
 
-    engine.table.on_complete = take_over
+    recovery = TiedRecovery(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
+    recovery.take_over = lambda generation, numbers: engine.take_over(generation, numbers, committed)
+    app.tables._recovery = recovery
     engine.table.on_recovered = engine.count_recovered
     app.on_partitions_revoked.connect(let_go, weak=False)
     # Faust calls every slow moment an error; what matters is in our own log, metrics and health.

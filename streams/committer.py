@@ -118,6 +118,11 @@ class Committer:
             busy |= group.users
         return busy
 
+    @property
+    def quiet(self) -> bool:
+        """Whether everything touched so far is acknowledged by the broker and the online store."""
+        return not self._touched and not self._groups
+
     async def stop(self) -> None:
         """Drop what is not committed; its input is not acknowledged and will be delivered again."""
         self._tasks.cancel()
@@ -151,7 +156,7 @@ class Committer:
             touches = dict(islice(users, GROUP_USERS))
             left = dict(users)
         # Before anything is taken out: should this fail, a touch in neither would count as settled.
-        group = Group(touches, self._partition)
+        group = Group(touches, self._partition, self._epoch)
         self._groups.append(group)
         self._touched = left
         if not left:

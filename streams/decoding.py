@@ -23,6 +23,7 @@ from streams.fields import (
 from streams.plain_clicks import decode_plain_clicks
 from streams.strict_json import loads, loads_exact
 from streams.timestamps import parse_rfc3339
+from streams.unpacking import Why, Withheld
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
 _CLICKS: Final = "clicks"
@@ -31,6 +32,14 @@ _FEWEST_TOGETHER: Final = 16
 
 # orjson turns integers from here on into floats.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
+
+_WITHHELD: Final = {
+    Why.TOO_LARGE: Rejection(
+        Reason.TOO_LARGE,
+        "batch: expected one that unpacks to at most WHEREWITHAL_UNPACKED_BATCH_BYTES, found one that unpacks to more",
+    ),
+    Why.UNREADABLE: Rejection(Reason.MALFORMED, "batch: expected one that can be unpacked, found a damaged one"),
+}
 
 _Fields: TypeAlias = dict[str, Any]
 Decoded: TypeAlias = Review | Search | Click | Erasure | Rejection
@@ -96,6 +105,8 @@ class Decoder:
         if reader is None:
             raise ConfigurationError(f"expected a topic among {', '.join(self._readers)}, found another")
         if not value:
+            if isinstance(value, Withheld):
+                return _WITHHELD[value.why]
             return Rejection(Reason.MALFORMED, "record: expected JSON, found nothing")
         if len(value) > self._max_record_bytes:
             return Rejection(Reason.TOO_LARGE, f"record: expected at most {self._max_record_bytes} bytes, found more")

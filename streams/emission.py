@@ -24,10 +24,18 @@ AsOf = Callable[[], int | None]
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
-    """A user of whom something is to be published."""
+    """A user of whom something is to be published.
+
+    Attributes:
+        epoch: of the partition's owner, which leads the fence of the row: whatever an earlier owner's clock said, the
+            rows of a later one take its place.
+        erased: whether an erasure is among what happened.
+        trigger: the last event applied, if there is one.
+    """
 
     user_id: str
     state: UserState
+    epoch: int
     erased: bool = False
     trigger: Trigger | None = None
 
@@ -89,7 +97,7 @@ class Emitter:
                     # First even where a record and a row follow: the tombstone resets the revisions that consumers
                     # remember, and the removal takes what the row does not replace.
                     emission.scores.append(Outgoing(subject.user_id.encode(), None))
-                    emission.rows.append(Forget(subject.user_id, _fence(subject.state, emitted_at - 1)))
+                    emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
                     self.on_erased(subject.user_id)
                 if subject.state.revision:
                     living.append(subject)
@@ -141,7 +149,7 @@ class Emitter:
             emission.rows.append(
                 OnlineRow(
                     user_id=subject.user_id,
-                    fence=_fence(state, emitted_at),
+                    fence=_fence(subject, emitted_at),
                     scalars=row,
                     event_time=instant,
                     revision=state.revision,
@@ -162,8 +170,8 @@ def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
     return [joined[start : start + width] for start in range(0, len(joined), width)]
 
 
-def _fence(state: UserState, emitted_at: int) -> tuple[int, int, int]:
-    return state.epoch, state.sequence, emitted_at
+def _fence(subject: Subject, emitted_at: int) -> tuple[int, int, int]:
+    return subject.epoch, subject.state.sequence, emitted_at
 
 
 def _watch_nothing(served: Served) -> None:

@@ -1,25 +1,29 @@
-"""The engine: the lanes and partitions of a worker, made as batches arrive and let go when partitions move."""
+"""The engine: what a worker applies events and publishes users with, and the assignment it has now."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from aiokafka import TopicPartition
 
 from features.state import UserState
+from streams.assignment import Assignment, Furnishing, Superseded
 from streams.binding import check_logs
 from streams.committer import Outlets
 from streams.decay import Decay
 from streams.decoding import Decoder
 from streams.emission import AsOf, Emitter
 from streams.inference import Inference
-from streams.kafka import DEAD_LETTERS, SCORES, changelog_name, topic_name
+from streams.kafka import SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
-from streams.lease import Lease, LeaseLostError
+from streams.lease import Lease, LeaseLostError, no_lease
+from streams.letters import Letters
 from streams.log import log
+from streams.log_ends import high_watermarks
+from streams.losses import Losses
 from streams.metrics import Metrics
 from streams.observe import Observer
 from streams.online import OnlineWriter
@@ -29,65 +33,76 @@ from streams.reading import TextReader
 from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import MAX_RECORD_BYTES, Settings, WindowEdge
+from streams.strays import Strays
 from streams.table import Progress, UserTable
 from streams.tally import Tally
-
-DRAIN_S: Final = 5.0
-"""How long partitions that move away may take to settle; what is not settled is delivered again."""
+from streams.throttling import Throttle
 
 RECOVERY_NEWS_S: Final = 5.0
 """How often a recovery says in the log how far it is."""
 
+NEVER: Final = -1
+"""No generation of a group."""
+
 
 class Engine:
-    """Applies batches of events and publishes what comes of them.
+    """Applies batches of events and publishes what comes of them, under one assignment after the other.
 
     Args:
         settings: of the worker.
         inference: models.
-        publisher, online: where users go.
+        letters: where records go that are refused.
+        online: where rows go.
         tally, metrics: what is counted.
-        lease: on the partitions.
+        throttle: shared by the producers of the assignments.
         as_of: the as-of instant of the features.
         clock: the wall clock, ms, by which quiet users become due.
         on_failure: told of the error that makes going on unsound.
+
+    Attributes:
+        assignment: the newest; one that has ended until the first begins.
+        partitions: those taken over in it, by number; the same mapping for good.
+        decays: the keepers of their quiet users.
+        table: set before the first assignment.
     """
 
     def __init__(
         self,
         settings: Settings,
         inference: Inference,
-        publisher: Publisher,
+        letters: Letters,
         online: OnlineWriter,
         tally: Tally,
         metrics: Metrics,
-        lease: Lease,
+        throttle: Throttle,
         as_of: AsOf,
         clock: Callable[[], int],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self.losses = Losses(settings, metrics)
         self._on_failure = on_failure
-        self._lease = lease
-        # Until the state is recovered, and again once partitions are let go: what is still delivered then would be
-        # applied after a gap, and the offset fence would take the gap's events for applied.
-        self._accepting = False
         self._recovered = 0
         self._told_at = float("-inf")
         self._encoder = inference.encoder
         self._forget = inference.batcher.forget
         self._metrics = metrics
+        self._throttle = throttle
+        self._clock = clock
         self.reader = TextReader(inference.batcher, inference.projection)
         self.emitter = Emitter(inference, as_of)
+        self._changelog, self._scores = changelog_name(settings), topic_name(settings, SCORES)
+        nobody = no_lease()
+        idle = Publisher(settings, nobody)
         self._outlets = Outlets(
-            changelog=changelog_name(settings),
-            scores=topic_name(settings, SCORES),
-            publisher=publisher,
+            changelog=self._changelog,
+            scores=self._scores,
+            publisher=idle,
             online=online,
             rounds=Rounds(self.emitter),
             tally=tally,
-            lease=lease,
-            on_failure=self._failed,
+            lease=nobody,
+            on_failure=on_failure,
         )
         self._observer = Observer(inference.artefact.categories)
         self._workshop = Workshop(
@@ -98,53 +113,29 @@ class Engine:
             ),
             observer=self._observer,
             reader=self.reader,
-            publisher=publisher,
+            letters=letters,
             tally=tally,
             metrics=metrics,
-            dead_letters=topic_name(settings, DEAD_LETTERS),
             slice_records=settings.lane_slice,
             on_encoder=self._encoder_changed,
-            on_failure=self._failed,
+            on_failure=on_failure,
         )
         self._waiting_for_encoder: set[Lane] = set()
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        self._clock = clock
-        self.decays: dict[int, Decay] = {}
         self._abandoning: asyncio.Task[None] | None = None
+        self.assignment = Assignment(NEVER, nobody)
         self.partitions: dict[int, Partition] = {}
+        self.decays: dict[int, Decay] = {}
         self.on_released: Callable[[], None] = lambda: None
         """Told that partitions are let go: erasures of their users are not heard of any more."""
         self.table: UserTable
         self.rejoin: Callable[[], None]
         """Asks the consumer to leave its partitions and join the group again."""
+        self.begin_at: Callable[[Mapping[TopicPartition, int]], Awaitable[None]]
+        """Commits where partitions begin of which nothing was taken in yet."""
 
     def submit(self, topic: str, event: Any) -> None:
         """Take a batch of a topic of the contract, as a Faust event."""
-        if not self._accepting:
-            return
-        number = event.message.partition
-        lane = self._lanes.get((topic, number))
-        if lane is None:
-            lane = self._lanes[topic, number] = Lane(topic, self.partition(number), self._workshop)
-        lane.submit(event)
-
-    def partition(self, number: int) -> Partition:
-        """Return an assigned partition, recovered before."""
-        partition = self.partitions.get(number)
-        if partition is None:
-            partition = self.partitions[number] = Partition(
-                number,
-                self.table.states,
-                self._outlets,
-                encoder=self._encoder,
-                cached_users=max(1000, self._settings.cached_users // self._settings.partitions),
-                partitions=self._settings.partitions,
-            )
-            partition.on_erased = self._forget
-            if self._settings.window_edge is WindowEdge.CLOCK:
-                self.decays[number] = Decay(partition, self._clock, self._failed)
-                self.decays[number].start()
-        return partition
+        self.assignment.submit(topic, event)
 
     def swap(self, scoring: Scoring) -> None:
         """Score with another artefact from the next micro-batch on, and count its categories from the next event on."""
@@ -153,7 +144,7 @@ class Engine:
 
     def serving(self) -> bool:
         """Return whether partitions are assigned, and none of them is on its way out."""
-        return self._accepting and bool(self.partitions)
+        return self.assignment.accepting and bool(self.partitions)
 
     def progress(self) -> dict[int, Progress]:
         """Return how far the local state of each assigned partition is."""
@@ -170,64 +161,113 @@ class Engine:
     def count_recovered(self, states: int) -> None:
         """Count states that were taken from the changelog."""
         self._metrics.recovered.inc(states)
-        if not self._accepting:
+        if not self.assignment.accepting:
             self._recovered += states
             if time.monotonic() - self._told_at > RECOVERY_NEWS_S:
                 self._told_at = time.monotonic()
                 log.info("recovering the state from the changelog", states=self._recovered)
 
-    async def recovered(self, numbers: Collection[int], committed: Mapping[TopicPartition, int]) -> None:
+    async def begin(self, generation: int, lease: Lease) -> None:
+        """Begin the assignment of a generation of the group, and end the one before it."""
+        await self.release()
+        self.assignment = Assignment(generation, lease)
+
+    async def take_over(
+        self,
+        generation: int,
+        numbers: Collection[int],
+        committed: Callable[[Collection[int]], Awaitable[Mapping[TopicPartition, int]]],
+    ) -> bool:
         """Take over partitions whose state is recovered.
+
+        Args:
+            generation: that they were recovered in.
+            numbers: of the partitions.
+            committed: asked for the committed offsets of their inputs.
+
+        Returns:
+            Whether events may be delivered; not if a rebalance has begun since.
 
         Raises:
             StateMismatchError: the state speaks of another log.
+            LostInputError: input was deleted before it was taken in.
+            BrokerError, KafkaError: the broker cannot be used.
         """
+        assignment = self.assignment
+        if assignment.generation != generation:
+            return False
+        try:
+            await assignment.during(self._open(assignment, numbers, committed))
+        except Superseded:
+            return False
+        return True
+
+    async def _open(
+        self,
+        assignment: Assignment,
+        numbers: Collection[int],
+        committed: Callable[[Collection[int]], Awaitable[Mapping[TopicPartition, int]]],
+    ) -> None:
         states = self.table.states
-        await check_logs(self._settings, {number: states.progress(number) for number in numbers}, committed)
-        for number in numbers:
-            self.partition(number)
+        progress = {number: states.progress(number) for number in numbers}
+        offsets = await committed(numbers)
+        await check_logs(self._settings, progress, offsets)
+        applied = {number: known.applied for number, known in progress.items()}
+        await self.begin_at(await self.losses.starts(applied, offsets))
+        ends = dict(await high_watermarks(self._settings, [TopicPartition(self._scores, one) for one in numbers]))
+        ends |= {TopicPartition(self._changelog, number): known.offset + 1 for number, known in progress.items()}
+        await assignment.open(self._furnishing(), numbers, ends)
+        outranked = {number: self.table.outranked(number) for number in numbers}
+        for number, users in outranked.items():
+            for user_id in users:
+                assignment.partitions[number].rewrite(user_id)
+        self.partitions.update(assignment.partitions)
+        self.decays.update(assignment.decays)
         log.info("state is recovered", partitions=len(numbers), states=self._recovered)
         self._recovered = 0
-        self._accepting = True
 
-    async def release(self, numbers: Collection[int]) -> None:
-        """Settle what is applied in these partitions, within `DRAIN_S`, and let them go."""
-        self._accepting = False
-        lanes = {key: lane for key, lane in self._lanes.items() if key[1] in numbers}
-        for key, lane in lanes.items():
-            del self._lanes[key]
-            lane.close()
-            self._encoder_changed(lane, False)
-        try:
-            patience = 0 if self._lease.expired else DRAIN_S
-            await asyncio.wait_for(asyncio.gather(*(lane.drain() for lane in lanes.values())), patience)
-        except TimeoutError:
-            log.warning("partitions left unsettled, their last events will be delivered again", partitions=len(numbers))
-        for lane in lanes.values():
-            lane.stop()
-        for number in numbers:
-            if number in self.decays:
-                self.decays.pop(number).stop()
-            partition = self.partitions.pop(number, None)
-            if partition is not None:
-                await partition.committer.stop()
+    def _furnishing(self) -> Furnishing:
+        settings = self._settings
+        return Furnishing(
+            states=self.table.states,
+            outlets=self._outlets,
+            workshop=self._workshop,
+            encoder=self._encoder,
+            cached_users=max(1000, settings.cached_users // settings.partitions),
+            count=settings.partitions,
+            clock=self._clock if settings.window_edge is WindowEdge.CLOCK else None,
+            publisher=lambda lease, on_written: Publisher(settings, lease, on_written, self._throttle),
+            strays=lambda partitions, on_failure: Strays(
+                settings, self._changelog, self._scores, partitions, self._metrics, on_failure
+            ),
+            on_erased=self._forget,
+            on_encoder=self._encoder_changed,
+            on_failure=self._failed,
+        )
+
+    async def release(self) -> None:
+        """Settle what is applied, as far as there is time, and let the partitions go."""
+        # Whoever looks at them from outside must not touch what is on its way out.
+        self.partitions.clear()
+        self.decays.clear()
+        await self.assignment.end()
         self.on_released()
 
     async def settle(self) -> None:
         """Wait until everything touched in any partition is durable and published."""
         await asyncio.gather(*(partition.committer.settled() for partition in self.partitions.values()))
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, assignment: Assignment, error: BaseException) -> None:
         """Drop everything and rejoin where the partitions were lost; end the worker for any other reason."""
         if not isinstance(error, LeaseLostError):
             self._on_failure(error)
-        elif self._accepting:
+        elif assignment is self.assignment and assignment.accepting:
             log.warning("partitions lost, rejoining", error=str(error))
-            self._accepting = False
+            assignment.accepting = False
             self._abandoning = asyncio.create_task(self._abandon())
 
     async def _abandon(self) -> None:
-        await self.release(list(self.partitions))
+        await self.release()
         self.rejoin()
 
     @property

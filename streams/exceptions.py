@@ -13,8 +13,16 @@ class BrokerError(StreamsError, RuntimeError):
     """The broker cannot be started, reached or used."""
 
 
+class BrokerRefusalError(BrokerError):
+    """The broker is there and says no, to a login, a certificate or a right: waiting does not mend it."""
+
+
 class StateMismatchError(StreamsError, RuntimeError):
     """The remembered state speaks of another cluster, partition count or log."""
+
+
+class LostInputError(StreamsError, RuntimeError):
+    """Records of an input were deleted before they were taken in."""
 
 
 class LocalStateError(StreamsError, OSError):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
@@ -16,20 +18,26 @@ from models.encoder import Encoder
 from streams.app import App, create_app
 from streams.binding import bind
 from streams.broker import EmbeddedBroker
+from streams.broker_errors import explained
 from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
+from streams.kafka import DEAD_LETTERS, connection, reaching, topic_name
 from streams.lease import Lease
+from streams.letters import Letters
 from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
 from streams.provisioning import check_topics, make_topics
 from streams.publisher import Publisher
+from streams.rights import worker_rights
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.tally import Tally
+from streams.tasks import Tasks
+from streams.throttling import Throttle
 from streams.topic_watch import TopicWatch
 
 START_S: Final = 300.0
@@ -56,7 +64,7 @@ class Flow:
         failed_with: that error.
         started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
-        lease: on the partitions.
+        throttle: the client quotas of the broker.
     """
 
     def __init__(
@@ -85,7 +93,8 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
-        self.lease = Lease(settings.session_timeout_s)
+        self._explaining = Tasks("broker error", self.fail)
+        self.throttle = Throttle(self.metrics)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -145,17 +154,19 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.push_async_callback(online.stop)
-        publisher = Publisher(self.settings, self.lease)
-        await publisher.start()
-        closing.push_async_callback(publisher.stop)
+        # Of no assignment: a letter that is written twice is known by its place.
+        letters = Publisher(self.settings, throttle=self.throttle)
+        async with reaching(self.settings):
+            await letters.start()
+        closing.push_async_callback(letters.abandon)
         self.engine = Engine(
             self.settings,
             self.inference,
-            publisher,
+            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
             online,
             self.tally,
             self.metrics,
-            self.lease,
+            self.throttle,
             self._as_of,
             self._clock,
             self.fail,
@@ -167,7 +178,7 @@ class Flow:
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.lease)
+        self.app = create_app(self.settings, self.engine, self.throttle)
         self.app.on_startup_finished = None
         self._closing.push_async_callback(self._stop_app)
         starting = asyncio.create_task(self.app.start())
@@ -178,7 +189,7 @@ class Flow:
             crashed.cancel()
         if not starting.done() or self.app.crashed:
             starting.cancel()
-            raise _start_error(self.app.crash_reason)
+            raise await self._start_error(self.app.crash_reason)
         await starting
         self._watching = asyncio.create_task(self._watch())
         self._closing.callback(self._watching.cancel)
@@ -195,7 +206,7 @@ class Flow:
         self.app.consumer.stop_flow()
         try:
             async with asyncio.timeout(STOP_S):
-                await self.engine.release(list(self.engine.partitions))
+                await self.engine.release()
                 if not self.app.crashed:
                     await self.app.consumer.commit()
                 await self.app.stop()
@@ -205,6 +216,11 @@ class Flow:
     async def _watch(self) -> None:
         await self.app._crashed.wait()
         self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""
@@ -238,15 +254,27 @@ class Flow:
 
     def fail(self, error: BaseException) -> None:
         """End the worker: what `wait` raises is the first error given."""
-        if self.failed_with is None:
+        if isinstance(error, KafkaError):
+            # Its client tells little; what it means may have to be asked of the broker.
+            self._explaining.begin(self._fail_explained(error))
+        elif self.failed_with is None:
             failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
             if failure is not error:
                 failure.__cause__ = error
             self.failed_with = failure
             self.failed.set_exception(failure)
 
+    async def _fail_explained(self, error: KafkaError) -> None:
+        self.fail(await self._explained(error))
 
-def _start_error(reason: BaseException | None) -> StreamsError:
-    if isinstance(reason, StreamsError):
-        return reason
-    return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")
+    async def _explained(self, error: KafkaError) -> BrokerError:
+        explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
+        explanation.__cause__ = error
+        return explanation
+
+    async def _start_error(self, reason: BaseException | None) -> StreamsError:
+        if isinstance(reason, StreamsError):
+            return reason
+        if isinstance(reason, KafkaError):
+            return await self._explained(reason)
+        return BrokerError(f"the worker could not join its group: {reason or 'no partitions were assigned in time'}")

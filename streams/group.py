@@ -43,6 +43,7 @@ class Group:
     Args:
         touches: at least one, by user id.
         partition: its number.
+        epoch: of its owner.
 
     Attributes:
         users: their ids.
@@ -59,7 +60,7 @@ class Group:
 
     emission: Emission
 
-    def __init__(self, touches: Mapping[str, Touch], partition: int) -> None:
+    def __init__(self, touches: Mapping[str, Touch], partition: int, epoch: int) -> None:
         self.users = frozenset(touches)
         self.first = next(iter(touches.values())).ticket
         self.done = False
@@ -73,5 +74,5 @@ class Group:
             if touch.changed:
                 self.states[user_id.encode()] = encode(state)
                 offsets.append(state.offsets)
-            self.subjects.append(Subject(user_id, state, touch.erased, touch.trigger(partition)))
+            self.subjects.append(Subject(user_id, state, epoch, touch.erased, touch.trigger(partition)))
         self.offsets = list(map(max, zip(*offsets, strict=True)))

@@ -160,6 +160,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
             token_budget=settings.token_budget,
             deadline_s=settings.encoder_deadline_ms / 1000,
             queue_texts=settings.encoder_queue_texts,
+            queue_bytes=settings.encoder_queue_bytes,
             cache_texts=settings.embedding_cache_texts,
             timeout_s=settings.encoder_timeout_s,
             observer=_Observing(metrics),

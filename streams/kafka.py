@@ -13,8 +13,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.exceptions import BrokerError, ConfigurationError
+from streams.broker_errors import READ, Rights, explained
+from streams.exceptions import ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
+from streams.throttling import Throttle
 
 REVIEWS: Final = "reviews"
 SEARCHES: Final = "searches"
@@ -91,19 +93,27 @@ def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    """A consumer outside of any group, for reading a topic as it stands."""
-    return AIOKafkaConsumer(
+    """A consumer outside of any group, for reading what is committed of a topic as it stands."""
+    consumer = AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         **({"fetch_max_wait_ms": 100} | options),
     )
+    Throttle().hold_consumer(consumer)
+    return consumer
 
 
 @asynccontextmanager
-async def reaching(settings: Settings) -> AsyncIterator[None]:
+async def reaching(settings: Settings, rights: Rights = READ, topic: str | None = None) -> AsyncIterator[None]:
     """Turn an error of the broker into one line that says which broker, and what to check.
+
+    Args:
+        settings: of the cluster.
+        rights: what is done with topics meanwhile.
+        topic: the only one, by its name on the broker.
 
     Raises:
         BrokerError: the broker could not be used.
@@ -111,8 +121,4 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     except KafkaError as error:
-        servers = ",".join(settings.bootstrap_servers)
-        raise BrokerError(
-            f"the broker at {servers} cannot be used ({type(error).__name__}): "
-            "check WHEREWITHAL_BROKER and that the broker runs"
-        ) from error
+        raise await explained(error, connection(settings), rights, topic) from error

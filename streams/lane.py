@@ -14,15 +14,15 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 
 from models.exceptions import EncoderUnavailableError, TextRejectedError
-from streams.dead_letters import Reason, Rejection, headers
+from streams.dead_letters import Reason, Rejection
 from streams.decoding import Decoded, Decoder
 from streams.events import Erasure, Review, Search
 from streams.kafka import ERASURES, REVIEWS, SEARCHES
+from streams.letters import Letter, Letters
 from streams.log import log
 from streams.metrics import Metrics
 from streams.observe import NOTHING_READ, Observer, Reading
 from streams.partition import Partition
-from streams.publisher import Outgoing, Publisher, Sent
 from streams.reading import TextReader
 from streams.tally import Fate, Tally
 from streams.tasks import Tasks
@@ -42,7 +42,6 @@ class Workshop:
     """What lanes work with, shared by all of a worker.
 
     Attributes:
-        dead_letters: name of that topic.
         slice_records: records handled before other lanes get their turn.
         on_encoder: told (lane, whether the encoder is down for it).
         on_failure: told of an error that ends the worker.
@@ -51,10 +50,9 @@ class Workshop:
     decoder: Decoder
     observer: Observer
     reader: TextReader
-    publisher: Publisher
+    letters: Letters
     tally: Tally
     metrics: Metrics
-    dead_letters: str
     slice_records: int
     on_encoder: Callable[[Lane, bool], None]
     on_failure: Callable[[BaseException], None]
@@ -73,7 +71,7 @@ class Lane:
         self.topic = topic
         self._partition = partition
         self._shop = workshop
-        # Bounded by the consumer, which fetches no more than it may have unacknowledged.
+        # Bounded by the consumer, which takes in no more records and bytes than it may have unacknowledged.
         self._batches: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks = Tasks(f"lane-{topic}-{partition.number}", workshop.on_failure)
         self._intake = self._tasks.begin(self._run())
@@ -98,17 +96,23 @@ class Lane:
         size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
         while True:
             event = await self._batches.get()
-            records: Sequence[ConsumerRecord] = event.value
-            letters: list[Sent] = []
-            for start in range(0, len(records), size):
-                letters += await self._handle(records[start : start + size])
-                await asyncio.sleep(0)
+            letters = await self._handle_all(event.value, size)
+            # Faust's event and message refer to each other and wait for the cycle collector, and an acknowledgement
+            # may be long in coming: without their records.
+            event.value = event.message.value = None
             self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
 
-    async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Sent]:
+    async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
+        letters: list[Letter] = []
+        for start in range(0, len(records), size):
+            letters += await self._handle(records[start : start + size])
+            await asyncio.sleep(0)
+        return letters
+
+    async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
         items = self._shop.decoder.decode_all(self.topic, records)
         readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
-        letters = []
+        letters: list[Letter] = []
         offsets: list[int] = []
         fates: list[Fate] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
@@ -135,14 +139,13 @@ class Lane:
         offsets.clear()
         fates.clear()
 
-    async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Sent:
+    async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Letter:
         shop = self._shop
         if self.topic != ERASURES:
             shop.tally.count(self.topic, record.partition, record.offset, Fate.DEAD_LETTER)
         shop.metrics.dead_letters.labels(rejection.reason.value).inc()
-        why = headers(rejection, self.topic, record.partition, record.offset)
-        letter = Outgoing(record.key, record.value, why)
-        return await shop.publisher.send(shop.dead_letters, record.partition, [letter])
+        origin = (self.topic, record.partition, record.offset)
+        return await shop.letters.post(origin, record.key, record.value, rejection, record.partition)
 
     async def _read(self, items: Sequence[Decoded]) -> dict[int, Reading | TextRejectedError]:
         """Read the texts among the items, by position, waiting out an encoder that is down."""
@@ -168,10 +171,8 @@ class Lane:
                     self._shop.on_encoder(self, False)
                 return dict(zip(texts, readings, strict=True))
 
-    async def _acknowledge(self, event: Any, settled: asyncio.Future[None], letters: Sequence[Sent]) -> None:
+    async def _acknowledge(self, event: Any, settled: asyncio.Future[None], letters: Sequence[Letter]) -> None:
         for letter in letters:
             await letter.acknowledged()
         await settled
         event.ack()
-        # Faust's event and message refer to each other and wait for the cycle collector: without their records.
-        event.value = event.message.value = None

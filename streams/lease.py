@@ -1,39 +1,53 @@
-"""The lease: how long a worker may take its partitions for its own without word from the broker."""
+"""The lease: how long a worker may take the partitions of one assignment for its own without word from the broker."""
 
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from streams.exceptions import StreamsError
 
 
 class LeaseLostError(StreamsError):
-    """The last answered heartbeat is older than the session timeout: somebody else may own the partitions."""
+    """The partitions may be somebody else's: no heartbeat was answered for a session timeout, or a rebalance began."""
 
 
 class Lease:
     """Held from one answered heartbeat for a session timeout, counted from the moment the heartbeat was asked.
 
-    A process that was stopped and goes on again finds it expired before it sends anything: the monotonic clock does
-    not stop with the process. Without it, a record that waited through the stop would end up behind what the new owner
-    wrote, and compaction would keep it.
+    The broker counts a member's session, and its patience during a rebalance, from when it received the last request
+    that it answered well. That is not before the request was asked, and both are a session timeout long, so a lease
+    always ends before the broker gives the partitions away. A process that was stopped and goes on again finds it
+    expired before it sends anything: the monotonic clock does not stop with the process. Without it, a record that
+    waited through the stop would end up behind what the new owner wrote, and compaction would keep it.
 
     Args:
-        session_timeout_s: the broker gives the partitions away after so long.
+        term_s: the broker gives the partitions away after so long.
+        asked_at: when the request that got the partitions was asked (monotonic seconds).
     """
 
-    def __init__(self, session_timeout_s: float) -> None:
-        self._session_timeout_s = session_timeout_s
-        self._renewed_at = float("-inf")
+    def __init__(self, term_s: float, asked_at: float) -> None:
+        self._term_s = term_s
+        self._renewed_at = asked_at
+        self._ended = False
 
     def renew(self, asked_at: float) -> None:
-        """Take note of an answer to what was asked at `asked_at` (monotonic seconds)."""
+        """Take note of an answer to what was asked at `asked_at` (monotonic seconds); one that has ended stays so."""
         self._renewed_at = max(self._renewed_at, asked_at)
+
+    def end(self) -> None:
+        """Let go of the partitions for good: what comes after a rebalance has a lease of its own."""
+        self._ended = True
+
+    @property
+    def remaining_s(self) -> float:
+        """How long it still holds without another answer, in seconds; 0 once it has expired."""
+        return 0.0 if self._ended else max(0.0, self._renewed_at + self._term_s - time.monotonic())
 
     @property
     def expired(self) -> bool:
         """Whether the partitions may be somebody else's."""
-        return time.monotonic() - self._renewed_at > self._session_timeout_s
+        return self._ended or time.monotonic() - self._renewed_at > self._term_s
 
     def check(self) -> None:
         """Raise if the lease has expired.
@@ -41,8 +55,43 @@ class Lease:
         Raises:
             LeaseLostError: it has; nothing must be sent.
         """
-        if self.expired:
+        if self._ended:
             raise LeaseLostError(
-                f"expected a heartbeat answered within {self._session_timeout_s:g} s, found none: "
+                "expected the assignment that this was made for, found that a rebalance has ended it: "
                 "what was not sent is dropped and delivered again"
             )
+        if self.expired:
+            raise LeaseLostError(
+                f"expected a heartbeat answered within {self._term_s:g} s, found none: "
+                "what was not sent is dropped and delivered again"
+            )
+
+
+def no_lease() -> Lease:
+    """A lease on nothing, for a worker without an assignment."""
+    lease = Lease(0.0, 0.0)
+    lease.end()
+    return lease
+
+
+_SECOND: Final = 1000
+_CLOCK_BITS: Final = 32
+_ABOVE_CLOCKS: Final = 1 << 42
+"""Epochs used to be wall clocks in milliseconds; every generation outranks those until the year 2109."""
+_LARGEST: Final = (1 << 53) - 1
+"""Redis compares epochs as doubles, exact up to here."""
+
+
+def epoch_of(generation: int, now_ms: int, seen: int) -> int:
+    """Return the epoch of an assignment: what its owner writes outranks all that earlier owners wrote.
+
+    The group's generation leads, for the broker itself orders it; a wall clock would have an owner whose clock is
+    ahead outrank its successor. The clock follows, for a group that was deleted begins its generations anew.
+
+    Args:
+        generation: of the group, from 0.
+        now_ms: the wall clock.
+        seen: the highest epoch in the partition's changelog; the result is above it whatever the others say.
+    """
+    led = _ABOVE_CLOCKS + (generation << _CLOCK_BITS) + (now_ms // _SECOND) % (1 << _CLOCK_BITS)
+    return min(_LARGEST, max(led, seen + 1))

@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
@@ -63,6 +70,15 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     return {tp: bounds.end for tp, bounds in (await log_bounds(settings, partitions)).items()}
 
 
+async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """How far each log can be read now: to its end, or to the first transaction that is still open.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    return {tp: bounds.stable for tp, bounds in (await log_bounds(settings, partitions)).items()}
+
+
 async def log_bounds(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
     """Where each log begins and ends.
 
@@ -85,6 +101,7 @@ class LogEnds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: AIOKafkaClient
+        self._troubled_by: KafkaError | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -128,13 +145,17 @@ class LogEnds:
             BrokerError: the broker cannot be reached or does not answer.
         """
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s), reaching(self._settings):
+            async with reaching(self._settings), asyncio.timeout(self._settings.request_timeout_s):
                 return await self._bounds(partitions)
         except TimeoutError as error:
+            async with reaching(self._settings):
+                if self._troubled_by is not None:
+                    raise self._troubled_by from error
             raise BrokerError("the broker did not say in time where its logs end: check its log") from error
 
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
+        self._troubled_by = None
         await self._client.set_topics({tp.topic for tp in partitions})
         while True:
             try:
@@ -145,6 +166,7 @@ class LogEnds:
                 # Records may be deleted between the question for the first offset and the fetch.
                 if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
+                self._troubled_by = error
                 await asyncio.sleep(_RETRY_S)
                 await self._client.force_metadata_update()
 
@@ -181,13 +203,17 @@ class LogEnds:
             for topic, answered in response.topics:
                 for partition, code, *answer in answered:
                     if code:
-                        raise for_code(code)(f"{topic}-{partition}")
+                        raise for_code(code)(topic)
                     answers[TopicPartition(topic, partition)] = answer
         if missing := arguments.keys() - answers.keys():
             raise LeaderNotAvailableError(f"no answer about {len(missing)} partitions")
         return answers
 
     def _leader(self, tp: TopicPartition) -> int:
+        if tp.topic in self._client.cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(tp.topic)
+        if self._client.cluster.partitions_for_topic(tp.topic) is None:
+            raise UnknownTopicOrPartitionError(tp.topic)
         leader = self._client.cluster.leader_for_partition(tp)
         if leader is None or leader == -1:
             raise LeaderNotAvailableError(f"{tp.topic}-{tp.partition}")

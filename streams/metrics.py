@@ -71,7 +71,11 @@ class Metrics:
             return made
 
         self.events = counter("events", "Input records by topic and by what became of them", "topic", "outcome")
+        self.lost_input = counter("lost_input_records", "Records deleted before they were taken in, at most", "topic")
         self.dead_letters = counter("dead_letters", "Rejected records by reason", "reason")
+        self.dead_letters_cut = counter("dead_letters_cut", "Dead letters that their topic took only cut")
+        self.throttled_seconds = counter("throttled_seconds", "Seconds of waiting that client quotas asked for")
+        self.dead_letters_refused = counter("dead_letters_refused", "Dead letters of which their topic took nothing")
         self.event_to_features = batched(
             "event_to_features_seconds", "From a record's Kafka timestamp to its row in the online store"
         )
@@ -101,6 +105,9 @@ class Metrics:
         )
         self.table_users = gauge("table_users", "Users in the local store, by partition", "partition")
         self.table_bytes = gauge("table_bytes", "Bytes of their states, by partition", "partition")
+        self.foreign_records = counter(
+            "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
+        )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")

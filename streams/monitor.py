@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from streams.exceptions import BrokerError, StreamsError
+from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
 from streams.flow import Flow
 from streams.kafka import INPUTS, topic_name
 from streams.log import log
@@ -90,7 +90,7 @@ class Monitor:
         assigned = [tp for tp in consumer.assignment() if tp.topic in names]
         ends = await self._ends(assigned)
         dependency, now = self._flow.failing_dependency(), time.monotonic()
-        if dependency is not None:
+        if dependency is not None or self._flow.throttle.active:
             self._progress.clear()
         for tp in assigned if ends else ():
             lag = max(0, ends[tp] - consumer.settled_position(tp))
@@ -118,6 +118,10 @@ class Monitor:
                     await logs.open()
                     self._logs = logs
                 ends = await self._logs.of(list(asked))
+        except BrokerRefusalError as error:
+            self._flow.fail(error)
+            await self._forget_broker()
+            return {}
         except (BrokerError, TimeoutError):
             if not self._flow.broker_silent:
                 log.warning("the broker does not answer, waiting for it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -35,6 +34,7 @@ class Partition:
 
     Args:
         number: of the partition.
+        epoch: of this assignment (`streams.lease.epoch_of`): this owner's writes outrank an earlier owner's by it.
         states: the local store.
         outlets: where committed users go.
         encoder: identity of the loaded encoder.
@@ -42,18 +42,26 @@ class Partition:
         partitions: how many there are, by which a user's record is known to lie in the right one.
 
     Attributes:
-        epoch: above every epoch the store has seen, so that this owner's writes outrank an earlier owner's.
+        epoch: see above.
         states: the local store.
         committer: commits what is touched here.
     """
 
     def __init__(
-        self, number: int, states: LocalStore, outlets: Outlets, *, encoder: str, cached_users: int, partitions: int
+        self,
+        number: int,
+        epoch: int,
+        states: LocalStore,
+        outlets: Outlets,
+        *,
+        encoder: str,
+        cached_users: int,
+        partitions: int,
     ) -> None:
         self.number = number
         self._partitions = partitions
-        self.epoch = max(int(time.time() * 1000), states.progress(number).epoch + 1)
-        self.committer = Committer(number, self.epoch, states, outlets)
+        self.epoch = epoch
+        self.committer = Committer(number, epoch, states, outlets)
         self.states = states
         self._encoder = encoder
         self._live = LiveStates(cached_users, self.committer.busy_users)
@@ -114,6 +122,14 @@ class Partition:
             state = self.state_of(user_id)
             if state.revision:
                 self.committer.touch(user_id, state, changed=False)
+
+    def rewrite(self, user_id: str) -> None:
+        """Have the state, row and score of a user written once more, in front of what somebody else wrote of them."""
+        state = self.state_of(user_id)
+        # Of a user who is not known here there is nothing to defend: their events are still to come.
+        if state.sequence:
+            state.epoch = self.epoch
+            self.committer.touch(user_id, state, changed=True)
 
     def state_of(self, user_id: str) -> UserState:
         """Return the live state of a user; a new one if there is none."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
+
+from aiokafka.errors import KafkaTimeoutError, NoError, for_code
+from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streams.kafka import new_producer
 from streams.lease import Lease, LeaseLostError
+from streams.log import log
+from streams.refusals import REFUSALS, RecordRefusedError, keep_in_sequence
 from streams.settings import Settings
+from streams.throttling import Throttle
 
 BATCH_BYTES: Final = 1 << 20
+
+_RETRY_S: Final = 0.1
 
 
 class Outgoing(NamedTuple):
@@ -25,31 +34,76 @@ class Outgoing(NamedTuple):
 class Publisher:
     """Sends records in the order of the calls, per partition.
 
+    Where the broker offers it the producer is idempotent: a batch whose acknowledgement was lost is then not appended
+    a second time, behind what was sent after it.
+
     Args:
         settings: of the cluster.
         lease: checked before every request, first tries and repeated ones alike; whatever waits in the producer when
             it has expired fails with `LeaseLostError` and is never sent.
+        on_written: told (topic, partition, first offset, records) of every batch that the broker has acknowledged, in
+            the order of the offsets.
+        throttle: waits out the broker's quotas, shared with the other clients of a worker.
     """
 
-    def __init__(self, settings: Settings, lease: Lease | None = None) -> None:
-        self._producer = new_producer(settings, max_batch_size=BATCH_BYTES)
-        if lease is not None:
-            _guard(self._producer, lease)
+    def __init__(
+        self,
+        settings: Settings,
+        lease: Lease | None = None,
+        on_written: Callable[[str, int, int, int], None] | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
+        self._settings = settings
+        self._lease = lease
+        self._on_written = on_written
+        self._throttle = throttle or Throttle()
+        self._producer: Any = None
         # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
         # while they wait for room.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
-        """Connect."""
-        await self._producer.start()
+        """Connect.
+
+        Raises:
+            KafkaError: the broker cannot be reached.
+        """
+        producer: Any = new_producer(self._settings, max_batch_size=BATCH_BYTES, enable_idempotence=True)
+        try:
+            await producer.client.bootstrap()
+            if not await _gives_producer_ids(producer.client, self._settings.request_timeout_s):
+                await _close(producer)
+                producer = new_producer(self._settings, max_batch_size=BATCH_BYTES)
+                await producer.client.bootstrap()
+            keep_in_sequence(producer)
+            if self._lease is not None:
+                _guard(producer, self._lease)
+            # Around the guard: a lease is looked at after the wait, not before it.
+            self._throttle.hold_producer(producer)
+            await producer._sender.start()
+        except BaseException:
+            await _close(producer)
+            raise
+        self._producer = producer
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""
-        await self._producer.stop()
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def abandon(self) -> None:
+        """Disconnect at once: what waits in the producer fails with `LeaseLostError` and is never sent."""
+        producer = self._producer
+        if producer is None or producer._closed:
+            return
+        producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        # Before the sender, which would wait for answers that nobody waits for any more.
+        await _close(producer)
+        await producer._sender.close()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
-        batches: list[tuple[asyncio.Future[Any], int]] = []
+        batches: list[Batch] = []
         async with self._turns[topic, partition]:
             batch = self._producer.create_batch()
             for record in records:
@@ -59,15 +113,58 @@ class Publisher:
                     self._append(batch, record)
             if batch.record_count():
                 batches.append(await self._send(topic, partition, batch))
-        return Sent(batches)
+        return Sent(topic, partition, batches)
 
-    async def _send(self, topic: str, partition: int, batch: Any) -> tuple[asyncio.Future[Any], int]:
-        return await self._producer.send_batch(batch, topic, partition=partition), batch.record_count()
+    async def _send(self, topic: str, partition: int, batch: Any) -> Batch:
+        count: int = batch.record_count()
+        size: int = batch.size()
+        future = await self._hand_over(topic, partition, batch)
+        if self._on_written is not None:
+            future.add_done_callback(partial(self._written, topic, partition, count))
+        return Batch(future, count, size)
+
+    async def _hand_over(self, topic: str, partition: int, batch: Any) -> asyncio.Future[Any]:
+        while True:
+            try:
+                future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+            except KafkaTimeoutError:
+                # The batch before it is held back by a quota: that says nothing of the broker's health.
+                if not self._throttle.active:
+                    raise
+            else:
+                return future
+
+    def _written(self, topic: str, partition: int, count: int, future: asyncio.Future[Any]) -> None:
+        if self._on_written is not None and not future.cancelled() and future.exception() is None:
+            first = future.result().offset
+            # A broker that recognises a repeated batch, but has forgotten where it is, answers -1.
+            if first >= 0:
+                self._on_written(topic, partition, first, count)
 
     @staticmethod
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+async def _close(producer: Any) -> None:
+    """Close the connections of a producer whose sender is not to be waited for."""
+    producer._closed = True
+    await producer.client.close()
+
+
+async def _gives_producer_ids(client: Any, patience_s: float) -> bool:
+    """Whether the broker tells repeated batches from new ones: it gives out ids of producers then."""
+    request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=int(patience_s * 1000))
+    async with asyncio.timeout(patience_s):
+        while True:
+            error = for_code((await client.send(client.get_random_node(), request)).error_code)
+            if error is NoError or not error.retriable:
+                break
+            await asyncio.sleep(_RETRY_S)
+    if error is not NoError:
+        log.info("the broker gives out no producer ids, sending without them", reason=error.__name__)
+    return error is NoError
 
 
 def _guard(producer: Any, lease: Lease) -> None:
@@ -89,19 +186,47 @@ def _guard(producer: Any, lease: Lease) -> None:
     sender._send_produce_req = send_under_lease
 
 
-class Sent(NamedTuple):
-    """Records handed over, and not yet acknowledged: the future of each batch, and how many records it has."""
+class Batch(NamedTuple):
+    """A batch handed over: its acknowledgement, how many records it has, and their bytes."""
 
-    batches: Sequence[tuple[asyncio.Future[Any], int]]
+    done: asyncio.Future[Any]
+    records: int
+    size: int
+
+
+class Sent(NamedTuple):
+    """Records of one partition handed over, and not yet acknowledged."""
+
+    topic: str
+    partition: int
+    batches: Sequence[Batch]
 
     async def acknowledged(self) -> int:
-        """Wait for the broker; return the offset of the last record, -1 if there was none.
+        """Wait for the broker; return the offset of the last record, -1 if there was none or it is not known.
 
         Raises:
             KafkaError: a record was not taken within the request timeout.
+            RecordRefusedError: the topic will never take a record.
         """
         last = -1
-        for future, records in self.batches:
+        for batch in self.batches:
+            try:
+                first = (await batch.done).offset
+            except REFUSALS as error:
+                raise RecordRefusedError(self.topic, self.partition, batch.records, batch.size, error) from error
             # The broker answers with the offset of a batch's first record.
-            last = max(last, (await future).offset + records - 1)
+            last = max(last, first + batch.records - 1 if first >= 0 else -1)
         return last
+
+    async def settled(self) -> None:
+        """Wait until the broker has taken or refused each batch."""
+        await asyncio.gather(*(batch.done for batch in self.batches), return_exceptions=True)
+
+    @property
+    def taken(self) -> int:
+        """How many records the broker has acknowledged so far."""
+        return sum(batch.records for batch in self.batches if _is_taken(batch.done))
+
+
+def _is_taken(future: asyncio.Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

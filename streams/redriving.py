@@ -16,7 +16,9 @@ from streams.journal import HEADER, Entry, Journal, identity
 from streams.kafka import DEAD_LETTERS, INPUTS, new_producer, reaching, topic_name
 from streams.lines import partition_of
 from streams.log_ends import high_watermarks
+from streams.refusals import REFUSALS
 from streams.settings import Settings
+from streams.throttling import Throttle
 from streams.topics import common_partitions, read_topic
 
 UNKNOWN: Final = "?"
@@ -35,6 +37,10 @@ class Standing(StrEnum):
     """Another letter of the same input record stands for it."""
     NO_RECORD = "never_a_record"
     """A line that never was a record, or a letter that names none of the input topics."""
+    TRUNCATED = "truncated"
+    """Its topic took only a part of the record; all of it lies, or lay, at its place in the input."""
+    REFUSED = "refused"
+    """The input topic takes no record like it, such as one that was compressed when it came."""
     OVER_LIMIT = "over_limit"
 
 
@@ -48,6 +54,7 @@ class Letter:
             -1 for a line that never was one, None for numbers that the letter does not tell.
         identity: what the journal knows it by.
         target: the partition it goes back to.
+        truncated: bytes of the record's value, if the letter holds only a part of the record; None if it holds all.
         again: whether the record had been redriven before, and failed again.
     """
 
@@ -58,6 +65,7 @@ class Letter:
     identity: str
     target: int
     standing: Standing = Standing.NOT_CHOSEN
+    truncated: int | None = None
     again: bool = False
 
     @property
@@ -76,6 +84,7 @@ class Letter:
             "partition": partition,
             "offset": offset,
             "standing": self.standing.value,
+            "truncated": self.truncated,
             "failed_again": self.again,
         }
 
@@ -147,6 +156,7 @@ class Redrive:
         await journal.prepare()
         ends = await high_watermarks(settings, {self._target(letter) for letter in chosen.values()})
         producer = new_producer(settings)
+        Throttle().hold_producer(producer)
         async with reaching(settings):
             await producer.start()
             try:
@@ -181,9 +191,14 @@ class Redrive:
                 )
             )
         arrived = {}
-        for (letter, _), metadata in zip(batch, await asyncio.gather(*sent), strict=True):
-            arrived[letter.identity] = intended[letter.identity].arrived(metadata.offset)
-            letter.standing = Standing.SENT
+        for (letter, _), answer in zip(batch, await asyncio.gather(*sent, return_exceptions=True), strict=True):
+            if isinstance(answer, REFUSALS):
+                letter.standing = Standing.REFUSED
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                arrived[letter.identity] = intended[letter.identity].arrived(answer.offset)
+                letter.standing = Standing.SENT
         await self._journal.write(producer, arrived)
 
     def _target(self, letter: Letter) -> TopicPartition:
@@ -207,6 +222,7 @@ def read_letter(record: ConsumerRecord, partitions: int) -> Letter:
         target=partition
         if partition is not None and 0 <= partition < partitions
         else partition_of(record.key, partitions, record.offset),
+        truncated=_number(why["truncated"]) or 0 if "truncated" in why else None,
     )
 
 
@@ -221,6 +237,8 @@ def _decide(chosen: Iterable[Letter], arrived: Collection[str], limit: int | Non
     for letter in chosen:
         if letter.record[1] == NO_PARTITION or letter.record[0] == UNKNOWN:
             letter.standing = Standing.NO_RECORD
+        elif letter.truncated is not None:
+            letter.standing = Standing.TRUNCATED
         elif letter.identity in arrived:
             letter.standing = Standing.SENT_BEFORE
         elif letter.identity in seen:

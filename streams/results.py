@@ -62,6 +62,8 @@ def _letter(record: Any) -> dict[str, Any]:
         "offset": int(why["offset"]),
         "key": None if record.key is None else record.key.decode(errors="replace"),
     }
+    # The bytes that value and key had, of a letter that holds only the first of them.
+    letter |= {name: int(why[name]) for name in ("truncated", "truncated_key") if name in why}
     raw = record.value or b""
     try:
         letter["raw"] = raw.decode()

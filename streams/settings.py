@@ -52,6 +52,13 @@ class StateStore(StrEnum):
     ROCKSDB = "rocksdb"
 
 
+class LostInput(StrEnum):
+    """What becomes of a worker whose input was deleted before it was taken in."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
 _SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
 
 _SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
@@ -83,6 +90,10 @@ class Settings(BaseSettings):
     request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
+    lost_input: LostInput = Field(
+        LostInput.REFUSE, description="`refuse` or `skip` records that their topic deleted before they were read"
+    )
+
     online_store: str | None = Field(
         None, repr=False, description="`sqlite:///path` or `redis://host:port/db`; default: SQLite under `state_dir`"
     )
@@ -106,6 +117,7 @@ class Settings(BaseSettings):
     token_budget: Count | None = Field(None, description="tokens in one batch of the encoder; default: by its device")
     encoder_deadline_ms: Count = Field(5, description="longest a lone text waits for company")
     encoder_queue_texts: Count = Field(2048, description="texts that may wait for the encoder")
+    encoder_queue_bytes: Count = Field(16 << 20, description="memory of the texts that may wait for the encoder")
     embedding_cache_texts: Count = Field(50_000, description="embeddings remembered by cleaned text")
     encoder_timeout_s: Seconds = Field(60.0, description="a batch that takes longer counts as a hang")
 
@@ -121,6 +133,10 @@ class Settings(BaseSettings):
 
     batch_records: Count = Field(1000, description="records taken from a fetch at once")
     batches_in_flight: Count = Field(4, description="unacknowledged batches per partition of a topic")
+    unacknowledged_bytes: Count = Field(128 << 20, description="records taken in and not acknowledged, per worker")
+    partition_unacknowledged_bytes: Count = Field(8 << 20, description="the same, per partition of a topic")
+    fetch_buffer_bytes: Count = Field(64 << 20, description="records fetched ahead and not taken in, per worker")
+    unpacked_batch_bytes: Count = Field(64 << 20, description="a compressed batch that unpacks to more is refused")
     lane_slice: Count = Field(200, description="records applied before other work gets its turn")
 
     stall_s: Seconds = Field(120.0, description="a partition with lag and without progress for so long is stuck")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -208,10 +208,9 @@ class UserTable(faust.Table):
     """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
 
     settings: Settings
+    _outranked: defaultdict[int, set[bytes]]
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
-    on_complete: Callable[[set[int]], Awaitable[None]]
-    """Awaited with the assigned partitions after their recovery and before the first event."""
 
     @classmethod
     def of(cls, app: faust.App, settings: Settings) -> UserTable:
@@ -227,6 +226,7 @@ class UserTable(faust.Table):
             use_partitioner=True,
         )
         table.settings = settings
+        table._outranked = defaultdict(set)
         app.tables.add(table)
         return table
 
@@ -251,24 +251,30 @@ class UserTable(faust.Table):
         store: LocalStore = self.data
         return store
 
+    async def on_changelog_event(self, event: Any) -> None:
+        """Take a batch in at once; Faust would gather a thousand first, which is meant for single records."""
+        self.apply_changelog_batch([event])
+        event.value = event.message.value = None
+
+    def outranked(self, partition: int) -> list[str]:
+        """Take out the users for whom recovery met a record that an earlier one outranks.
+
+        Compaction would keep the later of the two: whoever takes the partition over has to write these users again.
+        """
+        return [key.decode() for key in self._outranked.pop(partition, ())]
+
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence)."""
         for event in batch:
             message = event.message
+            if message.value is None:
+                continue
             try:
                 self._recover(message.partition, message.value, message.offset)
             except (FeaturesError, StreamsError) as error:
                 # Faust's recovery logs what is raised here and waits for ever for the records it skipped.
                 self._crashing = asyncio.ensure_future(self.app.crash(error))
                 raise
-
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Let the engine check and take over what was recovered; Faust would not notice an error raised here."""
-        await super().on_recovery_completed(active_tps, standby_tps)
-        try:
-            await self.on_complete({tp.partition for tp in active_tps})
-        except StreamsError as error:
-            await self.app.crash(error)
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
         states = self.states
@@ -285,5 +291,7 @@ class UserTable(faust.Table):
             if known is None or rank >= order(known):
                 newest[record.key] = record.value
                 reached.append(source_offsets(record.value))
+            else:
+                self._outranked[partition].add(record.key)
         states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
         self.on_recovered(len(newest))

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streams.admin import Admin
 from streams.exceptions import BrokerError
 from streams.kafka import TOPICS, changelog_name, new_consumer, reaching, topic_name
-from streams.log_ends import high_watermarks
+from streams.log_ends import stable_ends
 from streams.provisioning import common_count
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
@@ -56,10 +56,12 @@ async def read_from(
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield the records of partitions from an offset each up to their ends at the time of the call.
 
+    An end is that of what is committed: a transaction that is still open, and what lies behind it, is not read.
+
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
     """
-    ends = await high_watermarks(settings, list(starts))
+    ends = await stable_ends(settings, list(starts))
     unread = {partition: end for partition, end in ends.items() if starts[partition] < end}
     if not unread:
         return
@@ -79,7 +81,7 @@ async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[Consu
         BrokerError: there is no such topic, or the broker cannot be reached or does not answer.
     """
     partitions = await partitions_of(settings, name)
-    ends = await high_watermarks(settings, partitions)
+    ends = await stable_ends(settings, partitions)
     consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
     async with reading(settings, consumer):
         consumer.assign(partitions)
@@ -97,10 +99,13 @@ async def read_to(
         BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
     """
     unread, heard = dict(ends), time.monotonic()
+    reached: dict[TopicPartition, int] = {}
     while unread := await _unread(consumer, unread):
         fetched = await consumer.getmany(*unread, timeout_ms=200)
-        if fetched:
-            heard = time.monotonic()
+        # Not by the records: a long transaction that was aborted brings none.
+        positions = {partition: await consumer.position(partition) for partition in unread}
+        if positions != reached:
+            reached, heard = positions, time.monotonic()
         elif time.monotonic() - heard > patience_s:
             raise BrokerError(f"the broker delivered nothing for {patience_s:g} s: check that it runs")
         for records in fetched.values():

@@ -11,21 +11,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 import faust
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import NoError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.client_failures import report_failures
+from streams.intake import BATCHES_UNREAD, LARGEST_RESPONSE, bound_fetches, share_of_changelog, share_of_partition, take
 from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
+from streams.losses import NO_POSITION, Losses
 from streams.settings import Settings
+from streams.throttling import Throttle
 
 FETCH_WAIT_MS: Final = 10
 """Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
@@ -46,25 +52,44 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        _renew_by_heartbeat(consumer, self.transport.lease)
+        # What a transaction of a producer upstream took back was never said.
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_bytes = LARGEST_RESPONSE
+        self.transport.throttle.hold_consumer(consumer)
+        _listen_to_group(consumer, self.transport)
+        report_failures(consumer, self._crash_app)
         return consumer
+
+    def _crash_app(self, error: BaseException) -> None:
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
 
     def _stopped_set(self) -> None:
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
         if not self.thread_loop.is_closed():
             super()._stopped_set()
 
-    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Records:
-        """Return the next records of these partitions, or none if a rebalance began since they were asked for."""
+    async def take(self, room: Mapping[TP, int], timeout: float) -> Records:
+        """Return the next records of partitions with room for so many bytes.
+
+        None are returned if a rebalance began since they were asked for.
+        """
         generation = self.consumer.app.consumer_generation_id
         consumer = self._ensure_consumer()
-        records: Records = await self.call_thread(self._take, generation, consumer, active_partitions, timeout)
+        records: Records = await self.call_thread(self._take, generation, consumer, room, timeout)
         return records
 
-    async def _take(self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float) -> Records:
-        taken: Records = await self._fetch_records(
-            consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
-        )
+    async def _take(self, generation: int, consumer: Any, room: Mapping[TP, int], timeout: float) -> Records:
+        if not self.consumer.flow_active:
+            return {}
+        settings = self.transport.settings
+        bound_fetches(consumer, settings)
+        try:
+            taken = await take(
+                consumer._fetcher, room, settings.batch_records, settings.unpacked_batch_bytes, timeout=timeout
+            )
+        except NO_POSITION as error:
+            await self.transport.losses.reposition(consumer, error)
+            return {}
         if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
             return taken
         # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
@@ -91,28 +116,44 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         done: bool = await super()._commit(offsets)
         return done
 
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit these offsets and go there; Faust seeks only to those that are not 0."""
+        await self.call_thread(self._begin_at, offsets)
+
+    async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        await self._commit(offsets)
+        consumer = self._ensure_consumer()
+        for tp in offsets.keys() & consumer.assignment():
+            consumer.seek(tp, offsets[tp])
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again; may be called from any thread."""
         coordinator = self._ensure_consumer()._coordinator
         self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
 
-def _renew_by_heartbeat(consumer: Any, lease: Lease) -> None:
-    """Have every answered heartbeat of a consumer renew the lease."""
+def _listen_to_group(consumer: Any, transport: BatchTransport) -> None:
+    """Have every heartbeat that is answered well renew the lease, and note when partitions were asked for.
+
+    The moment of the question counts: a process may have been stopped for as long as it likes since.
+    """
     start = consumer.start
 
     async def start_and_listen() -> None:
         await start()
-        beat = consumer._coordinator._do_heartbeat
+        ask = consumer._coordinator._send_req
 
-        async def beat_and_renew() -> bool:
+        async def ask_and_note(request: Any) -> Any:
             asked_at = time.monotonic()
-            answered = bool(await beat())
-            if answered:
-                lease.renew(asked_at)
-            return answered
+            answer = await ask(request)
+            if isinstance(request, SyncGroupRequest):
+                transport.synced_at = asked_at
+            elif isinstance(request, HeartbeatRequest) and answer.error_code == NoError.errno:
+                # One that is answered by news of a rebalance keeps the member, and not its partitions.
+                transport.lease.renew(asked_at)
+            return answer
 
-        consumer._coordinator._do_heartbeat = beat_and_renew
+        consumer._coordinator._send_req = ask_and_note
 
     consumer.start = start_and_listen
 
@@ -169,18 +210,35 @@ class BatchConsumer(driver.Consumer):
         active = set(self._get_active_partitions())
         if self._delivering != self.app.consumer_generation_id:
             active = {tp for tp in active if self._is_changelog_tp(tp)}
-        limit = self.transport.settings.batch_records * self.transport.settings.batches_in_flight
-        full = {tp for tp in active if tp in self.ledgers and self.ledgers[tp].pending >= limit}
-        if active == full:
+        room = self._room_of(active)
+        if not room:
             # A timeout, for a rebalance may take away what is waited for.
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
             return {}
         # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
-        patience = FULL_POLL_S if full else min(timeout, IDLE_POLL_S)
-        records: Records = await self._getmany(active_partitions=active - full, timeout=patience)
+        patience = FULL_POLL_S if len(room) < len(active) else min(timeout, IDLE_POLL_S)
+        records: Records = await self._thread.take(room, patience)
         return records
+
+    def _room_of(self, active: set[TP]) -> dict[TP, int]:
+        """Return how many bytes to take of each of these partitions, those left out that are full."""
+        settings = self.transport.settings
+        most_records = settings.batch_records * settings.batches_in_flight
+        inputs = [tp for tp in active if not self._is_changelog_tp(tp)]
+        share = share_of_partition(settings, len(inputs))
+        room: dict[TP, int] = {}
+        if self.app.tables.changelog_queue.qsize() < BATCHES_UNREAD:
+            changelogs = active.difference(inputs)
+            room = dict.fromkeys(changelogs, share_of_changelog(settings, len(changelogs)))
+        for tp in inputs:
+            ledger = self.ledgers.get(tp)
+            if ledger is None:
+                room[tp] = share
+            elif ledger.pending < most_records and ledger.pending_bytes < share:
+                room[tp] = share - ledger.pending_bytes
+        return room
 
     def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
         last = batch[-1]
@@ -233,9 +291,16 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Begin a lease: being given partitions is word from the broker."""
-        self.transport.lease.renew(time.monotonic())
+        """Begin an assignment, with a lease of its own: being given partitions is word from the broker."""
+        transport = self.transport
+        transport.lease = Lease(transport.settings.session_timeout_s, transport.synced_at)
+        await transport.on_assigned(generation_id, transport.lease)
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        if offsets:
+            await self._thread.begin_at(offsets)
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
@@ -255,11 +320,22 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """The aiokafka transport with batches for messages."""
+    """The aiokafka transport with batches for messages.
+
+    Attributes:
+        losses: judges positions that a log has not.
+        lease: on the partitions assigned last.
+        synced_at: when they were asked for (monotonic seconds).
+        on_assigned: awaited with the generation of the group and the lease, before any recovery.
+    """
 
     Consumer = BatchConsumer
     settings: Settings
+    losses: Losses
     lease: Lease
+    throttle: Throttle
+    synced_at: float = float("-inf")
+    on_assigned: Callable[[int, Lease], Awaitable[None]]
 
 
 class RawSchema(faust.Schema):
@@ -272,9 +348,3 @@ class RawSchema(faust.Schema):
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
         """Return the batch as it is."""
         return message.value
-
-
-def partitions_of(tps: Iterable[TP], topics: Iterable[str]) -> set[int]:
-    """The partition numbers among `tps` that belong to any of `topics`."""
-    names = set(topics)
-    return {tp.partition for tp in tps if tp.topic in names}

@@ -20,6 +20,8 @@ _REMARKS: Final = {
     Standing.SENT_BEFORE: "sent back by an earlier run",
     Standing.SAME_RECORD: "further letters of a record that another letter stands for",
     Standing.NO_RECORD: "lines that never were records, to be mended and published again",
+    Standing.TRUNCATED: "cut when they were written, the whole record lies in the input topic at the place they name",
+    Standing.REFUSED: "refused by their topic",
     Standing.OVER_LIMIT: "left for a later run by --limit",
 }
 

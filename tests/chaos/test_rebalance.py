@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
+from chaos.harness import START_S, until
 from support.shoppers import random_lines
 
 
@@ -21,6 +23,22 @@ async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_
     await feeding
     await cluster.drained()
     await cluster.check(lines)
+
+
+@pytest.mark.timeout(300)
+async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_repeat_nothing(cluster):
+    lines = random_lines(seed=44, events=2000, users=60)
+    restless = {"chaos_rejoin": "8:0.6", "chaos_takeover": 2.0}
+    workers = [await cluster.start("first").ready()]
+    workers += [cluster.start(name, **restless) for name in ("second", "third")]
+    feeding = asyncio.create_task(cluster.feed(lines, 0.8))
+    for worker in workers[1:]:
+        await worker.ready()
+        await until(partial(worker.said, "rejoins no more"), START_S, "it rejoins no more")
+    await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+    assert all(worker.process.poll() is None for worker in workers)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ What goes wrong is chosen by the environment:
     WHEREWITHAL_CHAOS_KILL     `POINT:N`, SIGKILL at the Nth passage of a point
     WHEREWITHAL_CHAOS_SUSPEND  `POINT:N`, SIGSTOP at the Nth passage of a point
     WHEREWITHAL_CHAOS_HANG     `POINT:N`, wait for ever from the Nth passage of a point on
+    WHEREWITHAL_CHAOS_REJOIN   `TIMES:SECONDS`, leave the partitions and join again so often, about so far apart
+    WHEREWITHAL_CHAOS_TAKEOVER `SECONDS` that a take-over waits for the broker, at the most
     WHEREWITHAL_CHAOS_REWIND   if set, every commit is one of offset 0
 Points: before-changelog, after-changelog, after-state, before-score, after-score, before-online, after-online,
 before-commit, after-commit.
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sys
 import time
@@ -28,9 +31,11 @@ from numpy.typing import NDArray
 from support.encoders import HashEncoder
 
 import streams.cli.worker as command
+from streams import engine
 from streams.broker import _die_with_parent
 from streams.cli.main import main
 from streams.flow import Flow
+from streams.log import log
 from streams.online import OnlineWriter
 from streams.publisher import Publisher, Sent
 from streams.table import MemoryStore, RocksStore
@@ -163,6 +168,33 @@ class Points:
         BatchConsumerThread.commit = watched
 
 
+class RestlessFlow(Flow):
+    """Joins the group again and again, as often as the environment says."""
+
+    async def _start_app(self) -> None:
+        await super()._start_app()
+        times, _, seconds = os.environ.get("WHEREWITHAL_CHAOS_REJOIN", "0:0").partition(":")
+        rejoining = asyncio.create_task(self._rejoin(int(times), float(seconds)))
+        self._closing.callback(rejoining.cancel)
+
+    async def _rejoin(self, times: int, seconds: float) -> None:
+        for _ in range(times):
+            await asyncio.sleep(random.uniform(0.5, 1.5) * seconds)
+            self.engine.rejoin()
+        log.info("rejoins no more")
+
+
+def slow_take_overs(seconds: float) -> None:
+    """Have every take-over wait for the broker for a while."""
+    check = engine.check_logs
+
+    async def check_slowly(*arguments: Any) -> None:
+        await asyncio.sleep(random.uniform(0.0, seconds))
+        await check(*arguments)
+
+    engine.check_logs = check_slowly
+
+
 def chosen_encoder(description: str) -> HashEncoder:
     """Return the encoder that the environment asks for; all of them agree on every vector."""
     kind, _, argument = description.partition(":")
@@ -175,5 +207,6 @@ if __name__ == "__main__":
     if sys.platform == "linux":
         _die_with_parent()
     Points(os.environ).install()
-    command.Flow = partial(Flow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
+    slow_take_overs(float(os.environ.get("WHEREWITHAL_CHAOS_TAKEOVER", 0)))
+    command.Flow = partial(RestlessFlow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
     sys.exit(main(["worker"]))

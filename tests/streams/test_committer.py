@@ -119,8 +119,7 @@ class Bench:
         self.publisher = HeldPublisher()
         self.online = HeldOnline()
         self.shelf = Shelf()
-        self.lease = Lease(3600.0)
-        self.lease.renew(time.monotonic())
+        self.lease = Lease(3600.0, time.monotonic())
         self.failures: list[BaseException] = []
         self.tally = Tally(Metrics(), keep_latencies=True)
         self._offsets = itertools.count()

@@ -181,7 +181,7 @@ async def test_drift_is_shown_by_feature_where_the_artefact_has_a_reference(tmp_
         await drain.drained(feeder.ends)
         await until(lambda: value(flow, "drift_psi", feature="prediction") is not None)
         assert value(flow, "drift_psi", feature="spend_30d") > 0.25, "a Poisson of mean 1 is no spend"
-        await flow.engine.release([0])
+        await flow.engine.release()
         await until(lambda: value(flow, "drift_sample_users") == 0)
         assert value(flow, "drift_psi", feature="spend_30d") > 0.25, "users who move take no index with them"
         ship(fitted_artefact(intercept=1.0), tmp_path / "live")

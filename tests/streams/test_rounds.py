@@ -35,7 +35,7 @@ class PickyEmitter(CountingEmitter):
 
 
 def group(users: int) -> Callable[[], Group]:
-    return lambda: Group({f"u{number}": Touch(UserState(), number) for number in range(users)}, 0)
+    return lambda: Group({f"u{number}": Touch(UserState(), number) for number in range(users)}, 0, 1)
 
 
 async def turns() -> None:

@@ -43,7 +43,7 @@ def published(emission: Emission) -> list[tuple[str, float, float]]:
 
 def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhile(inference: Inference) -> None:
     old, new = inference.scoring, inference.accept(fitted_artefact(intercept=1.0))
-    subjects = [Subject(f"u{number}", living()) for number in range(3)]
+    subjects = [Subject(f"u{number}", living(), 1) for number in range(3)]
     served: list[Served] = []
 
     def take_over(batch: Served) -> None:
@@ -66,7 +66,7 @@ def test_whoever_watches_is_told_what_was_served_and_who_was_erased(inference: I
     erased: list[str] = []
     emitter.on_served, emitter.on_erased = told.append, erased.append
     state = living()
-    subjects = [Subject("a", state), Subject("gone", UserState()), Subject("back", living(), erased=True)]
+    subjects = [Subject("a", state, 1), Subject("gone", UserState(), 1), Subject("back", living(), 1, erased=True)]
     (emission,) = emitter.emit([subjects])
     (served,) = told
     assert erased == ["gone", "back"]

@@ -1,0 +1,64 @@
+"""Faust's recovery of the user table, tied to the generation of the group that it was begun for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from faust.tables.recovery import Recovery, ServiceStopped
+
+from features.exceptions import FeaturesError
+from streams.exceptions import BrokerError, StreamsError
+
+
+class TiedRecovery(Recovery):
+    """Lets partitions be taken over only in the generation of the group whose recovery has ended.
+
+    Attributes:
+        take_over: awaited with the generation and the partitions it has recovered, before events are delivered;
+            returns whether they may be.
+    """
+
+    take_over: Callable[[int, set[int]], Awaitable[bool]]
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Take the partitions over, and have events delivered if that went well."""
+        # Read together and before anything is awaited: later both may be those of another generation.
+        if not generation_id == self._generation_id == self.app.consumer_generation_id:
+            return
+        numbers = {tp.partition for tp in self.active_tps}
+        try:
+            taken = await self.take_over(generation_id, numbers)
+        except Exception as error:
+            # Faust would go on delivering events to a worker that cannot take them.
+            await self.app.crash(_as_ours(error))
+            raise
+        if taken:
+            await super().on_recovery_completed(generation_id)
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
+        """Wait for a step; one that takes too long ends the worker, where Faust would end the recovery in silence."""
+        try:
+            await super()._wait(coro, timeout=timeout)
+        except ServiceStopped:
+            if not (self.should_stop or self.crashed):
+                await self.app.crash(
+                    BrokerError(
+                        f"expected the broker to answer within {timeout:g} s while the state was recovered, found no "
+                        "answer: check that it runs, then start the worker again"
+                    )
+                )
+            raise
+        except (KafkaError, FeaturesError, StreamsError, OSError) as error:
+            await self.app.crash(_as_ours(error))
+            raise
+
+
+def _as_ours(error: Exception) -> StreamsError | KafkaError:
+    # What a client of the broker raises is explained where it ends the worker.
+    if isinstance(error, StreamsError | KafkaError):
+        return error
+    ours = StreamsError(f"taking over the partitions failed ({type(error).__name__}: {error}): start the worker again")
+    ours.__cause__ = error
+    return ours

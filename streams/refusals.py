@@ -1,0 +1,84 @@
+"""Refusals of the broker that no repetition changes: it is the record itself that the topic does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    UnsupportedForMessageFormatError,
+    kafka_errors,
+)
+
+from streams.exceptions import BrokerError
+
+SIZE_SETTING: Final = "max.message.bytes"
+"""The setting of a topic that bounds a batch of records, as it is stored."""
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
+    """The topic takes no record like this one: a compacted topic, for example, takes none without a key."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker has failed to validate the record."
+
+
+# aiokafka has no name for this code, and would call it an unknown error of the server.
+kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
+TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+REFUSALS: Final = (
+    *TOO_LARGE,
+    InvalidRecordError,
+    InvalidTimestampError,
+    PolicyViolationError,
+    UnsupportedForMessageFormatError,
+)
+
+
+class RecordRefusedError(BrokerError):
+    """A topic will never take these records.
+
+    Args:
+        topic: its name on the broker.
+        partition: of it.
+        records: how many were refused together.
+        size: bytes of their batch.
+        refusal: what the broker answered.
+    """
+
+    def __init__(self, topic: str, partition: int, records: int, size: int, refusal: BaseException) -> None:
+        what = "a record" if records == 1 else f"a batch of {records} records"
+        found = f"{what} of {size} bytes refused ({type(refusal).__name__})"
+        if isinstance(refusal, TOO_LARGE):
+            advice = f"raise {SIZE_SETTING} of the topic, which bounds a batch, above {size}"
+        else:
+            advice = "look at the topic's settings and at the broker's policy"
+        super().__init__(f"{topic}-{partition}: expected a topic that takes what it is sent, found {found}: {advice}")
+
+
+def keep_in_sequence(producer: Any) -> None:
+    """Have an idempotent producer go on behind a refused batch.
+
+    Each record is given a number when its batch leaves, and the broker takes none that comes after a gap: the numbers
+    of records that it has refused are given to the next ones.
+    """
+    sender = producer._sender
+    send = sender._send_produce_req
+
+    async def send_and_take_back(node_id: int, batches: Mapping[Any, Any]) -> None:
+        await send(node_id, batches)
+        if sender._txn_manager is None:
+            return
+        # Nothing is awaited since the answer, and a partition has one batch under way: no later one has its numbers.
+        for tp, batch in batches.items():
+            if batch.future.done() and isinstance(batch.future.exception(), REFUSALS):
+                sender._txn_manager._sequence_numbers[tp] -= batch.record_count
+
+    sender._send_produce_req = send_and_take_back
