@@ -71,7 +71,6 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         # Faust clears its queues once more when streams resume, and a standby would miss what was in them.
         table_standby_replicas=0,
         topic_partitions=settings.partitions,
-        topic_replication_factor=settings.replication,
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,

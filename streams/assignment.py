@@ -46,6 +46,7 @@ class Furnishing:
         encoder: identity of the loaded encoder.
         cached_users: live states kept decoded, in all partitions together.
         metrics: what is counted.
+        count: how many partitions there are, of all workers.
         clock: the wall clock, ms, by which quiet users become due; None where features are not as of a clock.
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
@@ -60,6 +61,7 @@ class Furnishing:
     encoder: str
     cached_users: int
     metrics: Metrics
+    count: int
     clock: Callable[[], int] | None
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
     strays: Callable[[Mapping[int, Partition], Callable[[BaseException], None]], Strays]
@@ -146,6 +148,7 @@ class Assignment:
             outlets,
             encoder=furnishing.encoder,
             cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
+            partitions=furnishing.count,
         )
         partition.on_erased = furnishing.on_erased
         if furnishing.clock is not None:

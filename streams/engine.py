@@ -37,7 +37,7 @@ from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import Settings, WindowEdge
 from streams.strays import Strays
-from streams.table import UserTable
+from streams.table import Progress, UserTable
 from streams.tally import Tally
 from streams.throttling import Throttle
 
@@ -148,6 +148,10 @@ class Engine:
         """Return whether partitions are assigned, and none of them is on its way out."""
         return self.assignment.accepting and bool(self.partitions)
 
+    def progress(self) -> dict[int, Progress]:
+        """Return how far the local state of each assigned partition is."""
+        return {number: partition.states.progress(number) for number, partition in self.partitions.items()}
+
     def find(self, user_id: str) -> UserState | None:
         """Return the state of a user of an assigned partition; None for one whom none of their stores has."""
         key = user_id.encode()
@@ -236,6 +240,7 @@ class Engine:
             encoder=self._encoder,
             cached_users=settings.cached_users,
             metrics=self._metrics,
+            count=settings.partitions,
             clock=self._clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, self._throttle),
             strays=lambda partitions, on_failure: Strays(

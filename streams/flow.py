@@ -24,12 +24,14 @@ from streams.engine import Engine
 from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import CLICKS, DEAD_LETTERS, TEXTS, connection, make_topics, reaching, topic_name
+from streams.kafka import CLICKS, DEAD_LETTERS, TEXTS, connection, reaching, topic_name
 from streams.lease import Lease
 from streams.letters import Letters
+from streams.log import log
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
+from streams.provisioning import check_topics, make_topics
 from streams.publisher import Publisher
 from streams.rights import worker_rights
 from streams.served_log import ServedLog
@@ -39,6 +41,7 @@ from streams.state_lock import lock_state
 from streams.tally import Tally
 from streams.tasks import Tasks
 from streams.throttling import Throttle
+from streams.topic_watch import TopicWatch
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may stand still."""
@@ -146,6 +149,7 @@ class Flow:
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
         cluster = await make_topics(self.settings)
+        await check_topics(self.settings)
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)
         self._progress("models")
@@ -202,6 +206,9 @@ class Flow:
         except KafkaError as error:
             raise await self._explained(error) from error
         self._watching = asyncio.create_task(self._watch())
+        topics = TopicWatch(self.settings, self.engine.progress, self.fail)
+        topics.start()
+        self._closing.add("watch on topics", topics.stop)
         self.production.start()
         if self._store_empty:
             self.production.republisher.refill()

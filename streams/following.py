@@ -13,6 +13,7 @@ from streams.exceptions import BrokerError
 from streams.kafka import SCORES, new_consumer, reaching, topic_name
 from streams.log_ends import high_watermarks
 from streams.settings import Settings
+from streams.topics import partitions_of
 
 QUIET_S: Final = 10.0
 """After so long without a record the broker is asked whether it is still there."""
@@ -30,16 +31,11 @@ async def follow_scores(
     Raises:
         BrokerError: there is no score topic, or the broker does not answer from the start.
     """
-    name = topic_name(settings, SCORES)
+    partitions = await partitions_of(settings, topic_name(settings, SCORES))
     consumer = new_consumer(settings)
     async with reaching(settings):
         await consumer.start()
     try:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(name)
-        if numbers is None:
-            raise BrokerError(f"expected a topic {name!r}, found none: start a worker once, which makes it")
-        partitions = [TopicPartition(name, number) for number in numbers]
         consumer.assign(partitions)
         for partition, end in (await high_watermarks(settings, partitions)).items():
             consumer.seek(partition, end)

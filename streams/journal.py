@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
 
-from streams.kafka import connection, reaching, topic_name
+from streams.admin import Admin, Made
+from streams.kafka import topic_name
 from streams.settings import Settings
 from streams.topics import partition_counts, read_from, read_topic
 
@@ -113,19 +111,13 @@ class Journal:
         """Make the topic if it is missing.
 
         Raises:
-            BrokerError: the broker cannot be reached.
+            BrokerError: the broker cannot be reached, or does not make it.
         """
-        if self._name in await partition_counts(self._settings, [self._name]):
-            return
-        topic = NewTopic(self._name, 1, self._settings.replication, topic_configs={"cleanup.policy": "compact"})
-        admin = AIOKafkaAdminClient(**connection(self._settings))
-        async with reaching(self._settings):
-            await admin.start()
-            try:
-                with suppress(TopicAlreadyExistsError):
-                    await admin.create_topics([topic])
-            finally:
-                await admin.close()
+        topic = Made(self._name, 1, self._settings.replication, {"cleanup.policy": "compact"})
+        async with Admin(self._settings) as admin:
+            if self._name not in await admin.topics([self._name]):
+                await admin.create([topic])
+            await admin.led([self._name])
 
     async def write(self, producer: AIOKafkaProducer, entries: Mapping[str, Entry]) -> None:
         """Write entries and wait for the broker's acknowledgements."""

@@ -1,19 +1,20 @@
-"""Connections to the broker, and the topics."""
+"""Connections to the broker, and the names of the topics."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
-import msgspec
+import aiokafka.client
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker_errors import READ, Rights, explained
-from streams.exceptions import BrokerError, ConfigurationError
+from streams.exceptions import ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
 from streams.throttling import Throttle
 
@@ -29,12 +30,12 @@ TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
 
-# A zombie's record must not be the only one that compaction leaves of a key: the newer owner needs this long
-# to write after it.
-_MIN_COMPACTION_LAG_MS: Final = 24 * 3600 * 1000
-
-_HEADROOM: Final = 1 << 16
+HEADROOM_BYTES: Final = 1 << 16
 """Room for key, headers and framing around the largest record."""
+
+# Every client of this process, Faust's included, asks about its topics again and again. To ask for one that an
+# operator has deleted would make it, with the partitions and settings that the broker gives any topic.
+aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 def topic_name(settings: Settings, topic: str) -> str:
@@ -88,7 +89,7 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
 def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     """A producer that waits for every in-sync replica and takes the largest record a topic does."""
     return AIOKafkaProducer(
-        **connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + 2 * _HEADROOM, **options
+        **connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES, **options
     )
 
 
@@ -104,63 +105,6 @@ def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     )
     Throttle().hold_consumer(consumer)
     return consumer
-
-
-class Cluster(msgspec.Struct, frozen=True):
-    """What state is bound to: the cluster's id, and the number of partitions of every topic there."""
-
-    identity: str
-    partitions: int
-
-
-async def make_topics(settings: Settings) -> Cluster:
-    """Make the topics that are missing, and check that all are co-partitioned.
-
-    Returns:
-        The cluster, with the number of partitions found: for topics made elsewhere it is not that of the settings.
-
-    Raises:
-        BrokerError: the broker cannot be reached, or the topics have unequal numbers of partitions.
-    """
-    plain = {"max.message.bytes": str(MAX_TOPIC_BYTES + _HEADROOM)}
-    # A dead letter is the record it rejects, whatever its size, and its headers.
-    letters = {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * _HEADROOM)}
-    compacted = plain | {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_MIN_COMPACTION_LAG_MS)}
-    configs = {topic_name(settings, topic): plain for topic in INPUTS}
-    configs[topic_name(settings, DEAD_LETTERS)] = letters
-    configs[topic_name(settings, SCORES)] = compacted
-    configs[changelog_name(settings)] = compacted
-    admin = AIOKafkaAdminClient(**connection(settings))
-    async with reaching(settings):
-        await admin.start()
-        try:
-            known = set(await admin.list_topics())
-            missing = [name for name in configs if name not in known]
-            new = [
-                NewTopic(name, settings.partitions, settings.replication, topic_configs=configs[name])
-                for name in missing
-            ]
-            if new:
-                # A worker beside this one may have been faster: that the topic exists is all that is asked.
-                with suppress(TopicAlreadyExistsError):
-                    await admin.create_topics(new)
-            described = await admin.describe_topics(list(configs))
-            identity = (await admin.describe_cluster())["cluster_id"]
-        finally:
-            await admin.close()
-    return Cluster(identity or "", common_count({topic["topic"]: len(topic["partitions"]) for topic in described}))
-
-
-def common_count(counts: Mapping[str, int]) -> int:
-    """The one number of partitions that topics of these numbers have.
-
-    Raises:
-        BrokerError: they differ.
-    """
-    if len(set(counts.values())) > 1:
-        found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        raise BrokerError(f"expected all topics to have the same number of partitions, found {found}")
-    return next(iter(counts.values()))
 
 
 @asynccontextmanager

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from aiokafka.partitioner import murmur2
 
 from streams.dead_letters import Reason, Rejection
 from streams.exceptions import ConfigurationError
 from streams.kafka import INPUTS
+from streams.placement import partition_of_key
 from streams.settings import MAX_TOPIC_BYTES
 
 KEY_HEADROOM: Final = 1 << 15
@@ -184,7 +184,7 @@ def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
     """The partition of a key, as Kafka's default partitioner has it; `spread` places records without a key."""
     if key is None:
         return spread % partitions
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+    return partition_of_key(key, partitions)
 
 
 def check_files(files: Iterable[Path]) -> None:

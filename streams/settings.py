@@ -81,7 +81,9 @@ class Settings(BaseSettings):
     broker_ca_file: Path | None = Field(None, description="CA certificates of the broker, PEM; needs `broker_tls`")
     topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     partitions: Count = Field(4, description="partitions of every topic made by this program")
-    replication: Count = Field(1, description="replicas of every topic made by this program")
+    replication: int = Field(
+        -1, ge=-1, description="replicas of every topic made by this program; -1: the broker's own"
+    )
     group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
 
     session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
@@ -171,6 +173,13 @@ class Settings(BaseSettings):
     def _encrypted(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and info.data.get("broker_tls") is False:
             raise ValueError("expected it together with WHEREWITHAL_BROKER_TLS=true, found no encryption asked for")
+        return value
+
+    @field_validator("replication")
+    @classmethod
+    def _some_replicas(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("expected a number of replicas, or -1 for the broker's own, found 0")
         return value
 
     @field_validator("heartbeat_interval_s")

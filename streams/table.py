@@ -25,6 +25,8 @@ from features.codec import erased_at, order, source_offsets
 from features.exceptions import FeaturesError
 from streams.damage import disk_error, mark_damaged, open_or_remake
 from streams.exceptions import StreamsError
+from streams.kafka import changelog_name
+from streams.placement import check_state
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
 
@@ -290,6 +292,7 @@ class UserTable(faust.Table):
         for record in records:
             if record.value is None:
                 continue
+            check_state(record.key, partition, self.settings.partitions, changelog_name(self.settings))
             rank = order(record.value)
             ranks.append(rank)
             known = newest.get(record.key) or states.read(partition, record.key)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.admin import Admin
 from streams.exceptions import BrokerError
-from streams.kafka import TOPICS, changelog_name, common_count, connection, new_consumer, reaching, topic_name
+from streams.kafka import TOPICS, changelog_name, new_consumer, reaching, topic_name
 from streams.log_ends import stable_ends
+from streams.provisioning import common_count
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 
@@ -21,16 +22,8 @@ async def partition_counts(settings: Settings, names: Collection[str]) -> dict[s
     Raises:
         BrokerError: the broker cannot be reached.
     """
-    admin = AIOKafkaAdminClient(**connection(settings))
-    async with reaching(settings):
-        await admin.start()
-        try:
-            # A broker may make the topic that it is asked to describe.
-            known = sorted(set(names) & set(await admin.list_topics()))
-            described = await admin.describe_topics(known) if known else []
-        finally:
-            await admin.close()
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    async with Admin(settings) as admin:
+        return {name: topic.partitions for name, topic in (await admin.topics(names)).items()}
 
 
 async def common_partitions(settings: Settings, names: Collection[str]) -> int:
@@ -47,6 +40,15 @@ async def common_partitions(settings: Settings, names: Collection[str]) -> int:
                 "or check WHEREWITHAL_TOPIC_PREFIX and WHEREWITHAL_GROUP"
             )
     return common_count(counts)
+
+
+async def partitions_of(settings: Settings, name: str) -> list[TopicPartition]:
+    """The partitions of a topic.
+
+    Raises:
+        BrokerError: there is no such topic, or the broker cannot be reached.
+    """
+    return [TopicPartition(name, number) for number in range(await common_partitions(settings, [name]))]
 
 
 async def read_from(
@@ -76,13 +78,12 @@ async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[Consu
     """Yield all records of a topic up to its end at the time of the call, in batches of one partition.
 
     Raises:
-        BrokerError: the broker cannot be reached or does not answer.
+        BrokerError: there is no such topic, or the broker cannot be reached or does not answer.
     """
+    partitions = await partitions_of(settings, name)
+    ends = await stable_ends(settings, partitions)
     consumer = new_consumer(settings, max_partition_fetch_bytes=MAX_TOPIC_BYTES)
     async with reading(settings, consumer):
-        numbers = await _partition_numbers(consumer, name)
-        partitions = [TopicPartition(name, number) for number in numbers]
-        ends = await stable_ends(settings, partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
         async for records in read_to(consumer, ends, settings.request_timeout_s):
@@ -126,16 +127,6 @@ async def reading(settings: Settings, consumer: AIOKafkaConsumer) -> AsyncIterat
             await consumer.stop()
 
 
-async def _partition_numbers(consumer: AIOKafkaConsumer, name: str) -> Iterable[int]:
-    numbers = consumer.partitions_for_topic(name)
-    if numbers is None:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(name)
-    if numbers is None:
-        raise BrokerError(f"expected a topic {name!r}, found none: start a worker once, which makes it")
-    return sorted(numbers)
-
-
 async def _unread(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     unread = {}
     for partition, end in ends.items():
@@ -150,11 +141,5 @@ async def drop_topics(settings: Settings) -> None:
     Raises:
         BrokerError: the broker cannot be reached.
     """
-    names = {*(topic_name(settings, topic) for topic in TOPICS), changelog_name(settings)}
-    admin = AIOKafkaAdminClient(**connection(settings))
-    async with reaching(settings):
-        await admin.start()
-        try:
-            await admin.delete_topics(sorted(names & set(await admin.list_topics())))
-        finally:
-            await admin.close()
+    async with Admin(settings) as admin:
+        await admin.delete({*(topic_name(settings, topic) for topic in TOPICS), changelog_name(settings)})

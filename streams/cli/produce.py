@@ -12,8 +12,9 @@ import orjson
 
 from streams.exceptions import ConfigurationError, StreamsError
 from streams.feeder import Feeder
-from streams.kafka import make_topics, reaching
+from streams.kafka import reaching
 from streams.lines import check_files, read_lines
+from streams.provisioning import make_topics
 from streams.publisher import Publisher
 from streams.settings import Settings, load_settings
 

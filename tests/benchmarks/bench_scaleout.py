@@ -23,7 +23,7 @@ from benchmarks.harness import PAIRS, ROOT, interleave, machine, median_ratio, r
 from benchmarks.plots import lines as draw_lines
 
 from streams.broker import EmbeddedBroker
-from streams.kafka import make_topics
+from streams.provisioning import make_topics
 from streams.settings import load_settings
 
 WORKERS: Final = (1, 2, 4)

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from streams.kafka import CLICKS, make_topics, topic_name
+from streams.kafka import CLICKS, topic_name
 from streams.lines import partition_of
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings
 

@@ -21,7 +21,8 @@ from support.oracle import assert_changelog, assert_reference, assert_score_log,
 from support.shoppers import encoded
 
 from streams.feeder import Ends, Feeder
-from streams.kafka import connection, make_topics, topic_name
+from streams.kafka import connection, topic_name
+from streams.provisioning import make_topics
 from streams.publisher import Publisher
 from streams.results import Scores, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings

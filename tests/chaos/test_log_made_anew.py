@@ -9,7 +9,8 @@ from chaos.servers import BrokerBehindProxy
 from support.shoppers import random_lines
 
 from streams.broker import EmbeddedBroker
-from streams.kafka import connection, make_topics, topic_name
+from streams.kafka import connection, topic_name
+from streams.provisioning import make_topics
 
 pytestmark = pytest.mark.chaos
 

@@ -17,7 +17,8 @@ from streams import ahead_log
 from streams.ahead import Limits
 from streams.ahead_log import FIRST_CHUNK, find_ahead
 from streams.broker import EmbeddedBroker
-from streams.kafka import SCORES, make_topics, new_producer, topic_name
+from streams.kafka import SCORES, new_producer, topic_name
+from streams.provisioning import make_topics
 from streams.settings import Settings
 
 NOW = int(time.time() * 1000)

@@ -8,7 +8,7 @@ import pytest
 
 from streams.binding import bind
 from streams.exceptions import ConfigurationError, StateMismatchError
-from streams.kafka import Cluster
+from streams.provisioning import Cluster
 from streams.settings import load_settings
 
 
@@ -16,9 +16,19 @@ def test_a_folder_is_bound_to_the_first_cluster_that_it_sees(tmp_path: Path) -> 
     settings = load_settings(state_dir=tmp_path / "state")
     bind(settings, Cluster("one", 4))
     bind(settings, Cluster("one", 4))
-    for other in (Cluster("two", 4), Cluster("one", 8)):
-        with pytest.raises(StateMismatchError, match="holds state of cluster 'one' with 4 partitions"):
-            bind(settings, other)
+    with pytest.raises(StateMismatchError, match="holds state of cluster 'one', found cluster 'two': set WHEREWITHAL_"):
+        bind(settings, Cluster("two", 4))
+
+
+def test_a_folder_whose_topics_were_given_more_partitions_is_not_said_to_be_mended_by_another(tmp_path: Path) -> None:
+    settings = load_settings(state_dir=tmp_path / "state")
+    bind(settings, Cluster("one", 4))
+    with pytest.raises(
+        StateMismatchError, match=r"expected 4 partitions, as the state in .* has, found the topics 8"
+    ) as refused:
+        bind(settings, Cluster("one", 8))
+    assert "start over behind a new WHEREWITHAL_TOPIC_PREFIX" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_folder_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:

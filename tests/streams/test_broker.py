@@ -15,7 +15,8 @@ import pytest
 from streams import broker as broker_module
 from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError
-from streams.kafka import CLICKS, make_topics, topic_name
+from streams.kafka import CLICKS, topic_name
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 from streams.topics import read_topic

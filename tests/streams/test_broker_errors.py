@@ -26,9 +26,10 @@ from streams.erasure import erase
 from streams.events import Erasure
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
 from streams.flow import Flow
-from streams.kafka import CLICKS, ERASURES, SCORES, changelog_name, connection, make_topics, topic_name
+from streams.kafka import CLICKS, ERASURES, SCORES, changelog_name, connection, topic_name
 from streams.log_ends import high_watermarks
 from streams.monitor import Monitor
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.rights import worker_rights
 from streams.settings import Settings, load_settings

@@ -24,7 +24,8 @@ from support.shoppers import BASE, random_lines
 from features.definitions import NAMES, PROFILE_WIDTH
 from streams.broker import EmbeddedBroker
 from streams.cli.main import COMMANDS, main
-from streams.kafka import SCORES, make_topics
+from streams.kafka import SCORES
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 

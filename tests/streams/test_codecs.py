@@ -15,8 +15,9 @@ from support.kafka import Kafka
 from support.runs import Run, quick_settings, run_flow
 from support.shoppers import BASE, encoded
 
-from streams.kafka import CLICKS, TOPICS, changelog_name, connection, make_topics, topic_name
+from streams.kafka import CLICKS, TOPICS, changelog_name, connection, topic_name
 from streams.log_ends import high_watermarks
+from streams.provisioning import make_topics
 from streams.settings import Settings, StateStore
 
 DYNAMIC_TOPIC_CONFIG = 1

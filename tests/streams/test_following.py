@@ -14,7 +14,8 @@ from streams import following
 from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError
 from streams.following import follow_scores
-from streams.kafka import SCORES, make_topics, new_producer, topic_name
+from streams.kafka import SCORES, new_producer, topic_name
+from streams.provisioning import make_topics
 
 PATIENCE_S = 30.0
 

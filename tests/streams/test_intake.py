@@ -26,8 +26,9 @@ from support.runs import quick_settings
 from streams.broker import EmbeddedBroker
 from streams.flow import Flow
 from streams.intake import RECORD_BYTES, share_of_changelog, share_of_partition, take, weigh
-from streams.kafka import CLICKS, INPUTS, REVIEWS, make_topics, new_consumer, topic_name
+from streams.kafka import CLICKS, INPUTS, REVIEWS, new_consumer, topic_name
 from streams.ledger import Ledger
+from streams.provisioning import make_topics
 from streams.results import dead_letters
 from streams.settings import Settings, load_settings
 from streams.tally import Fate

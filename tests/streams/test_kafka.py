@@ -8,31 +8,32 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.admin import Admin, Made
 from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError, ConfigurationError
-from streams.kafka import (
-    CLICKS,
-    INPUTS,
-    SCORES,
-    TOPICS,
-    changelog_name,
-    connection,
-    make_topics,
-    new_consumer,
-    topic_name,
-)
+from streams.kafka import CLICKS, INPUTS, REVIEWS, SCORES, TOPICS, changelog_name, connection, new_consumer, topic_name
 from streams.log_ends import high_watermarks
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import MAX_TOPIC_BYTES, Settings, load_settings
-from streams.topics import read_topic
+from streams.topics import partition_counts, read_topic
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with EmbeddedBroker() as running:
-        yield running.url
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "kafka":
+        yield request.getfixturevalue("kafka").url
+    else:
+        with EmbeddedBroker() as running:
+            yield running.url
+
+
+@pytest.fixture
+def kind(broker: str, request: pytest.FixtureRequest) -> str:
+    """Which broker the test has."""
+    return str(request.node.callspec.params["broker"])
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def values(settings: Settings, topic: str) -> list[bytes]:
     return [record.value async for records in read_topic(settings, topic) for record in records]
 
 
-async def test_the_high_watermark_is_right_where_list_offsets_is_not(settings: Settings) -> None:
+async def test_the_high_watermark_is_right_where_list_offsets_is_not(settings: Settings, kind: str) -> None:
     await make_topics(settings)
     name = topic_name(settings, CLICKS)
     await publish(settings, name, 0, [[b"v"] * 10] * 3)
@@ -69,8 +70,8 @@ async def test_the_high_watermark_is_right_where_list_offsets_is_not(settings: S
         listed = (await consumer.end_offsets([partition]))[partition]
     finally:
         await consumer.stop()
-    # If this fails the broker was mended, and the watermark below is still to be right.
-    assert listed == 21
+    # If this fails the embedded broker was mended, and the watermark below is still to be right.
+    assert listed == {"embedded": 21, "kafka": 30}[kind]
     assert await high_watermarks(settings, [partition]) == {partition: 30}
 
 
@@ -128,18 +129,31 @@ async def test_topics_that_exist_keep_their_number_of_partitions(settings: Setti
     assert (await make_topics(settings.model_copy(update={"partitions": 5}))).partitions == 3
 
 
-async def test_a_missing_topic_is_made_beside_the_others_and_must_be_like_them(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(**connection(settings))
-    await admin.start()
-    await admin.create_topics([NewTopic(topic_name(settings, SCORES), 2, 1)])
-    await admin.close()
+async def make(settings: Settings, **partitions: int) -> None:
+    """Make topics of the contract as somebody else would."""
+    topics = [Made(topic_name(settings, topic), count, 1, {}) for topic, count in partitions.items()]
+    async with Admin(settings) as admin:
+        await admin.create(topics)
+        await admin.led([topic.name for topic in topics])
+
+
+async def test_a_missing_topic_is_made_like_those_that_exist(settings: Settings) -> None:
+    await make(settings, clicks=2, reviews=2)
+    assert (await make_topics(settings)).partitions == 2
+    names = [changelog_name(settings), *(topic_name(settings, topic) for topic in TOPICS)]
+    assert await partition_counts(settings, names) == dict.fromkeys(names, 2)
+
+
+async def test_topics_of_unequal_numbers_of_partitions_are_refused_before_any_is_made(settings: Settings) -> None:
+    await make(settings, clicks=3, reviews=2)
     with pytest.raises(BrokerError) as refused:
         await make_topics(settings)
     line = str(refused.value)
     assert "the same number of partitions" in line
-    assert f"{topic_name(settings, SCORES)} 2" in line
+    assert f"{topic_name(settings, REVIEWS)} 2" in line
     assert f"{topic_name(settings, CLICKS)} 3" in line
     assert "\n" not in line
+    assert await partition_counts(settings, [topic_name(settings, SCORES)]) == {}
 
 
 async def test_every_topic_of_the_contract_and_the_changelog_is_made_behind_the_prefix(settings: Settings) -> None:
@@ -164,6 +178,8 @@ async def test_a_topic_is_read_from_its_beginning_to_its_end_in_the_order_of_its
 
 
 async def test_an_empty_topic_is_read_at_once_and_a_missing_one_is_named(settings: Settings) -> None:
+    with pytest.raises(BrokerError, match=f"expected a topic '{topic_name(settings, CLICKS)}', found none"):
+        await values(settings, topic_name(settings, CLICKS))
     await make_topics(settings)
     assert await values(settings, topic_name(settings, CLICKS)) == []
 

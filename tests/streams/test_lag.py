@@ -9,11 +9,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
 
 from streams.exceptions import StateMismatchError
-from streams.kafka import CLICKS, make_topics, topic_name
+from streams.kafka import CLICKS, topic_name
 from streams.lag import Behind, LagGauges, behind, check_ends, show_only
 from streams.ledger import Ledger
 from streams.log_ends import Bounds, LogEnds
 from streams.metrics import Metrics
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 

@@ -21,10 +21,11 @@ from streams.dead_letters import Reason, Rejection
 from streams.drain import Drain
 from streams.exceptions import BrokerError
 from streams.flow import Flow
-from streams.kafka import CLICKS, DEAD_LETTERS, SCORES, connection, make_topics, topic_name
+from streams.kafka import CLICKS, DEAD_LETTERS, SCORES, connection, topic_name
 from streams.letters import CUTS, Letters
 from streams.log_ends import high_watermarks
 from streams.metrics import Metrics
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.redriving import Choice, Redrive, Standing
 from streams.refusals import RecordRefusedError

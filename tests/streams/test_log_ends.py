@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from support.kafka import Kafka
 from support.logs import delete_before
 
-from streams.kafka import CLICKS, connection, make_topics, topic_name
+from streams.kafka import CLICKS, connection, topic_name
 from streams.log_ends import Bounds, high_watermarks, log_bounds
+from streams.provisioning import make_topics
 from streams.settings import Settings, load_settings
 
 

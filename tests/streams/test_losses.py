@@ -21,7 +21,8 @@ from support.shoppers import BASE
 from features.codec import decode
 from streams.exceptions import LostInputError, StateMismatchError
 from streams.flow import Flow
-from streams.kafka import CLICKS, INPUTS, connection, make_topics, topic_name
+from streams.kafka import CLICKS, INPUTS, connection, topic_name
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import LostInput, Settings
 

@@ -25,8 +25,8 @@ from streams.awaited import Awaited
 from streams.broker import EmbeddedBroker
 from streams.exceptions import MissingLogError
 from streams.flow import Flow
-from streams.kafka import make_topics
 from streams.monitor import Monitor, StalledError
+from streams.provisioning import make_topics
 from streams.settings import Settings
 
 PATIENCE_S = 60.0

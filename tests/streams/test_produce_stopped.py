@@ -20,9 +20,10 @@ from support.kafka import Kafka
 from streams.cli import produce
 from streams.cli.main import main
 from streams.feeder import CHUNK_LINES
-from streams.kafka import CLICKS, connection, make_topics, topic_name
+from streams.kafka import CLICKS, connection, topic_name
 from streams.lines import read_lines
 from streams.log_ends import high_watermarks
+from streams.provisioning import make_topics
 from streams.settings import Settings, load_settings
 
 TOO_LARGE = {"topic": CLICKS, "value": {"event_id": "x", "user_id": "u1", "title": "t" * 200_000}}

@@ -11,7 +11,8 @@ from support.shoppers import BASE
 from streams.broker import EmbeddedBroker
 from streams.cli.main import main
 from streams.exceptions import ConfigurationError
-from streams.kafka import SCORES, make_topics
+from streams.kafka import SCORES
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.segments import UNLABELLED, count_segments, matches, parse_conditions
 from streams.settings import load_settings

@@ -20,9 +20,10 @@ from features.codec import decode, encode
 from streams.cli.replay import feed
 from streams.drain import Drain
 from streams.flow import Flow
-from streams.kafka import SCORES, changelog_name, make_topics, topic_name
+from streams.kafka import SCORES, changelog_name, topic_name
 from streams.lease import Lease, LeaseLostError
 from streams.lines import partition_of
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings
 from streams.topics import read_topic

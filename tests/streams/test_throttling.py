@@ -15,9 +15,10 @@ from support.kafka import Kafka, kafka_libraries
 from support.runs import quick_settings
 
 from streams.flow import Flow
-from streams.kafka import CLICKS, SCORES, make_topics, topic_name
+from streams.kafka import CLICKS, SCORES, topic_name
 from streams.metrics import Metrics
 from streams.monitor import Monitor
+from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.throttling import Throttle
 

@@ -14,7 +14,8 @@ from support.kafka import Kafka
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded
 
-from streams.kafka import CLICKS, connection, make_topics, topic_name
+from streams.kafka import CLICKS, connection, topic_name
+from streams.provisioning import make_topics
 from streams.settings import Settings
 from streams.topics import read_topic
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from streams.admin import Admin
 from streams.kafka import connection
 from streams.settings import Settings
+from streams.topic_settings import wanted
+
+PATIENCE_S: Final = 30.0
 
 
 async def delete_before(settings: Settings, offsets: Mapping[TopicPartition, int]) -> None:
@@ -19,3 +26,24 @@ async def delete_before(settings: Settings, offsets: Mapping[TopicPartition, int
         await admin.delete_records({tp: RecordsToDelete(before_offset=offset) for tp, offset in offsets.items()})
     finally:
         await admin.close()
+
+
+async def configs_of(settings: Settings, name: str) -> dict[str, str]:
+    """The settings of a topic."""
+    async with Admin(settings) as admin:
+        return (await admin.configs([name]))[name]
+
+
+async def alter(settings: Settings, name: str, **configs: str) -> None:
+    """Change settings of a topic that we made, as an operator does, and wait until the broker says so."""
+    chosen = wanted(settings)[name] | {key.replace("_", "."): value for key, value in configs.items()}
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        (answer,) = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, chosen)])
+    finally:
+        await admin.close()
+    assert [resource[0] for resource in answer.resources] == [0], answer
+    async with asyncio.timeout(PATIENCE_S):
+        while not chosen.items() <= (await configs_of(settings, name)).items():
+            await asyncio.sleep(0.05)

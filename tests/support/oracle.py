@@ -116,6 +116,8 @@ async def assert_changelog(settings: Settings, lines: Lines) -> int:
     count = 0
     async for records in read_topic(settings, changelog_name(settings)):
         for record in records:
+            if record.value is None:
+                continue
             count += 1
             last[record.key] = record.value
             if record.key not in greatest or order(record.value) >= order(greatest[record.key]):

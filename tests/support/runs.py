@@ -15,6 +15,7 @@ from streams.flow import Flow
 from streams.results import Scores, dead_letters, known_users, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from support.encoders import HashEncoder
+from support.shoppers import encoded
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ async def run_flow(
         feeder = await feed(flow, drain, lines)
         await drain.drained(feeder.ends)
         return await read_back(flow, summarise(flow, feeder, 1.0))
+
+
+async def work(flow: Flow, lines: list[dict[str, Any]]) -> None:
+    """Feed a started flow, and wait until all is settled."""
+    drain = Drain(flow, LEAD_RECORDS)
+    feeder = await feed(flow, drain, encoded(lines))
+    await drain.drained(feeder.ends)
 
 
 async def read_back(flow: Flow, summary: Summary) -> Run:

@@ -24,9 +24,10 @@ from streams import flow
 from streams.broker import EmbeddedBroker
 from streams.drain import Drain
 from streams.flow import Flow
-from streams.kafka import make_topics, topic_name
+from streams.kafka import topic_name
 from streams.log_ends import high_watermarks
 from streams.partition import Partition
+from streams.provisioning import make_topics
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.tally import Tally
 
