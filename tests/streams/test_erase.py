@@ -18,7 +18,6 @@ from features.observation import Source
 from features.online.opening import open_online_store
 from features.state import UserState
 from streams import erasure
-from streams.broker import EmbeddedBroker
 from streams.cli import erase as command
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
@@ -26,13 +25,15 @@ from streams.erasure import erase, look_up
 from streams.events import Erasure
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
-from streams.kafka import make_topics
+from streams.kafka import make_topics, topic_name
 from streams.receipt import Place, judge_scores, judge_state, kept_after
 from streams.tally import Fate
 from streams.topics import read_topic
 
 PLACES = {"user_table", "online_store", "purchasing-power"}
 TIMEOUT_S = 30.0
+
+pytestmark = pytest.mark.usefixtures("broker")
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -84,9 +85,12 @@ async def wherewithal(settings, *words):
     return process.returncode, out.decode(), errors.decode()
 
 
-async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and_what_was_kept(tmp_path, online_store):
+async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and_what_was_kept(
+    tmp_path, broker, online_store
+):
+    shop = f"{broker.topic_prefix}shop-"
     lines = [click("gone", 1), review("gone", 2), click("stays", 3), review("stays", 4)]
-    settings = quick_settings(tmp_path, online_store=online_store, topic_prefix="shop-", group="power")
+    settings = quick_settings(tmp_path, online_store=online_store, topic_prefix=shop, group="power")
     async with worker(settings, lines) as flow:
         code, out, errors = await wherewithal(flow.settings, "erase", "gone", "--json")
         after = await flow.take([])
@@ -104,7 +108,7 @@ async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and
     assert all(place["removed"] and place["remains"] is None for place in receipt["removed"].values())
     table = receipt["removed"]["user_table"]
     assert (table["revision"], table["erased_at"]) == (0, receipt["timestamp"])
-    assert table["where"].startswith("shop-power-users-changelog/")
+    assert table["where"].startswith(f"{shop}power-users-changelog/")
     assert receipt["removed"]["online_store"]["views"] == ["user_behavior", "user_profile", "purchasing_power"]
     assert list(after.scores) == list(after.features) == ["stays"]
     assert after.features["stays"]["views_30d"] == after.features["stays"]["reviews_30d"] == 1
@@ -153,20 +157,21 @@ async def test_events_newer_than_the_erasure_make_the_user_anew_and_the_receipt_
     assert run.features["u"]["reviews_30d"] == 0
 
 
-async def test_without_a_worker_the_command_ends_in_time_and_says_what_to_check(tmp_path):
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(tmp_path, broker=broker.url, topic_prefix="shop-")
-        with pytest.raises(BrokerError, match="expected a topic 'shop-erasures', found none"):
-            await erase(settings, Erasure("u", BASE), 1.0)
-        settings = quick_settings(tmp_path, broker=broker.url)
-        await make_topics(settings)
-        code, out, errors = await wherewithal(settings, "erase", "u", "--timeout", "0.5")
-        sent = [record async for records in read_topic(settings, "erasures") for record in records]
+async def test_without_a_worker_the_command_ends_in_time_and_says_what_to_check(tmp_path, broker):
+    shop = f"{broker.topic_prefix}shop-"
+    settings = quick_settings(tmp_path, broker=broker.url, topic_prefix=shop)
+    with pytest.raises(BrokerError, match=f"expected a topic '{shop}erasures', found none"):
+        await erase(settings, Erasure("u", BASE), 1.0)
+    settings = quick_settings(tmp_path, broker=broker.url)
+    await make_topics(settings)
+    code, out, errors = await wherewithal(settings, "erase", "u", "--timeout", "0.5")
+    sent = [record async for records in read_topic(settings, topic_name(settings, "erasures")) for record in records]
     assert (code, out) == (1, "")
     assert errors.startswith(
-        f"wherewithal erase: the request erasures/{sent[0].partition}/0 was not settled within 0.5"
+        f"wherewithal erase: the request {topic_name(settings, 'erasures')}/{sent[0].partition}/0 was not settled"
     )
-    assert "expected the group 'wherewithal' to commit offset 1 there, found 0; check that its workers run" in errors
+    group = f"{broker.topic_prefix}wherewithal"
+    assert f"expected the group '{group}' to commit offset 1 there, found 0; check that its workers run" in errors
     assert sent[0].key == b"u"
     assert set(orjson.loads(sent[0].value)) == {"user_id", "timestamp"}
 

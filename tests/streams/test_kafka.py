@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from support.brokers import Broker
 
-from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.kafka import (
     CLICKS,
@@ -29,16 +27,9 @@ from streams.settings import MAX_TOPIC_BYTES, Settings, load_settings
 from streams.topics import read_topic
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with EmbeddedBroker() as running:
-        yield running.url
-
-
 @pytest.fixture
-def settings(broker: str) -> Settings:
-    """Settings with topics of their own on the module's broker."""
-    return load_settings(broker=broker, partitions=3, topic_prefix=f"{uuid4().hex[:8]}-", request_timeout_s=10.0)
+def settings(broker: Broker) -> Settings:
+    return load_settings(broker=broker.url, partitions=3)
 
 
 async def publish(settings: Settings, topic: str, partition: int, batches: list[list[bytes]]) -> list[int]:

@@ -150,6 +150,7 @@ async def scraped(port: int, reached: Callable[[Series], bool]) -> Series:
     return found
 
 
+@pytest.mark.usefixtures("broker")
 async def test_a_running_flow_shows_what_it_does_and_how_far_behind_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

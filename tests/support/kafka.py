@@ -15,6 +15,8 @@ from typing import Final
 
 import pytest
 
+from support.ports import reserve_port
+
 START_S: Final = 90.0
 STOP_S: Final = 30.0
 POLL_S: Final = 0.05
@@ -36,18 +38,6 @@ def kafka_libraries() -> Path:
     return libraries
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on; all are held until all are chosen, so that they differ."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
 class Kafka:
     """A cluster of nodes that are broker and controller at once, gone with the process that made it.
 
@@ -64,8 +54,8 @@ class Kafka:
     def __init__(self, folder: Path, nodes: int = 1, properties: Mapping[str, object] | None = None) -> None:
         self._libraries = kafka_libraries()
         self._folder = folder
-        ports = free_ports(2 * nodes)
-        self._ports, self._controllers = ports[:nodes], ports[nodes:]
+        self._ports = [reserve_port() for _ in range(nodes)]
+        self._controllers = [reserve_port() for _ in range(nodes)]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._properties = dict(properties or {})
         self.servers = [f"127.0.0.1:{port}" for port in self._ports]
