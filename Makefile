@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test chaos bench lint types check train clean
+.PHONY: help demo test test-kafka chaos bench lint types check train clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +25,10 @@ demo: $(READY)  ## run the whole flow on bundled data
 test: $(READY)  ## run the tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-chaos: $(READY)  ## kill, starve and cut off workers at length (at most 25 minutes)
+test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found by KAFKA_HOME
+	$(BIN)/pytest -n 2 --dist loadfile --broker kafka
+
+chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos -m chaos
 
 bench: $(READY) $(VENV)/.ready-bench  ## measure side by side; PART=throughput for one (a quarter of an hour each)
