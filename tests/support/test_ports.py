@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.ports import reserve_port
 from support.redis_server import RedisServer
 
