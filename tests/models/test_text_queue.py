@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 
 from models.batch_forming import LOOKAHEAD
 
@@ -131,7 +132,7 @@ async def test_texts_behind_a_large_request_that_is_cancelled_while_tokenised_ar
         large.cancel()
         await asyncio.wait({large})
         tokenizer_gate.open()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             np.testing.assert_array_equal(await behind, dummy.expected(["behind"]))
         await first
     assert dummy.encoded == {"first": 1, "behind": 1}

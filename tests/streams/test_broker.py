@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 
 from streams import broker as broker_module
 from streams.broker import EmbeddedBroker
@@ -19,8 +20,6 @@ from streams.kafka import CLICKS, make_topics, topic_name
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 from streams.topics import read_topic
-
-PATIENCE_S = 15.0
 
 PARENT = """
 import sys, time

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.brokers import Broker
+from support.patience import PATIENCE_S
 from support.shoppers import BASE, random_lines
 
 from features.definitions import NAMES, PROFILE_WIDTH
@@ -29,7 +30,6 @@ from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
 VIEW = {"event_id": "1", "user_id": "u", "item_id": "i", "action": "view", "timestamp": BASE}
 
 SUMMARY = {
@@ -537,7 +537,7 @@ def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
     process.send_signal(number)
     found, out, err = end(process)
     assert (found, out, err) == (code, "", "")
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    poll(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
     assert [path.name for path in temporary.iterdir() if path.name.startswith("wherewithal")] == []
 
 

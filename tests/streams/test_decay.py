@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import encoded
 
@@ -62,7 +63,7 @@ async def quiet_flow(tmp_path, broker):
 
 async def record_as_of(flow, instant):
     """The user's score record, once it is as of an instant or later."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while (score := (await last_scores(flow.settings))["u"])["event_time"] < instant:
             await asyncio.sleep(0.05)
     return score
@@ -108,7 +109,7 @@ async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tm
         clock.now = START + 66 * MINUTE
         assert flow.engine.decays[0].touch_due() == 5
         await put_through(flow, [purchase(30, "late", clock.now)])
-    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(15):
+    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(PATIENCE_S):
         while min(score["event_time"] for score in (await last_scores(settings)).values()) < clock.now:
             await asyncio.sleep(0.05)
 
@@ -118,7 +119,7 @@ async def test_the_store_remembers_how_far_users_are_kept_once_they_are_publishe
     partition = flow.engine.partitions[0]
     clock.now = START + 66 * MINUTE
     await record_as_of(flow, clock.now)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while partition.committer.kept_until < clock.now:
             await asyncio.sleep(0.05)
     await put_through(flow, [purchase(2, "u", clock.now)])

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back
 from support.shoppers import BASE, encoded
 
@@ -31,8 +32,6 @@ from streams.tally import Fate
 from streams.topics import read_topic
 
 PLACES = {"user_table", "online_store", "purchasing-power"}
-TIMEOUT_S = 30.0
-
 pytestmark = pytest.mark.usefixtures("broker")
 
 
@@ -81,7 +80,7 @@ async def wherewithal(settings, *words):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streams.cli.main", *words), env=environment, stdout=-1, stderr=-1
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    out, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, out.decode(), errors.decode()
 
 
@@ -92,7 +91,9 @@ async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and
     lines = [click("gone", 1), review("gone", 2), click("stays", 3), review("stays", 4)]
     settings = quick_settings(tmp_path, online_store=online_store, topic_prefix=shop, group="power")
     async with worker(settings, lines) as flow:
+        began = time.time() * 1000
         code, out, errors = await wherewithal(flow.settings, "erase", "gone", "--json")
+        ended = time.time() * 1000
         after = await flow.take([])
         late = await flow.take([click("gone", 5, BASE + 1)])
     assert (code, errors) == (0, "")
@@ -101,7 +102,7 @@ async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and
     assert set(receipt) == told
     assert receipt["served_before"] is True
     assert receipt["user_id"] == "gone"
-    assert abs(receipt["timestamp"] - time.time() * 1000) < 60_000
+    assert began - 1 < receipt["timestamp"] <= ended
     assert receipt["verified"] is True
     assert receipt["exists_again"] is None
     assert set(receipt["removed"]) == PLACES
@@ -130,8 +131,8 @@ async def test_a_reader_is_told_for_how_long_each_place_keeps_what_no_erasure_re
 
 async def test_a_user_of_whom_nothing_is_known_is_erased_as_well(tmp_path):
     async with worker(quick_settings(tmp_path)) as flow:
-        receipt = await erase(flow.settings, Erasure("stranger", BASE), TIMEOUT_S)
-        again = await erase(flow.settings, Erasure("stranger", BASE - 1), TIMEOUT_S)
+        receipt = await erase(flow.settings, Erasure("stranger", BASE), PATIENCE_S)
+        again = await erase(flow.settings, Erasure("stranger", BASE - 1), PATIENCE_S)
     assert receipt.verified
     assert receipt.served_before is False
     assert again.verified
@@ -149,7 +150,7 @@ async def test_events_newer_than_the_erasure_make_the_user_anew_and_the_receipt_
             await flow.take([click("u", 3, BASE + 11)])
 
         monkeypatch.setattr(erasure, "_settled", settle_and_click_on)
-        receipt = await erase(flow.settings, Erasure("u", BASE + 10), TIMEOUT_S)
+        receipt = await erase(flow.settings, Erasure("u", BASE + 10), PATIENCE_S)
         run = await flow.take([])
     assert receipt.verified
     assert receipt.as_dict()["exists_again"] == {"revision": 1}
@@ -204,7 +205,7 @@ async def test_looking_a_user_up_changes_nothing_of_what_is_served(tmp_path, onl
 
 async def test_a_request_that_the_workers_refuse_is_not_taken_for_done(tmp_path):
     async with worker(quick_settings(tmp_path, earliest_timestamp_ms=BASE), [click("u", 1)]) as flow:
-        receipt = await erase(flow.settings, Erasure("u", BASE - 1), TIMEOUT_S)
+        receipt = await erase(flow.settings, Erasure("u", BASE - 1), PATIENCE_S)
         letters = (await flow.take([])).letters
     assert not receipt.verified
     assert {name for name, finding in receipt.removed.items() if finding.remains} == PLACES

@@ -9,6 +9,7 @@ import pytest
 from support import reference
 from support.encoders import HashEncoder, SwitchableEncoder
 from support.oracle import assert_reference, assert_same
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
@@ -160,7 +161,7 @@ async def test_a_redelivered_topic_changes_no_state_and_publishes_every_user_aga
                 await consumer.seek(tp, 0)
         users = set(first.features)
         seen = set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while seen != users or flow.tally.fates.total() < first.summary.events_in:
                 await asyncio.sleep(0.05)
                 seen = set((await read_back(flow, first.summary)).scores)
@@ -189,7 +190,7 @@ async def test_while_the_encoder_is_down_clicks_go_on_degraded_and_texts_wait(tm
         drain = Drain(flow, 100)
         encoder.broken = True
         reviews = await feed(flow, drain, encoded([review]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not flow.engine.encoder_down:
                 await asyncio.sleep(0.02)
         clicks = await feed(flow, drain, encoded([line("clicks", **view("u", 1)["value"])]))

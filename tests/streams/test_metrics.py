@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import encoded, random_lines
 from support.stores import BlockingStore
@@ -31,7 +32,6 @@ from streams.server import Server
 from streams.settings import load_settings
 from streams.tally import Fate, Tally
 
-PATIENCE_S = 20.0
 UNITS = ("total", "seconds", "bytes", "tokens", "texts", "messages", "users", "info", "difference", "psi")
 YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded"}
 

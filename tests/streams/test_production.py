@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from support.artefacts import drift_reference, fitted_artefact, ship
 from support.encoders import HashEncoder
 from support.oracle import assert_reference, assert_same, assert_score_log
+from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
@@ -31,8 +32,6 @@ from streams.kafka import SCORES, topic_name
 from streams.results import last_scores
 from streams.settings import Settings, StateStore, WindowEdge
 from streams.topics import read_topic
-
-PATIENCE_S = 30.0
 
 pytestmark = pytest.mark.usefixtures("broker")
 

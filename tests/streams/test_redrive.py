@@ -12,6 +12,7 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 from support.encoders import HashEncoder, SwitchableEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded
 
@@ -235,7 +236,7 @@ async def test_a_limit_is_kept_and_the_next_run_goes_on(tmp_path, broker):
 
 async def test_without_the_topics_nothing_is_made(tmp_path, broker):
     settings = quick_settings(tmp_path, broker=broker.url)
-    with pytest.raises(BrokerError, match="expected a topic '.*reviews', found none: start a worker once"):
+    with pytest.raises(BrokerError, match=r"expected a topic '.*reviews', found none: start a worker once"):
         await redrive(settings)
     assert (
         await partition_counts(
@@ -278,7 +279,7 @@ async def wherewithal(settings, *words):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streams.cli.main", *words), env=environment, stdout=-1, stderr=-1
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    out, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, out.decode(), errors.decode()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import RecordingStore
@@ -21,7 +22,6 @@ from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.served_log import SHARE, ServedLog, is_sampled
 
-PATIENCE_S = 20.0
 NEVER_S = 3600.0
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.brokers import Broker
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import BlockingStore
@@ -28,8 +29,6 @@ from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
-
-PATIENCE_S = 20.0
 
 
 def record(offset: int) -> ConsumerRecord[bytes, bytes]:

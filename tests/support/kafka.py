@@ -15,10 +15,9 @@ from typing import Final
 
 import pytest
 
+from support.patience import PATIENCE_S
 from support.ports import reserve_port
 
-START_S: Final = 90.0
-STOP_S: Final = 30.0
 POLL_S: Final = 0.05
 
 _CLUSTER: Final = "d2hlcmV3aXRoYWwtdGVzdA"
@@ -102,7 +101,7 @@ class Kafka:
     def stop(self, node: int) -> None:
         """SIGTERM, and wait for its orderly end."""
         self._processes[node].terminate()
-        self._processes[node].wait(STOP_S)
+        self._processes[node].wait(PATIENCE_S)
 
     def suspend(self, node: int) -> None:
         """SIGSTOP."""
@@ -114,7 +113,9 @@ class Kafka:
 
     def tool(self, name: str, *arguments: str) -> str:
         """Run one of Kafka's own tools by its class, and return what it prints."""
-        done = subprocess.run(self._java(name, *arguments), capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            self._java(name, *arguments), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         assert done.returncode == 0, f"{name} ended with {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -173,7 +174,7 @@ class Kafka:
         self.tool("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._file(node)))
 
     def _await(self, node: int) -> None:
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             code = self._processes[node].poll()
             log = (self._folder / f"{node}.log").read_text(errors="replace")
@@ -181,7 +182,7 @@ class Kafka:
             try:
                 socket.create_connection(("127.0.0.1", self._ports[node - 1]), timeout=1).close()
             except OSError:
-                assert time.monotonic() < deadline, f"node {node} did not listen within {START_S:g} s: {log[-2000:]}"
+                assert time.monotonic() < deadline, f"node {node} did not listen within {PATIENCE_S:g} s: {log[-2000:]}"
                 time.sleep(POLL_S)
             else:
                 return

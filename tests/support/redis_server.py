@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from support.patience import PATIENCE_S
 from support.ports import reserve_port
 
-START_S = 60.0
 POLL_S = 0.02
 
 
@@ -58,7 +58,7 @@ class RedisServer:
         self._process = process = subprocess.Popen(
             [self._binary, *self._options()], cwd=self._folder, stdout=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 answering = self.client(password=self._password).info("server")["process_id"]
@@ -66,7 +66,7 @@ class RedisServer:
             except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
                 code = process.poll()
                 assert code is None, f"redis-server ended with {code}"
-                assert time.monotonic() < deadline, f"redis-server did not answer within {START_S:g} s"
+                assert time.monotonic() < deadline, f"redis-server did not answer within {PATIENCE_S:g} s"
                 time.sleep(POLL_S)
         assert answering == process.pid, f"port {self.port}: expected our redis-server, found that of another process"
         return self
