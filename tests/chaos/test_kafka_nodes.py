@@ -90,7 +90,8 @@ async def test_nodes_that_are_killed_in_turn_lose_and_double_nothing(cluster: Cl
             nodes.kill(node)
             # The length of the outage is the point of the test: long enough for others to lead.
             await asyncio.sleep(4)
-            await asyncio.to_thread(nodes.start, node)
+            nodes.launch(node)
+            await asyncio.to_thread(nodes.listening, node)
             await in_sync(cluster)
 
     await survived(cluster, random_lines(seed=111, events=4000, users=150), faults)
@@ -112,7 +113,8 @@ async def test_a_rolling_restart_loses_and_doubles_nothing(cluster: Cluster, nod
     async def faults() -> None:
         for node in nodes.nodes:
             await asyncio.to_thread(nodes.stop, node)
-            await asyncio.to_thread(nodes.start, node)
+            nodes.launch(node)
+            await asyncio.to_thread(nodes.listening, node)
             await in_sync(cluster)
 
     await survived(cluster, random_lines(seed=113, events=3000, users=150), faults)

@@ -85,13 +85,17 @@ class Kafka:
     def start(self, *nodes: int) -> None:
         """Start nodes (all by default) and wait until they take connections."""
         for node in nodes or self.nodes:
-            with (self._folder / f"{node}.log").open("ab") as log:
-                command = self._java("kafka.Kafka", str(self._file(node)))
-                self._processes[node] = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
-                )
+            self.launch(node)
         for node in nodes or self.nodes:
-            self._await(node)
+            self.listening(node)
+
+    def launch(self, node: int) -> None:
+        """Start a node. It ends with the thread that calls this."""
+        with (self._folder / f"{node}.log").open("ab") as log:
+            command = self._java("kafka.Kafka", str(self._file(node)))
+            self._processes[node] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
 
     def kill(self, node: int) -> None:
         """SIGKILL."""
@@ -173,7 +177,8 @@ class Kafka:
         self._file(node).write_text("\n".join(lines) + "\n")
         self.tool("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._file(node)))
 
-    def _await(self, node: int) -> None:
+    def listening(self, node: int) -> None:
+        """Wait until a node takes connections."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             code = self._processes[node].poll()
