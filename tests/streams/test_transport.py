@@ -182,8 +182,8 @@ async def test_nothing_is_committed_before_changelog_and_score_are_acknowledged(
         sent = await send(self, name, partition, batch)
         return HeldSent(sent, gate, reached) if name == topic else sent
 
-    monkeypatch.setattr(Publisher, "send", hold)
     async with Flow(settings, encoder=HashEncoder()) as flow:
+        monkeypatch.setattr(Publisher, "send", hold)
         await assert_not_committed_until(flow, reached.is_set, gate.set)
 
 

@@ -38,7 +38,7 @@ def quick_settings(folder: Path, **overrides: Any) -> Settings:
         "state_dir": folder,
         "state_store": StateStore.MEMORY,
         "window_edge": WindowEdge.EVENT,
-        "session_timeout_s": 2.0,
+        "session_timeout_s": 3.0,
         "heartbeat_interval_s": 0.2,
         "commit_interval_s": 0.2,
         "partitions": 3,
