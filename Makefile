@@ -1,6 +1,8 @@
 # Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
 
 PYTHON ?= python3
+# A third of the tests' time is waiting for brokers and groups: three processes keep two cores busy.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
@@ -23,10 +25,10 @@ demo: $(READY)  ## run the whole flow on bundled data
 	$(BIN)/wherewithal demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found by KAFKA_HOME
-	$(BIN)/pytest -n 2 --dist loadfile --broker kafka
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --broker kafka
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos -m chaos

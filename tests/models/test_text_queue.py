@@ -108,7 +108,7 @@ async def test_a_cancelled_request_is_skipped_and_makes_room(
 async def test_a_request_cancelled_while_its_text_waits_for_company_is_skipped(
     dummy: Any, running: Any, recorder: Any, until: Any
 ) -> None:
-    async with running(dummy, deadline_s=0.3, observer=recorder) as batcher:
+    async with running(dummy, deadline_s=2, observer=recorder) as batcher:
         alone = asyncio.create_task(batcher.encode(["alone"]))
         await asyncio.sleep(0.01)
         alone.cancel()
