@@ -1,6 +1,8 @@
 # Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
 
 PYTHON ?= python3
+# A third of the tests' time is waiting for brokers and groups: three processes keep two cores busy.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
@@ -9,10 +11,10 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test chaos bench lint types check train clean
+.PHONY: help demo test test-kafka chaos bench lint types check train clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,9 +25,12 @@ demo: $(READY)  ## run the whole flow on bundled data
 	$(BIN)/wherewithal demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-chaos: $(READY)  ## kill, starve and cut off workers at length (at most 25 minutes)
+test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found by KAFKA_HOME
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --broker kafka
+
+chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos -m chaos
 
 bench: $(READY) $(VENV)/.ready-bench  ## measure side by side; PART=throughput for one (a quarter of an hour each)

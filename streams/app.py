@@ -9,6 +9,7 @@ from typing import Any
 import faust
 from aiokafka import TopicPartition
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.engine import Engine
@@ -25,6 +26,14 @@ class _BootStrategy(BootStrategy):
     """Starts no web server: health and metrics are served by `streams.server`, on a thread of its own."""
 
     enable_web = False
+
+
+class _Tables(TableManager):
+    """Holds the one table, which is there before it starts: Faust waits a second for tables still to be declared."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class App(faust.App):
@@ -71,6 +80,7 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         # Faust clears its queues once more when streams resume, and a standby would miss what was in them.
         table_standby_replicas=0,
         topic_partitions=settings.partitions,
+        TableManager=_Tables,
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,

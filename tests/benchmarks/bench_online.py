@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +26,7 @@ from benchmarks.online_rows import frames, messages, rows
 from benchmarks.plots import bars
 from feast import FeatureStore, PushSource
 from feast.data_source import PushMode
+from support.ports import reserve_port
 
 from features.online.layout import VIEWS
 from features.online.opening import open_online_store
@@ -123,9 +123,7 @@ class Sides:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
     """Run a redis-server that keeps nothing, and yield its address without a database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     binary = shutil.which("redis-server")
     if binary is None:
         raise SystemExit("expected redis-server on the PATH, found none: install it to measure the Redis store")

@@ -18,11 +18,11 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.brokers import fresh_broker
 from benchmarks.clicks import USERS, publish_clicks
 from benchmarks.harness import PAIRS, ROOT, interleave, machine, median_ratio, report, spread, table
 from benchmarks.plots import lines as draw_lines
 
-from streams.broker import EmbeddedBroker
 from streams.provisioning import make_topics
 from streams.settings import load_settings
 
@@ -87,11 +87,11 @@ class Group:
 async def rate_of(size: int, events: int) -> float:
     """Return the clicks per second of so many workers."""
     group = Group()
-    with EmbeddedBroker() as broker:
-        settings = load_settings(broker=broker.url, topic_prefix="bench-", partitions=PARTITIONS)
+    with fresh_broker() as broker:
+        settings = load_settings(broker=broker, topic_prefix="bench-", partitions=PARTITIONS)
         await make_topics(settings)
         try:
-            await group.start(size, {"broker": broker.url, "prefix": "bench-"})
+            await group.start(size, {"broker": broker, "prefix": "bench-"})
             began = time.perf_counter()
             await publish_clicks(settings, events)
             await group.until(lambda: sum(told["settled"] for told in group.told) >= events)

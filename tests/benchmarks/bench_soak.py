@@ -13,11 +13,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.brokers import fresh_broker
 from benchmarks.harness import machine, report, table
 from benchmarks.plots import lines as draw_lines
 from chaos.harness import Cluster, Worker
-
-from streams.broker import EmbeddedBroker
 
 USERS: Final = 100
 """Few, so that each has its 128 remembered ids of a topic within the warm-up: a state grows until then."""
@@ -84,8 +83,8 @@ def resident(pid: int) -> int:
 
 async def soak(minutes: float) -> tuple[list[dict[str, float]], int]:
     """Run, and return the samples and the number of events published."""
-    with tempfile.TemporaryDirectory(prefix="wherewithal-soak-") as folder, EmbeddedBroker() as broker:
-        cluster = await Cluster(Path(folder), broker.url).open()
+    with tempfile.TemporaryDirectory(prefix="wherewithal-soak-") as folder, fresh_broker() as broker:
+        cluster = await Cluster(Path(folder), broker).open()
         try:
             slow = f"slow:{ENCODER_BATCH_S}"
             worker = cluster.start(

@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.brokers import fresh_broker
 from benchmarks.clicks import USERS, publish_clicks
 from benchmarks.harness import PAIRS, machine, median_ratio, report, run_side, say, spread, table
 from benchmarks.plots import bars
 
-from streams.broker import EmbeddedBroker
 from streams.settings import load_settings
 
 OURS, FAUST, QUIX = "benchmarks.sides.ours", "benchmarks.sides.plain_faust", "benchmarks.sides.quix"
@@ -67,10 +67,10 @@ def measure(name: str, base: dict[str, Any], options: dict[str, Any], group: str
 
 def with_clicks(count: int, body: Callable[[dict[str, Any]], None]) -> None:
     """Publish clicks to a broker of their own and hand over what sides need to consume them."""
-    with EmbeddedBroker() as broker:
-        settings = load_settings(broker=broker.url, topic_prefix="bench-", partitions=PARTITIONS)
+    with fresh_broker() as broker:
+        settings = load_settings(broker=broker, topic_prefix="bench-", partitions=PARTITIONS)
         ends = asyncio.run(publish_clicks(settings, count))
-        body({"broker": broker.url, "prefix": "bench-", "partitions": PARTITIONS, "ends": ends})
+        body({"broker": broker, "prefix": "bench-", "partitions": PARTITIONS, "ends": ends})
 
 
 def sweep(count: int) -> dict[str, dict[str, Any]]:

@@ -72,6 +72,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.machine(),
         "load_1m": round(os.getloadavg()[0], 2),
+        "broker": os.environ.get("BENCH_BROKER", "embedded"),
         "versions": {name: version(name) for name in ("faust-streaming", "aiokafka", "feast", "torch")},
     }
 
@@ -83,7 +84,8 @@ def report(name: str, title: str, result: Mapping[str, Any], lines: Sequence[str
     where = result.get("machine", {})
     context = (
         f"{where['cores']} cores, Python {where['python']}, load average at the start {where['load_1m']} "
-        f"(what else ran is in it). Made by `make bench PART={name}`."
+        f"(what else ran is in it){', on Apache Kafka' if where.get('broker') == 'kafka' else ''}. "
+        f"Made by `make bench PART={name}`."
         if where
         else f"Made by `make bench PART={name}`."
     )

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from chaos.harness import Cluster
-from chaos.servers import BrokerBehindProxy, DurableRedis
+from chaos.servers import BrokerBehindProxy
+from support.brokers import Broker
 from support.proxy import Proxy
-
-from streams.broker import EmbeddedBroker
+from support.redis_server import RedisServer
 
 FIGURES: list[str] = []
 
@@ -27,29 +27,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker() as started:
-        yield started
-
-
 @pytest_asyncio.fixture
-async def cluster(tmp_path: Path, broker: EmbeddedBroker) -> AsyncIterator[Cluster]:
+async def cluster(tmp_path: Path, broker: Broker) -> AsyncIterator[Cluster]:
     opened = await Cluster(tmp_path, broker.url).open()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def durable_redis(tmp_path: Path) -> Iterator[DurableRedis]:
-    server = DurableRedis(tmp_path)
-    yield server.start()
-    server.stop()
+def durable_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path, durable=True) as server:
+        yield server
 
 
 @pytest_asyncio.fixture
-async def redis_cluster(tmp_path: Path, broker: EmbeddedBroker, durable_redis: DurableRedis) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, broker.url, online_store=durable_redis.url).open()
+async def redis_cluster(tmp_path: Path, broker: Broker, durable_redis: RedisServer) -> AsyncIterator[Cluster]:
+    opened = await Cluster(tmp_path, broker.url, online_store=durable_redis.url()).open()
     yield opened
     await opened.close()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.oracle import assert_changelog, assert_reference, assert_score_log, assert_scores, wanted_features
+from support.patience import PATIENCE_S
 from support.shoppers import encoded
 
 from streams.feeder import Ends, Feeder
@@ -30,9 +31,6 @@ from streams.settings import Settings, StateStore, WindowEdge, load_settings
 TESTS = Path(__file__).parent.parent
 SCRIPT = Path(__file__).with_name("worker.py")
 
-START_S = 40.0
-DRAIN_S = 60.0
-LEAVE_S = 10.0
 POLL_S = 0.05
 
 SESSION_S = 3.0
@@ -85,7 +83,7 @@ class Worker:
         def ready_or_ended() -> bool:
             return self.process.poll() is not None or self.said("ready") is not None
 
-        await until(ready_or_ended, START_S, "the worker is ready")
+        await until(ready_or_ended, PATIENCE_S, "the worker is ready")
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
         return self
 
@@ -98,7 +96,7 @@ class Worker:
         """SIGSTOP."""
         self.process.send_signal(signal.SIGSTOP)
 
-    async def suspended(self, within_s: float = DRAIN_S) -> None:
+    async def suspended(self, within_s: float = PATIENCE_S) -> None:
         """Wait until it has stopped (SIGSTOP)."""
         state = Path(f"/proc/{self.process.pid}/stat")
         await until(lambda: state.read_text().rpartition(") ")[2].startswith("T"), within_s, "the worker has stopped")
@@ -111,10 +109,10 @@ class Worker:
         """SIGTERM; return how long leaving took (s)."""
         started = time.monotonic()
         self.process.terminate()
-        await self.ended(LEAVE_S)
+        await self.ended(PATIENCE_S)
         return time.monotonic() - started
 
-    async def ended(self, within_s: float) -> int:
+    async def ended(self, within_s: float = PATIENCE_S) -> int:
         """Wait for the end of the process and return its exit status."""
         await until(lambda: self.process.poll() is not None, within_s, "the worker has ended")
         code = self.process.poll()
@@ -136,7 +134,7 @@ class Worker:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -159,6 +157,7 @@ class Cluster:
         own_broker: URL for the test itself, where a proxy is between the workers and the broker.
         online_store: URL; SQLite in the folder by default.
         partitions: of every topic.
+        settings: more of them, for the test and its workers.
     """
 
     def __init__(
@@ -169,9 +168,11 @@ class Cluster:
         own_broker: str | None = None,
         online_store: str | None = None,
         partitions: int = 3,
+        **settings: Any,
     ) -> None:
         self.folder = folder
         self.worker_broker = broker
+        self._further = settings
         self.settings: Settings = load_settings(
             broker=own_broker or broker,
             online_store=online_store or f"sqlite:///{folder / 'online.db'}",
@@ -179,6 +180,7 @@ class Cluster:
             state_store=StateStore.ROCKSDB,
             window_edge=WindowEdge.EVENT,
             partitions=partitions,
+            **settings,
         )
         self.workers: list[Worker] = []
         self._publisher: Publisher
@@ -219,7 +221,8 @@ class Cluster:
             "request_timeout_s": 10,
             # Every text is encoded: what the cache answers is never in flight.
             "embedding_cache_texts": 1,
-        } | environment
+        }
+        chosen |= self._further | environment
         given = {f"WHEREWITHAL_{key.upper()}": str(value) for key, value in chosen.items()}
         path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
         log = self.folder / f"worker-{len(list(self.folder.glob('worker-*.log')))}.log"
@@ -234,6 +237,18 @@ class Cluster:
         worker = Worker(process, log)
         self.workers.append(worker)
         return worker
+
+    async def supervise(self, name: str, starts: int, **environment: object) -> None:
+        """Keep a worker of that name running until cancelled, as a supervisor does.
+
+        Raises:
+            AssertionError: it ended after the last of so many starts.
+        """
+        for _ in range(starts):
+            worker = self.start(name, **environment)
+            while worker.process.poll() is None:
+                await asyncio.sleep(POLL_S)
+        raise AssertionError(f"{name} ended {starts} times: {self.tails()}")
 
     async def feed(self, lines: Sequence[dict[str, Any]], pause_s: float = 0.0) -> None:
         """Publish lines in chunks, with pauses that make the stream last."""
@@ -258,7 +273,7 @@ class Cluster:
             left += max(0, end - (await self._consumer.committed(tp) or 0))
         return left
 
-    async def drained(self, ends: Ends | None = None, within_s: float = DRAIN_S) -> float:
+    async def drained(self, ends: Ends | None = None, within_s: float = PATIENCE_S) -> float:
         """Wait until all that was published (up to these ends) is committed; return how long it took (s)."""
         started = time.monotonic()
         while left := await self.behind(ends):

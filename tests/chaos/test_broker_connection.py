@@ -39,7 +39,6 @@ async def test_a_slow_broker_slows_the_flow_and_nothing_else(proxied_cluster, pr
     assert worker.process.poll() is None
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", ["stall", "refuse"])
 @pytest.mark.parametrize("seconds", [2, 8])
 async def test_a_broker_out_of_reach_for_a_while_is_found_again(proxied_cluster, proxy, figure, fault, seconds):

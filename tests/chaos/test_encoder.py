@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from chaos.harness import distinct_texts, until
+from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
 from streams.results import dead_letters
@@ -27,7 +28,7 @@ async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on
     await cluster.feed(lines[:800])
     texts = cluster.ends("reviews", "searches")
     before = await cluster.behind(texts)
-    await until(lambda: worker.said(DOWN), 60, "the worker says that the encoder is down")
+    await until(lambda: worker.said(DOWN), PATIENCE_S, "the worker says that the encoder is down")
     await cluster.drained(cluster.ends("clicks"))
     # Clicks that came in after the outage began are scored as well, and say that texts are missing.
     await cluster.feed(lines[800:])

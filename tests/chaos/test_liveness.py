@@ -7,6 +7,7 @@ import time
 
 import pytest
 from chaos.harness import until
+from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
 pytestmark = pytest.mark.chaos
@@ -18,7 +19,7 @@ async def test_a_worker_that_hangs_fails_livez_and_ends_so_that_another_goes_on(
     worker = await cluster.start(chaos_hang=f"{point}:3", stall_s=3).ready()
     await cluster.feed(lines)
     statuses = set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while worker.process.poll() is None:
             try:
                 statuses.add((await worker.get("/livez"))[0])
@@ -38,10 +39,10 @@ async def test_a_worker_that_hangs_fails_livez_and_ends_so_that_another_goes_on(
 async def test_a_worker_is_ready_only_once_its_state_is_recovered(cluster, figure):
     await cluster.feed(random_lines(seed=92, events=500, users=60))
     worker = cluster.start()
-    await until(lambda: worker.said("serving metrics and health"), 20, "the health server answers")
+    await until(lambda: worker.said("serving metrics and health"), PATIENCE_S, "the health server answers")
     statuses = [(await worker.get("/readyz"))[0]]
     assert (await worker.get("/livez"))[0] == 200
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while statuses[-1] != 200:
             statuses.append((await worker.get("/readyz"))[0])
             await asyncio.sleep(0.02)

@@ -28,7 +28,7 @@ async def worked(cluster):
 async def refused(cluster):
     """Start a worker on the kept state; return the one line with which it refuses."""
     worker = cluster.start()
-    assert await worker.ended(40) == 1
+    assert await worker.ended() == 1
     assert worker.said("ready") is None
     (line,) = worker.plain_lines()
     assert "made anew" in line
@@ -64,7 +64,7 @@ async def test_a_broker_replaced_by_an_empty_one_under_a_running_worker_ends_it_
         proxy.restore()
         other = await Cluster(tmp_path, cluster.settings.broker, partitions=4).open()
         await other.feed(LINES[:100])
-        assert await worker.ended(40) == 1
+        assert await worker.ended() == 1
         (line,) = worker.plain_lines()
         assert "made anew" in line
         assert await other.behind() == 100

@@ -66,7 +66,6 @@ async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothin
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
 async def test_a_worker_stopped_twice_at_random_overwrites_nothing_newer(cluster):
     lines = random_lines(seed=43, events=9000, users=60)
     zombie = await cluster.start("zombie").ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
 pytestmark = pytest.mark.chaos
@@ -14,7 +15,7 @@ async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_every_
     lines = random_lines(seed=81, events=1500, users=80)
     first = await cluster.start(chaos_rewind=1).ready()
     await cluster.feed(lines)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while await first.metric("wherewithal_events_total") < len(lines):
             await asyncio.sleep(0.05)
     await first.stop()

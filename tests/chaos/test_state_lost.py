@@ -8,6 +8,7 @@ import time
 
 import pytest
 from chaos.harness import until
+from support.patience import PATIENCE_S
 from support.shoppers import BASE, random_lines
 
 pytestmark = pytest.mark.chaos
@@ -106,7 +107,7 @@ async def test_damage_that_only_reading_shows_ends_the_worker_and_the_next_one_r
     await cluster.check(lines)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_a_hundred_thousand_users_are_recovered_from_the_changelog(cluster, figure):
     users = 100_000
     lines = [
@@ -124,12 +125,12 @@ async def test_a_hundred_thousand_users_are_recovered_from_the_changelog(cluster
     ]
     worker = await cluster.start().ready()
     await cluster.feed(lines)
-    await cluster.drained(within_s=300)
+    await cluster.drained(within_s=600)
     worker.kill()
     shutil.rmtree(cluster.folder / "one")
     began = time.monotonic()
     worker = await cluster.start().ready()
     seconds = time.monotonic() - began
-    await until(lambda: worker.said("recovering"), 1, "progress is logged")
+    await until(lambda: worker.said("recovering"), PATIENCE_S, "progress is logged")
     assert await worker.metric(RECOVERED) == users
     figure(f"{users:,} users recovered, process start to ready: {seconds:.1f} s")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.patience import PATIENCE_S
 
 from models.batcher import MicroBatcher
 from models.observing import NullObserver
@@ -78,7 +79,7 @@ class Gate:
         with self._lock:
             self.waiting += 1
         self._reached.set()
-        assert self._open.wait(timeout=60)
+        assert self._open.wait(timeout=PATIENCE_S)
 
     async def reached(self) -> None:
         assert await asyncio.to_thread(self._reached.wait, 30)
@@ -156,7 +157,7 @@ def until() -> Callable[[Callable[[], bool]], Any]:
     """Poll for a condition, for 30 seconds at most."""
 
     async def poll(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 await asyncio.sleep(0.001)
 

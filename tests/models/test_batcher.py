@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 
 from models.batcher import MicroBatcher
 from models.encoder import BertEncoder
@@ -158,7 +159,7 @@ async def test_stopping_succeeds_when_it_meets_an_arrival(dummy: Any, ticks: int
     late = asyncio.create_task(batcher.encode(["late"]))
     for _ in range(ticks):
         await asyncio.sleep(0)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await batcher.stop()
     for answer in await asyncio.gather(early, late, return_exceptions=True):
         assert isinstance(answer, EncoderUnavailableError)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 
 from models.batcher import MicroBatcher
 from models.exceptions import EncoderUnavailableError, TextRejectedError
@@ -108,7 +109,7 @@ async def test_an_encoder_that_is_down_fails_requests_after_few_tries_and_is_use
 
 
 async def test_a_hung_pass_fails_everyone_and_is_reported_until_it_returns(
-    dummy: Any, gate: Any, running: Any, recorder: Any, until: Any
+    dummy: Any, gate: Any, running: Any, recorder: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(dummy, timeout_s=0.5, queue_texts=2, deadline_s=0, observer=recorder) as batcher:
         requests = [asyncio.create_task(batcher.encode([text])) for text in ("a", "b", "waits for room")]
@@ -120,6 +121,7 @@ async def test_a_hung_pass_fails_everyone_and_is_reported_until_it_returns(
             await batcher.encode(["while it hangs"])
         gate.open()
         await until(lambda: not batcher.stalled)
+        monkeypatch.setattr(batcher, "_timeout_s", PATIENCE_S)
         np.testing.assert_array_equal(await batcher.encode(["a", "c"]), dummy.expected(["a", "c"]))
     assert dummy.encoded["a"] == 1
     assert dummy.encoded["while it hangs"] == dummy.encoded["waits for room"] == 0
@@ -140,6 +142,7 @@ async def test_a_hung_encoder_is_not_started_a_second_time(
         await batcher.encode(["b"])
     gate.open()
     await until(lambda: "encoder" not in {thread.name for thread in threading.enumerate()})
+    monkeypatch.setattr(batcher, "_timeout_s", PATIENCE_S)
     await batcher.start()
     np.testing.assert_array_equal(await batcher.encode(["b"]), dummy.expected(["b"]))
     await batcher.stop()
@@ -160,9 +163,11 @@ async def test_a_fault_of_the_batcher_itself_fails_requests_and_is_raised_by_sto
         await batcher.stop()
 
 
-async def test_two_passes_that_hang_refuse_requests_until_both_return(dummy: Any, gate: Any, until: Any) -> None:
+async def test_two_passes_that_hang_refuse_requests_until_both_return(
+    dummy: Any, gate: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dummy.passes = 2
-    batcher = MicroBatcher(dummy, deadline_s=0, timeout_s=0.05)
+    batcher = MicroBatcher(dummy, deadline_s=0, timeout_s=0.5)
     await batcher.start()
     first = asyncio.create_task(batcher.encode(["a"]))
     await gate.reached()
@@ -175,6 +180,7 @@ async def test_two_passes_that_hang_refuse_requests_until_both_return(dummy: Any
         await batcher.encode(["c"])
     gate.open()
     await until(lambda: not batcher.stalled)
+    monkeypatch.setattr(batcher, "_timeout_s", PATIENCE_S)
     np.testing.assert_array_equal(await batcher.encode(["c"]), dummy.expected(["c"]))
     await batcher.stop()
 

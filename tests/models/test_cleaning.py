@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.patience import PATIENCE_S
 
 from models import cleaning, masking
 from models.cleaning import clean, fingerprint
@@ -145,7 +146,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_texts_of_the_largest_size_are_cleaned_and_stay_clean(text: str) -> None:
     cleaned = clean(text)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.gpu_subject import flop, save_model, texts
-from benchmarks.sides.live import GROUP, stream
+from benchmarks.sides.live import stream
+from support.patience import PATIENCE_S
 from support.small_bert import save_small_bert
 from transformers import BertConfig
 
@@ -49,9 +50,13 @@ def test_operations_are_those_of_the_matrix_products() -> None:
 @pytest.mark.parametrize("rate", [None, 400.0])
 async def test_a_stream_counts_what_was_encoded_while_it_ran(tmp_path: Path, rate: float | None) -> None:
     encoder = BertEncoder.load(str(save_small_bert(tmp_path / "small")), "cpu", threads=1)
-    run = await stream(encoder, texts(), 0.5, rate)
+    seconds = 0.5
+    # However slow the machine is, it gets a group done some time.
+    while not (run := await stream(encoder, texts(), seconds, rate))["texts_per_second"]:
+        assert seconds < PATIENCE_S
+        seconds *= 2
     assert run["tokens_per_second"] > run["texts_per_second"] > 0
     most = sum((2 * size - 1) * batches for size, batches in run["batch_texts"].items())
-    assert most >= run["texts_per_second"] * run["seconds"] * 0.99 >= GROUP
+    assert most >= run["texts_per_second"] * run["seconds"] * 0.99 > 0
     assert 0 <= run["wait_ms"]["p50"] <= run["wait_ms"]["p99"]
     assert run["wait_ms"]["p50"] <= run["answer_ms"]["p99"]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from support.patience import PATIENCE_S
 
 from models.encoder import BertEncoder
 from models.exceptions import EncoderLoadError, EncoderNotFoundError
@@ -265,7 +266,7 @@ def test_of_processes_at_once_one_makes_the_folder_and_all_find_it_whole(tmp_pat
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in makers:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
     assert log.read_text() == "made\n"
     assert sorted(path.name for path in folder.iterdir()) == ["one", "two"]
@@ -274,11 +275,11 @@ def test_of_processes_at_once_one_makes_the_folder_and_all_find_it_whole(tmp_pat
 def test_a_process_that_is_killed_midway_leaves_no_half_cache(tmp_path: Path) -> None:
     folder, log = tmp_path / "cache" / "model", tmp_path / "log"
     process = maker(folder, log, "killed")
-    process.communicate("go\n", timeout=60)
+    process.communicate("go\n", timeout=PATIENCE_S)
     assert process.returncode == -signal.SIGKILL
     assert not folder.exists()
     process = maker(folder, log, "lives")
-    process.communicate("go\n", timeout=60)
+    process.communicate("go\n", timeout=PATIENCE_S)
     assert process.returncode == 0
     assert sorted(path.name for path in folder.iterdir()) == ["one", "two"]
     assert sorted(path.name for path in folder.parent.iterdir()) == ["model", "model.lock"]

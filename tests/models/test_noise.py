@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.patience import PATIENCE_S
 
 from models import cleaning, lexicon, noise
 from models.noise import fingerprint, is_noisy, reason
@@ -300,7 +301,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_texts_of_the_largest_size_are_judged(text: str) -> None:
     assert reason(text) in {None, *NOISE}

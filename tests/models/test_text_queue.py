@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 
 from models.batch_forming import LOOKAHEAD
 
@@ -107,7 +108,7 @@ async def test_a_cancelled_request_is_skipped_and_makes_room(
 async def test_a_request_cancelled_while_its_text_waits_for_company_is_skipped(
     dummy: Any, running: Any, recorder: Any, until: Any
 ) -> None:
-    async with running(dummy, deadline_s=0.3, observer=recorder) as batcher:
+    async with running(dummy, deadline_s=2, observer=recorder) as batcher:
         alone = asyncio.create_task(batcher.encode(["alone"]))
         await asyncio.sleep(0.01)
         alone.cancel()
@@ -131,7 +132,7 @@ async def test_texts_behind_a_large_request_that_is_cancelled_while_tokenised_ar
         large.cancel()
         await asyncio.wait({large})
         tokenizer_gate.open()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             np.testing.assert_array_equal(await behind, dummy.expected(["behind"]))
         await first
     assert dummy.encoded == {"first": 1, "behind": 1}

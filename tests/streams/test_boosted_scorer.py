@@ -29,6 +29,7 @@ def boosted() -> Scorer:
     return replace(fitted_artefact().scorer, model=model, reference=reference)
 
 
+@pytest.mark.usefixtures("broker")
 async def test_reasons_of_a_boosted_scorer_add_up_and_name_their_method(tmp_path: Path) -> None:
     artefact = fitted_artefact(scorer=boosted())
     artefact.save(tmp_path / "boosted")

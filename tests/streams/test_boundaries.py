@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("streams", "features", "models")
@@ -94,6 +95,6 @@ def test_what_is_remembered_and_what_is_inferred_load_without_the_flow(package: 
     others = sorted(set(PACKAGES) - {package} | {"faust", "aiokafka", "feast"})
     lines.append(f"print(sorted({set(others)!r} & set(sys.modules)))")
     ran = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert ran.stdout.strip() == "[]", ran.stderr

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 
 from streams import broker as broker_module
 from streams.broker import EmbeddedBroker
@@ -20,8 +21,6 @@ from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 from streams.topics import read_topic
-
-PATIENCE_S = 15.0
 
 PARENT = """
 import sys, time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import logging
 import os
@@ -14,23 +15,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.brokers import Broker
+from support.patience import PATIENCE_S
 from support.shoppers import BASE, random_lines
 
 from features.definitions import NAMES, PROFILE_WIDTH
-from streams.broker import EmbeddedBroker
 from streams.cli.main import COMMANDS, main
-from streams.kafka import SCORES
+from streams.kafka import SCORES, topic_name
 from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
 VIEW = {"event_id": "1", "user_id": "u", "item_id": "i", "action": "view", "timestamp": BASE}
 
 SUMMARY = {
@@ -77,9 +79,32 @@ def run(*words: object, folder: Path = ROOT, **changes: str | None) -> tuple[int
     return end(begin(*words, folder=folder, **changes))
 
 
-def refused(code: int, *words: object, folder: Path = ROOT, **changes: str | None) -> str:
+def here(*words: object, folder: Path = ROOT, **changes: str | None) -> tuple[int, str, str]:
+    """Run the command in this process, which has imported what takes seconds: exit code, output and errors."""
+    loggers = [logging.getLogger(name) for name in (None, "wherewithal")]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name in set(os.environ) - set(wanted := environment(**changes)):
+            patch.delenv(name)
+        for name, value in wanted.items():
+            patch.setenv(name, value)
+        try:
+            code: object = main([*map(str, words)])
+        except SystemExit as left:
+            code = left.code
+        finally:
+            for logger, handlers, level in before:
+                logger.handlers[:] = handlers
+                logger.setLevel(level)
+    assert isinstance(code, int)
+    return code, out.getvalue(), err.getvalue()
+
+
+def refused(code: int, *words: object, by: Callable[..., tuple[int, str, str]] = here, **changes: str | None) -> str:
     """Return the one line with which a command ends that cannot do its work."""
-    found, out, err = run(*words, folder=folder, **changes)
+    found, out, err = by(*words, **changes)
     assert found == code, err
     assert out == ""
     assert err.endswith("\n")
@@ -136,12 +161,6 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def events(tmp_path: Path) -> Path:
     """A file of one event."""
     return write_lines(tmp_path / "events.ndjson", [{"topic": "clicks", "value": VIEW}])
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with EmbeddedBroker() as running:
-        yield running.url
 
 
 # --- help ---------------------------------------------------------------------------------------------------------
@@ -295,8 +314,8 @@ def test_features_of_a_store_that_is_not_there_are_no_features_of_an_empty_one(
 
 
 def test_a_refusal_of_the_installed_command_is_one_line_and_its_code(events: Path) -> None:
-    assert "--as-of: expected" in refused(2, "replay", events, "--as-of", "yesterday")
-    assert "found 'many'" in refused(2, "replay", events, WHEREWITHAL_PARTITIONS="many")
+    assert "--as-of: expected" in refused(2, "replay", events, "--as-of", "yesterday", by=run)
+    assert "found 'many'" in refused(2, "replay", events, WHEREWITHAL_PARTITIONS="many", by=run)
 
 
 # --- what is not there ---------------------------------------------------------------------------------------------
@@ -412,22 +431,29 @@ DEAD = 5
 
 
 @pytest.fixture(scope="module")
-def replays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int, str, str]]:
-    """The same lines replayed twice, and once in another order; the first without a home that may be written."""
+def replays(
+    request: pytest.FixtureRequest, shared_broker: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, int, str, str]]:
+    """The same lines replayed twice, and once in another order; the first without a home that may be written.
+
+    Each has an embedded broker of its own, unless the tests run on a real one.
+    """
+    embedded = request.config.getoption("broker") == "embedded"
     folder = tmp_path_factory.mktemp("replays")
     no_home = folder / "home"
     no_home.write_text("a file, in which nobody can make a folder, not even root")
     shuffled = list(LINES)
     random.Random(0).shuffle(shuffled)
-    begun = {}
-    for name, lines, home in (("first", LINES, no_home), ("again", LINES, None), ("shuffled", shuffled, None)):
+    ran = {}
+    for name, lines, by in (("first", LINES, run), ("again", LINES, here), ("shuffled", shuffled, here)):
         made = folder / name
         made.mkdir()
         write_lines(made / "events", lines)
-        changes = {} if home is None else {"HOME": str(home), "XDG_CACHE_HOME": str(home)}
+        changes = {"HOME": str(no_home), "XDG_CACHE_HOME": str(no_home)} if name == "first" else {}
+        changes |= {} if embedded else {"WHEREWITHAL_BROKER": shared_broker}
         outputs = ("--features", "features", "--scores", "scores", "--dead-letters", "dead")
-        begun[name] = made, begin("replay", "events", *outputs, "--json", folder=made, **changes)
-    return {name: (made, *end(process)) for name, (made, process) in begun.items()}
+        ran[name] = made, *by("replay", "events", *outputs, "--json", folder=made, **changes)
+    return ran
 
 
 @pytest.fixture
@@ -500,7 +526,7 @@ def test_replays_of_the_same_lines_are_equal_in_whatever_order(
 
 def test_a_replay_as_of_an_instant_speaks_of_it(events: Path) -> None:
     instant = "2026-01-01T01:00:00+01:00"
-    code, out, err = run("--verbose", "replay", events, "--scores", "s", "--as-of", instant, folder=events.parent)
+    code, out, err = here("--verbose", "replay", events, "--scores", "s", "--as-of", instant, folder=events.parent)
     assert code == 0
     assert out.startswith("1 events in = 1 applied + 0 duplicates + 0 dead letters + 0 erased\n")
     assert "error" not in [json.loads(line)["level"] for line in err.splitlines()]
@@ -537,7 +563,7 @@ def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
     process.send_signal(number)
     found, out, err = end(process)
     assert (found, out, err) == (code, "", "")
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    poll(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
     assert [path.name for path in temporary.iterdir() if path.name.startswith("wherewithal")] == []
 
 
@@ -551,7 +577,7 @@ def test_the_embedded_broker_can_be_run_by_itself(events: Path) -> None:
         line = broker.stdout.readline()
         assert line.startswith("export WHEREWITHAL_BROKER=kafka://127.0.0.1:")
         url = line.strip().partition("=")[2]
-        code, out, err = run("produce", events, WHEREWITHAL_BROKER=url)
+        code, out, err = here("produce", events, WHEREWITHAL_BROKER=url)
         assert (code, err) == (0, "")
         assert "1 events" in out
         assert "found it taken" in refused(1, "broker", "--port", url.rpartition(":")[2])
@@ -562,11 +588,10 @@ def test_the_embedded_broker_can_be_run_by_itself(events: Path) -> None:
 
 
 def test_a_worker_scores_what_is_produced_and_leaves_when_told(
-    broker: str, unused_port: int, tmp_path: Path, events: Path
+    broker: Broker, unused_port: int, tmp_path: Path, events: Path
 ) -> None:
     cluster = {
-        "WHEREWITHAL_BROKER": broker,
-        "WHEREWITHAL_TOPIC_PREFIX": "live-",
+        **broker.environment,
         "WHEREWITHAL_PARTITIONS": "2",
         "WHEREWITHAL_SESSION_TIMEOUT_S": "3",
         "WHEREWITHAL_HEARTBEAT_INTERVAL_S": "0.3",
@@ -576,20 +601,20 @@ def test_a_worker_scores_what_is_produced_and_leaves_when_told(
     write_lines(events, [{"topic": "clicks", "value": VIEW | {"user_id": "a-quite-secret-id"}}, "no object"])
     worker = begin("worker", **cluster)
     try:
-        code, out, err = run("produce", events, "--json", **cluster)
+        code, out, err = here("produce", events, "--json", **cluster)
         assert (code, json.loads(out), err) == (0, {"events": 2, "erasures": 0, "dead_letters": 1}, "")
         poll(lambda: worker.poll() is not None or ready(unused_port))
         scored: list[dict[str, Any]] = []
 
         def has_score() -> bool:
-            code, out, err = run("scores", "--json", **cluster)
+            code, out, err = here("scores", "--json", **cluster)
             assert (code, err) == (0, "")
             scored[:] = [json.loads(line) for line in out.splitlines()]
             return bool(scored)
 
         poll(has_score)
         assert [(score["user_id"], score["revision"]) for score in scored] == [("a-quite-secret-id", 1)]
-        code, out, err = run("features", "a-quite-secret-id", "--json", **cluster)
+        code, out, err = here("features", "a-quite-secret-id", "--json", **cluster)
         assert (code, err) == (0, "")
         row = json.loads(out)
         assert (row["user_id"], row["views_30d"], row["revision"]) == ("a-quite-secret-id", 0, 1)
@@ -615,20 +640,18 @@ def ready(port: int) -> bool:
         connection.close()
 
 
-def test_following_scores_shows_erasures_too_as_json_when_asked(broker: str) -> None:
-    prefix = "followed-"
-    settings = load_settings(broker=broker, topic_prefix=prefix, partitions=1)
+def test_following_scores_shows_erasures_too_as_json_when_asked(broker: Broker) -> None:
+    settings = load_settings(broker=broker.url, partitions=1)
     score = {"user_id": "u", "score": 5.0, "tier": "low", "expected_spend": 1.0, "revision": 1, "reasons": []}
-    changes = {"WHEREWITHAL_BROKER": broker, "WHEREWITHAL_TOPIC_PREFIX": prefix}
 
     async def publish(records: list[Outgoing]) -> None:
         publisher = Publisher(settings)
         await publisher.start()
-        await (await publisher.send(prefix + SCORES, 0, records)).acknowledged()
+        await (await publisher.send(topic_name(settings, SCORES), 0, records)).acknowledged()
         await publisher.stop()
 
     asyncio.run(make_topics(settings))
-    following = begin("scores", "--follow", "--json", PYTHONUNBUFFERED="1", **changes)
+    following = begin("scores", "--follow", "--json", PYTHONUNBUFFERED="1", **broker.environment)
     assert following.stdout is not None
     try:
         # It shows what comes after its start, and nothing says when that was.

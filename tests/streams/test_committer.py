@@ -14,6 +14,7 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 
 from features.codec import decode
 from features.observation import Kind, Observation, Source
@@ -33,7 +34,6 @@ from streams.settings import load_settings
 from streams.table import Progress
 from streams.tally import Tally
 
-PATIENCE_S = 10.0
 CHANGELOG, SCORES = "changelog", "scores"
 PARTITION, EPOCH = 3, 7
 BASE = 1_760_000_000_000

@@ -130,6 +130,7 @@ def by_topic(lines: list[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: line["topic"])
 
 
+@pytest.mark.usefixtures("broker")
 async def test_what_a_flow_serves_is_what_the_history_says(tmp_path):
     lines = random_lines(seed=31, events=200, users=10)
     changes = {"served_log": tmp_path / "log", "freshness_ms": 1, "online_batch_rows": 1, "batch_records": 20}

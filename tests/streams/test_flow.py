@@ -9,16 +9,18 @@ import pytest
 from support import reference
 from support.encoders import HashEncoder, SwitchableEncoder
 from support.oracle import assert_reference, assert_same
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
-from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
 from streams.flow import Flow
-from streams.kafka import SCORES
+from streams.kafka import EVENTS, SCORES, topic_name
 from streams.settings import StateStore
 from streams.topics import read_topic
+
+pytestmark = pytest.mark.usefixtures("broker")
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -135,39 +137,37 @@ async def test_an_erasure_removes_what_was_applied_and_refuses_what_is_not_newer
 
 
 @pytest.mark.parametrize("store", [StateStore.MEMORY, StateStore.ROCKSDB])
-async def test_a_second_worker_goes_on_from_the_changelog(tmp_path, store):
+async def test_a_second_worker_goes_on_from_the_changelog(tmp_path, broker, store):
     lines = random_lines(seed=5, events=1200, users=50)
-    with EmbeddedBroker() as broker:
-        online = f"sqlite:///{tmp_path / 'online.db'}"
-        settings = quick_settings(tmp_path, broker=broker.url, state_store=store, online_store=online)
-        await run_flow(settings, encoded(lines[:600]))
-        if store is StateStore.MEMORY:
-            settings = settings.model_copy(update={"state_dir": tmp_path / "elsewhere"})
-        run = await run_flow(settings, encoded(lines[600:]))
+    online = f"sqlite:///{tmp_path / 'online.db'}"
+    settings = quick_settings(tmp_path, broker=broker.url, state_store=store, online_store=online)
+    await run_flow(settings, encoded(lines[:600]))
+    if store is StateStore.MEMORY:
+        settings = settings.model_copy(update={"state_dir": tmp_path / "elsewhere"})
+    run = await run_flow(settings, encoded(lines[600:]))
     assert run.summary.complete
     assert_reference(run, lines)
 
 
-async def test_a_redelivered_topic_changes_no_state_and_publishes_every_user_again(tmp_path):
+async def test_a_redelivered_topic_changes_no_state_and_publishes_every_user_again(tmp_path, broker):
     lines = random_lines(seed=6, events=400, users=20)
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(tmp_path, broker=broker.url)
-        first = await run_flow(settings, encoded(lines))
-        # The changelog is kept; a group of another name starts at offset 0 with that state.
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            consumer = flow.app.consumer
-            for tp in consumer.assignment():
-                if tp.topic in ("reviews", "searches", "clicks"):
-                    consumer.ledgers.pop(tp, None)
-                    await consumer.seek(tp, 0)
-            users = set(first.features)
-            seen = set()
-            async with asyncio.timeout(20):
-                while seen != users or flow.tally.fates.total() < first.summary.events_in:
-                    await asyncio.sleep(0.05)
-                    seen = set((await read_back(flow, first.summary)).scores)
-            await flow.engine.settle()
-            again = await read_back(flow, first.summary)
+    settings = quick_settings(tmp_path, broker=broker.url)
+    first = await run_flow(settings, encoded(lines))
+    # The changelog is kept; a group of another name starts at offset 0 with that state.
+    async with Flow(settings, encoder=HashEncoder()) as flow:
+        consumer = flow.app.consumer
+        for tp in consumer.assignment():
+            if tp.topic in [topic_name(settings, topic) for topic in EVENTS]:
+                consumer.ledgers.pop(tp, None)
+                await consumer.seek(tp, 0)
+        users = set(first.features)
+        seen = set()
+        async with asyncio.timeout(PATIENCE_S):
+            while seen != users or flow.tally.fates.total() < first.summary.events_in:
+                await asyncio.sleep(0.05)
+                seen = set((await read_back(flow, first.summary)).scores)
+        await flow.engine.settle()
+        again = await read_back(flow, first.summary)
     assert flow.tally.fates["applied"] == 0
     assert_same(first, again)
     assert all(again.scores[user]["emitted_at"] > first.scores[user]["emitted_at"] for user in users)
@@ -191,7 +191,7 @@ async def test_while_the_encoder_is_down_clicks_go_on_degraded_and_texts_wait(tm
         drain = Drain(flow, 100)
         encoder.broken = True
         reviews = await feed(flow, drain, encoded([review]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not flow.engine.encoder_down:
                 await asyncio.sleep(0.02)
         clicks = await feed(flow, drain, encoded([line("clicks", **view("u", 1)["value"])]))
@@ -212,7 +212,7 @@ async def test_the_score_topic_holds_a_users_records_in_the_order_of_their_revis
         feeder = await feed(flow, drain := Drain(flow, 50), encoded(lines))
         await drain.drained(feeder.ends)
         revisions: dict[str, list[tuple[int, int]]] = {}
-        async for records in read_topic(flow.settings, SCORES):
+        async for records in read_topic(flow.settings, topic_name(flow.settings, SCORES)):
             for record in records:
                 score = orjson.loads(record.value)
                 revisions.setdefault(score["user_id"], []).append((score["revision"], score["emitted_at"]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 
 from streams import following
@@ -16,8 +17,6 @@ from streams.exceptions import BrokerError
 from streams.following import follow_scores
 from streams.kafka import SCORES, new_producer, topic_name
 from streams.provisioning import make_topics
-
-PATIENCE_S = 30.0
 
 
 async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
@@ -40,7 +39,7 @@ async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
 
     monkeypatch.setattr(following, "high_watermarks", high_watermarks)
     with EmbeddedBroker() as broker:
-        settings = quick_settings(tmp_path, broker=broker.url, request_timeout_s=1.0)
+        settings = quick_settings(tmp_path, broker=broker.url)
         await make_topics(settings)
         async with aclosing(follow_scores(settings, told.append)) as scores:
             following_on = asyncio.ensure_future(anext(scores))

@@ -3,10 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from support.encoders import HashEncoder
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded
+
+pytestmark = pytest.mark.usefixtures("broker")
 
 
 class CountingEncoder(HashEncoder):

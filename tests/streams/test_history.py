@@ -86,6 +86,7 @@ def historical(folder: Path, asked: list[tuple[str, int]]) -> list[dict[str, Any
 # Served = offline
 
 
+@pytest.mark.usefixtures("broker")
 async def test_what_feast_reads_of_a_history_is_what_was_served_at_random_times(tmp_path):
     rng = random.Random(11)
     lines = random_lines(seed=11, events=1500, users=40)
@@ -119,6 +120,7 @@ async def test_what_feast_reads_of_a_history_is_what_was_served_at_random_times(
         assert 0 <= row["purchasing_power__score"] <= 100
 
 
+@pytest.mark.usefixtures("broker")
 async def test_an_erasure_is_obeyed_as_the_stream_obeys_it(tmp_path):
     lines = [click("gone", 1, BASE - DAY), click("stays", 2, BASE), click("back", 3, BASE - DAY)]
     lines += [{"topic": "erasures", "value": {"user_id": user, "timestamp": BASE}} for user in ("gone", "back")]

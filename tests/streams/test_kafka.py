@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from support.brokers import Broker
 
 from streams.admin import Admin, Made
-from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.kafka import CLICKS, INPUTS, REVIEWS, SCORES, TOPICS, changelog_name, connection, new_consumer, topic_name
 from streams.log_ends import high_watermarks
@@ -21,25 +19,15 @@ from streams.settings import MAX_TOPIC_BYTES, Settings, load_settings
 from streams.topics import partition_counts, read_topic
 
 
-@pytest.fixture(scope="module", params=["embedded", "kafka"])
-def broker(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "kafka":
-        yield request.getfixturevalue("kafka").url
-    else:
-        with EmbeddedBroker() as running:
-            yield running.url
+@pytest.fixture
+def kind(pytestconfig: pytest.Config) -> str:
+    """Which broker the tests of this process have."""
+    return str(pytestconfig.getoption("broker"))
 
 
 @pytest.fixture
-def kind(broker: str, request: pytest.FixtureRequest) -> str:
-    """Which broker the test has."""
-    return str(request.node.callspec.params["broker"])
-
-
-@pytest.fixture
-def settings(broker: str) -> Settings:
-    """Settings with topics of their own on the module's broker."""
-    return load_settings(broker=broker, partitions=3, topic_prefix=f"{uuid4().hex[:8]}-", request_timeout_s=10.0)
+def settings(broker: Broker) -> Settings:
+    return load_settings(broker=broker.url, partitions=3)
 
 
 async def publish(settings: Settings, topic: str, partition: int, batches: list[list[bytes]]) -> list[int]:

@@ -141,6 +141,7 @@ def test_a_table_that_cannot_be_used_is_named_with_its_setting(tmp_path) -> None
         load_labels(load_settings(labels=str(tmp_path / "none.toml")))
 
 
+@pytest.mark.usefixtures("broker")
 async def test_every_score_record_carries_the_labels_of_its_own_instant(tmp_path) -> None:
     run = await run_flow(quick_settings(tmp_path), encoded(random_lines(seed=9, events=400, users=30)))
     assert run.scores

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import encoded, random_lines
 from support.stores import BlockingStore
@@ -31,7 +32,6 @@ from streams.server import Server
 from streams.settings import load_settings
 from streams.tally import Fate, Tally
 
-PATIENCE_S = 20.0
 UNITS = ("total", "seconds", "bytes", "tokens", "texts", "messages", "users", "info", "difference", "psi")
 YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded"}
 
@@ -150,6 +150,7 @@ async def scraped(port: int, reached: Callable[[Series], bool]) -> Series:
     return found
 
 
+@pytest.mark.usefixtures("broker")
 async def test_a_running_flow_shows_what_it_does_and_how_far_behind_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from support.patience import PATIENCE_S
 from support.stores import BlockingStore, FailingStore, RecordingStore
 
 from features.definitions import SCALARS
@@ -15,7 +16,6 @@ from streams import online as online_module
 from streams.metrics import Metrics
 from streams.online import Forget, OnlineWriter
 
-PATIENCE_S = 10.0
 NEVER_S = 3600.0
 
 

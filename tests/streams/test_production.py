@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from support.artefacts import drift_reference, fitted_artefact, ship
 from support.encoders import HashEncoder
 from support.oracle import assert_reference, assert_same, assert_score_log
+from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
 from features.tiles import DAY
 from streams import outcomes as outcomes_module
 from streams import production as production_module
-from streams.broker import EmbeddedBroker
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
 from streams.drift import Drift
 from streams.flow import Flow
-from streams.kafka import SCORES
+from streams.kafka import SCORES, topic_name
 from streams.results import last_scores
 from streams.settings import Settings, StateStore, WindowEdge
 from streams.topics import read_topic
 
-PATIENCE_S = 30.0
+pytestmark = pytest.mark.usefixtures("broker")
 
 
 async def until(reached: Callable[[], bool]) -> None:
@@ -58,7 +58,12 @@ def spread(lines: list[dict[str, Any]], users: int) -> list[dict[str, Any]]:
 
 
 async def records_of(settings: Settings) -> list[dict[str, Any]]:
-    return [orjson.loads(r.value) async for records in read_topic(settings, SCORES) for r in records if r.value]
+    return [
+        orjson.loads(r.value)
+        async for records in read_topic(settings, topic_name(settings, SCORES))
+        for r in records
+        if r.value
+    ]
 
 
 async def everybody_scored_by(flow: Flow, version: str) -> dict[str, Any]:
@@ -124,23 +129,22 @@ async def test_a_refused_artefact_leaves_the_old_one_in_place_until_a_good_one_i
         await everybody_scored_by(flow, after)
 
 
-async def test_a_restart_in_the_middle_of_a_refresh_leaves_each_record_naming_its_scorer(tmp_path):
+async def test_a_restart_in_the_middle_of_a_refresh_leaves_each_record_naming_its_scorer(tmp_path, broker):
     lines = spread(random_lines(seed=14, events=900, users=300), 300)
-    with EmbeddedBroker() as broker:
-        # A slice of 100 users, and then none for 100 seconds: as good as a crash in the middle.
-        online = f"sqlite:///{tmp_path / 'online.db'}"
-        settings = live_settings(tmp_path, broker=broker.url, online_store=online, refresh_users_per_s=1, partitions=1)
-        before = ship(fitted_artefact(), tmp_path / "live")
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            feeder = await feed(flow, drain := Drain(flow, 200), encoded(lines))
-            await drain.drained(feeder.ends)
-            users = len(await last_scores(flow.settings))
-            after = ship(fitted_artefact(intercept=1.0), tmp_path / "live")
-            await until(lambda: value(flow, "refreshed_users_total") == 100)
-        more = spread(random_lines(seed=15, events=300, users=300), 50)
-        for line in more:
-            line["value"]["event_id"] += "-later"
-        run = await run_flow(settings.model_copy(update={"state_dir": tmp_path / "restarted"}), encoded(more))
+    # A slice of 100 users, and then none for 100 seconds: as good as a crash in the middle.
+    online = f"sqlite:///{tmp_path / 'online.db'}"
+    settings = live_settings(tmp_path, broker=broker.url, online_store=online, refresh_users_per_s=1, partitions=1)
+    before = ship(fitted_artefact(), tmp_path / "live")
+    async with Flow(settings, encoder=HashEncoder()) as flow:
+        feeder = await feed(flow, drain := Drain(flow, 200), encoded(lines))
+        await drain.drained(feeder.ends)
+        users = len(await last_scores(flow.settings))
+        after = ship(fitted_artefact(intercept=1.0), tmp_path / "live")
+        await until(lambda: value(flow, "refreshed_users_total") == 100)
+    more = spread(random_lines(seed=15, events=300, users=300), 50)
+    for line in more:
+        line["value"]["event_id"] += "-later"
+    run = await run_flow(settings.model_copy(update={"state_dir": tmp_path / "restarted"}), encoded(more))
     named = [score["model"]["scorer"] for score in run.scores.values()]
     touched = {line["value"]["user_id"] for line in more}
     assert {run.scores[user]["model"]["scorer"] for user in touched} == {after}
@@ -200,44 +204,45 @@ def purchase(number: int, user: str, price: float, when: int) -> dict[str, Any]:
     return {"topic": "clicks", "value": click | {"timestamp": when}}
 
 
-async def test_predictions_are_judged_30_days_later_across_a_restart_and_without_the_erased(tmp_path, monkeypatch):
+async def test_predictions_are_judged_30_days_later_across_a_restart_and_without_the_erased(
+    tmp_path, broker, monkeypatch
+):
     monkeypatch.setattr(outcomes_module, "INTERVAL_S", 0.05)
     clock = Clock()
     version = ship(fitted_artefact(), tmp_path / "live")
-    with EmbeddedBroker() as broker:
-        settings = live_settings(
-            tmp_path,
-            broker=broker.url,
-            partitions=2,
-            window_edge=WindowEdge.CLOCK,
-            state_store=StateStore.ROCKSDB,
-            calibration_share=1.0,
+    settings = live_settings(
+        tmp_path,
+        broker=broker.url,
+        partitions=2,
+        window_edge=WindowEdge.CLOCK,
+        state_store=StateStore.ROCKSDB,
+        calibration_share=1.0,
+    )
+    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
+        first = [purchase(number, f"u{number}", 20.0, BASE) for number in range(4)]
+        feeder = await feed(flow, drain := Drain(flow, 200), encoded(first))
+        await drain.drained(feeder.ends)
+        await until(lambda: value(flow, "calibration_pending_users") == 4)
+        predicted = {user: score["expected_spend"] for user, score in (await last_scores(flow.settings)).items()}
+    clock.now += 20 * DAY
+    async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
+        later = [purchase(10, "u0", 30.0, clock.now), purchase(11, "u1", 12.5, clock.now)]
+        gone = {"topic": "erasures", "value": {"user_id": "u3", "timestamp": clock.now}}
+        feeder = await feed(flow, drain := Drain(flow, 200), encoded([*later, later[0], gone]))
+        await drain.drained(feeder.ends)
+        await until(lambda: value(flow, "calibration_pending_users") == 3)
+        clock.now += 10 * DAY + 1000
+        totals = ("predicted", "actual", "judged")
+
+        def shown(name: str) -> float:
+            found = (value(flow, f"calibration_{name}_total", scorer=version, decile=str(d)) for d in range(10))
+            return sum(total for total in found if total is not None)
+
+        await until(lambda: shown("judged") == 3)
+        assert [shown(name) for name in totals] == pytest.approx(
+            [sum(predicted[user] for user in ("u0", "u1", "u2")), 42.5, 3]
         )
-        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
-            first = [purchase(number, f"u{number}", 20.0, BASE) for number in range(4)]
-            feeder = await feed(flow, drain := Drain(flow, 200), encoded(first))
-            await drain.drained(feeder.ends)
-            await until(lambda: value(flow, "calibration_pending_users") == 4)
-            predicted = {user: score["expected_spend"] for user, score in (await last_scores(flow.settings)).items()}
-        clock.now += 20 * DAY
-        async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
-            later = [purchase(10, "u0", 30.0, clock.now), purchase(11, "u1", 12.5, clock.now)]
-            gone = {"topic": "erasures", "value": {"user_id": "u3", "timestamp": clock.now}}
-            feeder = await feed(flow, drain := Drain(flow, 200), encoded([*later, later[0], gone]))
-            await drain.drained(feeder.ends)
-            await until(lambda: value(flow, "calibration_pending_users") == 3)
-            clock.now += 10 * DAY + 1000
-            totals = ("predicted", "actual", "judged")
-
-            def shown(name: str) -> float:
-                found = (value(flow, f"calibration_{name}_total", scorer=version, decile=str(d)) for d in range(10))
-                return sum(total for total in found if total is not None)
-
-            await until(lambda: shown("judged") == 3)
-            assert [shown(name) for name in totals] == pytest.approx(
-                [sum(predicted[user] for user in ("u0", "u1", "u2")), 42.5, 3]
-            )
-            assert b"u3" not in (tmp_path / production_module.OUTCOMES_FILE).read_bytes()
+        assert b"u3" not in (tmp_path / production_module.OUTCOMES_FILE).read_bytes()
 
 
 class OtherEncoder(HashEncoder):
@@ -259,15 +264,14 @@ def review(number: int, user: str, text: str) -> dict[str, Any]:
     return {"topic": "reviews", "value": {"event_id": f"r{number}", "user_id": user, "text": text} | common}
 
 
-async def test_after_a_restart_with_another_encoder_no_vector_mixes_two_of_them(tmp_path):
+async def test_after_a_restart_with_another_encoder_no_vector_mixes_two_of_them(tmp_path, broker):
     first = [review(1, "quiet", "lovely jazz record"), review(2, "writes", "lovely jazz record")]
     second = [review(3, "writes", "a fine turntable"), purchase(4, "quiet", 9.0, BASE)]
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(tmp_path, broker=broker.url, online_store=f"sqlite:///{tmp_path / 'online.db'}")
-        before = await run_flow(settings, encoded(first))
-        after = await run_flow(
-            settings.model_copy(update={"state_dir": tmp_path / "b"}), encoded(second), encoder=OtherEncoder()
-        )
+    settings = quick_settings(tmp_path, broker=broker.url, online_store=f"sqlite:///{tmp_path / 'online.db'}")
+    before = await run_flow(settings, encoded(first))
+    after = await run_flow(
+        settings.model_copy(update={"state_dir": tmp_path / "b"}), encoded(second), encoder=OtherEncoder()
+    )
     alone = await run_flow(quick_settings(tmp_path / "alone"), encoded(second[:1]), encoder=OtherEncoder())
     assert np.linalg.norm(profiles(before)["quiet"]) == pytest.approx(1)
     assert not profiles(after)["quiet"].any(), "what the old encoder read is not compared with what the new one reads"
@@ -277,20 +281,19 @@ async def test_after_a_restart_with_another_encoder_no_vector_mixes_two_of_them(
     )
 
 
-async def test_texts_are_read_again_under_another_prefix_beside_the_running_system(tmp_path):
+async def test_texts_are_read_again_under_another_prefix_beside_the_running_system(tmp_path, broker):
     lines = random_lines(seed=18, events=500, users=40)
-    with EmbeddedBroker() as broker:
-        blue = quick_settings(tmp_path / "blue", broker=broker.url)
-        before = await run_flow(blue, encoded(lines))
-        mirrored = [
-            {"topic": topic, "key": r.key.decode(), "raw_base64": base64.b64encode(r.value).decode()}
-            for topic in ("reviews", "searches", "clicks")
-            async for records in read_topic(blue, topic)
-            for r in records
-        ]
-        green = blue.model_copy(update={"topic_prefix": "green-", "state_dir": tmp_path / "green"})
-        after = await run_flow(green, encoded(mirrored), encoder=OtherEncoder())
-        untouched = await last_scores(blue)
+    blue = quick_settings(tmp_path / "blue", broker=broker.url)
+    before = await run_flow(blue, encoded(lines))
+    mirrored = [
+        {"topic": topic, "key": r.key.decode(), "raw_base64": base64.b64encode(r.value).decode()}
+        for topic in ("reviews", "searches", "clicks")
+        async for records in read_topic(blue, topic_name(blue, topic))
+        for r in records
+    ]
+    green = blue.model_copy(update={"topic_prefix": f"{broker.topic_prefix}green-", "state_dir": tmp_path / "green"})
+    after = await run_flow(green, encoded(mirrored), encoder=OtherEncoder())
+    untouched = await last_scores(blue)
     scratch = await run_flow(quick_settings(tmp_path / "scratch"), encoded(lines), encoder=OtherEncoder())
     assert_same(after, scratch)
     assert untouched == before.scores

@@ -12,17 +12,17 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 from support.encoders import HashEncoder, SwitchableEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
 from support.shoppers import BASE, encoded
 
-from streams.broker import EmbeddedBroker
 from streams.cli import redrive as command
 from streams.cli.replay import feed, summarise
 from streams.drain import Drain
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.flow import Flow
 from streams.journal import Journal, journal_name
-from streams.kafka import EVENTS
+from streams.kafka import EVENTS, topic_name
 from streams.lines import partition_of
 from streams.log_ends import high_watermarks
 from streams.redriving import Choice, Redrive, Standing, read_letter
@@ -30,6 +30,8 @@ from streams.tally import Fate
 from streams.topics import partition_counts, read_topic
 
 ALL = Choice()
+
+pytestmark = pytest.mark.usefixtures("broker")
 
 
 def purchase(user, number, **fields):
@@ -40,12 +42,6 @@ def purchase(user, number, **fields):
 def review(user, number, text):
     value = {"event_id": f"r{number}", "user_id": user, "item_id": "i", "rating": 5, "timestamp": BASE, "text": text}
     return {"topic": "reviews", "value": value}
-
-
-@pytest.fixture
-def broker():
-    with EmbeddedBroker() as running:
-        yield running
 
 
 @asynccontextmanager
@@ -68,8 +64,12 @@ async def worker(settings, encoder=None):
 
 
 async def ends_of(settings):
-    partitions = [TopicPartition(topic, number) for topic in EVENTS for number in range(settings.partitions)]
-    return {tuple(partition): end for partition, end in (await high_watermarks(settings, partitions)).items()}
+    asked = {
+        TopicPartition(topic_name(settings, topic), number): (topic, number)
+        for topic in EVENTS
+        for number in range(settings.partitions)
+    }
+    return {asked[partition]: end for partition, end in (await high_watermarks(settings, list(asked))).items()}
 
 
 async def redrive(settings, choice=ALL, go=True):
@@ -82,7 +82,12 @@ async def redrive(settings, choice=ALL, go=True):
 
 
 async def redriven(settings, topic):
-    found = [record async for records in read_topic(settings, topic) for record in records if record.headers]
+    found = [
+        record
+        async for records in read_topic(settings, topic_name(settings, topic))
+        for record in records
+        if record.headers
+    ]
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
@@ -148,10 +153,16 @@ async def test_bytes_key_and_partition_of_a_redriven_record_are_those_of_the_let
             {"topic": "clicks", "key": "k", "raw": ""},
             purchase("u", 1) | {"key": "of somebody else"},
         ])  # fmt: skip
-        original = [record async for records in read_topic(flow.settings, "clicks") for record in records]
+        original = [
+            record
+            async for records in read_topic(flow.settings, topic_name(flow.settings, "clicks"))
+            for record in records
+        ]
         code, out, _ = await wherewithal(flow.settings, "redrive", "--go", "--json")
         sent = await redriven(flow.settings, "clicks")
-        letters = [r async for records in read_topic(flow.settings, "dead-letters") for r in records]
+        letters = [
+            r async for records in read_topic(flow.settings, topic_name(flow.settings, "dead-letters")) for r in records
+        ]
     assert code == 0
     assert orjson.loads(out)["standings"] == {"redriven": 3}
     same = Counter((record.partition, record.key, record.value) for record in original)
@@ -225,9 +236,14 @@ async def test_a_limit_is_kept_and_the_next_run_goes_on(tmp_path, broker):
 
 async def test_without_the_topics_nothing_is_made(tmp_path, broker):
     settings = quick_settings(tmp_path, broker=broker.url)
-    with pytest.raises(BrokerError, match="expected a topic 'reviews', found none: start a worker once"):
+    with pytest.raises(BrokerError, match=r"expected a topic '.*reviews', found none: start a worker once"):
         await redrive(settings)
-    assert await partition_counts(settings, ["reviews", "dead-letters", journal_name(settings)]) == {}
+    assert (
+        await partition_counts(
+            settings, [topic_name(settings, "reviews"), topic_name(settings, "dead-letters"), journal_name(settings)]
+        )
+        == {}
+    )
 
 
 def letter(value=b"raw", place=(1, 9), **headers):
@@ -256,11 +272,14 @@ def test_two_letters_of_one_record_are_one_and_a_record_of_a_topic_made_anew_is_
 
 async def wherewithal(settings, *words):
     """Run the command line beside the flow; return its exit code, standard output and standard error."""
-    environment = os.environ | {"WHEREWITHAL_BROKER": settings.broker}
+    environment = os.environ | {
+        "WHEREWITHAL_BROKER": settings.broker,
+        "WHEREWITHAL_TOPIC_PREFIX": settings.topic_prefix,
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streams.cli.main", *words), env=environment, stdout=-1, stderr=-1
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    out, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, out.decode(), errors.decode()
 
 

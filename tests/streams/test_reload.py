@@ -11,6 +11,7 @@ import orjson
 import pytest
 from support.artefacts import fitted_artefact, ship
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 
 from models.artefact import Artefact
 from models.artefact_files import DOCUMENT_FILE, TENSORS_FILE
@@ -84,14 +85,14 @@ async def test_a_folder_without_an_artefact_is_said_once_and_waited_for(
     away = watched.folder.rename(watched.folder.with_name("away"))
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
         watched.watch.start(0.01)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not caplog.records:
                 await asyncio.sleep(0.01)
         (line,) = caplog.records
         assert line.fields == {"role": "live", "folder": str(watched.folder)}
         version = ship(fitted_artefact(intercept=1.0), away)
         away.rename(watched.folder)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not watched.taken:
                 await asyncio.sleep(0.01)
         await watched.watch.stop()

@@ -6,12 +6,12 @@ import asyncio
 import json
 
 import pytest
+from support.brokers import Broker, fresh_prefix
 from support.shoppers import BASE
 
-from streams.broker import EmbeddedBroker
 from streams.cli.main import main
 from streams.exceptions import ConfigurationError
-from streams.kafka import SCORES
+from streams.kafka import SCORES, topic_name
 from streams.provisioning import make_topics
 from streams.publisher import Outgoing, Publisher
 from streams.segments import UNLABELLED, count_segments, matches, parse_conditions
@@ -89,26 +89,29 @@ def test_every_user_is_counted_once_and_under_each_interest():
 
 
 @pytest.fixture(scope="module")
-def broker():
-    with EmbeddedBroker() as running:
-        settings = load_settings(broker=running.url, partitions=1)
-        records = [*SHOPPERS, record("a", "low", revision=0), record("gone")]
-        values = [Outgoing(value["user_id"].encode(), json.dumps(value).encode()) for value in records]
+def published(shared_broker):
+    """A broker with scores, of whom one was erased."""
+    broker = Broker(shared_broker, fresh_prefix())
+    settings = load_settings(broker=broker.url, topic_prefix=broker.topic_prefix, partitions=1)
+    records = [*SHOPPERS, record("a", "low", revision=0), record("gone")]
+    values = [Outgoing(value["user_id"].encode(), json.dumps(value).encode()) for value in records]
 
-        async def publish():
-            await make_topics(settings)
-            publisher = Publisher(settings)
-            await publisher.start()
-            await (await publisher.send(SCORES, 0, [*values, Outgoing(b"gone", None)])).acknowledged()
-            await publisher.stop()
+    async def publish():
+        await make_topics(settings)
+        publisher = Publisher(settings)
+        await publisher.start()
+        topic = topic_name(settings, SCORES)
+        await (await publisher.send(topic, 0, [*values, Outgoing(b"gone", None)])).acknowledged()
+        await publisher.stop()
 
-        asyncio.run(publish())
-        yield running.url
+    asyncio.run(publish())
+    return broker
 
 
 @pytest.fixture
-def scores(broker, monkeypatch, capsys):
-    monkeypatch.setenv("WHEREWITHAL_BROKER", broker)
+def scores(published, monkeypatch, capsys):
+    for name, value in published.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("COLUMNS", "120")
 
     def command(*words):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import RecordingStore
@@ -21,7 +22,6 @@ from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.served_log import SHARE, ServedLog, is_sampled
 
-PATIENCE_S = 20.0
 NEVER_S = 3600.0
 
 
@@ -203,6 +203,7 @@ async def test_rows_that_the_store_fences_off_were_not_served(store: RecordingSt
     assert len(seen) == logged
 
 
+@pytest.mark.usefixtures("broker")
 async def test_a_flow_logs_the_last_row_that_it_serves_of_every_user(tmp_path: Path) -> None:
     settings = quick_settings(tmp_path / "state", served_log=tmp_path / "log")
     run = await run_flow(settings, encoded(random_lines(seed=21, events=400, users=30)))
@@ -219,6 +220,7 @@ async def test_a_flow_logs_the_last_row_that_it_serves_of_every_user(tmp_path: P
         assert entry["emitted_at"] == run.scores[user]["emitted_at"]
 
 
+@pytest.mark.usefixtures("broker")
 async def test_a_flow_whose_log_cannot_be_written_serves_as_if_there_were_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

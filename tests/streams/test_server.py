@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from support.patience import PATIENCE_S
 
 from streams import server as server_module
 from streams.exceptions import ConfigurationError
 from streams.metrics import Metrics
 from streams.server import Answer, Check, Server
 from streams.settings import load_settings
-
-PATIENCE_S = 10.0
 
 
 def well() -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
+from support.brokers import Broker
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import BlockingStore
 
 from features.online import open_online_store
 from streams import flow as flow_module
-from streams.broker import EmbeddedBroker
 from streams.cli.replay import LEAD_RECORDS, feed
 from streams.drain import Drain
 from streams.flow import Flow
@@ -28,8 +29,6 @@ from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
-
-PATIENCE_S = 20.0
 
 
 def record(offset: int) -> ConsumerRecord[bytes, bytes]:
@@ -114,12 +113,6 @@ def test_a_ledger_knows_the_time_of_the_last_record_delivered() -> None:
     assert ledger.timestamp == 1007
 
 
-@pytest.fixture
-def broker() -> Iterator[str]:
-    with EmbeddedBroker() as running:
-        yield running.url
-
-
 async def committed(settings: Settings, topics: Sequence[str] = EVENTS) -> dict[tuple[str, int], int]:
     """Read the offsets that the broker holds of a flow's group, as any tool would."""
     consumer = AIOKafkaConsumer(
@@ -152,8 +145,8 @@ async def until(reached: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_after_a_flow_the_committed_offsets_are_the_ends_of_the_logs(tmp_path: Path, broker: str) -> None:
-    settings = quick_settings(tmp_path, broker=broker)
+async def test_after_a_flow_the_committed_offsets_are_the_ends_of_the_logs(tmp_path: Path, broker: Broker) -> None:
+    settings = quick_settings(tmp_path, broker=broker.url)
     run = await run_flow(settings, encoded(random_lines(seed=1, events=700, users=30)))
     assert run.summary.complete
     there = await ends(settings)
@@ -178,9 +171,9 @@ class HeldSent:
 
 @pytest.mark.parametrize("held", ["changelog", "score"])
 async def test_nothing_is_committed_before_changelog_and_score_are_acknowledged(
-    tmp_path: Path, broker: str, monkeypatch: pytest.MonkeyPatch, held: str
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
-    settings = quick_settings(tmp_path, broker=broker)
+    settings = quick_settings(tmp_path, broker=broker.url)
     topic = changelog_name(settings) if held == "changelog" else topic_name(settings, SCORES)
     gate, reached = asyncio.Event(), asyncio.Event()
     send = Publisher.send
@@ -189,15 +182,15 @@ async def test_nothing_is_committed_before_changelog_and_score_are_acknowledged(
         sent = await send(self, name, partition, batch)
         return HeldSent(sent, gate, reached) if name == topic else sent
 
-    monkeypatch.setattr(Publisher, "send", hold)
     async with Flow(settings, encoder=HashEncoder()) as flow:
+        monkeypatch.setattr(Publisher, "send", hold)
         await assert_not_committed_until(flow, reached.is_set, gate.set)
 
 
 async def test_nothing_is_committed_before_its_rows_are_in_the_online_store(
-    tmp_path: Path, broker: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = quick_settings(tmp_path, broker=broker)
+    settings = quick_settings(tmp_path, broker=broker.url)
     store = BlockingStore(open_online_store(settings.online_url))
     monkeypatch.setattr(flow_module, "open_online_store", lambda url: store)
     async with Flow(settings, encoder=HashEncoder()) as flow:
@@ -225,8 +218,8 @@ async def assert_not_committed_until(flow: Flow, reached: Callable[[], bool], re
     assert await committed(flow.settings) == await ends(flow.settings)
 
 
-async def test_a_batch_of_an_earlier_generation_is_not_acknowledged(tmp_path: Path) -> None:
-    async with Flow(quick_settings(tmp_path), encoder=HashEncoder()) as flow:
+async def test_a_batch_of_an_earlier_generation_is_not_acknowledged(tmp_path: Path, broker: Broker) -> None:
+    async with Flow(quick_settings(tmp_path, broker=broker.url), encoder=HashEncoder()) as flow:
         consumer = flow.app.consumer
         generation = flow.app.consumer_generation_id
         tp = TP(topic_name(flow.settings, CLICKS), 0)
@@ -244,8 +237,10 @@ async def test_a_batch_of_an_earlier_generation_is_not_acknowledged(tmp_path: Pa
         consumer.ledgers.pop(tp)
 
 
-async def test_an_acknowledgement_for_a_partition_that_was_revoked_changes_nothing(tmp_path: Path) -> None:
-    async with Flow(quick_settings(tmp_path), encoder=HashEncoder()) as flow:
+async def test_an_acknowledgement_for_a_partition_that_was_revoked_changes_nothing(
+    tmp_path: Path, broker: Broker
+) -> None:
+    async with Flow(quick_settings(tmp_path, broker=broker.url), encoder=HashEncoder()) as flow:
         consumer = flow.app.consumer
         tp, generation = TP(topic_name(flow.settings, CLICKS), 0), flow.app.consumer_generation_id
         consumer.ledgers[tp].deliver(records([0]))

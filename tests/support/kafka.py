@@ -15,8 +15,9 @@ from typing import Final
 
 import pytest
 
-START_S: Final = 90.0
-STOP_S: Final = 30.0
+from support.patience import PATIENCE_S
+from support.ports import reserve_port
+
 POLL_S: Final = 0.05
 
 _CLUSTER: Final = "d2hlcmV3aXRoYWwtdGVzdA"
@@ -36,18 +37,6 @@ def kafka_libraries() -> Path:
     return libraries
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on; all are held until all are chosen, so that they differ."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
 class Kafka:
     """A cluster of nodes that are broker and controller at once, gone with the process that made it.
 
@@ -64,8 +53,8 @@ class Kafka:
     def __init__(self, folder: Path, nodes: int = 1, properties: Mapping[str, object] | None = None) -> None:
         self._libraries = kafka_libraries()
         self._folder = folder
-        ports = free_ports(2 * nodes)
-        self._ports, self._controllers = ports[:nodes], ports[nodes:]
+        self._ports = [reserve_port() for _ in range(nodes)]
+        self._controllers = [reserve_port() for _ in range(nodes)]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._properties = dict(properties or {})
         self.servers = [f"127.0.0.1:{port}" for port in self._ports]
@@ -96,13 +85,17 @@ class Kafka:
     def start(self, *nodes: int) -> None:
         """Start nodes (all by default) and wait until they take connections."""
         for node in nodes or self.nodes:
-            with (self._folder / f"{node}.log").open("ab") as log:
-                command = self._java("kafka.Kafka", str(self._file(node)))
-                self._processes[node] = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
-                )
+            self.launch(node)
         for node in nodes or self.nodes:
-            self._await(node)
+            self.listening(node)
+
+    def launch(self, node: int) -> None:
+        """Start a node. It ends with the thread that calls this."""
+        with (self._folder / f"{node}.log").open("ab") as log:
+            command = self._java("kafka.Kafka", str(self._file(node)))
+            self._processes[node] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
 
     def kill(self, node: int) -> None:
         """SIGKILL."""
@@ -112,7 +105,7 @@ class Kafka:
     def stop(self, node: int) -> None:
         """SIGTERM, and wait for its orderly end."""
         self._processes[node].terminate()
-        self._processes[node].wait(STOP_S)
+        self._processes[node].wait(PATIENCE_S)
 
     def suspend(self, node: int) -> None:
         """SIGSTOP."""
@@ -124,7 +117,9 @@ class Kafka:
 
     def tool(self, name: str, *arguments: str) -> str:
         """Run one of Kafka's own tools by its class, and return what it prints."""
-        done = subprocess.run(self._java(name, *arguments), capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            self._java(name, *arguments), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         assert done.returncode == 0, f"{name} ended with {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -182,8 +177,9 @@ class Kafka:
         self._file(node).write_text("\n".join(lines) + "\n")
         self.tool("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._file(node)))
 
-    def _await(self, node: int) -> None:
-        deadline = time.monotonic() + START_S
+    def listening(self, node: int) -> None:
+        """Wait until a node takes connections."""
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             code = self._processes[node].poll()
             log = (self._folder / f"{node}.log").read_text(errors="replace")
@@ -191,7 +187,7 @@ class Kafka:
             try:
                 socket.create_connection(("127.0.0.1", self._ports[node - 1]), timeout=1).close()
             except OSError:
-                assert time.monotonic() < deadline, f"node {node} did not listen within {START_S:g} s: {log[-2000:]}"
+                assert time.monotonic() < deadline, f"node {node} did not listen within {PATIENCE_S:g} s: {log[-2000:]}"
                 time.sleep(POLL_S)
             else:
                 return

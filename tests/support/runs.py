@@ -14,6 +14,7 @@ from streams.drain import Drain
 from streams.flow import Flow
 from streams.results import Scores, dead_letters, known_users, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
+from support.brokers import another_prefix
 from support.encoders import HashEncoder
 from support.shoppers import encoded
 
@@ -29,16 +30,22 @@ class Run:
 
 
 def quick_settings(folder: Path, **overrides: Any) -> Settings:
-    """Settings of a flow that starts fast and keeps everything under a folder."""
+    """Settings of a flow that starts fast and keeps everything under a folder.
+
+    With `broker=broker.url` its topics are those of the test, as of every other flow that names the broker so. Without,
+    it has topics of its own on that broker.
+    """
     chosen = {
         "state_dir": folder,
         "state_store": StateStore.MEMORY,
         "window_edge": WindowEdge.EVENT,
-        "session_timeout_s": 2.0,
+        "session_timeout_s": 3.0,
         "heartbeat_interval_s": 0.2,
         "commit_interval_s": 0.2,
         "partitions": 3,
     }
+    if "broker" not in overrides:
+        chosen["topic_prefix"] = another_prefix()
     return load_settings(**(chosen | overrides))
 
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 from aiokafka import TopicPartition
+from benchmarks.brokers import fresh_broker
 from benchmarks.doubles import NullStore
 from support.encoders import HashEncoder
 
 from streams import flow
-from streams.broker import EmbeddedBroker
 from streams.drain import Drain
 from streams.flow import Flow
 from streams.kafka import topic_name
@@ -119,9 +119,9 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     flow.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
     latencies = Latencies()
     latencies.attach()
-    with EmbeddedBroker() as broker:
+    with fresh_broker() as broker:
         settings = load_settings(
-            broker=broker.url,
+            broker=broker,
             topic_prefix="bench-",
             state_dir=folder,
             state_store="rocksdb",
