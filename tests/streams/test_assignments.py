@@ -23,12 +23,13 @@ from streams import rounds as rounds_module
 from streams import strays as strays_module
 from streams.inference import Inference, load_inference
 from streams.kafka import CLICKS, SEARCHES
+from streams.lines import partition_of
 from streams.metrics import Metrics
 from streams.settings import WindowEdge, load_settings
 
 BASE = 1_764_000_000_000
 PARTITIONS = 2
-USERS = {f"u{number}": number % PARTITIONS for number in range(4)}
+USERS = {user: partition_of(user.encode(), PARTITIONS, 0) for user in ("u0", "u1", "u5", "u8")}
 
 
 @pytest.fixture(scope="module")

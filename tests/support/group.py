@@ -213,6 +213,23 @@ class Unread:
         return [NOTHING_READ] * len(texts)
 
 
+class Untaken:
+    """In place of what asks the broker about things that these tests do not touch."""
+
+    async def starts(self, *_: object) -> dict[TopicPartition, int]:
+        return {}
+
+    def begin(self) -> None:
+        """Nobody was published by a clock that was ahead."""
+
+    def stop(self) -> None:
+        """Nothing was begun."""
+
+
+async def begun(_: Mapping[TopicPartition, int]) -> None:
+    """Every input begins at 0."""
+
+
 class Worker:
     """One engine, what the group has given it, and where its lanes are in the log."""
 
@@ -240,6 +257,9 @@ class Worker:
         )
         self.engine.table = self.shelf  # type: ignore[assignment]
         self.engine.rejoin = lambda: None
+        self.engine.begin_at = begun
+        self.engine.losses = Untaken()  # type: ignore[assignment]
+        self.engine._resetter = Untaken()  # type: ignore[assignment]
         self.engine._workshop = replace(self.engine._workshop, reader=Unread())  # type: ignore[arg-type]
 
     async def assign(self, generation: int, numbers: frozenset[int]) -> None:
