@@ -109,6 +109,14 @@ def explained_by_itself(
     return BrokerError(f"{broker} failed ({_told(error) or type(error).__name__}): look for it in its log")
 
 
+def passes(error: BaseException) -> bool:
+    """Whether an error says that the same may well succeed a moment later."""
+    if not isinstance(error, KafkaError):
+        return False
+    kind = vars(errors).get(_told(error), type(error))
+    return bool(kind.retriable)
+
+
 def _denied(options: Mapping[str, Any], right: str, what: str) -> BrokerRefusalError:
     rights, them = (f"rights {right}", "them") if " and " in right else (f"right {right}", "it")
     return BrokerRefusalError(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
+
+from streams.broker_errors import passes
+
+PAUSE_S: Final = 0.2
+"""Before a group is joined again after an error that passes."""
 
 
 def report_failures(consumer: Any, report: Callable[[BaseException], None]) -> None:
@@ -12,6 +17,7 @@ def report_failures(consumer: Any, report: Callable[[BaseException], None]) -> N
 
     A coordinator that was refused (a right, a session timeout, another group's protocol) hands its error to the next
     call of `getmany` and waits for that for ever. Faust asks the fetcher below, which knows nothing of it.
+    An error that passes by itself, as while a coordinator moves, is no end: the group is joined again.
 
     Args:
         consumer: of aiokafka, in a group, not started yet.
@@ -21,15 +27,20 @@ def report_failures(consumer: Any, report: Callable[[BaseException], None]) -> N
 
     async def start_and_report() -> None:
         await start()
-        push = consumer._coordinator._push_error_to_user
+        coordinator = consumer._coordinator
+        push = coordinator._push_error_to_user
 
         def report_and_push(error: BaseException) -> Awaitable[Any]:
+            if passes(error):
+                # Joining makes a heartbeat that is alive. Pushed, the error would end whoever waits for records.
+                coordinator.request_rejoin()
+                return asyncio.sleep(PAUSE_S)
             report(error)
             waiting: Awaitable[Any] = push(error)
             return waiting
 
-        consumer._coordinator._push_error_to_user = report_and_push
-        for task in (consumer._coordinator._coordination_task, consumer._fetcher.error_future):
+        coordinator._push_error_to_user = report_and_push
+        for task in (coordinator._coordination_task, consumer._fetcher.error_future):
             task.add_done_callback(ended)
 
     def ended(task: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Self
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     LeaderNotAvailableError,
     OffsetOutOfRangeError,
@@ -47,6 +48,10 @@ _RETRY_S: Final = 0.1
 
 MISSING_S: Final = 5.0
 """How long a partition may be unknown to the broker, as one is that was made a moment ago."""
+
+_ATTEMPTS: Final = 3
+_AT_ONCE_S: Final = 1.0
+"""A connection that was cut, or refused, within this time is tried again: a take-over must not end by one of those."""
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -125,12 +130,22 @@ class LogEnds:
             BrokerError: the broker cannot be reached.
         """
         async with reaching(self._settings):
-            self._client = AIOKafkaClient(**connection(self._settings))
-            try:
-                await self._client.bootstrap()
-            except BaseException:
-                await self._client.close()
-                raise
+            for attempt in range(1, _ATTEMPTS + 1):
+                began = time.monotonic()
+                try:
+                    return await self._connect()
+                except KafkaConnectionError:
+                    if attempt == _ATTEMPTS or time.monotonic() - began > _AT_ONCE_S:
+                        raise
+                await asyncio.sleep(_RETRY_S * attempt)
+
+    async def _connect(self) -> None:
+        self._client = AIOKafkaClient(**connection(self._settings))
+        try:
+            await self._client.bootstrap()
+        except BaseException:
+            await self._client.close()
+            raise
 
     async def close(self) -> None:
         """Close the connections."""

@@ -29,7 +29,7 @@ from streams.settings import WindowEdge, load_settings
 
 BASE = 1_764_000_000_000
 PARTITIONS = 2
-USERS = {user: partition_of(user.encode(), PARTITIONS, 0) for user in ("u0", "u1", "u5", "u8")}
+USERS = {user: partition_of(user.encode(), PARTITIONS, 0) for user in ("u0", "u1", "u5", "u17")}
 
 
 @pytest.fixture(scope="module")

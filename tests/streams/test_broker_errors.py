@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from support.shoppers import BASE
 
 from streams.broker_errors import WRITE, explained, explained_by_itself
 from streams.cli.main import main
+from streams.client_failures import PAUSE_S, report_failures
 from streams.erasure import erase
 from streams.events import Erasure
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
@@ -316,3 +318,44 @@ async def test_silence_of_a_broker_that_takes_connections_is_no_refusal(kafka: K
     said = await explained(errors.NodeNotReadyError(), connection(load_settings(broker=kafka.url)))
     assert not isinstance(said, BrokerRefusalError)
     assert "takes connections, but answered nothing in time (NodeNotReadyError)" in str(said)
+
+
+class Coordinator:
+    """What a coordinator of aiokafka does with an error: it waits until a caller has taken it."""
+
+    def __init__(self) -> None:
+        self.rejoined = False
+        self.pushed: list[BaseException] = []
+        self._coordination_task = asyncio.get_running_loop().create_future()
+
+    def _push_error_to_user(self, error: BaseException) -> asyncio.Future[None]:
+        self.pushed.append(error)
+        return asyncio.get_running_loop().create_future()
+
+    def request_rejoin(self) -> None:
+        self.rejoined = True
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (errors.KafkaError("Unexpected exception in heartbeat task: GroupLoadInProgressError()"), True),
+        (errors.NodeNotReadyError(), True),
+        (errors.GroupAuthorizationFailedError("g"), False),
+        (errors.KafkaError("KeyError('what an assignor did not find')"), False),
+    ],
+)
+async def test_a_coordinator_goes_on_after_what_passes_and_ends_the_worker_for_the_rest(
+    error: errors.KafkaError, passing: bool
+) -> None:
+    async def start() -> None: ...
+
+    fetcher = SimpleNamespace(error_future=asyncio.get_running_loop().create_future())
+    consumer = SimpleNamespace(_coordinator=Coordinator(), _fetcher=fetcher, start=start)
+    reported: list[BaseException] = []
+    report_failures(consumer, reported.append)
+    await consumer.start()
+    waiting = asyncio.ensure_future(consumer._coordinator._push_error_to_user(error))
+    ended, _ = await asyncio.wait({waiting}, timeout=3 * PAUSE_S)
+    assert bool(ended) is consumer._coordinator.rejoined is passing
+    assert reported == consumer._coordinator.pushed == ([] if passing else [error])
