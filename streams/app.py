@@ -38,6 +38,7 @@ class App(faust.App):
         transport.settings = self.settings
         transport.lease = no_lease()
         transport.on_assigned = self.engine.begin
+        transport.losses = self.engine.losses
         return transport
 
     def on_rebalance_end(self) -> None:
@@ -59,7 +60,8 @@ def create_app(settings: Settings, engine: Engine) -> App:
         broker_request_timeout=max(settings.request_timeout_s, settings.session_timeout_s),
         broker_commit_interval=settings.commit_interval_s,
         broker_max_poll_records=settings.batch_records,
-        consumer_auto_offset_reset="earliest",
+        # Where there is no position, or none any more, `streams.losses` decides.
+        consumer_auto_offset_reset="none",
         # What a partition may buffer undecoded; a larger record still comes: a broker returns at least one batch.
         consumer_max_fetch_size=1 << 20,
         datadir=str(settings.state_dir.absolute()),
@@ -81,6 +83,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
     app.engine = engine
     engine.table = UserTable.of(app, settings)
     engine.rejoin = lambda: app.consumer.rejoin()
+    engine.begin_at = lambda offsets: app.consumer.begin_at(offsets)
     names = [topic_name(settings, topic) for topic in INPUTS]
 
     def agent(topic: str) -> None:

@@ -22,6 +22,7 @@ from streams.lane import Lane, Workshop
 from streams.lease import Lease, LeaseLostError, no_lease
 from streams.log import log
 from streams.log_ends import high_watermarks
+from streams.losses import Losses
 from streams.metrics import Metrics
 from streams.observe import Observer
 from streams.online import OnlineWriter
@@ -73,6 +74,7 @@ class Engine:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self.losses = Losses(settings, metrics)
         self._on_failure = on_failure
         self._recovered = 0
         self._told_at = float("-inf")
@@ -122,6 +124,8 @@ class Engine:
         self.table: UserTable
         self.rejoin: Callable[[], None]
         """Asks the consumer to leave its partitions and join the group again."""
+        self.begin_at: Callable[[Mapping[TopicPartition, int]], Awaitable[None]]
+        """Commits where partitions begin of which nothing was taken in yet."""
 
     def submit(self, topic: str, event: Any) -> None:
         """Take a batch of a topic of the contract, as a Faust event."""
@@ -176,6 +180,7 @@ class Engine:
 
         Raises:
             StateMismatchError: the state speaks of another log.
+            LostInputError: input was deleted before it was taken in.
             BrokerError, KafkaError: the broker cannot be used.
         """
         assignment = self.assignment
@@ -195,7 +200,10 @@ class Engine:
     ) -> None:
         states = self.table.states
         progress = {number: states.progress(number) for number in numbers}
-        await check_logs(self._settings, progress, await committed(numbers))
+        offsets = await committed(numbers)
+        await check_logs(self._settings, progress, offsets)
+        applied = {number: known.applied for number, known in progress.items()}
+        await self.begin_at(await self.losses.starts(applied, offsets))
         ends = dict(await high_watermarks(self._settings, [TopicPartition(self._scores, one) for one in numbers]))
         ends |= {TopicPartition(self._changelog, number): known.offset + 1 for number, known in progress.items()}
         await assignment.open(self._furnishing(), numbers, ends)

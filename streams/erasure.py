@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -14,12 +15,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from features.codec import decode, order
-from features.exceptions import OnlineStoreError
+from features.exceptions import FeaturesError, OnlineStoreError
 from features.online.address import SqliteAddress, parse
 from features.online.opening import open_online_store
 from features.state import UserState
+from streams.broker_errors import WRITE, explained
 from streams.events import Erasure
-from streams.exceptions import DrainTimeoutError
+from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
 from streams.kafka import (
     DEAD_LETTERS,
     ERASURES,
@@ -71,7 +73,7 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
         BrokerError: the broker or a topic cannot be used; nothing was published if a topic is missing.
         DrainTimeoutError: no worker settled the request in time.
         OnlineStoreURLError: the settings name no online store this program knows; nothing was published.
-        StateFormatError: the changelog holds state that this release does not read.
+        StreamsError: what the workers made of it cannot be read; the message says that the request was published.
     """
     before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
     requests, changelog, scores = _topics(settings)
@@ -80,13 +82,31 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
     # Whatever this request causes is appended behind these ends: nothing before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
-    await _settled(settings, place, timeout_s)
-    configs = await _topic_configs(settings)
-    for _ in range(READINGS):
-        receipt = await _read_back(settings, request, place, starts, configs)
-        if receipt.verified:
-            break
+    with _obeyed_all_the_same(place):
+        await _settled(settings, place, timeout_s)
+        configs = await _topic_configs(settings)
+        for _ in range(READINGS):
+            receipt = await _read_back(settings, request, place, starts, configs)
+            if receipt.verified:
+                break
     return replace(receipt, served_before=None if before.trouble else before.serves)
+
+
+@contextmanager
+def _obeyed_all_the_same(place: Place) -> Iterator[None]:
+    """Have whatever goes wrong after the request was published say that it was.
+
+    Raises:
+        StreamsError: something did.
+    """
+    try:
+        yield
+    except (StreamsError, FeaturesError) as error:
+        kind = type(error) if isinstance(error, StreamsError) else StreamsError
+        raise kind(
+            f"{error}; the request was published ({place}): it stays in the topic and will be obeyed; erase again for "
+            "a receipt"
+        ) from error
 
 
 def _topics(settings: Settings) -> tuple[str, str, str]:
@@ -101,6 +121,11 @@ async def _publish(settings: Settings, target: TopicPartition, request: Erasure)
         await producer.start()
         try:
             sent = await producer.send_and_wait(target.topic, value, key=key, partition=target.partition)
+        except KafkaError as error:
+            why = await explained(error, connection(settings), WRITE, target.topic)
+            if isinstance(why, BrokerRefusalError):
+                raise why from error
+            raise BrokerError(f"{why}; the request may have been published all the same: erase again") from error
         finally:
             await producer.stop()
     offset: int = sent.offset
@@ -125,8 +150,7 @@ async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
             raise DrainTimeoutError(
                 f"the request {place} was not settled within {timeout_s:g} s: expected the group {group!r} to commit "
                 f"offset {place.offset + 1} there, found {committed}; check that its workers run and are ready, and "
-                "that WHEREWITHAL_GROUP and WHEREWITHAL_TOPIC_PREFIX are theirs; the request stays in the topic and "
-                "will be obeyed"
+                "that WHEREWITHAL_GROUP and WHEREWITHAL_TOPIC_PREFIX are theirs"
             ) from error
         finally:
             await consumer.stop()

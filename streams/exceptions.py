@@ -17,8 +17,16 @@ class MissingLogError(BrokerError):
     """A partition that was there is there no more: its topic was deleted, or made anew with fewer partitions."""
 
 
+class BrokerRefusalError(BrokerError):
+    """The broker is there and says no, to a login, a certificate or a right: waiting does not mend it."""
+
+
 class StateMismatchError(StreamsError, RuntimeError):
     """The remembered state speaks of another cluster, partition count or log."""
+
+
+class LostInputError(StreamsError, RuntimeError):
+    """Records of an input were deleted before they were taken in."""
 
 
 class LocalStateError(StreamsError, OSError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from streams.broker_errors import WRITE
 from streams.dead_letters import headers
-from streams.kafka import DEAD_LETTERS, ERASURES, topic_name
+from streams.exceptions import BrokerError
+from streams.kafka import DEAD_LETTERS, ERASURES, reaching, topic_name
 from streams.lines import Record, RejectedLine, parse_line, partition_of
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.settings import Settings
@@ -35,6 +38,8 @@ class Feeder:
 
     Attributes:
         ends: what was published.
+        published: lines that the broker has acknowledged, whatever they were.
+        reached: the number of a line of those that are fed: it and all before it are acknowledged.
         events: lines read, those of `erasures` left out.
         erasures: those.
         rejected: lines that were no records.
@@ -55,14 +60,22 @@ class Feeder:
         self._chunk: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         self._lines = 0
         self._bytes = 0
+        self._last = 0
         self._letters: list[Sent] = []
         self.ends: Ends = {}
+        self.published = 0
+        self.reached = 0
         self.events = 0
         self.erasures = 0
         self.rejected = 0
 
     async def feed(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Publish numbered lines and wait for the broker's acknowledgements."""
+        """Publish numbered lines and wait for the broker's acknowledgements.
+
+        Raises:
+            BrokerError: a line could not be published; `published` and `reached` tell which were.
+        """
+        self._last = self.reached = 0
         for number, line in lines:
             record = parse_line(line)
             if isinstance(record, RejectedLine):
@@ -87,13 +100,26 @@ class Feeder:
         chunk, self._chunk = self._chunk, defaultdict(list)
         letters, self._letters = self._letters, []
         self._lines = self._bytes = 0
-        sent = {
-            key: await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
-            for key, records in chunk.items()
-        }
-        for key, batch in sent.items():
-            self.ends[key] = await batch.acknowledged() + 1
-        await asyncio.gather(*(letter.acknowledged() for letter in letters))
+        sent: dict[tuple[str, int], Sent] = {}
+        try:
+            for key, records in chunk.items():
+                async with self._writing(key[0]):
+                    sent[key] = await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
+            for key, batch in sent.items():
+                async with self._writing(key[0]):
+                    self.ends[key] = await batch.acknowledged() + 1
+            async with self._writing(DEAD_LETTERS):
+                await asyncio.gather(*(letter.acknowledged() for letter in letters))
+            self.reached = self._last
+        except BrokerError:
+            # The others are on their way, and will be taken or not.
+            await asyncio.gather(*(batch.settled() for batch in (*sent.values(), *letters)))
+            raise
+        finally:
+            self.published += sum(batch.taken for batch in (*sent.values(), *letters))
+
+    def _writing(self, topic: str) -> AbstractAsyncContextManager[None]:
+        return reaching(self._settings, WRITE, topic_name(self._settings, topic))
 
     def _add(self, number: int, record: Record) -> None:
         if record.topic == ERASURES:
@@ -102,13 +128,16 @@ class Feeder:
             self.events += 1
         partition = partition_of(record.key, self._settings.partitions, number)
         self._chunk[record.topic, partition].append(Outgoing(record.key, record.value))
+        self._last = number
         self._lines += 1
         self._bytes += len(record.value)
 
     async def _reject(self, number: int, line: RejectedLine) -> None:
+        self._last = number
         self.events += 1
         self.rejected += 1
         why = headers(line.rejection, line.topic, NO_PARTITION, number)
         letter = Outgoing(None, line.raw, why)
         name = topic_name(self._settings, DEAD_LETTERS)
-        self._letters.append(await self._publisher.send(name, number % self._settings.partitions, [letter]))
+        async with self._writing(DEAD_LETTERS):
+            self._letters.append(await self._publisher.send(name, number % self._settings.partitions, [letter]))

@@ -9,6 +9,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
@@ -16,21 +18,24 @@ from models.encoder import Encoder
 from streams.app import App, create_app
 from streams.binding import bind
 from streams.broker import EmbeddedBroker
+from streams.broker_errors import explained
 from streams.closing import Closing
 from streams.engine import Engine
-from streams.exceptions import ConfigurationError, StreamsError
+from streams.exceptions import BrokerError, ConfigurationError, StreamsError
 from streams.inference import Inference, load_inference
 from streams.interpreter import tune_interpreter
-from streams.kafka import CLICKS, TEXTS, make_topics
+from streams.kafka import CLICKS, TEXTS, connection, make_topics
 from streams.lease import Lease
 from streams.metrics import Metrics
 from streams.online import OnlineWriter
 from streams.production import Production
+from streams.rights import worker_rights
 from streams.served_log import ServedLog
 from streams.settings import Settings, WindowEdge
 from streams.starting import start_app
 from streams.state_lock import lock_state
 from streams.tally import Tally
+from streams.tasks import Tasks
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may stand still."""
@@ -92,6 +97,7 @@ class Flow:
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
+        self._explaining = Tasks("broker error", self.fail)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -178,7 +184,7 @@ class Flow:
         self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        await start_app(self.app, START_S)
+        await start_app(self.app, START_S, self._start_error)
         self._watching = asyncio.create_task(self._watch())
         self.production.start()
         self.started = True
@@ -242,9 +248,27 @@ class Flow:
 
     def fail(self, error: BaseException) -> None:
         """End the worker: what `wait` raises is the first error given."""
-        if self.failed_with is None:
+        if isinstance(error, KafkaError):
+            # Its client tells little; what it means may have to be asked of the broker.
+            self._explaining.begin(self._fail_explained(error))
+        elif self.failed_with is None:
             failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
             if failure is not error:
                 failure.__cause__ = error
             self.failed_with = failure
             self.failed.set_exception(failure)
+
+    async def _fail_explained(self, error: KafkaError) -> None:
+        self.fail(await self._explained(error))
+
+    async def _explained(self, error: KafkaError) -> BrokerError:
+        explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
+        explanation.__cause__ = error
+        return explanation
+
+    async def _start_error(self, reason: BaseException | None) -> StreamsError:
+        if isinstance(reason, StreamsError):
+            return reason
+        if isinstance(reason, KafkaError):
+            return await self._explained(reason)
+        return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
+from streams.broker_errors import READ, Rights, explained
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
@@ -91,12 +92,13 @@ def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    """A consumer outside of any group, for reading a topic as it stands."""
+    """A consumer outside of any group, for reading what is committed of a topic as it stands."""
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         **({"fetch_max_wait_ms": 100} | options),
     )
 
@@ -159,8 +161,13 @@ def common_count(counts: Mapping[str, int]) -> int:
 
 
 @asynccontextmanager
-async def reaching(settings: Settings) -> AsyncIterator[None]:
+async def reaching(settings: Settings, rights: Rights = READ, topic: str | None = None) -> AsyncIterator[None]:
     """Turn an error of the broker into one line that says which broker, and what to check.
+
+    Args:
+        settings: of the cluster.
+        rights: what is done with topics meanwhile.
+        topic: the only one, by its name on the broker.
 
     Raises:
         BrokerError: the broker could not be used.
@@ -168,8 +175,4 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     except KafkaError as error:
-        servers = ",".join(settings.bootstrap_servers)
-        raise BrokerError(
-            f"the broker at {servers} cannot be used ({type(error).__name__}): "
-            "check WHEREWITHAL_BROKER and that the broker runs"
-        ) from error
+        raise await explained(error, connection(settings), rights, topic) from error

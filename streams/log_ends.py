@@ -19,6 +19,7 @@ from aiokafka.errors import (
     KafkaError,
     LeaderNotAvailableError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -74,6 +75,15 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
     return {tp: bounds.end for tp, bounds in (await log_bounds(settings, partitions)).items()}
 
 
+async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """How far each log can be read now: to its end, or to the first transaction that is still open.
+
+    Raises:
+        BrokerError: the broker cannot be reached or does not answer.
+    """
+    return {tp: bounds.stable for tp, bounds in (await log_bounds(settings, partitions)).items()}
+
+
 async def log_bounds(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
     """Where each log begins and ends.
 
@@ -97,6 +107,7 @@ class LogEnds:
         self._settings = settings
         self._missing_s = min(MISSING_S, settings.request_timeout_s / 2)
         self._client: AIOKafkaClient
+        self._troubled_by: KafkaError | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -141,9 +152,12 @@ class LogEnds:
             BrokerError: the broker cannot be reached or does not answer.
         """
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s), reaching(self._settings):
+            async with reaching(self._settings), asyncio.timeout(self._settings.request_timeout_s):
                 return await self._bounds(partitions)
         except TimeoutError as error:
+            async with reaching(self._settings):
+                if self._troubled_by is not None:
+                    raise self._troubled_by from error
             raise BrokerError("the broker did not say in time where its logs end: check its log") from error
 
     async def written_at(self, tp: TopicPartition, offset: int) -> int | None:
@@ -169,6 +183,7 @@ class LogEnds:
 
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
+        self._troubled_by = None
         await self._client.set_topics({tp.topic for tp in partitions})
         missing_since: float | None = None
         while True:
@@ -180,6 +195,7 @@ class LogEnds:
                 # Records may be deleted between the question for the first offset and the fetch.
                 if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
+                self._troubled_by = error
                 now = time.monotonic()
                 missing_since = (missing_since or now) if isinstance(error, UnknownTopicOrPartitionError) else None
                 if missing_since is not None and now - missing_since > self._missing_s:
@@ -224,7 +240,7 @@ class LogEnds:
             for topic, answered in response.topics:
                 for partition, code, *answer in answered:
                     if code:
-                        raise for_code(code)(f"{topic}-{partition}")
+                        raise for_code(code)(topic)
                     answers[TopicPartition(topic, partition)] = answer
         if missing := arguments.keys() - answers.keys():
             raise LeaderNotAvailableError(f"no answer about {len(missing)} partitions")
@@ -232,6 +248,8 @@ class LogEnds:
 
     def _leader(self, tp: TopicPartition) -> int:
         cluster = self._client.cluster
+        if tp.topic in cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(tp.topic)
         if tp.partition not in (cluster.partitions_for_topic(tp.topic) or ()):
             raise UnknownTopicOrPartitionError(f"{tp.topic}-{tp.partition}")
         leader = cluster.leader_for_partition(tp)

@@ -71,6 +71,7 @@ class Metrics:
             return made
 
         self.events = counter("events", "Input records by topic and by what became of them", "topic", "outcome")
+        self.lost_input = counter("lost_input_records", "Records deleted before they were taken in, at most", "topic")
         self.dead_letters = counter("dead_letters", "Rejected records by reason", "reason")
         self.event_to_features = batched(
             "event_to_features_seconds", "From a record's Kafka timestamp to its row in the online store"

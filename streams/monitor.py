@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from streams.awaited import awaited
-from streams.exceptions import BrokerError, MissingLogError, StateMismatchError, StreamsError
+from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
 from streams.flow import Flow
 from streams.kafka import INPUTS, topic_name
 from streams.lag import Behind, LagGauges, behind, check_ends, show_only
@@ -177,7 +177,7 @@ class Monitor:
                     await logs.open()
                     self._logs = logs
                 bounds = await self._logs.bounds(list(asked))
-        except MissingLogError as error:
+        except (BrokerRefusalError, MissingLogError) as error:
             self._flow.fail(error)
             await self._forget_broker()
             return {}

@@ -183,3 +183,16 @@ class Sent(NamedTuple):
             first = (await future).offset
             last = max(last, first + records - 1 if first >= 0 else -1)
         return last
+
+    async def settled(self) -> None:
+        """Wait until the broker has taken or refused each batch."""
+        await asyncio.gather(*(future for future, _ in self.batches), return_exceptions=True)
+
+    @property
+    def taken(self) -> int:
+        """How many records the broker has acknowledged so far."""
+        return sum(records for future, records in self.batches if _is_taken(future))
+
+
+def _is_taken(future: asyncio.Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -55,8 +55,9 @@ class TiedRecovery(Recovery):
             raise
 
 
-def _as_ours(error: Exception) -> StreamsError:
-    if isinstance(error, StreamsError):
+def _as_ours(error: Exception) -> StreamsError | KafkaError:
+    # What a client of the broker raises is explained where it ends the worker.
+    if isinstance(error, StreamsError | KafkaError):
         return error
     ours = StreamsError(f"taking over the partitions failed ({type(error).__name__}: {error}): start the worker again")
     ours.__cause__ = error

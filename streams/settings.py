@@ -52,6 +52,13 @@ class StateStore(StrEnum):
     ROCKSDB = "rocksdb"
 
 
+class LostInput(StrEnum):
+    """What becomes of a worker whose input was deleted before it was taken in."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
 _SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
 
 _SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
@@ -80,6 +87,10 @@ class Settings(BaseSettings):
     heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
     request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
+
+    lost_input: LostInput = Field(
+        LostInput.REFUSE, description="`refuse` or `skip` records that their topic deleted before they were read"
+    )
 
     online_store: str | None = Field(
         None, repr=False, description="`sqlite:///path` or `redis://host:port/db`; default: SQLite under `state_dir`"

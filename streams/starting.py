@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from streams.awaited import awaited
@@ -14,12 +14,18 @@ from streams.standstill import Standstills
 POLL_S: Final = 0.5
 
 
-async def start_app(app: Any, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+async def start_app(
+    app: Any,
+    patience_s: float,
+    explained: Callable[[BaseException | None], Awaitable[StreamsError]],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Join the group and recover the state.
 
     Args:
         app: a Faust app.
         patience_s: how long nothing may move.
+        explained: gives the error to raise for what an app crashed with.
         clock: seconds, monotonic, by which that is judged.
 
     Raises:
@@ -43,11 +49,5 @@ async def start_app(app: Any, patience_s: float, clock: Callable[[], float] = ti
         if not starting.done():
             starting.cancel()
     if app.crashed:
-        raise _start_error(app.crash_reason)
+        raise await explained(app.crash_reason)
     await starting
-
-
-def _start_error(reason: BaseException | None) -> StreamsError:
-    if isinstance(reason, StreamsError):
-        return reason
-    return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.exceptions import BrokerError
 from streams.kafka import TOPICS, changelog_name, common_count, connection, new_consumer, reaching, topic_name
-from streams.log_ends import high_watermarks
+from streams.log_ends import stable_ends
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 
@@ -54,10 +54,12 @@ async def read_from(
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield the records of partitions from an offset each up to their ends at the time of the call.
 
+    An end is that of what is committed: a transaction that is still open, and what lies behind it, is not read.
+
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
     """
-    ends = await high_watermarks(settings, list(starts))
+    ends = await stable_ends(settings, list(starts))
     unread = {partition: end for partition, end in ends.items() if starts[partition] < end}
     if not unread:
         return
@@ -80,7 +82,7 @@ async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[Consu
     async with reading(settings, consumer):
         numbers = await _partition_numbers(consumer, name)
         partitions = [TopicPartition(name, number) for number in numbers]
-        ends = await high_watermarks(settings, partitions)
+        ends = await stable_ends(settings, partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
         async for records in read_to(consumer, ends, settings.request_timeout_s):
@@ -96,10 +98,13 @@ async def read_to(
         BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
     """
     unread, heard = dict(ends), time.monotonic()
+    reached: dict[TopicPartition, int] = {}
     while unread := await _unread(consumer, unread):
         fetched = await consumer.getmany(*unread, timeout_ms=200)
-        if fetched:
-            heard = time.monotonic()
+        # Not by the records: a long transaction that was aborted brings none.
+        positions = {partition: await consumer.position(partition) for partition in unread}
+        if positions != reached:
+            reached, heard = positions, time.monotonic()
         elif time.monotonic() - heard > patience_s:
             raise BrokerError(f"the broker delivered nothing for {patience_s:g} s: check that it runs")
         for records in fetched.values():

@@ -25,10 +25,12 @@ from faust.types.tuples import ConsumerMessage
 from mode.threads import ServiceThread, WorkerThread
 from mode.utils.futures import notify
 
+from streams.client_failures import report_failures
 from streams.lease import Lease
 from streams.ledger import Ledger
 from streams.log import log
 from streams.log_ends import high_watermarks
+from streams.losses import NO_POSITION, Losses
 from streams.settings import Settings
 
 FETCH_WAIT_MS: Final = 10
@@ -74,7 +76,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        # What a transaction of a producer upstream took back was never said.
+        consumer._isolation_level = "read_committed"
         _listen_to_group(consumer, self.transport)
+        report_failures(consumer, self._crash_app)
         return consumer
 
     async def stop(self) -> None:
@@ -86,6 +91,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         await super().stop()
         while thread is not None and thread.is_alive():  # noqa: ASYNC110 - nothing tells of the end of a thread
             await asyncio.sleep(STOP_POLL_S)
+
+    def _crash_app(self, error: BaseException) -> None:
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
 
     def _stopped_set(self) -> None:
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
@@ -104,9 +112,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _take(
         self, generation: int, consumer: Any, partitions: set[TP] | None, timeout: float
     ) -> tuple[Records, Mapping[TP, int]]:
-        taken: Records = await self._fetch_records(
-            consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
-        )
+        try:
+            taken: Records = await self._fetch_records(
+                consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
+            )
+        except NO_POSITION as error:
+            await self.transport.losses.reposition(consumer, error)
+            return {}, {}
         if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
             reached = {tp: self.position_now(tp) for tp in partitions or ()}
             return taken, {tp: position for tp, position in reached.items() if position is not None}
@@ -148,6 +160,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             log.warning("the broker did not take a commit in time, it is tried again", partitions=len(offsets))
             return False
         return done
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit these offsets and go there; Faust seeks only to those that are not 0."""
+        await self.call_thread(self._begin_at, offsets)
+
+    async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        await self._commit(offsets)
+        consumer = self._ensure_consumer()
+        for tp in offsets.keys() & consumer.assignment():
+            consumer.seek(tp, offsets[tp])
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again; may be called from any thread."""
@@ -321,6 +343,11 @@ class BatchConsumer(driver.Consumer):
         await transport.on_assigned(generation_id, transport.lease)
         await super().on_partitions_assigned(assigned, generation_id)
 
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        if offsets:
+            await self._thread.begin_at(offsets)
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
         self._thread.rejoin()
@@ -342,6 +369,7 @@ class BatchTransport(driver.Transport):
     """The aiokafka transport with batches for messages.
 
     Attributes:
+        losses: judges positions that a log has not.
         lease: on the partitions assigned last.
         synced_at: when they were asked for (monotonic seconds).
         on_assigned: awaited with the generation of the group and the lease, before any recovery.
@@ -349,6 +377,7 @@ class BatchTransport(driver.Transport):
 
     Consumer = BatchConsumer
     settings: Settings
+    losses: Losses
     lease: Lease
     synced_at: float = float("-inf")
     on_assigned: Callable[[int, Lease], Awaitable[None]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib
 import logging
 import os
@@ -11,9 +12,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from streams.cli.stopping import ToldToEnd, leave
+
+if TYPE_CHECKING:
+    from aiokafka.errors import KafkaError
 
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
@@ -126,10 +130,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except KafkaError as error:
-        # Its own text may quote records.
-        print(
-            f"{name}: the broker failed ({type(error).__name__}): check that it runs, then try again", file=sys.stderr
-        )
+        print(f"{name}: {_meaning(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of the output has gone (`| head`); there is nobody left to tell.
@@ -142,6 +143,18 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{name}: {error.strerror}{where}", file=sys.stderr)
         return 1
     return code
+
+
+def _meaning(error: KafkaError) -> str:
+    """What an error of a Kafka client means; its own text may quote records."""
+    from streams.broker_errors import explained
+    from streams.kafka import connection
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    if settings.embedded:
+        return f"the broker failed ({type(error).__name__}): check that it runs, then try again"
+    return str(asyncio.run(explained(error, connection(settings))))
 
 
 def command() -> NoReturn:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 
-from streams.exceptions import ConfigurationError
+from streams.exceptions import ConfigurationError, StreamsError
 from streams.feeder import Feeder
-from streams.kafka import make_topics
+from streams.kafka import make_topics, reaching
 from streams.lines import check_files, read_lines
 from streams.publisher import Publisher
 from streams.settings import Settings, load_settings
@@ -23,12 +25,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Publish the files; lines that are no records become dead letters."""
+    """Publish the files; lines that are no records become dead letters.
+
+    Raises:
+        StreamsError: not all could be published; the message says what was.
+    """
     settings = load_settings()
     if settings.embedded:
         raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to publish to")
     check_files(arguments.files)
-    feeder = asyncio.run(_produce(settings, arguments.files))
+    production = _Production()
+    try:
+        asyncio.run(production.run(settings, arguments.files))
+    except StreamsError as error:
+        raise type(error)(f"{error}{production.so_far}") from error
+    except KeyboardInterrupt:
+        print(f"wherewithal produce: interrupted{production.so_far}", file=sys.stderr)
+        raise
+    feeder = production.feeder
     if arguments.json:
         account = {"events": feeder.events, "erasures": feeder.erasures, "dead_letters": feeder.rejected}
         print(orjson.dumps(account).decode())
@@ -40,13 +54,44 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _produce(settings: Settings, files: list[Path]) -> Feeder:
-    partitions = (await make_topics(settings)).partitions
-    publisher = Publisher(settings)
-    await publisher.start()
-    try:
-        feeder = Feeder(settings.model_copy(update={"partitions": partitions}), publisher)
-        await feeder.feed(read_lines(files))
-    finally:
-        await publisher.stop()
-    return feeder
+class _Production:
+    """Publishes files one after the other.
+
+    Attributes:
+        feeder: once the topics are there.
+    """
+
+    feeder: Feeder
+
+    def __init__(self) -> None:
+        self._file: Path | None = None
+
+    async def run(self, settings: Settings, files: Sequence[Path]) -> None:
+        """Publish the files.
+
+        Raises:
+            StreamsError: not all could be published; `so_far` tells what was.
+        """
+        partitions = (await make_topics(settings)).partitions
+        publisher = Publisher(settings)
+        async with reaching(settings):
+            await publisher.start()
+        try:
+            self.feeder = Feeder(settings.model_copy(update={"partitions": partitions}), publisher)
+            for file in files:
+                self._file = file
+                await self.feeder.feed(read_lines([file]))
+        finally:
+            await publisher.stop()
+
+    @property
+    def so_far(self) -> str:
+        """What was published of files that were not published to their end, to follow why; empty before the first."""
+        if self._file is None:
+            return ""
+        lines = f"; {self.feeder.published:,} lines were published"
+        if self.feeder.reached:
+            lines += f", all up to line {self.feeder.reached:,} of {self._file} among them"
+        else:
+            lines += f", all of what comes before {self._file} among them"
+        return f"{lines}: publish what follows again, an event that repeats is counted once"

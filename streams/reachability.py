@@ -1,0 +1,150 @@
+"""Why a client gets no answer: every server of the cluster is connected to once, and says what it does not like."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+_EXPIRED: Final = 10
+_OTHER_HOST: Final = (62, 64)
+"""OpenSSL's codes of a certificate that is out of date, and of one that names another host or address."""
+
+_TLS_ALERT: Final = 0x1503
+"""How an alert of TLS begins, taken for the size of an answer."""
+
+
+class Trouble(NamedTuple):
+    """What stands between a client and a server.
+
+    Attributes:
+        server: `host:port`.
+        what: a sentence about it, beginning with its verb.
+        lasting: whether it stays until somebody changes a setting, a right or a certificate.
+    """
+
+    server: str
+    what: str
+    lasting: bool
+
+
+async def find_trouble(options: Mapping[str, Any]) -> Trouble | None:
+    """Return what is wrong with the connection to a server of the cluster; None if all is well with every one.
+
+    Args:
+        options: of a client: `bootstrap_servers`, the login, the TLS context and `request_timeout_ms`, which bounds
+            each step.
+    """
+    known = list(options["bootstrap_servers"])
+    looks = await asyncio.gather(*(_look(server, options) for server in known))
+    further = sorted({server for look in looks if not isinstance(look, Trouble) for server in look} - set(known))
+    looks += await asyncio.gather(*(_look(server, options) for server in further))
+    troubles = [look for look in looks if isinstance(look, Trouble)]
+    # What waiting does not mend is the cause, whatever else is down beside it.
+    return max(troubles, key=lambda trouble: trouble.lasting, default=None)
+
+
+async def _look(server: str, options: Mapping[str, Any]) -> Trouble | list[str]:
+    """Return what is wrong with a server, or the servers that it names as those of its cluster."""
+    host, _, port = server.rpartition(":")
+    chosen = {name: value for name, value in options.items() if name != "bootstrap_servers"}
+    try:
+        connection = await create_conn(host.strip("[]"), int(port), **chosen)
+    except (OSError, KafkaError, TimeoutError) as error:
+        return _trouble(server, error, options)
+    try:
+        return await _named_by(connection)
+    except (OSError, KafkaError, TimeoutError) as error:
+        return _trouble(server, error, options, shaken=True)
+    finally:
+        connection.close()
+
+
+async def _named_by(connection: AIOKafkaConnection) -> list[str]:
+    answer = await connection.send(MetadataRequest([]))
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for _, host, port, *_ in answer.brokers]
+
+
+def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: bool = False) -> Trouble:
+    """Return what an error says of a server; `shaken` if it took the connection and failed on the first request."""
+    cause = error.__cause__ if isinstance(error, KafkaConnectionError) and error.__cause__ is not None else error
+    # One that ends in the middle of a handshake may be going down.
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Trouble(server, *_of_tls(cause))
+    if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) >> 16 == _TLS_ALERT:
+        return Trouble(server, "takes only clients with TLS: set WHEREWITHAL_BROKER_TLS=true", True)
+    login = options.get("sasl_plain_username")
+    encrypted = "ssl_context" in options
+    match error:
+        case AuthenticationFailedError() | SaslAuthenticationFailed():
+            return Trouble(
+                server,
+                f"refuses the login {login!r}: check WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD",
+                True,
+            )
+        case UnsupportedSaslMechanismError():
+            return Trouble(server, f"takes no login of the kind {options.get('sasl_mechanism')}: enable it there", True)
+        case IllegalSaslStateError() if login is not None:
+            return Trouble(
+                server, "asks for no login: unset WHEREWITHAL_BROKER_USERNAME, or name the port that does", True
+            )
+        case KafkaConnectionError() if shaken and login is None:
+            return Trouble(
+                server, "closed the connection at the first request: it may ask for a login, and none is set", False
+            )
+        case KafkaConnectionError() | ConnectionResetError() | ssl.SSLError():
+            refused = "" if login is None else f"refuse the login {login!r}, "
+            otherwise = "without TLS" if encrypted else "with TLS"
+            return Trouble(
+                server,
+                f"closed the connection at once: it may {refused}expect clients {otherwise} (WHEREWITHAL_BROKER_TLS "
+                f"is {str(encrypted).lower()}), or be going down",
+                False,
+            )
+        case ConnectionRefusedError():
+            return Trouble(server, "refuses connections: check WHEREWITHAL_BROKER and that the broker runs", False)
+        case socket.gaierror():
+            return Trouble(server, "has no address: check the name in WHEREWITHAL_BROKER", False)
+        case TimeoutError():
+            return Trouble(
+                server,
+                f"did not answer within {options['request_timeout_ms'] / 1000:g} s: check WHEREWITHAL_BROKER, "
+                "WHEREWITHAL_BROKER_TLS, the network and that the broker runs",
+                False,
+            )
+        case OSError() if error.strerror:
+            return Trouble(server, f"cannot be reached ({error.strerror}): check WHEREWITHAL_BROKER", False)
+        case _:
+            return Trouble(server, f"cannot be used ({type(error).__name__}): look for it in its log", False)
+
+
+def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
+    """Return what an error of TLS says, and whether it stays."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = error.verify_message.rstrip(".")
+        if error.verify_code == _EXPIRED:
+            return f"shows a certificate that is not valid now ({said}): renew it there", True
+        if error.verify_code in _OTHER_HOST:
+            return f"shows a certificate for another host ({said}): name the host as its certificate does", True
+        return (
+            f"shows a certificate that is not trusted ({said}): set WHEREWITHAL_BROKER_CA_FILE to its authority",
+            True,
+        )
+    reason = (error.reason or "unknown").lower().replace("_", " ")
+    if "alert" in reason:
+        why = "it may ask for a client's certificate, which is not supported"
+        return f"broke the TLS connection off ({reason}): {why}", True
+    return f"does not speak TLS as expected ({reason}): check WHEREWITHAL_BROKER and WHEREWITHAL_BROKER_TLS", False
