@@ -201,10 +201,7 @@ class Flow:
         self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        try:
-            await start_app(self.app, START_S)
-        except KafkaError as error:
-            raise await self._explained(error) from error
+        await start_app(self.app, START_S, self._start_error)
         self._watching = asyncio.create_task(self._watch())
         topics = TopicWatch(self.settings, self.engine.progress, self.fail)
         topics.start()
@@ -293,3 +290,10 @@ class Flow:
         explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
         explanation.__cause__ = error
         return explanation
+
+    async def _start_error(self, reason: BaseException | None) -> StreamsError:
+        if isinstance(reason, StreamsError):
+            return reason
+        if isinstance(reason, KafkaError):
+            return await self._explained(reason)
+        return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")

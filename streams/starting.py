@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
-
-from aiokafka.errors import KafkaError
 
 from streams.awaited import awaited
 from streams.exceptions import BrokerError, StreamsError
@@ -16,16 +14,21 @@ from streams.standstill import Standstills
 POLL_S: Final = 0.5
 
 
-async def start_app(app: Any, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+async def start_app(
+    app: Any,
+    patience_s: float,
+    explained: Callable[[BaseException | None], Awaitable[StreamsError]],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Join the group and recover the state.
 
     Args:
         app: a Faust app.
         patience_s: how long nothing may move.
+        explained: gives the error to raise for what an app crashed with.
         clock: seconds, monotonic, by which that is judged.
 
     Raises:
-        KafkaError: the broker refuses something to the app.
         StreamsError: the app crashed, or nothing moved for `patience_s`; the message says what was waited for.
     """
     starting = asyncio.create_task(app.start())
@@ -46,11 +49,5 @@ async def start_app(app: Any, patience_s: float, clock: Callable[[], float] = ti
         if not starting.done():
             starting.cancel()
     if app.crashed:
-        raise _start_error(app.crash_reason)
+        raise await explained(app.crash_reason)
     await starting
-
-
-def _start_error(reason: BaseException | None) -> StreamsError | KafkaError:
-    if isinstance(reason, StreamsError | KafkaError):
-        return reason
-    return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")

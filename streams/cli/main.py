@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from streams.cli.stopping import ToldToEnd, leave
+
 if TYPE_CHECKING:
     from aiokafka.errors import KafkaError
-
-from streams.cli.stopping import ToldToEnd, leave
 
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",

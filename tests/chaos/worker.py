@@ -176,7 +176,11 @@ class RestlessFlow(Flow):
         await super()._start_app()
         times, _, seconds = os.environ.get("WHEREWITHAL_CHAOS_REJOIN", "0:0").partition(":")
         rejoining = asyncio.create_task(self._rejoin(int(times), float(seconds)))
-        self._closing.callback(rejoining.cancel)
+
+        async def settle_down() -> None:
+            rejoining.cancel()
+
+        self._closing.add("rejoining", settle_down)
 
     async def _rejoin(self, times: int, seconds: float) -> None:
         for _ in range(times):
