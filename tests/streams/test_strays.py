@@ -47,7 +47,7 @@ def views(first: int, count: int, user: str = "u") -> list[dict[str, Any]]:
 
 
 async def records(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    return [record async for batch in read_topic(settings, topic) for record in batch]
+    return [record async for batch in read_topic(settings, topic) for record in batch if record.value is not None]
 
 
 async def append(settings: Settings, topic: str, record: ConsumerRecord, value: bytes | None = None) -> None:
