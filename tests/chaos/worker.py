@@ -35,12 +35,12 @@ from streams import engine
 from streams.broker import _die_with_parent
 from streams.cli.main import main
 from streams.cli.stopping import leave
+from streams.consumer_thread import BatchConsumerThread
 from streams.flow import Flow
 from streams.log import log
 from streams.online import OnlineWriter
 from streams.publisher import Publisher, Sent
 from streams.table import MemoryStore, RocksStore
-from streams.transport import BatchConsumerThread
 
 SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""
