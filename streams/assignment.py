@@ -18,12 +18,12 @@ from streams.committer import Outlets
 from streams.decay import Decay
 from streams.lane import Lane, Workshop
 from streams.lease import Lease, epoch_of
+from streams.local_store import LocalStore
 from streams.log import log
 from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.publisher import Publisher
 from streams.strays import Strays
-from streams.table import LocalStore
 
 DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""

@@ -18,12 +18,12 @@ from aiokafka import TopicPartition
 from features.observation import Source
 from streams.exceptions import ConfigurationError, LocalStateError, StateMismatchError
 from streams.kafka import changelog_name, new_producer, reaching, topic_name
+from streams.local_store import Progress
 from streams.log import log
 from streams.log_ends import high_watermarks, log_bounds
 from streams.placement import added_partitions
 from streams.provisioning import Cluster
 from streams.settings import Settings, StateStore
-from streams.table import Progress
 
 _FILE: Final = "binding.json"
 

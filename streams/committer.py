@@ -17,10 +17,10 @@ from typing import Final
 from features.state import UserState
 from streams.group import Group, Touch
 from streams.lease import Lease
+from streams.local_store import LocalStore
 from streams.online import OnlineWriter
 from streams.publisher import Outgoing, Publisher, Sent
 from streams.rounds import Rounds
-from streams.table import LocalStore
 from streams.tally import Tally
 from streams.tasks import Tasks
 

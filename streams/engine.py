@@ -22,6 +22,7 @@ from streams.kafka import SCORES, changelog_name, topic_name
 from streams.lane import Lane, Workshop
 from streams.lease import Lease, LeaseLostError, no_lease
 from streams.letters import Letters
+from streams.local_store import Progress
 from streams.log import log
 from streams.log_ends import high_watermarks
 from streams.losses import Losses
@@ -37,7 +38,7 @@ from streams.rounds import Rounds
 from streams.scoring import Scoring
 from streams.settings import Settings, WindowEdge
 from streams.strays import Strays
-from streams.table import Progress, UserTable
+from streams.table import UserTable
 from streams.tally import Tally
 from streams.throttling import Throttle
 

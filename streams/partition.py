@@ -12,8 +12,8 @@ from streams.committer import Committer, Outlets
 from streams.events import Erasure
 from streams.kafka import ERASURES
 from streams.live_states import LiveStates
+from streams.local_store import LocalStore
 from streams.placement import check_record
-from streams.table import LocalStore
 from streams.tally import Fate
 
 FATE: Final = {

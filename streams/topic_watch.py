@@ -13,9 +13,9 @@ from typing import Final
 from streams.binding import check_ends
 from streams.exceptions import BrokerError, StateMismatchError
 from streams.kafka import changelog_name
+from streams.local_store import Progress
 from streams.placement import added_partitions
 from streams.settings import Settings
-from streams.table import Progress
 from streams.tasks import Tasks
 from streams.topic_settings import wanted
 from streams.topics import partition_counts

@@ -37,10 +37,10 @@ from streams.cli.main import main
 from streams.cli.stopping import leave
 from streams.consumer_thread import BatchConsumerThread
 from streams.flow import Flow
+from streams.local_store import MemoryStore, RocksStore
 from streams.log import log
 from streams.online import OnlineWriter
 from streams.publisher import Publisher, Sent
-from streams.table import MemoryStore, RocksStore
 
 SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""

@@ -26,12 +26,12 @@ from streams.emission import Emitter
 from streams.inference import Inference, load_inference
 from streams.kafka import CLICKS
 from streams.lease import Lease, LeaseLostError
+from streams.local_store import Progress
 from streams.metrics import Metrics
 from streams.online import Forget
 from streams.publisher import Outgoing
 from streams.rounds import Rounds
 from streams.settings import load_settings
-from streams.table import Progress
 from streams.tally import Tally
 
 CHANGELOG, SCORES = "changelog", "scores"

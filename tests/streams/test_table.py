@@ -15,8 +15,9 @@ from rocksdb.errors import RocksIOError
 
 from streams.exceptions import LocalStateError
 from streams.kafka import changelog_name
+from streams.local_store import Progress, RocksStore
 from streams.settings import load_settings
-from streams.table import Progress, RocksStore, UserTable
+from streams.table import UserTable
 
 GROUPS, USERS, BYTES = 400, 50, 16_384
 
@@ -24,7 +25,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from test_table import BYTES, GROUPS, USERS, make_store
-from streams.table import Progress
+from streams.local_store import Progress
 
 store = make_store(Path(sys.argv[1]))
 for group in range(GROUPS):

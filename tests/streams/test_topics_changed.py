@@ -23,10 +23,10 @@ from streams.broker import EmbeddedBroker
 from streams.exceptions import BrokerError, StateMismatchError
 from streams.flow import Flow
 from streams.kafka import CLICKS, INPUTS, TOPICS, changelog_name, connection, new_consumer, new_producer, topic_name
+from streams.local_store import Progress
 from streams.log_ends import high_watermarks
 from streams.provisioning import make_topics
 from streams.settings import Settings
-from streams.table import Progress
 from streams.topic_watch import TopicWatch
 from streams.topics import drop_topics, partition_counts
 

@@ -24,12 +24,12 @@ from streams.inference import Inference
 from streams.kafka import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
 from streams.lease import Lease, LeaseLostError
 from streams.letters import Letters
+from streams.local_store import Progress
 from streams.metrics import Metrics
 from streams.observe import NOTHING_READ, Reading
 from streams.online import Forget
 from streams.publisher import Outgoing, Publisher
 from streams.settings import Settings
-from streams.table import Progress
 from streams.tally import Tally
 from streams.throttling import Throttle
 
