@@ -31,6 +31,7 @@ from streams.settings import Settings, StateStore, WindowEdge, load_settings
 TESTS = Path(__file__).parent.parent
 SCRIPT = Path(__file__).with_name("worker.py")
 
+START_S = PATIENCE_S
 POLL_S = 0.05
 
 SESSION_S = 3.0
@@ -83,7 +84,7 @@ class Worker:
         def ready_or_ended() -> bool:
             return self.process.poll() is not None or self.said("ready") is not None
 
-        await until(ready_or_ended, PATIENCE_S, "the worker is ready")
+        await until(ready_or_ended, START_S, "the worker is ready")
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
         return self
 
