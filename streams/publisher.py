@@ -14,7 +14,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from streams.kafka import new_producer
 from streams.lease import Lease, LeaseLostError
 from streams.log import log
-from streams.refusals import REFUSALS, RecordRefusedError, keep_in_sequence
+from streams.refusals import REFUSALS, keep_in_sequence, refused
 from streams.settings import Settings
 from streams.throttling import Throttle
 
@@ -213,7 +213,7 @@ class Sent(NamedTuple):
             try:
                 first = (await batch.done).offset
             except REFUSALS as error:
-                raise RecordRefusedError(self.topic, self.partition, batch.records, batch.size, error) from error
+                raise refused(self.topic, self.partition, batch.records, batch.size, error) from error
             # The broker answers with the offset of a batch's first record.
             last = max(last, first + batch.records - 1 if first >= 0 else -1)
         return last

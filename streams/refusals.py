@@ -43,7 +43,11 @@ REFUSALS: Final = (
 
 
 class RecordRefusedError(BrokerError):
-    """A topic will never take these records.
+    """A topic will never take these records."""
+
+
+def refused(topic: str, partition: int, records: int, size: int, refusal: BaseException) -> RecordRefusedError:
+    """Return the error to raise for a refusal.
 
     Args:
         topic: its name on the broker.
@@ -52,15 +56,15 @@ class RecordRefusedError(BrokerError):
         size: bytes of their batch.
         refusal: what the broker answered.
     """
-
-    def __init__(self, topic: str, partition: int, records: int, size: int, refusal: BaseException) -> None:
-        what = "a record" if records == 1 else f"a batch of {records} records"
-        found = f"{what} of {size} bytes refused ({type(refusal).__name__})"
-        if isinstance(refusal, TOO_LARGE):
-            advice = f"raise {SIZE_SETTING} of the topic, which bounds a batch, above {size}"
-        else:
-            advice = "look at the topic's settings and at the broker's policy"
-        super().__init__(f"{topic}-{partition}: expected a topic that takes what it is sent, found {found}: {advice}")
+    what = "a record" if records == 1 else f"a batch of {records} records"
+    found = f"{what} of {size} bytes refused ({type(refusal).__name__})"
+    if isinstance(refusal, TOO_LARGE):
+        advice = f"raise {SIZE_SETTING} of the topic, which bounds a batch, above {size}"
+    else:
+        advice = "look at the topic's settings and at the broker's policy"
+    return RecordRefusedError(
+        f"{topic}-{partition}: expected a topic that takes what it is sent, found {found}: {advice}"
+    )
 
 
 def keep_in_sequence(producer: Any) -> None:

@@ -72,7 +72,7 @@ async def test_redis_that_lost_everything_is_filled_again_by_all_workers_togethe
     two = await redis_cluster.start("two").ready()
     await redis_cluster.feed(lines[500:])
     await redis_cluster.drained()
-    durable_redis.client.flushall()
+    durable_redis.client().flushall()
     code, out, errors = await republish(one)
     assert (code, out) == (1, "")
     assert "left out: name every worker with --worker" in errors

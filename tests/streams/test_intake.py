@@ -168,14 +168,15 @@ async def test_records_in_hand_are_bounded_in_bytes_while_nothing_is_acknowledge
         tmp_path, partitions=1, online_store=f"sqlite:///{store}", partition_unacknowledged_bytes=2 * MIB
     )
     async with Flow(settings, encoder=HashEncoder()) as flow:
-        clicks = TP(CLICKS, 0)
+        clicks = TP(topic_name(flow.settings, CLICKS), 0)
         async with producing(flow.settings) as producer:
-            await producer.send_and_wait(CLICKS, click(0), key=b"u", partition=0)
+            await producer.send_and_wait(clicks.topic, click(0), key=b"u", partition=0)
             await until(lambda: flow.app.consumer.settled_position(clicks) == 1)
             lock = sqlite3.connect(store, isolation_level=None)
             lock.execute("BEGIN IMMEDIATE")
             sent = [
-                await producer.send(CLICKS, click(number, note=PAD), key=b"u", partition=0) for number in range(1, 201)
+                await producer.send(clicks.topic, click(number, note=PAD), key=b"u", partition=0)
+                for number in range(1, 201)
             ]
             await asyncio.gather(*sent)
         ledger = flow.app.consumer.ledgers[clicks]
@@ -196,17 +197,18 @@ async def test_texts_that_wait_for_the_encoder_leave_clicks_their_room(tmp_path:
     # Of which every partition has 200 kB: room for two of these records.
     settings = quick_settings(tmp_path, partitions=1, unacknowledged_bytes=len(INPUTS) * 200_000)
     async with Flow(settings, encoder=encoder) as flow:
+        reviews, clicks = (TP(topic_name(flow.settings, topic), 0) for topic in (REVIEWS, CLICKS))
         encoder.broken = True
         async with producing(flow.settings) as producer:
             for number in range(20):
-                await producer.send_and_wait(REVIEWS, review(number, f"text {number}"), key=b"u", partition=0)
-            await until(lambda: flow.app.consumer.ledgers[TP(REVIEWS, 0)].pending_bytes >= 200_000)
+                await producer.send_and_wait(reviews.topic, review(number, f"text {number}"), key=b"u", partition=0)
+            await until(lambda: flow.app.consumer.ledgers[reviews].pending_bytes >= 200_000)
             for number in range(20):
-                await producer.send_and_wait(CLICKS, click(number, note=PAD), key=b"u", partition=0)
-        await until(lambda: flow.app.consumer.settled_position(TP(CLICKS, 0)) == 20)
-        assert flow.app.consumer.ledgers[TP(REVIEWS, 0)].pending < 4
+                await producer.send_and_wait(clicks.topic, click(number, note=PAD), key=b"u", partition=0)
+        await until(lambda: flow.app.consumer.settled_position(clicks) == 20)
+        assert flow.app.consumer.ledgers[reviews].pending < 4
         encoder.broken = False
-        await until(lambda: flow.app.consumer.settled_position(TP(REVIEWS, 0)) == 20)
+        await until(lambda: flow.app.consumer.settled_position(reviews) == 20)
 
 
 async def test_what_is_taken_of_a_partition_ends_with_its_room_and_nothing_is_left_out(tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ async def test_recovery_holds_a_few_batches_of_the_changelog_at_a_time(
             await until(lambda: flow.app.consumer.settled_position(TP(CLICKS, 0)) == 200)
         held.clear()
         async with Flow(settings, encoder=HashEncoder()) as flow:
-            assert flow.engine.partitions[0].states.size(0)[0] == 200
+            assert len(list(flow.engine.partitions[0].states.items(0))) == 200
     assert len(held) >= 40
     assert max(held) <= 10
 

@@ -131,7 +131,7 @@ async def test_a_letter_larger_than_any_topic_of_ours_takes_is_cut_without_askin
         large, most = click(0, note="x" * MAX_TOPIC_BYTES), b"{" + b"x" * (MAX_TOPIC_BYTES - 1 - len(KEY))
         async with producing(flow.settings, compression_type="gzip") as producer:
             for value in (large, most, click(1)):
-                await producer.send_and_wait(CLICKS, value, key=KEY, partition=0)
+                await producer.send_and_wait(topic_name(flow.settings, CLICKS), value, key=KEY, partition=0)
         await settle(flow)
         assert flow.tally.fates == {Fate.DEAD_LETTER: 2, Fate.APPLIED: 1}
         found = {letter["offset"]: letter for letter in await dead_letters(flow.settings)}

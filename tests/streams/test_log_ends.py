@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from support.kafka import Kafka
 from support.logs import delete_before
+from support.patience import PATIENCE_S
 
 from streams.kafka import CLICKS, connection, topic_name
 from streams.log_ends import Bounds, high_watermarks, log_bounds
@@ -23,6 +25,13 @@ async def settings(kafka: Kafka) -> Settings:
     return settings
 
 
+async def reached(settings: Settings, tp: TopicPartition, bounds: Bounds) -> None:
+    """Wait for the marker of a transaction, which a broker writes after it has answered."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await log_bounds(settings, [tp]) != {tp: bounds}:
+            await asyncio.sleep(0.05)
+
+
 async def test_an_open_transaction_ends_what_is_committed_before_the_end_of_the_log(settings: Settings) -> None:
     clicks = TopicPartition(topic_name(settings, CLICKS), 0)
     assert await log_bounds(settings, [clicks]) == {clicks: Bounds(0, 0, 0)}
@@ -30,12 +39,12 @@ async def test_an_open_transaction_ends_what_is_committed_before_the_end_of_the_
         async with producer.transaction():
             await producer.send_and_wait(clicks.topic, b"v", partition=0)
         # One record, and the marker of the transaction.
-        assert await log_bounds(settings, [clicks]) == {clicks: Bounds(0, 2, 2)}
+        await reached(settings, clicks, Bounds(0, 2, 2))
         await producer.begin_transaction()
         await producer.send_and_wait(clicks.topic, b"v", partition=0)
         assert await log_bounds(settings, [clicks]) == {clicks: Bounds(0, 3, 2)}
         await producer.abort_transaction()
-    assert await log_bounds(settings, [clicks]) == {clicks: Bounds(0, 4, 4)}
+    await reached(settings, clicks, Bounds(0, 4, 4))
     assert await high_watermarks(settings, [clicks]) == {clicks: 4}
 
 

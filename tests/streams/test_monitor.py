@@ -82,17 +82,19 @@ def click(number: int) -> bytes:
     return orjson.dumps(value)
 
 
-def review(number: int) -> bytes:
-    common = {"user_id": "u", "item_id": "i", "rating": 5, "timestamp": BASE}
+def review(number: int, user: str = "u") -> bytes:
+    common = {"user_id": user, "item_id": "i", "rating": 5, "timestamp": BASE}
     return orjson.dumps({"event_id": f"r{number}", "text": f"a fine record player {number}"} | common)
 
 
-async def send(settings: Settings, topic: str, values: Sequence[bytes], partition: int = 0, **options: Any) -> None:
+async def send(
+    settings: Settings, topic: str, values: Sequence[bytes], partition: int = 0, user: str = "u", **options: Any
+) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, **options)
     await producer.start()
     try:
         for value in values:
-            await producer.send_and_wait(settings.topic_prefix + topic, value, key=b"u", partition=partition)
+            await producer.send_and_wait(settings.topic_prefix + topic, value, key=user.encode(), partition=partition)
     finally:
         await producer.stop()
 
@@ -185,7 +187,8 @@ async def test_an_input_that_is_deleted_ends_the_worker_by_its_name(kafka, tmp_p
     )
     await make_topics(settings)
     for partition in (0, 1):
-        await send(settings, "reviews", [review(number) for number in range(3)], partition)
+        user = next(user for n in range(99) if partition_of((user := f"u{n}").encode(), 2, 0) == partition)
+        await send(settings, "reviews", [review(number, user) for number in range(3)], partition, user)
     name = settings.topic_prefix + "reviews"
     async with asyncio.timeout(PATIENCE_S):
         async with watched(settings, HashEncoder(), clock) as (flow, monitor):
