@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from aiokafka.errors import KafkaTimeoutError, NoError, for_code
+from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streams.kafka import new_producer
@@ -154,17 +155,34 @@ async def _close(producer: Any) -> None:
 
 
 async def _gives_producer_ids(client: Any, patience_s: float) -> bool:
-    """Whether the broker tells repeated batches from new ones: it gives out ids of producers then."""
+    """Whether the broker tells repeated batches from new ones: it gives out ids of producers then.
+
+    Raises:
+        KafkaError: no node has said so in time.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        error = await _refusal_of_producer_id(client, patience_s)
+        if error is None or not error.retriable:
+            break
+        if time.monotonic() > deadline:
+            raise error
+        await asyncio.sleep(_RETRY_S)
+        # Another node may be asked the next time, and one that is down is known to be by then.
+        await client.force_metadata_update()
+    if error is not None:
+        log.info("the broker gives out no producer ids, sending without them", reason=type(error).__name__)
+    return error is None
+
+
+async def _refusal_of_producer_id(client: Any, patience_s: float) -> KafkaError | None:
     request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=int(patience_s * 1000))
-    async with asyncio.timeout(patience_s):
-        while True:
-            error = for_code((await client.send(client.get_random_node(), request)).error_code)
-            if error is NoError or not error.retriable:
-                break
-            await asyncio.sleep(_RETRY_S)
-    if error is not NoError:
-        log.info("the broker gives out no producer ids, sending without them", reason=error.__name__)
-    return error is NoError
+    try:
+        answer = await client.send(client.get_random_node(), request)
+    except KafkaError as error:
+        return error
+    kind = for_code(answer.error_code)
+    return None if kind is NoError else kind()
 
 
 def _guard(producer: Any, lease: Lease) -> None:

@@ -25,6 +25,7 @@ from streams.awaited import Awaited
 from streams.broker import EmbeddedBroker
 from streams.exceptions import MissingLogError
 from streams.flow import Flow
+from streams.lines import partition_of
 from streams.monitor import Monitor, StalledError
 from streams.provisioning import make_topics
 from streams.settings import Settings
