@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import faust
 from aiokafka import TopicPartition
@@ -15,11 +17,15 @@ from faust.types import TP
 from streams.engine import Engine
 from streams.kafka import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, ssl_context, topic_name
 from streams.lease import no_lease
+from streams.log import log
 from streams.recovery import TiedRecovery
 from streams.settings import Settings
 from streams.table import UserTable
 from streams.throttling import Throttle
 from streams.transport import BatchTransport, RawSchema
+
+COMMIT_SHARE: Final = 0.9
+"""Of what is left of the lease, for draining and committing together: then the group goes on without this worker."""
 
 
 class _BootStrategy(BootStrategy):
@@ -52,11 +58,6 @@ class App(faust.App):
         transport.on_assigned = self.engine.begin
         transport.losses = self.engine.losses
         return transport
-
-    def on_rebalance_end(self) -> None:
-        """Have events delivered from now on."""
-        super().on_rebalance_end()
-        self.consumer.begin_delivery()
 
 
 def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
@@ -117,11 +118,18 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         return offsets
 
     async def let_go(_: Any, revoked: set[TP], **__: Any) -> None:
+        patience_s = COMMIT_SHARE * engine.assignment.lease.remaining_s
+        began = time.monotonic()
         await engine.release()
-        await app.consumer.commit()
+        # Waited for, not cancelled: one that comes too late is refused by the group.
+        committing = asyncio.ensure_future(app.consumer.commit())
+        await asyncio.wait({committing}, timeout=max(0.0, began + patience_s - time.monotonic()))
+        if not committing.done():
+            log.warning("the broker takes no commit, leaving the partitions without it")
 
     recovery = TiedRecovery(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
     recovery.take_over = lambda generation, numbers: engine.take_over(generation, numbers, committed)
+    recovery.begin_delivery = lambda generation: app.consumer.begin_delivery(generation)
     app.tables._recovery = recovery
     engine.table.on_recovered = engine.count_recovered
     engine.table.on_erased = engine.erasures.met

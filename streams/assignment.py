@@ -92,6 +92,7 @@ class Assignment:
         self.decays: dict[int, Decay] = {}
         self.accepting = False
         self._ended = False
+        self._ending: asyncio.Task[None] | None = None
         self._steps: set[asyncio.Task[Any]] = set()
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._workshop: Workshop
@@ -116,6 +117,9 @@ class Assignment:
             task.cancel()
             self._steps.discard(task)
         if self._ended or task.cancelled():
+            if not task.cancelled():
+                # Looked at, or the event loop would tell of it: nobody waits for what it would have been.
+                task.exception()
             raise Superseded
         task.result()
 
@@ -167,13 +171,20 @@ class Assignment:
         lane.submit(event)
 
     async def end(self) -> None:
-        """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go."""
-        if self._ended:
-            return
-        self._ended = True
-        self.accepting = False
-        for step in self._steps:
-            step.cancel()
+        """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go.
+
+        However often it is asked for, and whoever gives up waiting for it: it is done once, and to its end.
+        """
+        if self._ending is None:
+            self._ended = True
+            self.accepting = False
+            # At once: a step that is about to go on must not find its assignment whole.
+            for step in self._steps:
+                step.cancel()
+            self._ending = asyncio.create_task(self._end(), name=f"end-{self.generation}")
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         for lane in self._lanes.values():
             lane.close()
             self._furnishing.on_encoder(lane, False)

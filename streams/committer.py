@@ -143,9 +143,9 @@ class Committer:
             if group.states:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
-                self._progress = self._progress.onward(
-                    await sent.acknowledged(), self._epoch, [group.offsets], self.kept_until
-                )
+                reached = await sent.acknowledged()
+                progress = self._progress.onward(reached, self._epoch, [group.offsets], self.kept_until)
+                self._progress = progress.without(group.states)
                 self._states.write(self._partition, group.states, self._progress)
                 out.lease.check()
             scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)

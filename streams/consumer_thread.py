@@ -16,6 +16,7 @@ from faust.types import TP
 from mode.threads import ServiceThread, WorkerThread
 
 from streams.client_failures import report_failures
+from streams.exceptions import BrokerError
 from streams.intake import LARGEST_RESPONSE, bound_fetches, take
 from streams.log import log
 from streams.losses import NO_POSITION
@@ -154,7 +155,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._begin_at, offsets)
 
     async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        await self._commit(offsets)
+        if offsets and not await self._commit(offsets):
+            raise BrokerError(
+                f"expected the broker to take the first offsets of {len(offsets)} partitions, found that it did not: "
+                "check its log, then start the worker again"
+            )
         consumer = self._ensure_consumer()
         for tp in offsets.keys() & consumer.assignment():
             consumer.seek(tp, offsets[tp])

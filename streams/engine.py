@@ -40,6 +40,7 @@ from streams.settings import Settings, WindowEdge
 from streams.strays import Strays
 from streams.table import UserTable
 from streams.tally import Tally
+from streams.tasks import Tasks
 from streams.throttling import Throttle
 
 RECOVERY_NEWS_S: Final = 5.0
@@ -122,7 +123,8 @@ class Engine:
             on_failure=on_failure,
         )
         self._waiting_for_encoder: set[Lane] = set()
-        self._abandoning: asyncio.Task[None] | None = None
+        self._abandoning = Tasks("abandon", on_failure)
+        self._closed = False
         self.assignment = Assignment(NEVER, nobody)
         self.partitions: dict[int, Partition] = {}
         self.erasures = RecoveredErasures(settings, lambda: self.partitions, on_failure)
@@ -173,7 +175,13 @@ class Engine:
     async def begin(self, generation: int, lease: Lease) -> None:
         """Begin the assignment of a generation of the group, and end the one before it."""
         await self.release()
-        self.assignment = Assignment(generation, lease)
+        if not self._closed:
+            self.assignment = Assignment(generation, lease)
+
+    async def close(self) -> None:
+        """Let the partitions go for good: an assignment that comes while a worker leaves is never taken over."""
+        self._closed = True
+        await self.release()
 
     async def take_over(
         self,
@@ -220,10 +228,9 @@ class Engine:
         ends = dict(await high_watermarks(self._settings, [TopicPartition(self._scores, one) for one in numbers]))
         ends |= {TopicPartition(self._changelog, number): known.offset + 1 for number, known in progress.items()}
         await assignment.open(self._furnishing(), numbers, ends)
-        outranked = {number: self.table.outranked(number) for number in numbers}
-        for number, users in outranked.items():
-            for user_id in users:
-                assignment.partitions[number].rewrite(user_id)
+        for number, known in progress.items():
+            for key in known.outranked:
+                assignment.partitions[number].rewrite(key.decode())
         self.partitions.update(assignment.partitions)
         self.decays.update(assignment.decays)
         for partition in assignment.partitions.values():
@@ -272,7 +279,7 @@ class Engine:
         elif assignment is self.assignment and assignment.accepting:
             log.warning("partitions lost, rejoining", error=str(error))
             assignment.accepting = False
-            self._abandoning = asyncio.create_task(self._abandon())
+            self._abandoning.begin(self._abandon())
 
     async def _abandon(self) -> None:
         await self.release()

@@ -221,7 +221,7 @@ class Flow:
             self._watching.cancel()
         if self._interrupted:
             self.lease.end()
-        await self.engine.release()
+        await self.engine.close()
         if not (self._interrupted or self.app.crashed):
             await self.app.consumer.commit()
 

@@ -7,13 +7,14 @@ changelog.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
 from faust.stores import memory, rocksdb
 from faust.types import TP
+from msgspec.structs import replace
 from rocksdb import WriteBatch
 from rocksdb.errors import Corruption, RocksIOError
 
@@ -43,12 +44,15 @@ class Progress(msgspec.Struct, frozen=True):
         epoch: the highest it has seen; 0 for none.
         applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
         kept_until: wall time (ms) up to which users whose features change by the clock are published; 0 if unknown.
+        outranked: keys of users for whom the changelog has a record that an earlier one outranks. Compaction would
+            keep the later of the two, so the owner of the partition has to write these users again.
     """
 
     offset: int = -1
     epoch: int = 0
     applied: tuple[int, ...] = (-1, -1, -1, -1)
     kept_until: int = 0
+    outranked: tuple[bytes, ...] = ()
 
     def onward(
         self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], kept_until: int | None = None
@@ -60,7 +64,13 @@ class Progress(msgspec.Struct, frozen=True):
         """
         applied = tuple(map(max, zip(self.applied, *offsets, strict=True)))
         kept = self.kept_until if kept_until is None else kept_until
-        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, kept)
+        return Progress(max(self.offset, offset), max(self.epoch, epoch), applied, kept, self.outranked)
+
+    def without(self, written: Container[bytes]) -> Progress:
+        """Return the progress once these users are written again."""
+        if not self.outranked:
+            return self
+        return replace(self, outranked=tuple(key for key in self.outranked if key not in written))
 
 
 class LocalStore(Protocol):

@@ -99,6 +99,9 @@ class Losses:
         except BrokerError:
             return
         for tp, position in assigned.items():
+            if tp not in consumer.assignment():
+                # A rebalance took it away while the broker was asked.
+                continue
             start, end, _ = bounds[tp]
             # The changelog is checked once it is recovered.
             if position is not None and tp.topic in self._inputs:

@@ -23,6 +23,9 @@ BATCH_BYTES: Final = 1 << 20
 
 _RETRY_S: Final = 0.1
 
+CLOSE_S: Final = 1.0
+"""How long a producer that is abandoned may take to end."""
+
 
 class Outgoing(NamedTuple):
     """A record on its way out."""
@@ -59,6 +62,7 @@ class Publisher:
         self._on_written = on_written
         self._throttle = throttle or Throttle()
         self._producer: Any = None
+        self._closing: asyncio.Future[None] | None = None
         # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
         # while they wait for room.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -100,7 +104,9 @@ class Publisher:
         producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
         # Before the sender, which would wait for answers that nobody waits for any more.
         await _close(producer)
-        await producer._sender.close()
+        # It waits for requests that a quota holds back, and that the lease will not let out.
+        self._closing = asyncio.ensure_future(producer._sender.close())
+        await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""
@@ -191,6 +197,8 @@ def _guard(producer: Any, lease: Lease) -> None:
     send = sender._send_produce_req
 
     async def send_under_lease(node_id: int, batches: Mapping[Any, Any]) -> None:
+        # A connection may take longer to make than the lease holds: what leaves is looked at when it can leave.
+        await producer.client.ready(node_id)
         try:
             lease.check()
         except LeaseLostError as error:

@@ -77,6 +77,8 @@ class RecoveredErasures:
 
         sweep = Sweep(self._partitions, None, count, erased=True)
         if not await sweep.some(partition, [key.decode() for key in keys]):
+            # The partition moved: should it come back, a local store that was kept meets them no more.
+            self._met[partition.number] = self._met.get(partition.number, set()) | set(keys)
             return
         if self._folder is not None and partition.number not in self._met:
             self._path(self._folder, partition.number).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.recovery import Recovery, ServiceStopped
 
 from features.exceptions import FeaturesError
@@ -18,9 +18,11 @@ class TiedRecovery(Recovery):
     Attributes:
         take_over: awaited with the generation and the partitions it has recovered, before events are delivered;
             returns whether they may be.
+        begin_delivery: told the generation whose events may be delivered from now on.
     """
 
     take_over: Callable[[int, set[int]], Awaitable[bool]]
+    begin_delivery: Callable[[int], None]
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Take the partitions over, and have events delivered if that went well."""
@@ -30,12 +32,15 @@ class TiedRecovery(Recovery):
         numbers = {tp.partition for tp in self.active_tps}
         try:
             taken = await self.take_over(generation_id, numbers)
+        except IllegalStateError:
+            raise
         except Exception as error:
             # Faust would go on delivering events to a worker that cannot take them.
             await self.app.crash(_as_ours(error))
             raise
         if taken:
             await super().on_recovery_completed(generation_id)
+            self.begin_delivery(generation_id)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         """Wait for a step; one that takes too long ends the worker, where Faust would end the recovery in silence."""
@@ -49,6 +54,9 @@ class TiedRecovery(Recovery):
                         "answer: check that it runs, then start the worker again"
                     )
                 )
+            raise
+        except IllegalStateError:
+            # The consumer has the next assignment already: this recovery is overtaken, and Faust begins anew.
             raise
         except (KafkaError, FeaturesError, StreamsError, OSError) as error:
             await self.app.crash(_as_ours(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -101,13 +102,13 @@ class Strays:
                 self.written(tp.topic, tp.partition, end, 0)
 
     async def _answer(self, tp: TopicPartition, start: int, stop: int) -> None:
-        found = 0
-        async for records in read_from(self._settings, {tp: start}):
-            for record in records:
-                # A changelog begins with a tombstone of no user; no owner writes another.
-                if record.offset < stop and not (tp.topic == self._changelog and record.value is None):
-                    found += 1
-                    self._judge(tp, record)
+        """Have the users of these offsets written again; a broker that is away is waited for, for nobody else looks."""
+        while True:
+            try:
+                found = await self._read(tp, start, stop)
+                break
+            except (BrokerError, KafkaError):
+                await asyncio.sleep(LOOK_S)
         if not found:
             return
         self._metrics.foreign_records.inc(found)
@@ -118,6 +119,16 @@ class Strays:
             records=found,
         )
 
+    async def _read(self, tp: TopicPartition, start: int, stop: int) -> int:
+        found = 0
+        async for records in read_from(self._settings, {tp: start}):
+            for record in records:
+                # A changelog begins with a tombstone of no user; no owner writes another.
+                if record.offset < stop and not (tp.topic == self._changelog and record.value is None):
+                    found += 1
+                    self._judge(tp, record)
+        return found
+
     def _judge(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         partition = self._partitions.get(tp.partition)
         if partition is None or record.key is None:
@@ -127,4 +138,6 @@ class Strays:
                 f"expected to be the owner of partition {tp.partition}, found that a later one writes its states: "
                 "what was not sent is dropped and delivered again"
             )
-        partition.rewrite(record.key.decode())
+        with suppress(UnicodeDecodeError):
+            # A key that is no text is of no user.
+            partition.rewrite(record.key.decode())

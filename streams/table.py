@@ -1,34 +1,34 @@
 """The user table: Faust's assignment and recovery, with the changelog and the local store written by the batch.
 
-States of one user are ordered by
-(epoch, sequence), not by their place in the changelog: a worker that lost its partitions without noticing can
-append, but never outrank, what the new owner wrote.
+States of one user are ordered by (epoch, sequence), not by their place in the changelog: a worker that lost its
+partitions without noticing can append, but never outrank, what the new owner wrote.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import faust
+from msgspec.structs import replace
 
 from features.codec import erased_at, order, source_offsets
 from features.exceptions import FeaturesError
-from streams.exceptions import StreamsError
+from streams.exceptions import StateMismatchError, StreamsError
 from streams.kafka import changelog_name
 from streams.local_store import ROCKSDB_OPTIONS, LocalStore, MemoryStore, RocksStore
 from streams.placement import check_state
 from streams.settings import Settings, StateStore
 from streams.transport import RawSchema
+from streams.unpacking import Withheld
 
 
 class UserTable(faust.Table):
     """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
 
     settings: Settings
-    _outranked: defaultdict[int, set[bytes]]
+    _refused: Exception | None = None
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
     on_erased: Callable[[int, Collection[bytes]], object]
@@ -49,7 +49,6 @@ class UserTable(faust.Table):
             use_partitioner=True,
         )
         table.settings = settings
-        table._outranked = defaultdict(set)
         app.tables.add(table)
         return table
 
@@ -79,32 +78,39 @@ class UserTable(faust.Table):
         self.apply_changelog_batch([event])
         event.value = event.message.value = None
 
-    def outranked(self, partition: int) -> list[str]:
-        """Take out the users for whom recovery met a record that an earlier one outranks.
-
-        Compaction would keep the later of the two: whoever takes the partition over has to write these users again.
-        """
-        return [key.decode() for key in self._outranked.pop(partition, ())]
-
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence)."""
+        """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence).
+
+        Once a batch could not be taken in, no later one is: the local store would remember that it is past it.
+        """
         for event in batch:
             message = event.message
+            if self._refused is not None:
+                raise self._refused
             if message.value is None:
                 continue
             try:
                 self._recover(message.partition, message.value, message.offset)
-            except (FeaturesError, StreamsError) as error:
-                # Faust's recovery logs what is raised here and waits for ever for the records it skipped.
-                self._crashing = asyncio.ensure_future(self.app.crash(error))
-                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing behind it may be taken in
+                self._refused = _as_ours(error, message)
+                # Faust's recovery logs what is raised here, and goes on with the next batch.
+                self._crashing = asyncio.ensure_future(self.app.crash(self._refused))
+                raise self._refused from error.__cause__
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
         states = self.states
         newest: dict[bytes, bytes] = {}
         ranks = [(0, 0)]
         reached = []
+        progress = states.progress(partition)
+        outranked = set(progress.outranked)
         for record in records:
+            if isinstance(record.value, Withheld):
+                raise StateMismatchError(
+                    f"{changelog_name(self.settings)}-{partition}, offset {record.offset}: expected a batch of states "
+                    f"that can be unpacked, found one that is {record.value.why.value}: raise "
+                    "WHEREWITHAL_UNPACKED_BATCH_BYTES if it is too large"
+                )
             if record.value is None:
                 continue
             check_state(record.key, partition, self.settings.partitions, changelog_name(self.settings))
@@ -115,8 +121,20 @@ class UserTable(faust.Table):
                 newest[record.key] = record.value
                 reached.append(source_offsets(record.value))
             else:
-                self._outranked[partition].add(record.key)
+                outranked.add(record.key)
         if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
             self.on_erased(partition, erased)
-        states.write(partition, newest, states.progress(partition).onward(offset, max(ranks)[0], reached))
+        progress = progress.onward(offset, max(ranks)[0], reached)
+        states.write(partition, newest, replace(progress, outranked=tuple(sorted(outranked))))
         self.on_recovered(len(newest))
+
+
+def _as_ours(error: Exception, message: Any) -> Exception:
+    if isinstance(error, FeaturesError | StreamsError):
+        return error
+    ours = StreamsError(
+        f"{message.topic}-{message.partition}, offset {message.offset}: a batch of states could not be taken in "
+        f"({type(error).__name__}: {error}); start the worker again, which takes it in anew"
+    )
+    ours.__cause__ = error
+    return ours

@@ -3,7 +3,7 @@
 Faust pays its conductor, event and stream for every message, which is an order of magnitude more than the work
 itself. Here one `ConsumerMessage` carries a list of records, its offset is that of the last one, and offsets are
 committed from the head of a ledger of delivered batches: nothing is committed before it is acknowledged, however
-the batches finish, and gaps in the offsets (compacted or transactional topics) need no bookkeeping at all.
+the batches finish. The ledger passes gaps in the offsets (compacted or transactional topics) where nothing is pending.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ class BatchConsumer(driver.Consumer):
             if batch:
                 yield tp, self._batch_message(tp, batch, generation)
 
-    def begin_delivery(self) -> None:
-        """Deliver events as well as changelogs: the state is recovered and the positions are the committed ones.
+    def begin_delivery(self, generation: int) -> None:
+        """Deliver events of a generation: its state is recovered, and the positions are the committed ones.
 
         Faust makes the event partitions active earlier: what it fetched then would be read before the seek, or lie in
         queues that it clears when streams resume, and would count as delivered all the same.
         """
-        self._delivering = self.app.consumer_generation_id
+        self._delivering = generation
         for tp in self.assignment():
             if not self._is_changelog_tp(tp):
                 self.ledgers.pop(tp, None)
@@ -146,7 +146,7 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Do nothing: the ledger commits what was delivered, so offsets that do not exist do not matter."""
+        """Do nothing: the ledger knows how far the log was read."""
 
     def ack(self, message: ConsumerMessage) -> bool:
         """Acknowledge a batch; one of an earlier generation is no longer ours to commit."""

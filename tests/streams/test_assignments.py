@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -21,6 +22,7 @@ from streams import assignment as assignment_module
 from streams import engine as engine_module
 from streams import rounds as rounds_module
 from streams import strays as strays_module
+from streams.exceptions import BrokerError
 from streams.inference import Inference, load_inference
 from streams.kafka import CLICKS, SEARCHES
 from streams.lines import partition_of
@@ -303,4 +305,70 @@ def test_a_recovery_that_meets_outranked_states_has_these_users_written_again(dr
     overtaken(driven)
     driven.rebalance([2, 2], None, TURNS)
     driven.arrive(0, len(driven.world.requests))
+    driven.check()
+
+
+def test_an_assignment_ends_once_however_often_it_is_asked_to(
+    driven: Rebalances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignment_module, "DRAIN_S", 60.0)
+    driven.rebalance([0, 0], None, TURNS)
+    driven.publish(CLICKS, "u0", 1)
+    driven.deliver((CLICKS,), 1, False)
+    engine = driven.workers[0].engine
+    assignment = engine.assignment
+
+    async def ask_twice() -> list[bool]:
+        asked = [asyncio.ensure_future(engine.release()) for _ in range(2)]
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        # It drains what was applied, which nobody acknowledges yet.
+        done = [one.done() for one in asked]
+        assert not assignment.lease.expired
+        driven.world.depart()
+        while driven.world.requests:
+            driven.world.arrive(lambda _: 0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+                driven.world.depart()
+        await asyncio.gather(*asked)
+        return done
+
+    assert driven.run(ask_twice()) == [False, False]
+    assert assignment.lease.expired
+    assert not assignment.partitions
+    # What was applied is settled: the event was acknowledged before the partition was let go.
+    assert driven.world.committed[CLICKS, 0] == 1
+
+
+def test_a_worker_that_leaves_takes_nothing_over_again(driven: Rebalances) -> None:
+    driven.rebalance([0, 0], None, TURNS)
+    worker = driven.workers[0]
+    generation = worker.engine.assignment.generation
+    driven.run(worker.engine.close())
+    driven.rebalance([0, 0], None, TURNS)
+    assert worker.engine.assignment.generation == generation
+    assert not worker.engine.partitions
+    assert not worker.engine.serving()
+    # For the end of the test: somebody who works on.
+    driven.workers[0] = Worker(driven.world, "d")
+
+
+def test_foreign_records_are_looked_at_once_the_broker_answers_again(
+    driven: Rebalances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken(driven)
+    answers = iter([BrokerError("the broker does not answer"), KafkaTimeoutError()])
+
+    def read_later(_: Any, starts: Any) -> Any:
+        for error in answers:
+            raise error
+        return read_from(driven.world, starts)
+
+    monkeypatch.setattr(strays_module, "read_from", read_later)
+    monkeypatch.setattr(strays_module, "LOOK_S", 0.0)
+    driven.run(driven.workers[1].engine.assignment._strays.look())
+    driven.turn()
+    driven.arrive(0, len(driven.world.requests))
+    assert not driven.workers[1].failures
     driven.check()

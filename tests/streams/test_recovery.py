@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError, NodeNotReadyError
+from aiokafka.errors import IllegalStateError, KafkaError, NodeNotReadyError
 from faust.tables.recovery import Recovery, ServiceStopped
 from faust.types import TP
 
@@ -41,13 +41,14 @@ def recovery(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[TiedRecovery
     made._generation_id = GENERATION
     made.active_tps = {TP("changelog", 1), TP("changelog", 2)}
     made.take_over = take_over
+    made.begin_delivery = lambda generation: taken.append(("begins", generation))
     return made, taken, crashes
 
 
 async def test_events_are_delivered_once_the_partitions_are_taken_over(monkeypatch) -> None:
     made, taken, crashes = recovery(monkeypatch, True)
     await made.on_recovery_completed(GENERATION)
-    assert taken == [(GENERATION, {1, 2}), "delivers"]
+    assert taken == [(GENERATION, {1, 2}), "delivers", ("begins", GENERATION)]
     assert not crashes
 
 
@@ -99,3 +100,17 @@ async def test_a_step_that_is_not_answered_in_time_ends_the_worker(monkeypatch) 
     with pytest.raises(ServiceStopped):
         await made._wait(asyncio.sleep(0), timeout=30.0)
     assert "found no answer" in str(crashes[0])
+
+
+@pytest.mark.parametrize("where", ["step", "take-over"])
+async def test_a_recovery_that_the_next_assignment_has_overtaken_ends_no_worker(monkeypatch, where) -> None:
+    async def overtaken(self: Recovery, coro: Any, timeout: Any = None) -> None:
+        coro.close()
+        raise IllegalStateError("No current assignment for partition")
+
+    made, _, crashes = recovery(monkeypatch, IllegalStateError("No current assignment for partition"))
+    monkeypatch.setattr(Recovery, "_wait", overtaken)
+    step = made._wait(asyncio.sleep(0), timeout=30.0) if where == "step" else made.on_recovery_completed(GENERATION)
+    with pytest.raises(IllegalStateError):
+        await step
+    assert not crashes

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -49,7 +50,6 @@ class Shelf:
     def __init__(self) -> None:
         self._states: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._progress: dict[int, Progress] = {}
-        self._outranked: defaultdict[int, set[bytes]] = defaultdict(set)
 
     @property
     def states(self) -> Shelf:
@@ -71,9 +71,6 @@ class Shelf:
     def size(self, partition: int) -> tuple[int, int]:
         return len(self._states[partition]), 0
 
-    def outranked(self, partition: int) -> list[str]:
-        return [key.decode() for key in self._outranked.pop(partition, ())]
-
     def lose(self) -> None:
         """Forget everything, as a worker on a new machine has."""
         self._states.clear()
@@ -91,8 +88,8 @@ class Shelf:
                 states[key] = value
                 progress = progress.onward(offset, order(value)[0], [source_offsets(value)])
             else:
-                self._outranked[partition].add(key)
                 progress = progress.onward(offset, order(value)[0], [])
+                progress = msgspec.structs.replace(progress, outranked=(*progress.outranked, key))
         self.write(partition, states, progress)
 
 
