@@ -28,7 +28,7 @@ class UserTable(faust.Table):
     """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
 
     settings: Settings
-    _refused: Exception | None = None
+    _refused: StreamsError | None = None
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
     on_erased: Callable[[int, Collection[bytes]], object]
@@ -74,28 +74,33 @@ class UserTable(faust.Table):
         return store
 
     async def on_changelog_event(self, event: Any) -> None:
-        """Take a batch in at once; Faust would gather a thousand first, which is meant for single records."""
+        """Take a batch in at once; Faust would gather a thousand first, which is meant for single records.
+
+        Raises:
+            StreamsError: a batch could not be taken in, this one or one before it.
+        """
         self.apply_changelog_batch([event])
+        if self._refused is not None:
+            raise self._refused
         event.value = event.message.value = None
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence).
 
-        Once a batch could not be taken in, no later one is: the local store would remember that it is past it.
+        Once a batch could not be taken in, no later one is: the local store would remember that it is past it. Faust
+        goes on with the next batch all the same, and gives what is left once more as it stops.
         """
         for event in batch:
             message = event.message
             if self._refused is not None:
-                raise self._refused
+                return
             if message.value is None:
                 continue
             try:
                 self._recover(message.partition, message.value, message.offset)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing behind it may be taken in
                 self._refused = _as_ours(error, message)
-                # Faust's recovery logs what is raised here, and goes on with the next batch.
                 self._crashing = asyncio.ensure_future(self.app.crash(self._refused))
-                raise self._refused from error.__cause__
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
         states = self.states
@@ -129,12 +134,16 @@ class UserTable(faust.Table):
         self.on_recovered(len(newest))
 
 
-def _as_ours(error: Exception, message: Any) -> Exception:
-    if isinstance(error, FeaturesError | StreamsError):
+def _as_ours(error: Exception, message: Any) -> StreamsError:
+    if isinstance(error, StreamsError):
         return error
-    ours = StreamsError(
-        f"{message.topic}-{message.partition}, offset {message.offset}: a batch of states could not be taken in "
-        f"({type(error).__name__}: {error}); start the worker again, which takes it in anew"
-    )
+    where = f"{message.topic}-{message.partition}, offset {message.offset}"
+    if isinstance(error, FeaturesError):
+        ours = StreamsError(f"{where}: {error}")
+    else:
+        ours = StreamsError(
+            f"{where}: a batch of states could not be taken in ({type(error).__name__}: {error}); "
+            "start the worker again, which takes it in anew"
+        )
     ours.__cause__ = error
     return ours

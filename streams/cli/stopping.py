@@ -87,7 +87,7 @@ class Stopper:
         os.close(self._write)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on an event loop of its own; a signal cancels it.
+        """Run a coroutine on an event loop of its own; a signal cancels it, and once it fails the time runs.
 
         Raises:
             ToldToEnd: a signal did.
@@ -97,7 +97,12 @@ class Stopper:
             task = asyncio.current_task()
             assert task is not None
             self.ask(task.cancel)
-            return await work
+            try:
+                return await work
+            except Exception as error:
+                # What is left on the event loop is cancelled now, and may not end by that.
+                self.begin(str(error))
+                raise
 
         try:
             return asyncio.run(listening())

@@ -1,0 +1,33 @@
+"""A changelog that holds what no release wrote: the worker says so in one line and ends, at every start."""
+
+from __future__ import annotations
+
+from support.patience import PATIENCE_S
+from support.shoppers import random_lines
+
+from streams.kafka import changelog_name
+from streams.lines import partition_of
+from streams.publisher import Outgoing, Publisher
+
+USER = b"user-1"
+
+
+async def test_a_state_that_cannot_be_read_ends_the_worker_with_its_place_in_one_line(cluster):
+    lines = random_lines(seed=75, events=300, users=20)
+    worker = await cluster.start().ready()
+    await cluster.feed(lines)
+    await cluster.drained()
+    await worker.stop()
+    somebody = Publisher(cluster.settings)
+    await somebody.start()
+    changelog, number = changelog_name(cluster.settings), partition_of(USER, cluster.settings.partitions, 0)
+    last = await (await somebody.send(changelog, number, [Outgoing(USER, b"garbage")])).acknowledged()
+    await somebody.stop()
+    for name in ("one", "on a new machine"):
+        worker = cluster.start(name)
+        assert await worker.ended(PATIENCE_S) == 1
+        [line] = worker.plain_lines()
+        assert line == (
+            f"wherewithal worker: {changelog}-{number}, offset {last}: expected the state of a user, found only 7 bytes"
+        )
+        assert worker.said("ready") is None
