@@ -1,8 +1,10 @@
 # Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
 
 PYTHON ?= python3
-# A third of the tests' time is waiting for brokers and groups: three processes keep two cores busy.
+# A third of the tests' time is waiting for brokers and groups: three processes keep two cores busy. The files come in
+# their own order, in which those that wait longest are first: at the end no process waits for them alone.
 WORKERS ?= 3
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
@@ -25,10 +27,10 @@ demo: $(READY)  ## run the whole flow on bundled data
 	$(BIN)/wherewithal demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found by KAFKA_HOME
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --broker kafka
+	$(PYTEST) --broker kafka
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos -m chaos

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.encoders import HashEncoder
 from support.kafka import Kafka, kafka_libraries
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.shoppers import random_lines
 
@@ -21,7 +22,6 @@ from streams.topic_settings import wanted
 EVENTS = 60
 
 
-@pytest.mark.timeout(300)
 async def test_topics_are_made_and_used_while_a_node_is_down_and_their_replicas_are_judged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -30,7 +30,11 @@ async def test_topics_are_made_and_used_while_a_node_is_down_and_their_replicas_
 
         def named(prefix: str, replication: int = -1) -> Settings:
             return quick_settings(
-                tmp_path, broker=kafka.url, topic_prefix=prefix, replication=replication, request_timeout_s=30.0
+                tmp_path,
+                broker=kafka.url,
+                topic_prefix=prefix,
+                replication=replication,
+                request_timeout_s=PATIENCE_S / 2,
             )
 
         whole, alone = named("whole-"), named("alone-", replication=1)
