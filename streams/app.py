@@ -124,7 +124,9 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         # Waited for, not cancelled: one that comes too late is refused by the group.
         committing = asyncio.ensure_future(app.consumer.commit())
         await asyncio.wait({committing}, timeout=max(0.0, began + patience_s - time.monotonic()))
-        if not committing.done():
+        if committing.done():
+            committing.result()
+        else:
             log.warning("the broker takes no commit, leaving the partitions without it")
 
     recovery = TiedRecovery(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
