@@ -121,6 +121,9 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         patience_s = COMMIT_SHARE * engine.assignment.lease.remaining_s
         began = time.monotonic()
         await engine.release()
+        if not patience_s:
+            # Nothing was taken over, or it is somebody else's by now.
+            return
         # Waited for, not cancelled: one that comes too late is refused by the group.
         committing = asyncio.ensure_future(app.consumer.commit())
         await asyncio.wait({committing}, timeout=max(0.0, began + patience_s - time.monotonic()))
