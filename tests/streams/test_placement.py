@@ -101,15 +101,15 @@ async def test_a_state_in_a_partition_that_is_not_its_users_ends_the_recovery(
     table.on_recovered = lambda count: None
     record = SimpleNamespace(key=b"u", value=encode(UserState()))
 
-    def batch(number: int) -> list[SimpleNamespace]:
-        return [SimpleNamespace(message=SimpleNamespace(partition=number, value=[record], offset=0))]
+    def batch(number: int) -> SimpleNamespace:
+        return SimpleNamespace(message=SimpleNamespace(topic="c", partition=number, value=[record], offset=0))
 
     own = partition_of_key(b"u", PARTITIONS)
-    table.apply_changelog_batch(batch(own))
+    await table.on_changelog_event(batch(own))
     assert table.states.read(own, b"u") == record.value
     elsewhere = (own + 1) % PARTITIONS
     with pytest.raises(MisplacedKeyError, match=f"-users-changelog-{elsewhere}: .* found one of partition {own}"):
-        table.apply_changelog_batch(batch(elsewhere))
+        await table.on_changelog_event(batch(elsewhere))
     await asyncio.sleep(0)
     assert [type(error) for error in crashed] == [MisplacedKeyError]
 
