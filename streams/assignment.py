@@ -16,8 +16,9 @@ from aiokafka import TopicPartition
 
 from streams.committer import Outlets
 from streams.decay import Decay
+from streams.epochs import epoch_of
 from streams.lane import Lane, Workshop
-from streams.lease import Lease, epoch_of
+from streams.lease import Lease
 from streams.local_store import LocalStore
 from streams.log import log
 from streams.metrics import Metrics

@@ -34,7 +34,7 @@ class Partition:
 
     Args:
         number: of the partition.
-        epoch: of this assignment (`streams.lease.epoch_of`): this owner's writes outrank an earlier owner's by it.
+        epoch: of this assignment (`streams.epochs.epoch_of`): this owner's writes outrank an earlier owner's by it.
         states: the local store.
         outlets: where committed users go.
         encoder: identity of the loaded encoder.

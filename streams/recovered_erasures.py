@@ -36,7 +36,7 @@ class RecoveredErasures:
     """
 
     def __init__(self, settings: Settings, partitions: Partitions, on_failure: Callable[[BaseException], None]) -> None:
-        # A store in memory is recovered from the beginning: it meets everybody again.
+        # A store in memory goes with the process, and the next one meets everybody again.
         self._folder = settings.state_dir / FOLDER if settings.state_store is StateStore.ROCKSDB else None
         self._partitions = partitions
         self._met: defaultdict[int, set[bytes]] = defaultdict(set)
