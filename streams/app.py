@@ -133,8 +133,9 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
             log.warning("the broker takes no commit, leaving the partitions without it")
 
     recovery = TiedRecovery(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
-    recovery.take_over = lambda generation, numbers: engine.take_over(generation, numbers, committed)
-    recovery.begin_delivery = lambda generation: app.consumer.begin_delivery(generation)
+    recovery.table = engine.table
+    recovery.take_over = lambda serial, numbers: engine.take_over(serial, numbers, committed)
+    recovery.begin_delivery = lambda serial: app.consumer.begin_delivery(serial)
     app.tables._recovery = recovery
     engine.table.on_recovered = engine.count_recovered
     engine.table.on_erased = engine.erasures.met

@@ -1,7 +1,7 @@
 """An assignment: the partitions that one rebalance gave this worker, and all that was made for them.
 
-It ends as a whole. Partitions, lanes, producer and lease are made anew by every take-over and belong to one generation
-of the group, so a step of an earlier one that comes late finds nothing that it could change.
+It ends as a whole. Partitions, lanes, producer and lease are made anew by every take-over and belong to one
+assignment, so a step of an earlier one that comes late finds nothing that it could change.
 """
 
 from __future__ import annotations
@@ -72,22 +72,24 @@ class Furnishing:
 
 
 class Assignment:
-    """One generation of the group, as this worker has it.
+    """What one rebalance gave this worker.
 
     Args:
-        generation: of the group.
+        serial: its number among the assignments of this worker, which no two of them share.
+        generation: of the group. A member that joins again may be given another assignment in the same one.
         lease: on its partitions; ends with the assignment at the latest.
 
     Attributes:
-        generation, lease: see above.
+        serial, lease: see above.
         partitions: taken over, by number; none before `open` and after `end`.
         decays: the keepers of their quiet users.
         accepting: whether events are taken: not before `open` and no more once `end` began. What is delivered outside
             would be applied after a gap, and the offset fence would take the events of the gap for applied.
     """
 
-    def __init__(self, generation: int, lease: Lease) -> None:
-        self.generation = generation
+    def __init__(self, serial: int, generation: int, lease: Lease) -> None:
+        self.serial = serial
+        self._generation = generation
         self.lease = lease
         self.partitions: dict[int, Partition] = {}
         self.decays: dict[int, Decay] = {}
@@ -110,7 +112,7 @@ class Assignment:
         if self._ended:
             step.close()
             raise Superseded
-        task = asyncio.create_task(step, name=f"take-over-{self.generation}")
+        task = asyncio.create_task(step, name=f"take-over-{self.serial}")
         self._steps.add(task)
         try:
             await asyncio.wait({task})
@@ -145,7 +147,7 @@ class Assignment:
 
     def _take(self, number: int, outlets: Outlets) -> Partition:
         furnishing = self._furnishing
-        epoch = epoch_of(self.generation, int(time.time() * 1000), furnishing.states.progress(number).epoch)
+        epoch = epoch_of(self._generation, int(time.time() * 1000), furnishing.states.progress(number).epoch)
         partition = Partition(
             number,
             epoch,
@@ -162,8 +164,8 @@ class Assignment:
         return partition
 
     def submit(self, topic: str, event: Any) -> None:
-        """Take a batch of a topic of the contract, as a Faust event; one of another generation is not taken."""
-        if not self.accepting or event.message.generation_id != self.generation:
+        """Take a batch of a topic of the contract, as a Faust event; one of another assignment is not taken."""
+        if not self.accepting or event.message.generation_id != self.serial:
             return
         number = event.message.partition
         lane = self._lanes.get((topic, number))
@@ -182,7 +184,7 @@ class Assignment:
             # At once: a step that is about to go on must not find its assignment whole.
             for step in self._steps:
                 step.cancel()
-            self._ending = asyncio.create_task(self._end(), name=f"end-{self.generation}")
+            self._ending = asyncio.create_task(self._end(), name=f"end-{self.serial}")
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:

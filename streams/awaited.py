@@ -19,9 +19,9 @@ class Awaited(NamedTuple):
 
 def awaited(app: Any) -> Awaited:
     """Return what a Faust app that delivers no events yet is waiting for."""
-    recovery, generation = app.tables.recovery, app.consumer_generation_id
+    recovery, serial = app.tables.recovery, app.consumer_generation_id
     offsets, ends = dict(recovery.active_offsets), dict(recovery.active_highwaters)
-    position = (generation, sorted(offsets.items()))
+    position = (serial, sorted(offsets.items()))
     left = {
         tp: ends[tp] - offset
         for tp, offset in sorted(offsets.items())

@@ -86,7 +86,7 @@ def _read(path: Path) -> Cluster:
 
 async def check_logs(
     settings: Settings, progress: Mapping[int, Progress], committed: Mapping[TopicPartition, int]
-) -> None:
+) -> dict[int, int]:
     """Check that every log reaches as far as what was applied or committed of it, and that the changelog holds it.
 
     The changelog of a partition that has no state yet gets its first record here. One that is empty beside committed
@@ -96,6 +96,9 @@ async def check_logs(
         settings: of the cluster.
         progress: of each assigned partition.
         committed: committed offsets of the assigned input partitions.
+
+    Returns:
+        The offset of the first record, of the partitions whose changelog got it here.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -116,8 +119,7 @@ async def check_logs(
         if bounds.end == 0:
             _check_untouched(changelog, committed)
             empty.append(changelog)
-    if empty:
-        await _begin(settings, empty)
+    return await _begin(settings, empty) if empty else {}
 
 
 async def check_ends(settings: Settings, progress: Mapping[int, Progress]) -> None:
@@ -175,13 +177,13 @@ def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartitio
             )
 
 
-async def _begin(settings: Settings, changelogs: Collection[TopicPartition]) -> None:
-    """Write a tombstone of no user: that the log has begun outlives it."""
+async def _begin(settings: Settings, changelogs: Collection[TopicPartition]) -> dict[int, int]:
+    """Write a tombstone of no user, and return its offset by partition: that the log has begun outlives it."""
     producer = new_producer(settings)
     async with reaching(settings):
         await producer.start()
         try:
             sent = [await producer.send(tp.topic, key=_BEGUN, partition=tp.partition) for tp in changelogs]
-            await asyncio.gather(*sent)
+            return {written.partition: written.offset for written in await asyncio.gather(*sent)}
         finally:
             await producer.stop()

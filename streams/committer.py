@@ -143,8 +143,10 @@ class Committer:
             if group.states:
                 records = [Outgoing(key, state) for key, state in group.states.items()]
                 sent = await out.publisher.send(out.changelog, self._partition, records)
-                reached = await sent.acknowledged()
-                progress = self._progress.onward(reached, self._epoch, [group.offsets], self.kept_until)
+                written = await sent.acknowledged()
+                # What somebody else has put in between is for a recovery to see: it begins where this stands.
+                held = written.last if written.follows(self._progress.offset) else self._progress.offset
+                progress = self._progress.onward(held, self._epoch, [group.offsets], self.kept_until)
                 self._progress = progress.without(group.states)
                 self._states.write(self._partition, group.states, self._progress)
                 out.lease.check()

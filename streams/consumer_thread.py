@@ -45,6 +45,18 @@ class _DaemonThread(WorkerThread):
             super().run()
 
 
+class RebalanceListener(driver.ConsumerRebalanceListener):
+    """Passes the generation of the group on with an assignment, and leaves it to the consumer to begin the assignment.
+
+    Faust would take the generation for the name of the assignment at once, on the thread that fetches.
+    """
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Have the consumer begin an assignment, in its own thread."""
+        generation = self._thread._ensure_consumer()._coordinator.generation
+        await self._thread.on_partitions_assigned(driver.ensure_TPset(assigned), generation)
+
+
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches, with a fetch wait that fits a low latency."""
 
@@ -87,15 +99,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         None are returned if a rebalance began since they were asked for.
         """
-        generation = self.consumer.app.consumer_generation_id
+        serial = self.consumer.app.consumer_generation_id
         consumer = self._ensure_consumer()
         taken: tuple[Records, Mapping[TP, int]]
-        taken = await self.call_thread(self._take, generation, consumer, room, timeout)
+        taken = await self.call_thread(self._take, serial, consumer, room, timeout)
         records, self.reached = taken
         return records
 
     async def _take(
-        self, generation: int, consumer: Any, room: Mapping[TP, int], timeout: float
+        self, serial: int, consumer: Any, room: Mapping[TP, int], timeout: float
     ) -> tuple[Records, Mapping[TP, int]]:
         if not self.consumer.flow_active:
             return {}, {}
@@ -108,7 +120,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         except NO_POSITION as error:
             await self.transport.losses.reposition(consumer, error)
             return {}, {}
-        if self.consumer.flow_active and self.consumer.app.consumer_generation_id == generation:
+        if self.consumer.flow_active and self.consumer.app.consumer_generation_id == serial:
             reached = {tp: self.position_now(tp) for tp in room}
             return taken, {tp: position for tp, position in reached.items() if position is not None}
         # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
@@ -117,6 +129,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             if tp in consumer.assignment():
                 consumer.seek(tp, records[0].offset)
         return {}, {}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go to the committed offsets and return them; aiokafka would stay where it is of one that is 0."""
+        committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return committed
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        committed: Mapping[TP, int] = await consumer.seek_to_committed()
+        for tp in committed.keys() & consumer.assignment():
+            if committed[tp] == 0:
+                consumer.seek(tp, 0)
+        return committed
 
     def position_now(self, tp: TP) -> int | None:
         """Return the offset that is read next, from any thread; None while the consumer does not know it."""

@@ -47,7 +47,7 @@ RECOVERY_NEWS_S: Final = 5.0
 """How often a recovery says in the log how far it is."""
 
 NEVER: Final = -1
-"""No generation of a group."""
+"""The serial number, and the generation, of no assignment."""
 
 
 class Engine:
@@ -125,7 +125,7 @@ class Engine:
         self._waiting_for_encoder: set[Lane] = set()
         self._abandoning = Tasks("abandon", on_failure)
         self._closed = False
-        self.assignment = Assignment(NEVER, nobody)
+        self.assignment = Assignment(NEVER, NEVER, nobody)
         self.partitions: dict[int, Partition] = {}
         self.erasures = RecoveredErasures(settings, lambda: self.partitions, on_failure)
         self.decays: dict[int, Decay] = {}
@@ -172,11 +172,11 @@ class Engine:
                 self._told_at = time.monotonic()
                 log.info("recovering the state from the changelog", states=self._recovered)
 
-    async def begin(self, generation: int, lease: Lease) -> None:
-        """Begin the assignment of a generation of the group, and end the one before it."""
+    async def begin(self, serial: int, generation: int, lease: Lease) -> None:
+        """Begin an assignment (see `Assignment`), and end the one before it."""
         await self.release()
         if not self._closed:
-            self.assignment = Assignment(generation, lease)
+            self.assignment = Assignment(serial, generation, lease)
 
     async def close(self) -> None:
         """Let the partitions go for good: an assignment that comes while a worker leaves is never taken over."""
@@ -185,14 +185,14 @@ class Engine:
 
     async def take_over(
         self,
-        generation: int,
+        serial: int,
         numbers: Collection[int],
         committed: Callable[[Collection[int]], Awaitable[Mapping[TopicPartition, int]]],
     ) -> bool:
         """Take over partitions whose state is recovered.
 
         Args:
-            generation: that they were recovered in.
+            serial: of the assignment that they were recovered in.
             numbers: of the partitions.
             committed: asked for the committed offsets of their inputs.
 
@@ -205,7 +205,7 @@ class Engine:
             BrokerError, KafkaError: the broker cannot be used.
         """
         assignment = self.assignment
-        if assignment.generation != generation:
+        if assignment.serial != serial:
             return False
         try:
             await assignment.during(self._open(assignment, numbers, committed))
@@ -222,7 +222,9 @@ class Engine:
         states = self.table.states
         progress = {number: states.progress(number) for number in numbers}
         offsets = await committed(numbers)
-        await check_logs(self._settings, progress, offsets)
+        for number, first in (await check_logs(self._settings, progress, offsets)).items():
+            progress[number] = progress[number].onward(first, 0, [])
+            states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
         await self.begin_at(await self.losses.starts(applied, offsets))
         ends = dict(await high_watermarks(self._settings, [TopicPartition(self._scores, one) for one in numbers]))

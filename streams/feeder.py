@@ -108,7 +108,7 @@ class Feeder:
                     sent[key] = await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
             for key, batch in sent.items():
                 async with self._writing(key[0]):
-                    self.ends[key] = await batch.acknowledged() + 1
+                    self.ends[key] = (await batch.acknowledged()).last + 1
             async with self._writing(DEAD_LETTERS):
                 await asyncio.gather(*(letter.acknowledged() for letter in posted))
             self.reached = self._last

@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True):
     """How far the local store of a partition is.
 
     Attributes:
-        offset: of the last changelog record it holds; -1 for none.
+        offset: of the last changelog record before which it has all; -1 for none.
         epoch: the highest it has seen; 0 for none.
         applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
         kept_until: wall time (ms) up to which users whose features change by the clock are published; 0 if unknown.

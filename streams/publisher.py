@@ -220,6 +220,18 @@ class Batch(NamedTuple):
     size: int
 
 
+class Written(NamedTuple):
+    """Where in the log of a partition the broker has put records; offsets are -1 where it does not know."""
+
+    first: int
+    last: int
+    records: int
+
+    def follows(self, offset: int) -> bool:
+        """Return whether nothing lies between the record at that offset and these, and nothing among these."""
+        return self.first == offset + 1 and self.last - offset == self.records
+
+
 class Sent(NamedTuple):
     """Records of one partition handed over, and not yet acknowledged."""
 
@@ -227,14 +239,14 @@ class Sent(NamedTuple):
     partition: int
     batches: Sequence[Batch]
 
-    async def acknowledged(self) -> int:
-        """Wait for the broker; return the offset of the last record, -1 if there was none or it is not known.
+    async def acknowledged(self) -> Written:
+        """Wait for the broker; return where it has put the records.
 
         Raises:
             KafkaError: a record was not taken within the request timeout.
             RecordRefusedError: the topic will never take a record.
         """
-        last = -1
+        start = last = -1
         for batch in self.batches:
             try:
                 first = (await batch.done).offset
@@ -242,7 +254,8 @@ class Sent(NamedTuple):
                 raise refused(self.topic, self.partition, batch.records, batch.size, error) from error
             # The broker answers with the offset of a batch's first record.
             last = max(last, first + batch.records - 1 if first >= 0 else -1)
-        return last
+            start = first if batch is self.batches[0] else start
+        return Written(start, last, sum(batch.records for batch in self.batches))
 
     async def settled(self) -> None:
         """Wait until the broker has taken or refused each batch."""

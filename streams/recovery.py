@@ -1,4 +1,4 @@
-"""Faust's recovery of the user table, tied to the generation of the group that it was begun for."""
+"""Faust's recovery of the user table, tied to the assignment that it was begun for."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from typing import Any
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.recovery import Recovery, ServiceStopped
+from mode import Service
 
 from features.exceptions import FeaturesError
 from streams.exceptions import BrokerError, StreamsError
+from streams.table import UserTable
 
 
 class TiedRecovery(Recovery):
-    """Lets partitions be taken over only in the generation of the group whose recovery has ended.
+    """Takes in only what was read for the assignment of now, and lets partitions be taken over only in it.
 
     Attributes:
-        take_over: awaited with the generation and the partitions it has recovered, before events are delivered;
-            returns whether they may be.
-        begin_delivery: told the generation whose events may be delivered from now on.
+        table: whose changelogs these are.
+        take_over: awaited with the serial number of the assignment and the partitions it has recovered, before events
+            are delivered; returns whether they may be.
+        begin_delivery: told the assignment whose events may be delivered from now on.
     """
 
+    table: UserTable
     take_over: Callable[[int, set[int]], Awaitable[bool]]
     begin_delivery: Callable[[int], None]
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Take the partitions over, and have events delivered if that went well."""
-        # Read together and before anything is awaited: later both may be those of another generation.
-        if not generation_id == self._generation_id == self.app.consumer_generation_id:
+        # Read together and before anything is awaited: later both may be those of another assignment.
+        if generation_id != self._generation_id or not self._current:
             return
         numbers = {tp.partition for tp in self.active_tps}
         try:
@@ -41,6 +45,36 @@ class TiedRecovery(Recovery):
         if taken:
             await super().on_recovery_completed(generation_id)
             self.begin_delivery(generation_id)
+
+    def _set_recovery_started(self) -> None:
+        self.signal_recovery_end.clear()
+        super()._set_recovery_started()
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _slurp_changelogs(self) -> None:
+        """Take in what is read of the changelogs, in place of Faust's own.
+
+        That takes in what an earlier assignment has read, and then skips what it reads again: a batch that was in a
+        queue, or waited in front of one, through a rebalance would leave a gap.
+        """
+        while not self.should_stop:
+            message = (await self.tables.changelog_queue.get()).message
+            if message.generation_id != self._generation_id or not self._current or message.tp not in self.active_tps:
+                continue
+            try:
+                self.table.take_in(message)
+            except StreamsError as error:
+                await self.app.crash(error)
+                return
+            self.active_offsets[message.tp] = message.offset
+            if self.in_recovery and not self.need_recovery():
+                self._set_recovery_ended()
+                self.signal_recovery_end.set()
+
+    @property
+    def _current(self) -> bool:
+        """Whether this recovery is that of the assignment of now."""
+        return bool(self._generation_id == self.app.consumer_generation_id)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         """Wait for a step; one that takes too long ends the worker, where Faust would end the recovery in silence."""

@@ -6,7 +6,6 @@ partitions without noticing can append, but never outrank, what the new owner wr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -28,7 +27,6 @@ class UserTable(faust.Table):
     """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
 
     settings: Settings
-    _refused: StreamsError | None = None
     on_recovered: Callable[[int], object]
     """Told how many users' states were taken from the changelog."""
     on_erased: Callable[[int, Collection[bytes]], object]
@@ -73,34 +71,25 @@ class UserTable(faust.Table):
         store: LocalStore = self.data
         return store
 
-    async def on_changelog_event(self, event: Any) -> None:
-        """Take a batch in at once; Faust would gather a thousand first, which is meant for single records.
+    def take_in(self, message: Any) -> None:
+        """Take in a batch of changelog records, keeping of each user the greatest (epoch, sequence).
 
         Raises:
-            StreamsError: a batch could not be taken in, this one or one before it.
+            StreamsError: it could not be taken in. No later one may be: the local store would remember that it is past
+                this one.
         """
-        self.apply_changelog_batch([event])
-        if self._refused is not None:
-            raise self._refused
-        event.value = event.message.value = None
-
-    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Take in batches of changelog records, keeping of each user the greatest (epoch, sequence).
-
-        Once a batch could not be taken in, no later one is: the local store would remember that it is past it. Faust
-        goes on with the next batch all the same, and gives what is left once more as it stops.
-        """
-        for event in batch:
-            message = event.message
-            if self._refused is not None:
-                return
-            if message.value is None:
-                continue
-            try:
-                self._recover(message.partition, message.value, message.offset)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing behind it may be taken in
-                self._refused = _as_ours(error, message)
-                self._crashing = asyncio.ensure_future(self.app.crash(self._refused))
+        where = f"{message.topic}-{message.partition}, offset {message.offset}"
+        try:
+            self._recover(message.partition, message.value, message.offset)
+        except StreamsError:
+            raise
+        except FeaturesError as error:
+            raise StreamsError(f"{where}: {error}") from error
+        except Exception as error:
+            raise StreamsError(
+                f"{where}: a batch of states could not be taken in ({type(error).__name__}: {error}); "
+                "start the worker again, which takes it in anew"
+            ) from error
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
         states = self.states
@@ -132,18 +121,3 @@ class UserTable(faust.Table):
         progress = progress.onward(offset, max(ranks)[0], reached)
         states.write(partition, newest, replace(progress, outranked=tuple(sorted(outranked))))
         self.on_recovered(len(newest))
-
-
-def _as_ours(error: Exception, message: Any) -> StreamsError:
-    if isinstance(error, StreamsError):
-        return error
-    where = f"{message.topic}-{message.partition}, offset {message.offset}"
-    if isinstance(error, FeaturesError):
-        ours = StreamsError(f"{where}: {error}")
-    else:
-        ours = StreamsError(
-            f"{where}: a batch of states could not be taken in ({type(error).__name__}: {error}); "
-            "start the worker again, which takes it in anew"
-        )
-    ours.__cause__ = error
-    return ours

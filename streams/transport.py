@@ -21,7 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
-from streams.consumer_thread import BatchConsumerThread, Records
+from streams.consumer_thread import BatchConsumerThread, RebalanceListener, Records
 from streams.intake import BATCHES_UNREAD, share_of_changelog, share_of_partition
 from streams.lease import Lease
 from streams.ledger import Ledger
@@ -40,8 +40,14 @@ _NOTHING: Final[Records] = {}
 
 
 class BatchConsumer(driver.Consumer):
-    """A Faust consumer that delivers and commits batches."""
+    """A Faust consumer that delivers and commits batches.
 
+    What Faust calls the generation, and tells one assignment from the next by, is a serial number of this consumer's
+    own. The group's will not do: Apache Kafka gives a member that joins again, while nothing else has changed, the same
+    partitions in the same generation.
+    """
+
+    RebalanceListener = RebalanceListener
     app: Any
     transport: BatchTransport
 
@@ -51,8 +57,9 @@ class BatchConsumer(driver.Consumer):
         """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
         self._room = asyncio.Event()
         """The same, for the fetching of partitions that were full."""
+        self._assignments = 0
         self._delivering: int | None = None
-        """The generation whose recovery has ended."""
+        """The assignment whose recovery has ended."""
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -62,16 +69,16 @@ class BatchConsumer(driver.Consumer):
         """Yield one message per partition of the next fetch."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        generation = self.app.consumer_generation_id
+        serial = self.app.consumer_generation_id
         records = await self._next_records(timeout)
         reached = self._thread.reached if records is not _NOTHING else {}
         if self.should_stop:
             return
         for tp in reached.keys() - records.keys():
-            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == generation:
+            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == serial:
                 self.ledgers[tp].reach(reached[tp])
         for tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if not self.flow_active or self.app.consumer_generation_id != serial:
                 # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
                 # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
@@ -81,15 +88,15 @@ class BatchConsumer(driver.Consumer):
                 batch = self.ledgers[tp].deliver(fetched)
                 self.ledgers[tp].reach(reached[tp])
             if batch:
-                yield tp, self._batch_message(tp, batch, generation)
+                yield tp, self._batch_message(tp, batch, serial)
 
-    def begin_delivery(self, generation: int) -> None:
-        """Deliver events of a generation: its state is recovered, and the positions are the committed ones.
+    def begin_delivery(self, serial: int) -> None:
+        """Deliver events of an assignment: its state is recovered, and the positions are the committed ones.
 
         Faust makes the event partitions active earlier: what it fetched then would be read before the seek, or lie in
         queues that it clears when streams resume, and would count as delivered all the same.
         """
-        self._delivering = generation
+        self._delivering = serial
         for tp in self.assignment():
             if not self._is_changelog_tp(tp):
                 self.ledgers.pop(tp, None)
@@ -129,7 +136,7 @@ class BatchConsumer(driver.Consumer):
                 room[tp] = share - ledger.pending_bytes
         return room
 
-    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], generation: int) -> ConsumerMessage:
+    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], serial: int) -> ConsumerMessage:
         last = batch[-1]
         return ConsumerMessage(
             tp.topic,
@@ -142,14 +149,14 @@ class BatchConsumer(driver.Consumer):
             batch,
             None,
             tp=tp,
-            generation_id=generation,
+            generation_id=serial,
         )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: the ledger knows how far the log was read."""
 
     def ack(self, message: ConsumerMessage) -> bool:
-        """Acknowledge a batch; one of an earlier generation is no longer ours to commit."""
+        """Acknowledge a batch; one of an earlier assignment is no longer ours to commit."""
         if message.acked:
             return False
         message.acked = True
@@ -191,10 +198,16 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin an assignment, with a lease of its own: being given partitions is word from the broker."""
+        # The end of an earlier recovery may have let records flow since the partitions were revoked; of this one none
+        # may, before its recovery has gone to where the local store is.
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self._assignments += 1
+        serial = self.app.consumer_generation_id = self._assignments
         transport = self.transport
         transport.lease = Lease(transport.settings.session_timeout_s, transport.synced_at)
-        await transport.on_assigned(generation_id, transport.lease)
-        await super().on_partitions_assigned(assigned, generation_id)
+        await transport.on_assigned(serial, generation_id, transport.lease)
+        await super().on_partitions_assigned(assigned, serial)
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit where partitions begin of which nothing was taken in yet, and go there."""
@@ -225,7 +238,8 @@ class BatchTransport(driver.Transport):
         losses: judges positions that a log has not.
         lease: on the partitions assigned last.
         synced_at: when they were asked for (monotonic seconds).
-        on_assigned: awaited with the generation of the group and the lease, before any recovery.
+        on_assigned: awaited with the serial number of the assignment, the generation of the group and the lease,
+            before any recovery.
     """
 
     Consumer = BatchConsumer
@@ -234,7 +248,7 @@ class BatchTransport(driver.Transport):
     lease: Lease
     throttle: Throttle
     synced_at: float = float("-inf")
-    on_assigned: Callable[[int, Lease], Awaitable[None]]
+    on_assigned: Callable[[int, int, Lease], Awaitable[None]]
 
 
 class RawSchema(faust.Schema):

@@ -21,13 +21,14 @@ async def test_a_state_that_cannot_be_read_ends_the_worker_with_its_place_in_one
     somebody = Publisher(cluster.settings)
     await somebody.start()
     changelog, number = changelog_name(cluster.settings), partition_of(USER, cluster.settings.partitions, 0)
-    last = await (await somebody.send(changelog, number, [Outgoing(USER, b"garbage")])).acknowledged()
+    written = await (await somebody.send(changelog, number, [Outgoing(USER, b"garbage")])).acknowledged()
     await somebody.stop()
     for name in ("one", "on a new machine"):
         worker = cluster.start(name)
         assert await worker.ended(PATIENCE_S) == 1
         [line] = worker.plain_lines()
         assert line == (
-            f"wherewithal worker: {changelog}-{number}, offset {last}: expected the state of a user, found only 7 bytes"
+            f"wherewithal worker: {changelog}-{number}, offset {written.last}: expected the state of a user, "
+            "found only 7 bytes"
         )
         assert worker.said("ready") is None

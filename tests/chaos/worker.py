@@ -40,7 +40,7 @@ from streams.flow import Flow
 from streams.local_store import MemoryStore, RocksStore
 from streams.log import log
 from streams.online import OnlineWriter
-from streams.publisher import Publisher, Sent
+from streams.publisher import Publisher, Sent, Written
 
 SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""
@@ -126,10 +126,10 @@ class Points:
         points, send = self, Publisher.send
 
         class Watched(Sent):
-            async def acknowledged(self) -> int:
-                last = await super().acknowledged()
+            async def acknowledged(self) -> Written:
+                written = await super().acknowledged()
                 await points.passed_waiting(self.point)
-                return last
+                return written
 
         async def watched(publisher: Publisher, topic: str, partition: int, records: Any) -> Sent:
             kind = "changelog" if topic.endswith("-changelog") else "score"
@@ -193,9 +193,9 @@ def slow_take_overs(seconds: float) -> None:
     """Have every take-over wait for the broker for a while."""
     check = engine.check_logs
 
-    async def check_slowly(*arguments: Any) -> None:
+    async def check_slowly(*arguments: Any) -> Any:
         await asyncio.sleep(random.uniform(0.0, seconds))
-        await check(*arguments)
+        return await check(*arguments)
 
     engine.check_logs = check_slowly
 

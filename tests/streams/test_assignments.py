@@ -44,8 +44,9 @@ def group(inference: Inference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """Have engines of this test speak to whichever group is in the list."""
     held: list[Group] = []
 
-    async def checked(*_: Any) -> None:
+    async def checked(*_: Any) -> dict[int, int]:
         await held[0].gate()
+        return {}
 
     async def watermarks(_: Any, partitions: Any) -> Any:
         return await HeldEnds(held[0]).of(partitions)
@@ -144,10 +145,19 @@ class Rebalances(RuleBasedStateMachine):
         # The next rebalance may begin before any of this is through.
         self.turn(turns)
 
+    @rule(worker=st.integers(0, 2), turns=st.integers(0, 8))
+    def rejoin(self, worker: int, turns: int) -> None:
+        """Have a worker join again: while nothing else has changed it is given the same, in the same generation."""
+        again = self.workers[worker]
+        if again.generation == self.world.generation:
+            self.steps.append(self.loop.create_task(self.told(again, again.generation, again.numbers)))
+            self.turn(turns)
+
     async def told(self, worker: Worker, generation: int, numbers: frozenset[int]) -> None:
-        await worker.engine.release()
-        if generation == self.world.generation:
-            await worker.assign(generation, numbers)
+        async with worker.told:
+            await worker.engine.release()
+            if generation == self.world.generation:
+                await worker.assign(generation, numbers)
 
     @rule(yes=st.booleans())
     def hold(self, yes: bool) -> None:
@@ -188,7 +198,7 @@ class Rebalances(RuleBasedStateMachine):
             assert worker.engine.partitions.keys() <= assignment.partitions.keys()
             assert assignment.partitions.keys() <= worker.numbers or not assignment.accepting
             if worker.engine.partitions:
-                assert assignment.generation == worker.generation
+                assert assignment.serial == worker.serial
 
     def teardown(self) -> None:
         try:
@@ -308,6 +318,28 @@ def test_a_recovery_that_meets_outranked_states_has_these_users_written_again(dr
     driven.check()
 
 
+def test_what_arrives_behind_a_later_owners_states_leaves_no_gap_in_the_local_store(driven: Rebalances) -> None:
+    overtaken(driven)
+    # The first worker's own states are acknowledged, and it has none of the second's, which lie before them.
+    driven.rebalance([0, 0], None, TURNS)
+    driven.arrive(0, len(driven.world.requests))
+    driven.check()
+
+
+def test_a_recovery_of_an_assignment_before_a_rejoin_takes_nothing_over_in_the_same_generation(
+    driven: Rebalances,
+) -> None:
+    driven.rebalance([0, 0], None, TURNS)
+    worker = driven.workers[0]
+    driven.hold(True)
+    driven.rejoin(0, TURNS)
+    generation, serial = worker.generation, worker.serial
+    assert driven.run(worker.engine.take_over(serial - 1, {0, 1}, worker._committed)) is False
+    assert not worker.engine.partitions
+    driven.hold(False)
+    assert worker.generation == generation
+
+
 def test_an_assignment_ends_once_however_often_it_is_asked_to(
     driven: Rebalances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,10 +376,10 @@ def test_an_assignment_ends_once_however_often_it_is_asked_to(
 def test_a_worker_that_leaves_takes_nothing_over_again(driven: Rebalances) -> None:
     driven.rebalance([0, 0], None, TURNS)
     worker = driven.workers[0]
-    generation = worker.engine.assignment.generation
+    serial = worker.engine.assignment.serial
     driven.run(worker.engine.close())
     driven.rebalance([0, 0], None, TURNS)
-    assert worker.engine.assignment.generation == generation
+    assert worker.engine.assignment.serial == serial
     assert not worker.engine.partitions
     assert not worker.engine.serving()
     # For the end of the test: somebody who works on.

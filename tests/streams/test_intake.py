@@ -247,15 +247,13 @@ async def test_recovery_holds_a_few_batches_of_the_changelog_at_a_time(
     from streams.table import UserTable
 
     held: list[int] = []
-    apply = UserTable.apply_changelog_batch
+    take_in = UserTable.take_in
 
-    def watch(table: UserTable, batch: Any) -> None:
-        batch = list(batch)
-        waiting = table.app.tables.changelog_queue.qsize()
-        held.append(waiting + sum(event.message.value is not None for event in batch))
-        apply(table, batch)
+    def watch(table: UserTable, message: Any) -> None:
+        held.append(table.app.tables.changelog_queue.qsize() + 1)
+        take_in(table, message)
 
-    monkeypatch.setattr(UserTable, "apply_changelog_batch", watch)
+    monkeypatch.setattr(UserTable, "take_in", watch)
     with EmbeddedBroker() as broker:
         settings = quick_settings(tmp_path, broker=broker.url, partitions=1, batch_records=5)
         async with Flow(settings, encoder=HashEncoder()) as flow:

@@ -107,10 +107,10 @@ async def test_a_worker_gives_its_partitions_up_when_a_later_owner_writes(flow: 
     record = (await records(settings, changelog))[-1]
     state = decode(record.value)
     state.epoch += 1
-    generation = flow.engine.assignment.generation
+    serial = flow.engine.assignment.serial
     await append(settings, changelog, record, encode(state))
     await flow.engine.assignment._strays.look()
-    await until(lambda: flow.engine.serving() and flow.engine.assignment.generation > generation)
+    await until(lambda: flow.engine.serving() and flow.engine.assignment.serial > serial)
     assert flow.failed_with is None
 
 

@@ -27,7 +27,7 @@ from streams.flow import Flow
 from streams.kafka import CLICKS, EVENTS, SCORES, changelog_name, connection, topic_name
 from streams.ledger import Ledger
 from streams.log_ends import high_watermarks
-from streams.publisher import Outgoing, Publisher, Sent
+from streams.publisher import Outgoing, Publisher, Sent, Written
 from streams.settings import Settings
 
 
@@ -162,11 +162,11 @@ class HeldSent:
         self._gate = gate
         self._reached = reached
 
-    async def acknowledged(self) -> int:
-        last = await self._sent.acknowledged()
+    async def acknowledged(self) -> Written:
+        written = await self._sent.acknowledged()
         self._reached.set()
         await self._gate.wait()
-        return last
+        return written
 
 
 @pytest.mark.parametrize("held", ["changelog", "score"])

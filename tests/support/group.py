@@ -29,7 +29,7 @@ from streams.local_store import Progress
 from streams.metrics import Metrics
 from streams.observe import NOTHING_READ, Reading
 from streams.online import Forget
-from streams.publisher import Outgoing, Publisher
+from streams.publisher import Outgoing, Publisher, Written
 from streams.settings import Settings
 from streams.tally import Tally
 from streams.throttling import Throttle
@@ -121,7 +121,7 @@ class Request:
     partition: int
     records: Sequence[Outgoing]
     lease: Lease
-    answer: asyncio.Future[int]
+    answer: asyncio.Future[Written]
     on_written: Callable[[str, int, int, int], None]
     departed: bool = False
 
@@ -132,7 +132,7 @@ class HeldSent:
     def __init__(self, request: Request) -> None:
         self._request = request
 
-    async def acknowledged(self) -> int:
+    async def acknowledged(self) -> Written:
         return await asyncio.shield(self._request.answer)
 
 
@@ -149,13 +149,13 @@ class HeldPublisher:
         await self._group.gate()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> HeldSent:
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         request = Request(topic, partition, list(records), self._lease, answer, self._on_written)
         if records:
             self._mine.append(request)
             self._group.requests.append(request)
         else:
-            answer.set_result(-1)
+            answer.set_result(Written(-1, -1, 0))
         return HeldSent(request)
 
     async def abandon(self) -> None:
@@ -182,24 +182,26 @@ class FencedStore:
 
 
 class Message:
-    def __init__(self, partition: int, generation: int) -> None:
+    def __init__(self, partition: int, serial: int) -> None:
         self.partition = partition
-        self.generation_id = generation
+        self.generation_id = serial
         self.value: Any = None
 
 
 class Event:
     """A batch as Faust delivers it."""
 
-    def __init__(self, group: Group, topic: str, partition: int, generation: int, value: list[ConsumerRecord]) -> None:
-        self.message = Message(partition, generation)
+    def __init__(self, worker: Worker, topic: str, partition: int, value: list[ConsumerRecord]) -> None:
+        self.message = Message(partition, worker.serial)
         self._topic = topic
         self.value: Any = value
-        self._group = group
+        self._worker = worker
+        self._generation = worker.generation
         self._end = value[-1].offset + 1
 
     def ack(self) -> None:
-        self._group.commit(self._topic, self.message.partition, self.message.generation_id, self._end)
+        if self.message.generation_id == self._worker.serial:
+            self._worker.group.commit(self._topic, self.message.partition, self._generation, self._end)
 
 
 class Unread:
@@ -235,10 +237,13 @@ class Worker:
         self.group = group
         self.shelf = Shelf()
         self.failures: list[BaseException] = []
+        self.serial = 0
         self.generation = -1
         self.numbers: frozenset[int] = frozenset()
         self.positions: dict[tuple[str, int], int] = {}
         self.taking_over: asyncio.Task[bool] | None = None
+        self.told = asyncio.Lock()
+        """A member is told of one rebalance after the other."""
         self.engine = Engine(
             group.settings,
             group.inference,
@@ -261,15 +266,17 @@ class Worker:
 
     async def assign(self, generation: int, numbers: frozenset[int]) -> None:
         """Be told of a new assignment, recover it, and begin to take it over."""
-        await self.engine.begin(generation, Lease(LONG_S, time.monotonic()))
+        self.serial += 1
+        serial = self.serial
+        await self.engine.begin(serial, generation, Lease(LONG_S, time.monotonic()))
         self.generation, self.numbers, self.positions = generation, numbers, {}
         for number in numbers:
             self.shelf.recover(number, self.group.logs[self.group.changelog, number])
-        self.taking_over = asyncio.create_task(self._take_over(generation, numbers))
+        self.taking_over = asyncio.create_task(self._take_over(serial, numbers))
 
-    async def _take_over(self, generation: int, numbers: frozenset[int]) -> bool:
-        taken = await self.engine.take_over(generation, numbers, self._committed)
-        if taken and self.generation == generation:
+    async def _take_over(self, serial: int, numbers: frozenset[int]) -> bool:
+        taken = await self.engine.take_over(serial, numbers, self._committed)
+        if taken and self.serial == serial:
             self.positions = {(topic, number): self.group.committed[topic, number] for topic, number in inputs(numbers)}
         return taken
 
@@ -285,7 +292,7 @@ class Worker:
         log = self.group.inputs[topic, number][position : position + most]
         if log:
             self.positions[topic, number] = position + len(log)
-            self.engine.submit(topic, Event(self.group, topic, number, self.generation, log))
+            self.engine.submit(topic, Event(self, topic, number, log))
 
 
 class Group:
@@ -360,7 +367,7 @@ class Group:
             batch = [(record.key or b"", record.value) for record in request.records]
             first = self.logs[request.topic, request.partition].append(batch)
             if not request.answer.done():
-                request.answer.set_result(first + len(batch) - 1)
+                request.answer.set_result(Written(first, first + len(batch) - 1, len(batch)))
                 request.on_written(request.topic, request.partition, first, len(batch))
 
     def newest_states(self, number: int, log: Log) -> dict[str, UserState]:
