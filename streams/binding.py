@@ -30,7 +30,7 @@ _FILE: Final = "binding.json"
 _BEGUN: Final = b"__wherewithal\0begun__"
 """The key of a changelog's first record."""
 
-_START_OVER: Final = (
+START_OVER: Final = (
     "set WHEREWITHAL_GROUP to a new name and WHEREWITHAL_STATE_DIR to a new folder to start over from the input that "
     "is still there"
 )
@@ -148,7 +148,7 @@ def _compare(reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition
         if offset > ends[tp]:
             raise StateMismatchError(
                 f"{tp.topic}-{tp.partition} ends at offset {ends[tp]}, but the state remembers {offset}: the topic was "
-                f"made anew; {_START_OVER}"
+                f"made anew; {START_OVER}"
             )
 
 
@@ -157,7 +157,7 @@ def _check_beginning(changelog: TopicPartition, start: int, reached: int) -> Non
     if start > reached:
         raise StateMismatchError(
             f"{changelog.topic}-{changelog.partition} begins at offset {start}, but the local state has it up to "
-            f"{reached}: states of users were deleted from it, by retention or an operator; {_START_OVER}"
+            f"{reached}: states of users were deleted from it, by retention or an operator; {START_OVER}"
         )
     log.warning(
         "the changelog was deleted from; states that no local folder held are gone",
@@ -173,7 +173,7 @@ def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartitio
             raise StateMismatchError(
                 f"{changelog.topic}-{changelog.partition} is empty, but the group has committed "
                 f"{tp.topic}-{tp.partition} up to offset {offset}: the changelog was deleted or made anew, and the "
-                f"state with it; {_START_OVER}"
+                f"state with it; {START_OVER}"
             )
 
 

@@ -225,8 +225,7 @@ class Engine:
         for number, first in (await check_logs(self._settings, progress, offsets)).items():
             progress[number] = progress[number].onward(first, 0, [])
             states.write(number, {}, progress[number])
-        applied = {number: known.applied for number, known in progress.items()}
-        await self.begin_at(await self.losses.starts(applied, offsets))
+        await self.begin_at(await self.losses.starts({one: known.applied for one, known in progress.items()}, offsets))
         ends = dict(await high_watermarks(self._settings, [TopicPartition(self._scores, one) for one in numbers]))
         ends |= {TopicPartition(self._changelog, number): known.offset + 1 for number, known in progress.items()}
         await assignment.open(self._furnishing(), numbers, ends)

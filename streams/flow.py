@@ -190,6 +190,7 @@ class Flow:
             self._clock,
             self.fail,
         )
+        self._topics = TopicWatch(self.settings, self.engine.progress, self.fail)
         self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
         # Stopped after the app, whose last micro-batches it still takes in.
         closing.add("models in production", self.production.stop)
@@ -203,9 +204,8 @@ class Flow:
         self._closing.add("last commit", self._settle, SETTLE_S)
         await start_app(self.app, START_S, self._start_error)
         self._watching = asyncio.create_task(self._watch())
-        topics = TopicWatch(self.settings, self.engine.progress, self.fail)
-        topics.start()
-        self._closing.add("watch on topics", topics.stop)
+        self._topics.start()
+        self._closing.add("watch on topics", self._topics.stop)
         self.production.start()
         if self._store_empty:
             self.production.republisher.refill()
@@ -284,7 +284,8 @@ class Flow:
             self.failed.set_exception(failure)
 
     async def _fail_explained(self, error: KafkaError) -> None:
-        self.fail(await self._explained(error))
+        # Of a topic that is gone, or made anew, a client speaks in many ways, of which few name it.
+        self.fail(await self._topics.change() or await self._explained(error))
 
     async def _explained(self, error: KafkaError) -> BrokerError:
         explanation = await explained(error, connection(self.settings), worker_rights(self.settings))

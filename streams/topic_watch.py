@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from streams.binding import check_ends
-from streams.exceptions import BrokerError, StateMismatchError
+from streams.binding import START_OVER, check_ends
+from streams.exceptions import BrokerError, MissingLogError, StateMismatchError, StreamsError
 from streams.kafka import changelog_name
 from streams.local_store import Progress
 from streams.placement import added_partitions
@@ -46,6 +46,7 @@ class TopicWatch:
         self._progress = progress
         self._names = list(wanted(settings))
         self._missing: dict[str, int] = {}
+        self._reached: Mapping[int, Progress] = {}
         self._tasks = Tasks("topic-watch", on_failure)
 
     def start(self) -> None:
@@ -65,6 +66,17 @@ class TopicWatch:
             except BrokerError:
                 continue
 
+    async def change(self) -> StreamsError | None:
+        """Return what has become of the topics, for who met an error that may come of it; None for nothing known."""
+        try:
+            for _ in range(SIGHTINGS):
+                await self.look()
+        except (StateMismatchError, MissingLogError) as error:
+            return error
+        except BrokerError:
+            return None
+        return None
+
     async def look(self) -> None:
         """Look once.
 
@@ -76,12 +88,20 @@ class TopicWatch:
         known = self._settings.partitions
         if changed := {name: count for name, count in counts.items() if count > known}:
             raise added_partitions(changed, known, f"the state of {changelog_name(self._settings)!r}")
+        if fewer := {name: count for name, count in counts.items() if count < known}:
+            name, count = next(iter(fewer.items()))
+            raise StateMismatchError(
+                f"expected the topic {name!r} to have {known} partitions, found {count}: it was made anew while the "
+                f"worker ran; {START_OVER}"
+            )
         self._missing = {name: self._missing.get(name, 0) + 1 for name in self._names if name not in counts}
         for name, times in self._missing.items():
             if times >= SIGHTINGS:
                 raise StateMismatchError(
-                    f"expected the topic {name!r}, found none: it was deleted while the worker ran; restore it, or set "
-                    "WHEREWITHAL_GROUP to a new name and WHEREWITHAL_STATE_DIR to a new folder to start over"
+                    f"expected the topic {name!r}, found none: it was deleted while the worker ran; restore it, or "
+                    f"{START_OVER}"
                 )
+        # A worker that is on its way out has none any more.
+        self._reached = self._progress() or self._reached
         if not self._missing:
-            await check_ends(self._settings, self._progress())
+            await check_ends(self._settings, self._reached)

@@ -42,11 +42,11 @@ def test_a_lease_that_a_rebalance_has_ended_is_never_renewed() -> None:
 
 
 def test_partitions_drain_for_less_time_than_the_broker_waits_for_the_worker() -> None:
-    assert Assignment(1, Lease(3600.0, time.monotonic())).patience_s == DRAIN_S
+    assert Assignment(1, 1, Lease(3600.0, time.monotonic())).patience_s == DRAIN_S
     short = Lease(DRAIN_S / 2, time.monotonic())
-    assert 0 < Assignment(1, short).patience_s <= DRAIN_SHARE * DRAIN_S / 2
+    assert 0 < Assignment(1, 1, short).patience_s <= DRAIN_SHARE * DRAIN_S / 2
     short.end()
-    assert Assignment(1, short).patience_s == 0.0
+    assert Assignment(1, 1, short).patience_s == 0.0
 
 
 def test_without_an_assignment_there_is_no_lease() -> None:

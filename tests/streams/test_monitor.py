@@ -13,6 +13,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaError
 from numpy.typing import NDArray
 from support.encoders import HashEncoder, SwitchableEncoder
 from support.runs import quick_settings
@@ -181,10 +182,13 @@ async def test_what_an_open_transaction_holds_back_is_no_stall(kafka, tmp_path, 
         await producer.stop()
 
 
+@pytest.mark.parametrize("client", [False, True], ids=["monitor", "client"])
 @pytest.mark.parametrize("again", [False, True])
-async def test_an_input_that_is_deleted_ends_the_worker_by_its_name(kafka, tmp_path, clock: Clock, again: bool) -> None:
+async def test_an_input_that_is_deleted_ends_the_worker_by_its_name(
+    kafka, tmp_path, clock: Clock, again: bool, client: bool
+) -> None:
     settings = quick_settings(
-        tmp_path, broker=kafka.url, topic_prefix=f"gone{again:d}-", partitions=2, request_timeout_s=5.0
+        tmp_path, broker=kafka.url, topic_prefix=f"gone{again:d}{client:d}-", partitions=2, request_timeout_s=5.0
     )
     await make_topics(settings)
     for partition in (0, 1):
@@ -204,7 +208,11 @@ async def test_an_input_that_is_deleted_ends_the_worker_by_its_name(kafka, tmp_p
                 await ask_admin(settings, lambda admin: admin.create_topics([NewTopic(name, 1, 1)]))
 
             async def failed() -> bool:
-                await monitor.look()
+                if client:
+                    # As one says that commits offsets.
+                    flow.fail(KafkaError("Unexpected error in offset commit: UnknownTopicOrPartitionError"))
+                else:
+                    await monitor.look()
                 return flow.failed_with is not None
 
             await until(failed, "the worker ends")
@@ -212,7 +220,7 @@ async def test_an_input_that_is_deleted_ends_the_worker_by_its_name(kafka, tmp_p
     line = str(flow.failed_with)
     assert name in line
     assert "\n" not in line
-    assert isinstance(flow.failed_with, MissingLogError) or "made anew" in line
+    assert isinstance(flow.failed_with, MissingLogError) or "made anew" in line or "was deleted" in line
 
 
 # --- on any broker -------------------------------------------------------------------------------------------------
