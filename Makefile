@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test test-kafka chaos bench lint types check train clean
+.PHONY: help demo test test-kafka chaos bench lint rooms types check train clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,10 +49,13 @@ lint: $(READY)  ## check style, order of imports, docstrings and complexity
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+rooms: $(READY)  ## check who imports whom
+	$(BIN)/lint-imports --no-cache
+
 types: $(READY)  ## check types
 	$(BIN)/mypy
 
-check: lint types test  ## all of the above
+check: lint rooms types test  ## all of the above
 
 train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
 	$(BIN)/wherewithal train --date 2026-11-23

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from features.decay import DecayedSum
 from features.exceptions import StateFormatError
 from features.state import UserState
+from features.text_sum import DecayedSum
 
 VERSION: Final = 2
 """Of what is written. Version 1, which knew no lives, is read too, so that an upgrade can roll."""

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 MICRO: Final = 1_000_000
 """Micro-units in one unit of money or rating."""
-
-
 KEY_BYTES: Final = 8
 """Length of the hash of an event id."""
 
@@ -85,3 +83,7 @@ def event_key(event_id: str) -> bytes:
 def category_key(name: str) -> int:
     """Return the 32-bit hash under which a category of a closed list is counted, whatever its rank there."""
     return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "little")
+
+
+REVIEW_WEIGHT: Final = 1.0
+SEARCH_WEIGHT: Final = 0.5

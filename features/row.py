@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.definitions import COUNTED, PROFILE_WIDTH
+from features.catalogue import COUNTED, PROFILE_WIDTH
 from features.observation import MICRO, Kind
 from features.state import UserState
 from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
@@ -22,7 +22,7 @@ _REVIEWS: Final = int(Kind.REVIEW)
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
-    """Return the scalar features in the order of `features.definitions.SCALARS`.
+    """Return the scalar features in the order of `features.catalogue.SCALARS`.
 
     Args:
         state: a user with at least one applied event.

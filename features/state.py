@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from features.decay import NO_TEXTS
 from features.observation import KEY_BYTES, Kind, Observation
+from features.text_sum import NO_TEXTS
 from features.tiles import (
     DAY,
     HOUR,

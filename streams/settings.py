@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
-from models.dense import Precision
+from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
 from streams.log import log
 

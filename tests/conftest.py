@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 
 import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
 import pytest
-from support.brokers import Broker, fresh_prefix
-from support.kafka import Kafka, kafka_libraries
-from support.ports import reserve_port
-from support.redis_server import RedisServer
+from support.servers.brokers import Broker, fresh_prefix
+from support.servers.kafka import Kafka, kafka_libraries
+from support.servers.ports import reserve_port
+from support.servers.redis_server import RedisServer
 
-from streams.broker import EmbeddedBroker
+from streams.broker.embedded import EmbeddedBroker
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, Final
 
-from features.definitions import SCALARS
+from features.catalogue import SCALARS
 from features.exceptions import OnlineRowError
 from features.online.rows import PROFILE_BYTES, OnlineRow
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from features.definitions import PROFILE_WIDTH, SCALARS
+from features.catalogue import PROFILE_WIDTH, SCALARS
 from features.exceptions import OnlineRowError
 
 Fence = tuple[int, int, int]
@@ -26,7 +26,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         user_id: the shopper, 1..256 UTF-8 bytes.
         fence: version of the row; it lands only over a smaller one.
-        scalars: one value per `features.definitions.SCALARS`, in that order: counts int, the rest float;
+        scalars: one value per `features.catalogue.SCALARS`, in that order: counts int, the rest float;
             None is null.
         event_time: T, epoch ms.
         revision: events applied to the user; written to all three views.
@@ -87,3 +87,10 @@ def newest_per_user(rows: Sequence[OnlineRow]) -> list[OnlineRow]:
         if rival is None or row.fence > rival.fence:
             newest[row.user_id] = row
     return list(newest.values())
+
+
+class Forget(NamedTuple):
+    """The removal of a user from every view, and the fence to leave behind."""
+
+    user_id: str
+    fence: Fence

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.backtest.rows import CutOffRows
 from models.exceptions import InvalidInputError, MissingLibraryError
-from models.scorers.derived import HALF_LIVES_DAYS, orders_left
+from models.scoring.kinds.derived import HALF_LIVES_DAYS, orders_left
 
 Vector = NDArray[np.float64]
 

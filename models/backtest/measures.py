@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation import calibration_error, concordance, mae, normalized_gini, spearman, top_decile_share
 from models.exceptions import InvalidInputError
+from models.measures.spend import calibration_error, concordance, mae, normalized_gini, spearman, top_decile_share
 
 Vector = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def measure(runs: Iterable[tuple[Vector, Mapping[str, Vector]]], *, draws: int, 
         seeds: of the resampling, one for each run.
 
     Raises:
-        InvalidInputError: no run, or as in `models.evaluation`.
+        InvalidInputError: no run, or as in `models.measures.spend`.
     """
     values, resampled, names = [], [], tuple[str, ...]()
     for seed, (spent, forecasts) in zip(seeds, runs, strict=True):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.backtest.decayed_rate import fit_decayed_rate
 from models.backtest.rows import CutOffRows
 from models.backtest.two_part import two_part
-from models.baselines import baselines
+from models.measures.baselines import baselines
 
 Vector = NDArray[np.float64]
 Forecasts = dict[str, Vector]

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines import Histories
 from models.exceptions import InvalidInputError
+from models.measures.baselines import Histories
 
 Vector = NDArray[np.float64]
 

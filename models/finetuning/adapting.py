@@ -16,11 +16,11 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
+from models.encoder.passes.packed import PackedForward, can_pack
+from models.encoder.passes.padded import PaddedForward
 from models.exceptions import EncoderLoadError
 from models.finetuning.libraries import library
 from models.finetuning.options import Options
-from models.packed import PackedForward, can_pack
-from models.padded import PaddedForward
 
 TOKEN_LEAST: Final = 3
 """Occurrences from which a token's embedding is trained: a rarer one teaches its own text by heart."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.encoder import BertEncoder
+from models.encoder.bert import BertEncoder
+from models.encoder.locate import locate
 from models.finetuning.adapting import Adapted, Head, embed_all
 from models.finetuning.exceptions import FinetuningError
 from models.finetuning.loop import Loop, Watch, scaling
@@ -19,7 +20,6 @@ from models.finetuning.probe import Numbers, as_logits, figures, predict, ridge
 from models.finetuning.saving import RESULT_FILE, save_encoder, save_result
 from models.finetuning.texts import Kind, Split, Texts, split
 from models.finetuning.vocabulary import widen
-from models.locate import locate
 
 CHECKPOINT_FILE: Final = "checkpoint.pt"
 BEGUN_FOLDER: Final = "begun"
@@ -41,7 +41,7 @@ def finetune(
     """Adapt an encoder to texts and write it as an ordinary encoder's folder.
 
     Args:
-        encoder: what `models.locate.locate` takes.
+        encoder: what `models.encoder.locate.locate` takes.
         texts: prepared, not split.
         folder: to write to.
         options: how to train.

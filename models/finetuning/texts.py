@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cleaning import clean
 from models.finetuning.exceptions import FinetuningError
+from models.text.cleaning import clean
 
 VALIDATION_SHARE: Final = 0.15
 STOPPING_SHARE: Final = 0.08

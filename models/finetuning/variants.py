@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.dense import Int8Dense
-from models.encoder import BertEncoder
+from models.encoder.bert import BertEncoder
+from models.encoder.passes.dense import Int8Dense
+from models.encoder.passes.packed import PackedForward, can_pack
 from models.finetuning.adapting import TOKENS_AT_ONCE, embed_all, pretrained
 from models.finetuning.distilling import distil
 from models.finetuning.exceptions import FinetuningError
 from models.finetuning.loop import shortened
 from models.finetuning.saving import save_encoder
-from models.packed import PackedForward, can_pack
 
 NAMES: Final = ("int8", "distilled")
 PAIRS: Final = 5

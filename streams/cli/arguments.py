@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.events import MAX_ID_BYTES
+from streams.records.events import MAX_ID_BYTES
 
 
 def user_id(text: str) -> str:

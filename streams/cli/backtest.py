@@ -11,10 +11,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from streams.backtest.orders import by_customer, halves, read_customers, read_orders
 from streams.cli.arguments import file
 from streams.exceptions import ConfigurationError
-from streams.sample.cdnow import Order, orders
+from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
+from streams.offline.sample.cdnow import Order, orders
 
 if TYPE_CHECKING:
     from models.backtest.measures import Outcome
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from models.backtest.measures import best, measure
     from models.backtest.protocols import MODEL, NEW_CUSTOMERS, NEXT_PERIOD, new_customers, next_period
-    from streams.backtest.panel import panel
+    from streams.offline.backtest.panel import panel
 
     rows = panel(customers, _say)
     runs = []

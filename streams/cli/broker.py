@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from streams.broker import EmbeddedBroker
+from streams.broker.embedded import EmbeddedBroker
 from streams.cli.arguments import whole_number
 
 PORT: Final = 9092

@@ -25,17 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; return 0 if no logged row contradicts the history, else 1."""
-    from streams.history_files import check_history
+    from streams.offline.history.files import check_history
 
     if arguments.limit < 0:
         raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
     settings = load_settings()
     check_history(arguments.events)
     # Torch takes a second to import: not for a wrong argument, and not for --help.
-    from streams.consistency import compare, log_parts
-    from streams.history import History
-    from streams.inference import load_inference
-    from streams.metrics import Metrics
+    from streams.inference.loading import load_inference
+    from streams.offline.history.consistency import compare, log_parts
+    from streams.offline.history.folding import History
+    from streams.telemetry.metrics import Metrics
 
     parts = log_parts(arguments.log)
     inference = load_inference(settings, Metrics())

@@ -19,22 +19,22 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from models.evaluation import concordance, top_decile_share
+from models.measures.spend import concordance, top_decile_share
+from streams.broker.forced_end import at_forced_end
+from streams.broker.publisher import Publisher
 from streams.cli.replay import STOP_S, Summary, local_settings, print_summary, summarise
 from streams.cli.stopping import Stopper
-from streams.drain import Drain
-from streams.feeder import Feeder
-from streams.flow import Flow
-from streams.following import follow_scores
-from streams.forced_end import at_forced_end
-from streams.publisher import Publisher
-from streams.results import Scores, last_scores
-from streams.sample.cdnow import PERIOD_END, Order, orders
-from streams.sample.simulator import is_held_out, simulate
-from streams.sample.training_set import HORIZON, spend_after
-from streams.screen import Reading, Screen
+from streams.offline.sample.cdnow import PERIOD_END, Order, orders
+from streams.offline.sample.simulator import is_held_out, simulate
+from streams.offline.sample.training_set import HORIZON, spend_after
+from streams.operating.demo_screen import Reading, Screen
+from streams.operating.drain import Drain
+from streams.operating.feeder import Feeder
+from streams.operating.read_back import Scores, last_scores
+from streams.operating.score_stream import follow_scores
 from streams.settings import Settings
-from streams.tally import Fate
+from streams.telemetry.tally import Fate
+from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 2_000
 """A small lead, so that the latency shown is that of the flow and not of a queue the demo made itself."""

@@ -12,13 +12,13 @@ import orjson
 
 from features.exceptions import OnlineStoreURLError
 from streams.cli.arguments import user_id
-from streams.dead_letters import Rejection
-from streams.decoding import Decoder
-from streams.erasure import erase
-from streams.events import Erasure
+from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
-from streams.kafka import ERASURES
-from streams.receipt import Receipt
+from streams.operating.erasing import erase
+from streams.operating.receipt import Receipt
+from streams.records.decoder import Decoder
+from streams.records.events import Erasure
+from streams.records.rejection import Rejection
 from streams.settings import Settings, load_settings
 
 

@@ -13,8 +13,8 @@ from streams.cli.arguments import file, folder, whole_number
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
-    from models.artefact import Artefact
-    from streams.evaluation.material import Material
+    from models.artefact.artefact import Artefact
+    from streams.offline.evaluation.material import Material
     from streams.settings import Settings
 
 PAGE_FILE: Final = "report.html"
@@ -47,12 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the page and the document, and print what was found."""
     settings = load_settings()
     # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
-    from models.artefact import Artefact
-    from models.artefact_files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
-    from models.artefact_files import TENSORS_FILE
-    from streams.evaluation.page import page
-    from streams.evaluation.report import evaluate
-    from streams.inference import artefact_folder
+    from models.artefact.artefact import Artefact
+    from models.artefact.files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
+    from models.artefact.files import TENSORS_FILE
+    from streams.inference.loading import artefact_folder
+    from streams.offline.evaluation.page import page
+    from streams.offline.evaluation.report import evaluate
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
@@ -75,16 +75,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact) -> Material:
-    from features.definitions import NAMES
+    from features.catalogue import NAMES
 
     artefact.check(NAMES, None, artefact.width)
     if arguments.rows is not None:
-        from streams.evaluation.rows_file import from_rows
+        from streams.offline.evaluation.from_rows import from_rows
 
         return from_rows(arguments.rows, artefact, arguments.group or ())
-    from models.encoder import BertEncoder
-    from streams.evaluation.sample import GROUPS, from_sample
-    from streams.sample.cdnow import orders
+    from models.encoder.bert import BertEncoder
+    from streams.offline.evaluation.from_sample import GROUPS, from_sample
+    from streams.offline.sample.cdnow import orders
 
     _say("reading texts", 0, 1)
     encoder = BertEncoder.load(
@@ -98,8 +98,8 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
 
 
 def _print(document: dict[str, Any], output: Path) -> None:
-    from streams.evaluation.comparison import verdict
-    from streams.evaluation.words import MEASURE_NAMES, MODEL_NAMES
+    from streams.offline.evaluation.comparison import verdict
+    from streams.offline.evaluation.words import MEASURE_NAMES, MODEL_NAMES
 
     data = document["data"]
     print(f"{document['artefact']['version']}: {data['rows']:,} rows of {data['users']:,} users, written to {output}")

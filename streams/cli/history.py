@@ -31,17 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fold the history and write the folder."""
-    from streams.history_files import check_history
-    from streams.history_rows import check_output
+    from streams.offline.history.files import check_history
+    from streams.offline.history.output import check_output
 
     settings = load_settings()
     check_history(arguments.events)
     check_output(arguments.output)
     plan = _plan(arguments)
     # Torch takes a second to import: not for a wrong argument, and not for --help.
-    from streams.history_rows import write_history
-    from streams.inference import load_inference
-    from streams.metrics import Metrics
+    from streams.inference.loading import load_inference
+    from streams.offline.history.output import write_history
+    from streams.telemetry.metrics import Metrics
 
     started = time.monotonic()
     inference = load_inference(settings, Metrics())
@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Any:
-    from streams.history_rows import Plan
-    from streams.history_times import is_entity_file, parse_instants, parse_step, read_entities
+    from streams.offline.history.instants import is_entity_file, parse_instants, parse_step, read_entities
+    from streams.offline.history.output import Plan
 
     if arguments.every is not None:
         return Plan(step=parse_step(arguments.every))

@@ -148,8 +148,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _meaning(error: KafkaError) -> str:
     """What an error of a Kafka client means; its own text may quote records."""
-    from streams.broker_errors import explained
-    from streams.kafka import connection
+    from streams.broker.connection import connection
+    from streams.broker.errors.explaining import explained
     from streams.settings import load_settings
 
     settings = load_settings()

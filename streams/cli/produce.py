@@ -10,12 +10,12 @@ from pathlib import Path
 
 import orjson
 
+from streams.broker.connection import reaching
+from streams.broker.publisher import Publisher
+from streams.broker.topics.provisioning import make_topics
 from streams.exceptions import ConfigurationError, StreamsError
-from streams.feeder import Feeder
-from streams.kafka import reaching
-from streams.lines import check_files, read_lines
-from streams.provisioning import make_topics
-from streams.publisher import Publisher
+from streams.operating.feeder import Feeder
+from streams.records.ndjson import check_files, read_lines
 from streams.settings import Settings, load_settings
 
 

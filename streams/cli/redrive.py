@@ -10,10 +10,10 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.arguments import whole_number
-from streams.dead_letters import Reason
+from streams.contract import INPUTS
 from streams.exceptions import ConfigurationError
-from streams.kafka import INPUTS
-from streams.redriving import Choice, Letter, Redrive, Standing
+from streams.operating.redriving import Choice, Letter, Redrive, Standing
+from streams.records.rejection import Reason
 from streams.settings import Settings, load_settings
 
 _REMARKS: Final = {

@@ -20,19 +20,19 @@ from uuid import uuid4
 
 import orjson
 
+from streams.broker.forced_end import at_forced_end
+from streams.broker.publisher import Publisher
+from streams.broker.reading import drop_topics
 from streams.cli.stopping import Stopper
-from streams.drain import Drain
 from streams.exceptions import ConfigurationError
-from streams.feeder import Feeder
-from streams.flow import Flow
-from streams.forced_end import at_forced_end
-from streams.lines import check_files, read_lines
-from streams.publisher import Publisher
-from streams.results import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.operating.drain import Drain
+from streams.operating.feeder import Feeder
+from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.records.ndjson import check_files, read_lines
+from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
-from streams.tally import Fate
-from streams.timestamps import parse_rfc3339
-from streams.topics import drop_topics
+from streams.telemetry.tally import Fate
+from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 20_000
 """How far publishing runs ahead: enough to keep every lane busy, little enough that memory stays flat."""

@@ -11,9 +11,9 @@ from typing import Final
 import orjson
 
 from streams.cli.arguments import whole_number
-from streams.republish_client import own_worker, republish, worker_url
-from streams.republish_progress import Progress
+from streams.operating.republish_client import own_worker, republish, worker_url
 from streams.settings import load_settings
+from streams.worker.republishing.progress import Progress
 
 LINE_S: Final = 10.0
 """From one line of progress to the next, where it is not written over the one before."""

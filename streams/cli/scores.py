@@ -12,11 +12,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.labels import PRICE_BANDS
+from models.labels.table import PRICE_BANDS
 from streams.exceptions import BrokerError, ConfigurationError
-from streams.following import follow_scores
-from streams.results import last_scores
-from streams.segments import CLOSED, INTEREST, UNLABELLED, Segments, Wanted, count_segments, matches, parse_conditions
+from streams.operating.read_back import last_scores
+from streams.operating.score_stream import follow_scores
+from streams.operating.segments import (
+    CLOSED,
+    INTEREST,
+    UNLABELLED,
+    Segments,
+    Wanted,
+    count_segments,
+    matches,
+    parse_conditions,
+)
 from streams.settings import Settings, load_settings
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self, TypeVar
 
-from streams.forced_end import end_now
+from streams.broker.forced_end import end_now
 from streams.log import log
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

@@ -11,17 +11,17 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from features.definitions import NAMES
+from features.catalogue import NAMES
 from streams.cli.arguments import file, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
-    from models.artefact import Artefact
-    from models.scorers.protocol import Watch
-    from models.training_candidate import Progress
-    from streams.training_source import Source
+    from models.artefact.artefact import Artefact
+    from models.scoring.kinds.protocol import Watch
+    from models.training.candidate import Progress
+    from streams.offline.training.source import Source
 
 SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
 
@@ -53,10 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
             "--output: expected a folder beside --rows, found none; the shipped artefact is made from bundled orders"
         )
     # Torch takes a second to import: not for a wrong argument, and not for --help.
-    from models.artefact_card import CARD_FILE, card
-    from models.training_threads import one_thread
-    from streams.inference import artefact_folder
-    from streams.training_source import from_rows, from_sample
+    from models.artefact.card import CARD_FILE, card
+    from models.training.threads import one_thread
+    from streams.inference.loading import artefact_folder
+    from streams.offline.training.source import from_rows, from_sample
 
     # The projection is fitted to embeddings, whose last digits depend on the threads that computed them.
     settings = settings.model_copy(update={"encoder_threads": 1})
@@ -79,10 +79,10 @@ def _date(text: str | None) -> date:
 
 
 def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Artefact:
-    from models.artefact import Artefact
-    from models.drift import DriftReference
-    from models.scorer import reference_of
-    from models.training import train
+    from models.artefact.artefact import Artefact
+    from models.artefact.drift_reference import DriftReference
+    from models.scoring.scorer import reference_of
+    from models.training.train import train
 
     with _progress_bars() as progress, _logs(arguments.log_dir) as watch:
         result = train(

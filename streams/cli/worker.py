@@ -10,18 +10,18 @@ from typing import Final
 
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
-from streams.flow import Flow
 from streams.log import log
-from streams.monitor import Monitor
-from streams.republish_endpoint import RepublishEndpoint
-from streams.republish_progress import PATH
-from streams.server import Server
 from streams.settings import Settings, load_settings
 from streams.tasks import Tasks
+from streams.telemetry.server import Server
+from streams.worker.flow import Flow
+from streams.worker.monitor import Monitor
+from streams.worker.republishing.endpoint import RepublishEndpoint
+from streams.worker.republishing.progress import PATH
 
 STOP_S: Final = 15.0
-"""How long a worker may take to end. It is more than its parts may take together (`streams.flow`), and less than the
-30 s after which Kubernetes kills it."""
+"""How long a worker may take to end. It is more than its parts may take together (`streams.worker.flow`), and less than
+the 30 s after which Kubernetes kills it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
-from benchmarks.encoder_subject import PEAK_ROWS, Embeddings, Subject
 from benchmarks.harness import PAIRS, interleave, machine, median_ratio, report, say, spread, table
+from benchmarks.material.encoder_subject import PEAK_ROWS, Embeddings, Subject
 from benchmarks.sides.encoders import (
     Embed,
     WrittenOut,
@@ -33,8 +33,8 @@ from benchmarks.sides.encoders import (
     padded,
 )
 
-from models.dense import PlainDense, dense_of
-from models.packed import PackedForward
+from models.encoder.passes.dense import PlainDense, dense_of
+from models.encoder.passes.packed import PackedForward
 
 BASELINE: Final = "sentence-transformers"
 OURS: Final = "ours"

@@ -11,8 +11,8 @@ import argparse
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.capacity import click_capacity, text_capacity
 from benchmarks.harness import PAIRS, machine, median_ratio, report, run_side, say, spread, table
+from benchmarks.material.capacity import click_capacity, text_capacity
 from benchmarks.plots import bars
 
 CLICK_SHARE: Final = 0.1

@@ -16,12 +16,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from benchmarks.harness import machine, report, say, table
 from benchmarks.plots import lines
 
+from models.encoder.locate import DEFAULT_ENCODER
 from models.finetuning.options import Options
 from models.finetuning.reviews import reviews
 from models.finetuning.running import finetune
 from models.finetuning.texts import Kind, prepare, split
 from models.finetuning.variants import NAMES, variants
-from models.locate import DEFAULT_ENCODER
 
 TARGETS: Final = {"minutes": 15.0}
 FIGURES: Final = ("mean_squared_error", "log_loss", "accuracy")

@@ -28,11 +28,11 @@ from typing import Any, Final
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
-from benchmarks.gpu_subject import flop, matrix_rate, save_model, texts
 from benchmarks.harness import interleave, median_ratio, report, say, spread, table
+from benchmarks.material.gpu_subject import flop, matrix_rate, save_model, texts
 from benchmarks.sides.live import QUEUE_TEXTS, stream
 
-from models.encoder import BertEncoder
+from models.encoder.bert import BertEncoder
 
 LOADS: Final = (0.25, 0.5, 0.75, 0.9)
 TARGETS: Final = {"ratio": 3.0, "share": 0.45}

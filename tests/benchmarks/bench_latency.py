@@ -6,8 +6,8 @@ import argparse
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.capacity import click_capacity, text_capacity
 from benchmarks.harness import machine, report, run_side, say, table
+from benchmarks.material.capacity import click_capacity, text_capacity
 from benchmarks.plots import lines as draw_lines
 
 SHARES: Final = (0.25, 0.5, 0.75, 0.9)

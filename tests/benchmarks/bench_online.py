@@ -22,11 +22,11 @@ os.environ["FEAST_USAGE"] = "False"
 
 import redis
 from benchmarks.harness import PAIRS, interleave, machine, median_ratio, report, spread, table
-from benchmarks.online_rows import frames, messages, rows
+from benchmarks.material.online_rows import frames, messages, rows
 from benchmarks.plots import bars
 from feast import FeatureStore, PushSource
 from feast.data_source import PushMode
-from support.ports import reserve_port
+from support.servers.ports import reserve_port
 
 from features.online.layout import VIEWS
 from features.online.opening import open_online_store

@@ -31,9 +31,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.cleaning import clean
-from models.encoder import BertEncoder
-from models.locate import DEFAULT_ENCODER, MULTILINGUAL_ENCODER
+from models.encoder.bert import BertEncoder
+from models.encoder.locate import DEFAULT_ENCODER
+from models.encoder.multilingual.provide import MULTILINGUAL_ENCODER
+from models.text.cleaning import clean
 
 ENCODERS: Final = (MULTILINGUAL_ENCODER, DEFAULT_ENCODER)
 NGRAMS: Final = "character n-grams"

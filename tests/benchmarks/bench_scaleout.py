@@ -19,11 +19,11 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.brokers import fresh_broker
-from benchmarks.clicks import USERS, publish_clicks
 from benchmarks.harness import PAIRS, ROOT, interleave, machine, median_ratio, report, spread, table
+from benchmarks.material.clicks import USERS, publish_clicks
 from benchmarks.plots import lines as draw_lines
 
-from streams.provisioning import make_topics
+from streams.broker.topics.provisioning import make_topics
 from streams.settings import load_settings
 
 WORKERS: Final = (1, 2, 4)

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.clicks import START_MS
 from benchmarks.harness import PAIRS, interleave, machine, median_ratio, report, say, table
-from benchmarks.histories import ENCODER, SPREAD_MS, grown, observation, simulated_bytes
+from benchmarks.material.clicks import START_MS
+from benchmarks.material.histories import ENCODER, SPREAD_MS, grown, observation, simulated_bytes
 from benchmarks.plots import lines as draw_lines
 
 from features.codec import decode, encode

@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.brokers import fresh_broker
-from benchmarks.clicks import USERS, publish_clicks
 from benchmarks.harness import PAIRS, machine, median_ratio, report, run_side, say, spread, table
+from benchmarks.material.clicks import USERS, publish_clicks
 from benchmarks.plots import bars
 
 from streams.settings import load_settings

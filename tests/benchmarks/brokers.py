@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.kafka import Kafka
+from support.servers.kafka import Kafka
 
-from streams.broker import EmbeddedBroker
+from streams.broker.embedded import EmbeddedBroker
 
 EMBEDDED, KAFKA = "embedded", "kafka"
 

@@ -25,10 +25,10 @@ from features.observation import Observation
 from features.row import scalars
 from features.state import UserState
 from features.tiles import DAY
-from streams.decoding import Decoder
-from streams.due_times import DueTimes
-from streams.events import Click
-from streams.observe import Observer
+from streams.records.decoder import Decoder
+from streams.records.events import Click
+from streams.records.observer import Observer
+from streams.worker.applying.due_times import DueTimes
 
 REFERENCE = Path(__file__).with_name("reference.json")
 PACKAGES = tuple(str(Path(__file__).parents[2] / name) for name in ("features", "streams"))

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from chaos.harness import Cluster
 from chaos.servers import BrokerBehindProxy
-from support.brokers import Broker
-from support.proxy import Proxy
-from support.redis_server import RedisServer
+from support.servers.brokers import Broker
+from support.servers.proxy import Proxy
+from support.servers.redis_server import RedisServer
 
 FIGURES: list[str] = []
 

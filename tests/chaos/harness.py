@@ -21,11 +21,12 @@ from support.oracle import assert_changelog, assert_reference, assert_score_log,
 from support.patience import PATIENCE_S
 from support.shoppers import encoded
 
-from streams.feeder import Ends, Feeder
-from streams.kafka import connection, topic_name
-from streams.provisioning import make_topics
-from streams.publisher import Publisher
-from streams.results import Scores, last_scores, served_features
+from streams.broker.connection import connection
+from streams.broker.publisher import Publisher
+from streams.broker.topics.provisioning import make_topics
+from streams.contract import topic_name
+from streams.operating.feeder import Ends, Feeder
+from streams.operating.read_back import Scores, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 
 TESTS = Path(__file__).parent.parent

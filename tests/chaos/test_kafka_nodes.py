@@ -13,12 +13,12 @@ import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from chaos.harness import Cluster
-from support.brokers import fresh_prefix
-from support.kafka import Kafka
 from support.patience import PATIENCE_S
+from support.servers.brokers import fresh_prefix
+from support.servers.kafka import Kafka
 from support.shoppers import random_lines
 
-from streams.kafka import connection
+from streams.broker.connection import connection
 
 pytestmark = pytest.mark.chaos
 

@@ -8,9 +8,10 @@ from chaos.harness import Cluster
 from chaos.servers import BrokerBehindProxy
 from support.shoppers import random_lines
 
-from streams.broker import EmbeddedBroker
-from streams.kafka import connection, topic_name
-from streams.provisioning import make_topics
+from streams.broker.connection import connection
+from streams.broker.embedded import EmbeddedBroker
+from streams.broker.topics.provisioning import make_topics
+from streams.contract import topic_name
 
 pytestmark = pytest.mark.chaos
 

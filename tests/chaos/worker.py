@@ -31,16 +31,16 @@ from numpy.typing import NDArray
 from support.encoders import HashEncoder
 
 import streams.cli.worker as command
-from streams import engine
-from streams.broker import _die_with_parent
+from streams.broker.embedded import _die_with_parent
+from streams.broker.publisher import Publisher, Sent, Written
 from streams.cli.main import main
 from streams.cli.stopping import leave
-from streams.consumer_thread import BatchConsumerThread
-from streams.flow import Flow
-from streams.local_store import MemoryStore, RocksStore
 from streams.log import log
-from streams.online import OnlineWriter
-from streams.publisher import Publisher, Sent, Written
+from streams.worker import engine
+from streams.worker.consuming.consumer_thread import BatchConsumerThread
+from streams.worker.flow import Flow
+from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.state.local_store import MemoryStore, RocksStore
 
 SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""

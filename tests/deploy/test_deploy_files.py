@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
 MIB = 1 << 20
@@ -157,7 +157,7 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do_first() -> None:
 
 def test_every_metric_named_in_a_rule_is_one_a_worker_shows() -> None:
     try:
-        metrics = importlib.import_module("streams.metrics")
+        metrics = importlib.import_module("streams.telemetry.metrics")
     except ModuleNotFoundError as error:
         pytest.skip(f"streams.metrics is not importable yet ({error.name})")
     shown = {base_name(name) for name in metrics.Metrics().names()}

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 from msgspec.structs import replace
 
-from features.definitions import SCALARS
+from features.catalogue import SCALARS
 from features.online import OnlineRow
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features import codec, row
-from features.definitions import NAMES
+from features.catalogue import NAMES
 from features.observation import Source, category_key
 from features.state import UserState
 from features.tiles import DAY

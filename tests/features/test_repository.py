@@ -23,7 +23,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.definitions import NAMES, SCALARS
+from features.catalogue import NAMES, SCALARS
 from features.exceptions import OnlineRowError, OnlineStoreError, OnlineStoreURLError
 from features.online import OnlineRow, OnlineStore, open_online_store
 from features.online import layout as ours

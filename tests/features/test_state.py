@@ -10,7 +10,7 @@ from support import reference
 from support.reference import DAY, HOUR, Raw
 
 from features import codec, row
-from features.definitions import NAMES
+from features.catalogue import NAMES
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
 from features.state import REMEMBERED_IDS, Outcome, UserState

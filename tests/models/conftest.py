@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from support.patience import PATIENCE_S
 
-from models.batcher import MicroBatcher
-from models.observing import NullObserver
+from models.batching.batcher import MicroBatcher
+from models.batching.observing import NullObserver
 
 Batch = Sequence[Sequence[int]]
 Hurdle = Callable[[Sequence[str]], NDArray[np.float32] | None]

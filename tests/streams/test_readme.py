@@ -6,24 +6,23 @@ import math
 import re
 from enum import Enum
 from functools import cache
-from pathlib import Path
 
 import orjson
 import pytest
+from support.paths import ROOT
 
-from features.definitions import NAMES, WINDOWS
+from features.catalogue import NAMES, WINDOWS
 from features.online.layout import VIEWS
 from features.repository import SERVICE
 from streams.cli.main import COMMANDS
-from streams.dead_letters import Reason, Rejection
-from streams.decoding import Decoder
-from streams.kafka import TOPICS
-from streams.lines import RejectedLine, parse_line
-from streams.metrics import Metrics
-from streams.scores import encode_score
+from streams.contract import TOPICS
+from streams.records.decoder import Decoder
+from streams.records.ndjson import RejectedLine, parse_line
+from streams.records.rejection import Reason, Rejection
+from streams.records.score_record import encode_score
 from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
 
-ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 SETTINGS = ROOT / "docs" / "settings.md"
 OPERATING = ROOT / "docs" / "operating.md"

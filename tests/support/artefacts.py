@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from models.artefact import Artefact
-from models.drift import DriftReference
+from models.artefact.artefact import Artefact
+from models.artefact.drift_reference import DriftReference
 from models.profile import Projection
-from models.scorers.linear import LinearModel
-from models.transform import Standardiser
-from streams.inference import artefact_folder, identify
+from models.scoring.kinds.linear import LinearModel
+from models.scoring.standardising import Standardiser
+from streams.inference.loading import artefact_folder, identify
 from streams.settings import load_settings
 from support.encoders import HashEncoder
 

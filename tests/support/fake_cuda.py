@@ -64,7 +64,7 @@ class _Event:
 
 
 class FakeCuda:
-    """What `models.graphs` uses of `torch.cuda`, and how often it recorded and replayed."""
+    """What `models.encoder.passes.cuda_graphs` uses of `torch.cuda`, and how often it recorded and replayed."""
 
     Stream, Event = _Stream, _Event
 

@@ -8,12 +8,17 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["streams.decoding", "streams.fields", "streams.strict_json", "streams.timestamps"]
+    include=[
+        "streams.records.decoder",
+        "streams.records.fields",
+        "streams.records.strict_json",
+        "streams.records.timestamps",
+    ]
 ):
-    from streams.decoding import Decoder
+    from streams.records.decoder import Decoder
 
-from streams.dead_letters import Rejection
-from streams.events import Click, Erasure, Review, Search
+from streams.records.events import Click, Erasure, Review, Search
+from streams.records.rejection import Rejection
 
 TOPICS = ("reviews", "searches", "clicks", "erasures")
 NOW = 1_764_000_000_000

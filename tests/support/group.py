@@ -19,20 +19,21 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from features.codec import decode, order, source_offsets
 from features.online import OnlineRow
+from features.online.rows import Forget
 from features.state import UserState
-from streams.engine import Engine
-from streams.inference import Inference
-from streams.kafka import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
-from streams.lease import Lease, LeaseLostError
-from streams.letters import Letters
-from streams.local_store import Progress
-from streams.metrics import Metrics
-from streams.observe import NOTHING_READ, Reading
-from streams.online import Forget
-from streams.publisher import Outgoing, Publisher, Written
+from streams.broker.lease import Lease, LeaseLostError
+from streams.broker.letters import Letters
+from streams.broker.publisher import Publisher, Written
+from streams.broker.throttling import Throttle
+from streams.contract import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
+from streams.inference.loading import Inference
+from streams.records.observer import NOTHING_READ, Reading
+from streams.records.outgoing import Outgoing
 from streams.settings import Settings
-from streams.tally import Tally
-from streams.throttling import Throttle
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
+from streams.worker.engine import Engine
+from streams.worker.state.local_store import Progress
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -378,7 +379,7 @@ class Group:
 
 
 class HeldEnds:
-    """In place of `streams.log_ends.LogEnds`: the ends of the logs of a group."""
+    """In place of `streams.broker.topics.log_ends.LogEnds`: the ends of the logs of a group."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
@@ -395,7 +396,7 @@ class HeldEnds:
 
 
 async def read_from(group: Group, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:
-    """In place of `streams.topics.read_from`."""
+    """In place of `streams.broker.reading.read_from`."""
     for tp, start in starts.items():
         await asyncio.sleep(0)
         yield [

@@ -10,10 +10,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from streams.admin import Admin
-from streams.kafka import connection
+from streams.broker.connection import connection
+from streams.broker.topics.admin import Admin
+from streams.broker.topics.topic_settings import wanted
 from streams.settings import Settings
-from streams.topic_settings import wanted
 
 PATIENCE_S: Final = 30.0
 

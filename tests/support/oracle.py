@@ -9,16 +9,16 @@ import numpy as np
 import orjson
 import pytest
 
+from features.catalogue import NAMES
 from features.codec import decode, order
-from features.definitions import NAMES
 from features.row import scalars
-from models.artefact import Artefact
+from models.artefact.artefact import Artefact
 from models.profile import Projection
-from streams.inference import artefact_folder
-from streams.kafka import SCORES, changelog_name, topic_name
-from streams.scores import newer
+from streams.broker.reading import read_topic
+from streams.contract import SCORES, changelog_name, topic_name
+from streams.inference.loading import artefact_folder
+from streams.records.score_record import newer
 from streams.settings import Settings
-from streams.topics import read_topic
 from support import reference
 from support.encoders import HashEncoder
 from support.shoppers import raw_events

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.encoder import Encoder
+from models.encoder.bert import Encoder
 from streams.cli.replay import LEAD_RECORDS, Summary, feed, summarise
-from streams.drain import Drain
-from streams.flow import Flow
-from streams.results import Scores, dead_letters, known_users, last_scores, served_features
+from streams.operating.drain import Drain
+from streams.operating.read_back import Scores, dead_letters, known_users, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
-from support.brokers import another_prefix
+from streams.worker.flow import Flow
 from support.encoders import HashEncoder
+from support.servers.brokers import another_prefix
 from support.shoppers import encoded
 
 

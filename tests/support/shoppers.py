@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from models.cleaning import clean
-from models.noise import is_noisy
 from models.profile import Projection
+from models.text.cleaning import clean
+from models.text.noise import is_noisy
 from support.encoders import HashEncoder
 from support.reference import DAY, HOUR, Raw, unique
 

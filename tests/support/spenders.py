@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.profile import WIDTH
-from models.training_rows import TrainingRows
+from models.training.rows import TrainingRows
 
 NAMES = ("views_30d", "spend_30d", "lifetime_spend", "mean_rating_30d", "days_since_last_purchase")
 DAY_MS = 86_400_000

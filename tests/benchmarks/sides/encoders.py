@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.batch_forming import form_batch
-from models.locate import DEFAULT_ENCODER, locate
-from models.packed import PackedForward, _Block
-from models.padded import PaddedForward
+from models.batching.batch_forming import form_batch
+from models.encoder.locate import DEFAULT_ENCODER, locate
+from models.encoder.passes.packed import PackedForward, _Block
+from models.encoder.passes.padded import PaddedForward
 
 Tokens = Sequence[Sequence[int]]
 Embed = Callable[[Tokens], NDArray[np.float32]]

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from aiokafka import TopicPartition
 
-from streams.kafka import CLICKS, new_consumer, topic_name
+from streams.broker.connection import new_consumer
+from streams.contract import CLICKS, topic_name
 from streams.settings import load_settings
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.batcher import MicroBatcher
-from models.encoder import BertEncoder
-from models.observing import NullObserver
+from models.batching.batcher import MicroBatcher
+from models.batching.observing import NullObserver
+from models.encoder.bert import BertEncoder
 
 GROUP: Final = 32
 """Texts that arrive together, as those of one fetch do."""

@@ -10,8 +10,8 @@ from pathlib import Path
 # What every encoder needs, and what would else be counted as part of loading the first.
 from transformers import AutoModel, AutoTokenizer  # noqa: F401
 
-from models.encoder import BertEncoder
-from models.locate import locate
+from models.encoder.bert import BertEncoder
+from models.encoder.locate import locate
 
 
 def resident_mb() -> float:

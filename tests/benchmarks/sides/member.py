@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.doubles import NullStore
+from benchmarks.material.doubles import NullStore
 from faust.types import TP
 from support.encoders import HashEncoder
 
-from streams import flow
-from streams.flow import Flow
-from streams.kafka import CLICKS, topic_name
+from streams.contract import CLICKS, topic_name
 from streams.settings import WindowEdge, load_settings
+from streams.worker import flow
+from streams.worker.flow import Flow
 
 POLL_S: Final = 0.02
 

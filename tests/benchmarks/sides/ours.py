@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.doubles import NullStore, SilentEmitter
+from benchmarks.material.doubles import NullStore, SilentEmitter
 from support.encoders import HashEncoder
 
-from streams import engine, flow
-from streams.drain import Drain
-from streams.engine import Engine
-from streams.flow import Flow
-from streams.kafka import CLICKS
+from streams.contract import CLICKS
+from streams.operating.drain import Drain
 from streams.settings import WindowEdge, load_settings
-from streams.tally import Fate
+from streams.telemetry.tally import Fate
+from streams.worker import engine, flow
+from streams.worker.engine import Engine
+from streams.worker.flow import Flow
 
 
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:

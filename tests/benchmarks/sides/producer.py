@@ -17,11 +17,12 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-from benchmarks.clicks import click, zipf_users
-from benchmarks.texts import review, review_texts
+from benchmarks.material.clicks import click, zipf_users
+from benchmarks.material.texts import review, review_texts
 
-from streams.kafka import new_producer, topic_name
-from streams.lines import partition_of
+from streams.broker.connection import new_producer
+from streams.contract import topic_name
+from streams.records.ndjson import partition_of
 from streams.settings import Settings, load_settings
 
 TICK_S: Final = 0.01

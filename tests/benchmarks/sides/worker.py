@@ -18,18 +18,18 @@ from typing import Any, Final
 import numpy as np
 from aiokafka import TopicPartition
 from benchmarks.brokers import fresh_broker
-from benchmarks.doubles import NullStore
+from benchmarks.material.doubles import NullStore
 from support.encoders import HashEncoder
 
-from streams import flow
-from streams.drain import Drain
-from streams.flow import Flow
-from streams.kafka import topic_name
-from streams.log_ends import high_watermarks
-from streams.partition import Partition
-from streams.provisioning import make_topics
+from streams.broker.topics.log_ends import high_watermarks
+from streams.broker.topics.provisioning import make_topics
+from streams.contract import topic_name
+from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
-from streams.tally import Tally
+from streams.telemetry.tally import Tally
+from streams.worker import flow
+from streams.worker.applying.partition import Partition
+from streams.worker.flow import Flow
 
 WARM_UP_S: Final = 2.0
 """Of the load, left out of the figures: first users, first batches, caches."""

@@ -1,0 +1,57 @@
+"""Rows as Parquet holds them: the columns of all Feast views, named as the views name them.
+
+pyarrow comes with Feast and costs a third of a second to import, so it is imported late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from features.catalogue import PROFILE_WIDTH
+from features.online.layout import JOIN_KEY, VIEWS, Kind, columns
+from features.online.rows import OnlineRow
+
+OFFLINE_FOLDER: Final = "offline"
+"""Where `features.repository` looks for the parts, under the folder of the repository."""
+
+TIMESTAMP_FIELD: Final = "event_timestamp"
+"""The column of the parts that holds T, a UTC timestamp; Feast joins by it."""
+
+
+def view_schema() -> Any:
+    """Return the Arrow schema: `user_id`, then each feature of the views once, in their order."""
+    import pyarrow as pa
+
+    types = {
+        Kind.INT64: pa.int64(),
+        Kind.FLOAT64: pa.float64(),
+        Kind.STRING: pa.string(),
+        Kind.FLOAT32_ARRAY: pa.list_(pa.float32()),
+    }
+    kinds = {feature.name: feature.kind for view in VIEWS for feature in view.features}
+    return pa.schema([(JOIN_KEY, pa.string()), *((name, types[kind]) for name, kind in kinds.items())])
+
+
+def view_table(rows: Sequence[OnlineRow]) -> Any:
+    """Return rows as an Arrow table of `view_schema`."""
+    import pyarrow as pa
+
+    schema = view_schema()
+    names = [feature.name for view in VIEWS for feature in view.features]
+    found: dict[str, Any] = dict(zip(names, columns(rows) or [()] * len(names), strict=True))
+    found[JOIN_KEY] = [row.user_id for row in rows]
+    profiles = np.frombuffer(b"".join(row.profile for row in rows), "<f4")
+    starts = np.arange(0, profiles.size + 1, PROFILE_WIDTH, dtype=np.int32)
+    found["profile_vector"] = pa.ListArray.from_arrays(starts, pa.array(profiles, pa.float32()))
+    return pa.table({field.name: pa.array(found[field.name], field.type) for field in schema}, schema=schema)
+
+
+def offline_table(rows: Sequence[OnlineRow]) -> Any:
+    """Return rows as an Arrow table that Feast's offline store reads: `view_table`, and T as a UTC timestamp."""
+    import pyarrow as pa
+
+    instants = pa.array([row.event_time for row in rows], pa.timestamp("ms", tz="UTC"))
+    return view_table(rows).append_column(TIMESTAMP_FIELD, instants)

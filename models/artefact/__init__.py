@@ -1,0 +1,1 @@
+"""The artefact: scorer, projection and reference in one folder."""

@@ -1,0 +1,243 @@
+"""The artefact: a folder of two files that holds everything a score depends on, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artefact.drift_reference import DriftReference
+from models.artefact.files import (
+    DOCUMENT_FILE,
+    DRIFT_PREFIX,
+    LINEAR_FORMAT,
+    MODEL_FORMAT,
+    TENSORS_FILE,
+    Document,
+    decode,
+    decode_tensors,
+    encode,
+    encode_tensors,
+    read_bytes,
+)
+from models.exceptions import ArtefactError
+from models.profile import WIDTH, Projection
+from models.scoring.calibration import Calibration
+from models.scoring.kinds.linear import LinearModel
+from models.scoring.kinds.restore import restore, tensor_types
+from models.scoring.scorer import Scorer
+from models.scoring.standardising import Transform
+
+MAXIMUM_CATEGORIES: Final = 256
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Artefact:
+    """A scorer with all it was made with and for.
+
+    Attributes:
+        scorer: model, reference population and calibration.
+        projection: P, from the encoder's embedding to the profile.
+        encoder_name: the encoder whose embeddings P was fitted on.
+        encoder_identity: of that encoder, its cleaning and noise rules and P.
+        date: the day it was made.
+        seed: of the training.
+        data: what it was trained on, in words.
+        data_hash: SHA-256 of the training rows.
+        categories: the closed list of tags, at most 256; whatever is not listed is `other`.
+        metrics: of the training.
+        drift: the distribution of features and predictions over the training rows, where it was kept.
+
+    Raises:
+        ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
+    """
+
+    scorer: Scorer
+    projection: Projection
+    encoder_name: str
+    encoder_identity: str
+    date: date
+    seed: int
+    data: str
+    data_hash: str
+    categories: tuple[str, ...] = ()
+    metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
+    drift: DriftReference | None = None
+
+    def __post_init__(self) -> None:
+        distinct = set(self.categories)
+        if len(self.categories) > MAXIMUM_CATEGORIES or len(distinct) < len(self.categories) or "" in distinct:
+            raise ArtefactError(
+                f"categories: expected at most {MAXIMUM_CATEGORIES} different names, none empty, found "
+                f"{len(self.categories)} names, {len(distinct)} of them different; shorten the list"
+            )
+        for name, value in self.metrics.items():
+            values = list(value.values()) if isinstance(value, dict) else [value]
+            if not np.isfinite(values).all():
+                raise ArtefactError(f"metrics: expected finite numbers, found another in {name!r}; leave it out")
+
+    @property
+    def width(self) -> int:
+        """Width of the profile vector."""
+        return WIDTH
+
+    @property
+    def version(self) -> str:
+        """The scorer's version: the date it was made and 6 hex digits of its content's SHA-256."""
+        return self._document.scorer
+
+    def matches(self, encoder_identity: str) -> bool:
+        """Tell whether profiles of this identity may be scored; if not, pass `use_profile=False`."""
+        return encoder_identity == self.encoder_identity
+
+    def check(self, names: Sequence[str], encoder_identity: str | None, width: int) -> None:
+        """Refuse to serve features, profiles or vectors other than those the artefact was made for.
+
+        Args:
+            names: the scalar features, in the order they will be passed.
+            encoder_identity: of the running encoder; None accepts any, to score from behaviour alone.
+            width: of the profile vectors that will be passed.
+
+        Raises:
+            ArtefactError: one of them differs.
+        """
+        known = self.scorer.names
+        if tuple(names) != known:
+            place = next(
+                (i for i, (a, b) in enumerate(zip(known, names, strict=False)) if a != b), min(len(known), len(names))
+            )
+            expected, found = (list(order[place : place + 1]) or ["the end"] for order in (known, names))
+            raise ArtefactError(
+                f"features: artefact {self.version} expects {expected[0]!r} at position {place} of {len(known)}, "
+                f"found {found[0]!r}; train an artefact for this version's features"
+            )
+        if width != self.width:
+            raise ArtefactError(
+                f"profile: artefact {self.version} expects a vector of width {self.width}, found {width}; "
+                "train an artefact for this width"
+            )
+        if encoder_identity is not None and not self.matches(encoder_identity):
+            raise ArtefactError(
+                f"encoder: artefact {self.version} expects {self.encoder_identity}, found {encoder_identity}; "
+                "use that encoder, train an artefact for this one, or score from behaviour alone"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write the artefact; the same content gives the same bytes.
+
+        Args:
+            folder: made if missing; its two files are replaced.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((TENSORS_FILE, self._tensors), (DOCUMENT_FILE, encode(self._document))):
+            unfinished = folder / f"{name}.partial"
+            unfinished.write_bytes(content)
+            unfinished.replace(folder / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read an artefact.
+
+        Args:
+            folder: as written by `save`.
+
+        Raises:
+            ArtefactError: a file is missing, damaged or of an unknown format; the two do not belong
+                together; or what they hold is not a scorer.
+        """
+        document = decode(read_bytes(folder / DOCUMENT_FILE))
+        content = read_bytes(folder / TENSORS_FILE)
+        if hashlib.sha256(content).hexdigest() != document.tensors_sha256:
+            raise ArtefactError(
+                f"{TENSORS_FILE}: expected the file that {DOCUMENT_FILE} describes, found a damaged file or that of "
+                "another artefact; copy both files again"
+            )
+        if document.profile_width != WIDTH:
+            raise ArtefactError(
+                f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {document.profile_width}; "
+                "use the release that trained this artefact, or train it again"
+            )
+        artefact = cls._of(document, decode_tensors(content, tensor_types(document.kind, _description(document))))
+        if artefact._document != document:
+            raise ArtefactError(
+                f"{DOCUMENT_FILE}: expected the content of scorer {document.scorer}, found that of "
+                f"{artefact.version}; it was changed after it was saved, so copy it again"
+            )
+        return artefact
+
+    @classmethod
+    def _of(cls, document: Document, tensors: dict[str, NDArray[Any]]) -> Self:
+        drift = any(name.startswith(DRIFT_PREFIX) for name in tensors)
+        return cls(
+            scorer=Scorer(
+                model=restore(document.kind, document.features, _description(document), tensors),
+                reference=tensors["reference"],
+                calibration=Calibration(tensors["calibration_x"], tensors["calibration_y"]),
+                tier_bounds=tuple(document.tier_bounds),
+            ),
+            projection=Projection(tensors["projection"]),
+            encoder_name=document.encoder_name,
+            encoder_identity=document.encoder_identity,
+            date=document.date,
+            seed=document.seed,
+            data=document.data,
+            data_hash=document.data_hash,
+            categories=tuple(document.categories),
+            metrics=document.metrics,
+            drift=DriftReference.of(document.features, tensors) if drift else None,
+        )
+
+    @cached_property
+    def _tensors(self) -> bytes:
+        return encode_tensors(
+            {
+                "calibration_x": self.scorer.calibration.x,
+                "calibration_y": self.scorer.calibration.y,
+                "reference": self.scorer.reference,
+                "projection": self.projection.matrix,
+                **self.scorer.model.tensors(),
+                **({} if self.drift is None else self.drift.tensors()),
+            }
+        )
+
+    @cached_property
+    def _document(self) -> Document:
+        model = self.scorer.model
+        linear = model.kind == LinearModel.kind
+        document = Document(
+            format_version=LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT,
+            scorer="",
+            date=self.date,
+            features=list(self.scorer.names),
+            transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
+            kind=model.kind,
+            model={} if linear else model.document(),
+            profile_width=self.width,
+            encoder_name=self.encoder_name,
+            encoder_identity=self.encoder_identity,
+            categories=list(self.categories),
+            tier_bounds=list(self.scorer.tier_bounds),
+            seed=self.seed,
+            data=self.data,
+            data_hash=self.data_hash,
+            metrics=dict(self.metrics),
+            tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
+        )
+        digest = hashlib.sha256(encode(document)).hexdigest()
+        return msgspec.structs.replace(document, scorer=f"{self.date.isoformat()}-{digest[:6]}")
+
+
+def _description(document: Document) -> dict[str, Any]:
+    """What belongs to the model: the linear one's transforms stand where the first format has them."""
+    return {"transforms": document.transforms} if document.kind == LinearModel.kind else document.model

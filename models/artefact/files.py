@@ -1,0 +1,148 @@
+"""The two files of an artefact: what they hold and how it is written, never a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from models.exceptions import ArtefactError
+from models.scoring.standardising import Transform
+
+LINEAR_FORMAT: Final = 1
+"""Of a linear model without a drift reference: what every release can read, and so what is written of one."""
+
+MODEL_FORMAT: Final = 2
+"""Of everything else: the document names the kind of model and holds what belongs to it."""
+
+TENSORS_FILE: Final = "model.safetensors"
+DOCUMENT_FILE: Final = "model.json"
+
+DRIFT_PREFIX: Final = "drift_"
+"""Tensors of the drift reference, which checks them itself, begin so."""
+
+_COMMON: Final = {
+    "calibration_x": ("float64", 1),
+    "calibration_y": ("float64", 1),
+    "reference": ("float64", 1),
+    "projection": ("float32", 2),
+}
+
+
+class _Format(msgspec.Struct):
+    format_version: int
+
+
+class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The content of `model.json`; each field means what the artefact's attribute of that name does.
+
+    Attributes:
+        scorer: the version, by date and content; empty while the content is hashed.
+        transforms: of a linear model's features.
+        kind: of the model.
+        model: what belongs to a model of that kind, the linear one's transforms apart.
+        tensors_sha256: of `model.safetensors`.
+    """
+
+    format_version: int
+    scorer: str
+    date: date
+    features: list[str]
+    profile_width: int
+    encoder_name: str
+    encoder_identity: str
+    categories: list[str]
+    tier_bounds: list[float]
+    seed: int
+    data: str
+    data_hash: str
+    metrics: dict[str, float | dict[str, float]]
+    tensors_sha256: str
+    transforms: list[Transform] = []
+    kind: str = "linear"
+    model: dict[str, Any] = {}
+
+
+def encode(document: Document) -> bytes:
+    """Write the document, its keys sorted; the same content gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
+
+
+def decode(content: bytes) -> Document:
+    """Read the document.
+
+    Raises:
+        ArtefactError: damaged, or of another format version.
+    """
+    try:
+        version = msgspec.json.decode(content, type=_Format).format_version
+        if version not in (LINEAR_FORMAT, MODEL_FORMAT):
+            raise ArtefactError(
+                f"{DOCUMENT_FILE}: expected format version {LINEAR_FORMAT} or {MODEL_FORMAT}, found {version}; "
+                "use the release that wrote it, or train it again"
+            )
+        return msgspec.json.decode(content, type=Document)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArtefactError(
+            f"{DOCUMENT_FILE}: expected the description of an artefact, found a damaged file ({error}); copy it again"
+        ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read one file of an artefact.
+
+    Raises:
+        ArtefactError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(
+            f"artefact: expected a readable file {path}, found none ({error.strerror}); "
+            "point to a folder that `train` wrote"
+        ) from error
+
+
+def encode_tensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write the tensors, little-endian; the same numbers give the same bytes."""
+    little = {
+        name: np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<")) for name, tensor in tensors.items()
+    }
+    return bytes(save(little))
+
+
+def decode_tensors(content: bytes, of_model: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
+    """Read the tensors.
+
+    Args:
+        content: of the file.
+        of_model: dtype and number of axes of each tensor of the model.
+
+    Returns:
+        Those of the model, of the scorer and of the projection, and whatever begins with `drift_`.
+
+    Raises:
+        ArtefactError: damaged, or other tensors than these.
+    """
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise ArtefactError(f"{TENSORS_FILE}: expected tensors, found a damaged file; copy it again") from error
+    expected = {**_COMMON, **of_model}
+    found = {
+        name: (str(tensor.dtype), tensor.ndim) for name, tensor in tensors.items() if not name.startswith(DRIFT_PREFIX)
+    }
+    if found != expected:
+        differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise ArtefactError(
+            f"{TENSORS_FILE}: expected {len(expected)} tensors of known names and types, found others "
+            f"({', '.join(differing)}); train the artefact again"
+        )
+    return dict(tensors)

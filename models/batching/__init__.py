@@ -1,0 +1,1 @@
+"""Micro-batches of texts for the encoder."""

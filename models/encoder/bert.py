@@ -1,0 +1,241 @@
+"""From text to a mean-pooled BERT embedding: what an encoder is, and the one that runs on transformers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.encoder.files import digest as digest
+from models.encoder.files import max_tokens, prompt, verified_digest
+from models.encoder.locate import locate
+from models.encoder.passes.choice import forward_of
+from models.encoder.passes.dense import Precision
+from models.exceptions import DeviceError, EncoderLoadError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Encoder(Protocol):
+    """Turns texts to tokens and tokens to vectors. Called from one thread at a time.
+
+    Attributes:
+        name: short name for people, without a path.
+        dimension: width of an embedding.
+        max_tokens: the most tokens of one text, special tokens included.
+        weights_digest: hex SHA-256 of what decides an embedding; equal digests mean comparable vectors.
+
+    One that pads nothing has an attribute more, `packed`, which is true (see `models.batching.batch_forming`). One
+    that gains from it says in `passes` how many calls of `embed` may be under way at once, from threads of their own,
+    and another may then be tokenising; and in `token_budget`, how many tokens a pass should have.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def dimension(self) -> int: ...  # noqa: D102
+    @property
+    def max_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def weights_digest(self) -> str: ...  # noqa: D102
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special tokens included, truncated to `max_tokens`."""
+        ...
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return mean-pooled, not normalised float32[n, dimension] of n token lists, in one forward pass."""
+        ...
+
+    def warm_up(self) -> None:
+        """Pay the costs of the first passes before the first text waits for one."""
+        ...
+
+
+class BertEncoder:
+    """A BERT-like transformer with mean pooling over a text's tokens; made by `load`.
+
+    A plain BERT runs without padding, on the CPU (`models.encoder.passes.packed`) and on a GPU new enough
+    (`models.encoder.passes.bucketed`); any other model runs padded.
+
+    Mean pooling: sum over tokens of hidden state / number of tokens, special tokens included and padding
+    left out (Reimers and Gurevych 2019, Sentence-BERT, section 3).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        max_tokens: int,
+        weights_digest: str,
+        device: torch.device,
+        prompt: str = "",
+        precision: Precision = "float32",
+    ) -> None:
+        self.name = name
+        self.dimension = int(model.config.hidden_size)
+        self.max_tokens = max_tokens
+        self.weights_digest = weights_digest
+        self.device = device
+        self._tokenizer = tokenizer
+        self._prompt = prompt
+        self._forward = forward_of(model, int(tokenizer.pad_token_id or 0), device, precision)
+
+    @property
+    def packed(self) -> bool:
+        """Whether a batch costs its tokens, and no padding."""
+        return self._forward.packed
+
+    @property
+    def passes(self) -> int:
+        """How many passes may be under way at once."""
+        return self._forward.passes
+
+    @property
+    def token_budget(self) -> int:
+        """The tokens of a pass that keeps the device busy."""
+        return self._forward.token_budget
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        device: str = "auto",
+        threads: int | None = None,
+        cache: Path | None = None,
+        precision: Precision = "float32",
+    ) -> BertEncoder:
+        """Load an encoder from this machine's files; the network is never asked.
+
+        Args:
+            name: what `models.encoder.locate.locate` takes: a bundled name, a folder, a cached model.
+            device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`. A GPU computes in bfloat16
+                and pools in float32; the CPU computes in float32.
+            threads: CPU threads of one forward pass, for the whole process; None leaves torch's choice.
+            cache: folder of converted encoders; None is the user's.
+            precision: of a plain BERT's products on the CPU. Any but float32 gives other vectors, and so another
+                `weights_digest`.
+
+        Raises:
+            EncoderNotFoundError: there is no such encoder here.
+            EncoderLoadError: its files cannot be used, or lack weights.
+            DeviceError: the device is not there.
+            PrecisionError: it has no such precision.
+        """
+        # Both libraries read it once, on import.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        # Torch reads it once too. Its threads would else spin while they wait for each other, on cores that others
+        # need: the event loop, before all.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        folder = locate(name, cache)
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        place = _device(device)
+        identity = verified_digest(folder)
+        model, tokenizer = _pretrained(folder, torch.bfloat16 if place.type == "cuda" else torch.float32)
+        return cls(
+            model.eval().requires_grad_(False).to(place),
+            tokenizer,
+            name=Path(name).expanduser().resolve().name,
+            max_tokens=max_tokens(folder, getattr(model.config, "max_position_embeddings", None)),
+            weights_digest=identity if precision == "float32" else _in_precision(identity, precision),
+            device=place,
+            prompt=prompt(folder),
+            precision=precision,
+        )
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text behind the prompt, special tokens included, truncated to `max_tokens`."""
+        if not texts:
+            return []
+        encoded = self._tokenizer(
+            [self._prompt + text for text in texts],
+            truncation=True,
+            max_length=self.max_tokens,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        return [list(tokens) for tokens in encoded["input_ids"]]
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return the embeddings of a batch, in one forward pass.
+
+        Args:
+            batch: n lists of 1..max_tokens token ids; texts of like length cost the least.
+
+        Returns:
+            float32[n, dimension], mean-pooled over the real tokens, not normalised.
+        """
+        if not batch:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._forward.embed(batch)
+
+    def warm_up(self) -> None:
+        """Run one short and one full-length text, so that memory and kernels are ready; prepare all fixed shapes."""
+        self._forward.warm_up()
+        short, *_ = self.tokenize(["warm up"])
+        self.embed([short])
+        self.embed([(short * self.max_tokens)[: self.max_tokens]])
+
+
+def _in_precision(identity: str, precision: Precision) -> str:
+    return sha256(f"{identity}\0{precision}".encode()).hexdigest()
+
+
+def _device(wanted: str) -> torch.device:
+    import torch
+
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise DeviceError(f"expected device auto, cpu, cuda or cuda:N, found {wanted!r}: name one") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"expected a GPU for device {wanted!r}, found {torch.cuda.device_count()}: use `auto` or `cpu`"
+        )
+    return device
+
+
+def _pretrained(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, report = AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            dtype=dtype,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise EncoderLoadError(
+            f"expected a BERT-like model in {folder}, found files that do not load "
+            f"({type(error).__name__}: {error}): save or copy the model anew"
+        ) from error
+    # transformers fills what is missing with random numbers; only the pooler is never used here.
+    missing = sorted(key for key in report["missing_keys"] if "pooler." not in key)
+    if missing:
+        raise EncoderLoadError(
+            f"expected every weight in {folder}, found {len(missing)} missing, such as {missing[0]}: "
+            "save or copy the model anew"
+        )
+    return model, tokenizer

@@ -1,0 +1,1 @@
+"""Ways of running the encoder over a batch."""

@@ -1,0 +1,1 @@
+"""Labels of users, by rules over their scores and features."""

@@ -1,0 +1,1 @@
+"""From features and profile to a score."""

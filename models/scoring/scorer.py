@@ -1,0 +1,178 @@
+"""The scorer: money expected in the next 30 days, a score and a tier, and the reasons for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.exceptions import ArtefactError, InvalidInputError
+from models.scoring.calibration import Calibration
+from models.scoring.kinds.protocol import Model
+from models.scoring.standardising import ScalarRows, as_matrix
+
+TIERS: Final = ("low", "medium", "high", "premium")
+TIER_BOUNDS: Final = (50.0, 80.0, 95.0)
+"""The least score of every tier but the first."""
+
+MAXIMUM_REFERENCE: Final = 4001
+"""The most reference predictions that are kept: a step of the score is then about 0.025."""
+
+REASONS: Final = 5
+PROFILE_REASON: Final = "profile_vector"
+OTHER_REASON: Final = "other"
+
+# Two shoppers with equal features must get equal scores even when their predictions were computed on
+# machines that round the last digit of a logarithm differently. No other purpose: 1e-9 of log-money.
+_TIE: Final = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the scorer says of n users, in the order they were passed.
+
+    Attributes:
+        prediction: float64 [n], log1p of the money spent in the next 30 days.
+        expected_spend: float64 [n], mean money over the next 30 days, >= 0.
+        score: float64 [n], 0..100.
+        tier: n of `TIERS`.
+        intercept: what `prediction` is before any feature contributes.
+        names: of the columns of `contributions`; the last is `profile_vector`.
+        contributions: float64 [n, k + 1].
+        attribution: how they were divided; `exact` where the model is a sum of such terms.
+    """
+
+    prediction: NDArray[np.float64]
+    expected_spend: NDArray[np.float64]
+    score: NDArray[np.float64]
+    tier: list[str]
+    intercept: float
+    names: tuple[str, ...]
+    contributions: NDArray[np.float64]
+    attribution: str
+
+    def reasons(self, i: int) -> list[tuple[str, float]]:
+        """Explain the prediction of user i.
+
+        Returns:
+            The five largest contributions by magnitude, signed, the greatest first (equal ones in the
+            order of the names), then `other`, the sum of all the rest. Together with the intercept they
+            sum to `prediction[i]`.
+        """
+        columns, values, rest = self._largest
+        reasons = [(self.names[column], value) for column, value in zip(columns[i], values[i], strict=True)]
+        reasons.append((OTHER_REASON, rest[i]))
+        return reasons
+
+    @cached_property
+    def _largest(self) -> tuple[list[list[int]], list[list[float]], list[float]]:
+        order = np.argsort(-np.abs(self.contributions), axis=1, kind="stable")
+        columns, others = order[:, :REASONS], order[:, REASONS:]
+        values = np.take_along_axis(self.contributions, columns, axis=1)
+        rest = np.take_along_axis(self.contributions, others, axis=1).sum(axis=1)
+        return columns.tolist(), values.tolist(), rest.tolist()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scorer:
+    """A model, the population its score compares with, and its calibration to money.
+
+    Attributes:
+        model: what predicts.
+        reference: float64 [m], sorted predictions of the reference population; 1 <= m <= 4001.
+        calibration: from prediction to mean money.
+        tier_bounds: the least score of each tier but the first.
+
+    Raises:
+        ArtefactError: a reference that is empty, too long, not sorted or not finite; bounds that do not rise.
+    """
+
+    model: Model
+    reference: NDArray[np.float64]
+    calibration: Calibration
+    tier_bounds: tuple[float, ...] = TIER_BOUNDS
+
+    def __post_init__(self) -> None:
+        if self.reference.ndim != 1 or not 1 <= self.reference.size <= MAXIMUM_REFERENCE:
+            raise ArtefactError(
+                f"reference: expected 1 to {MAXIMUM_REFERENCE} predictions, found {self.reference.size}; "
+                "train the artefact again"
+            )
+        if not np.isfinite(self.reference).all() or (np.diff(self.reference) < 0).any():
+            raise ArtefactError("reference: expected finite sorted predictions, found others; train it again")
+        rising = all(low < high for low, high in zip(self.tier_bounds, self.tier_bounds[1:], strict=False))
+        if len(self.tier_bounds) != len(TIERS) - 1 or not rising:
+            raise ArtefactError(
+                f"tier bounds: expected {len(TIERS) - 1} rising scores, found {list(self.tier_bounds)}; "
+                "train the artefact again"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scalar features, in the order a row must have them."""
+        return self.model.names
+
+    @property
+    def attribution(self) -> str:
+        """How a prediction is divided among its reasons: `exact`, or the method's name."""
+        return self.model.attribution
+
+    def predict(
+        self, scalars: ScalarRows, profiles: NDArray[np.floating] | None, *, use_profile: bool = True
+    ) -> Predictions:
+        """Score n users at once.
+
+        Args:
+            scalars: n rows in the order of `names`; None is null, and counts as the training mean.
+            profiles: float32 [n, 64], unit or zero; None only together with `use_profile=False`.
+            use_profile: False scores from behaviour alone (the vector contributes 0): for profiles made
+                by another encoder than the one the artefact was trained with.
+
+        Raises:
+            InvalidInputError: shapes that do not fit, or a value that is not finite.
+        """
+        if use_profile and profiles is None:
+            raise InvalidInputError("profiles: expected [n, 64] numbers, found None; or pass use_profile=False")
+        values = as_matrix(scalars, len(self.names))
+        terms = self.model.contributions(values, profiles if use_profile else None)
+        prediction = self.model.intercept + terms.sum(axis=1)
+        if not np.isfinite(prediction).all():
+            raise InvalidInputError(
+                "features: expected finite numbers, found infinity, or NaN in a profile; check what was read"
+            )
+        score = share_at_most(self.reference, prediction)
+        tier = np.searchsorted(self.tier_bounds, score, side="right")
+        return Predictions(
+            prediction=prediction,
+            expected_spend=self.calibration.apply(prediction),
+            score=score,
+            tier=[TIERS[position] for position in tier.tolist()],
+            intercept=self.model.intercept,
+            names=(*self.names, PROFILE_REASON),
+            contributions=terms,
+            attribution=self.attribution,
+        )
+
+
+def share_at_most(reference: NDArray[np.float64], prediction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 100 x the share of the sorted reference that is at most each prediction: float64 [n].
+
+    Reference predictions that exceed one by less than 1e-9 count as equal to it.
+    """
+    counts = np.searchsorted(reference, prediction + _TIE, side="right")
+    return np.asarray(100.0 * counts / reference.size, dtype=np.float64)
+
+
+def reference_of(predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Reduce a population's predictions to the sorted reference a scorer keeps.
+
+    Up to 4001 are all kept, so that the share is exact; of more, 4001 evenly spaced order statistics,
+    the least and the greatest among them.
+    """
+    ordered = np.sort(predictions)
+    if ordered.size <= MAXIMUM_REFERENCE:
+        return ordered
+    return ordered[np.linspace(0, ordered.size - 1, MAXIMUM_REFERENCE).round().astype(np.int64)]

@@ -1,0 +1,1 @@
+"""Cleaning texts, and telling those that say nothing."""

@@ -1,0 +1,1 @@
+"""Everything that speaks to Kafka outside of Faust, and the embedded broker."""

@@ -1,0 +1,1 @@
+"""What an error of a Kafka client means, in one line."""

@@ -1,0 +1,148 @@
+"""Dead letters on their way out: what their topic does not take as it is goes cut, and says so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.broker.publisher import Publisher, Sent
+from streams.broker.refusals import RecordRefusedError
+from streams.log import log
+from streams.records.outgoing import Outgoing
+from streams.records.rejection import Rejection, headers
+from streams.records.withheld import Withheld
+from streams.settings import MAX_TOPIC_BYTES
+from streams.telemetry.metrics import Metrics
+
+CUTS: Final = (1 << 16, 1 << 10, 0)
+"""Bytes of value and key that are tried, one after the other, of a letter that the topic does not take whole: enough to
+see what it was, and far less than the smallest limit that anybody gives a topic."""
+
+TRUNCATED: Final = "truncated"
+"""The header of a letter that does not hold the whole record: how many bytes the record's value had."""
+
+UNKNOWN_SIZE: Final = b"-1"
+"""The same of a record that was never unpacked."""
+
+Origin = tuple[str, int, int]
+"""The record that a letter is of: topic (its name in the contract), partition and offset."""
+
+
+class Letters:
+    """Sends dead letters, each in a batch of its own: one that is refused takes no other with it.
+
+    Args:
+        publisher: started.
+        topic: name of the dead letters on the broker.
+        metrics: count the letters that were cut or not taken at all.
+    """
+
+    def __init__(self, publisher: Publisher, topic: str, metrics: Metrics | None = None) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._metrics = metrics
+
+    async def post(
+        self, origin: Origin, key: bytes | None, value: bytes | None, rejection: Rejection, partition: int
+    ) -> Letter:
+        """Hand the letter of a rejected record over to the producer; `Letter.acknowledged` awaits the broker."""
+        # A broker answers no request beyond its bound (100 MiB), it hangs up: that must not be found out by trying.
+        whole = _size(key) + _size(value) <= MAX_TOPIC_BYTES
+        outgoing = Outgoing(key, value, headers(rejection, *origin))
+        if isinstance(value, Withheld):
+            outgoing = Outgoing(key, b"", [*outgoing.headers, (TRUNCATED, UNKNOWN_SIZE)])
+        letter = Letter(self, origin, partition, outgoing, whole)
+        await letter.send()
+        return letter
+
+    async def send(self, partition: int, outgoing: Outgoing) -> Sent:
+        """Hand over one letter, as it is."""
+        return await self._publisher.send(self._topic, partition, [outgoing])
+
+    def count_cut(self) -> None:
+        """Count a letter that the topic holds cut."""
+        if self._metrics is not None:
+            self._metrics.dead_letters_cut.inc()
+
+    def give_up(self, origin: Origin, refusal: RecordRefusedError) -> None:
+        """Say of a letter that its topic takes nothing of it at all."""
+        topic, partition, offset = origin
+        log.error(
+            "dead letter refused by its topic even without key and value, it is counted and not written",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            error=str(refusal),
+        )
+        if self._metrics is not None:
+            self._metrics.dead_letters_refused.inc()
+
+
+class Letter:
+    """A dead letter handed over, and not yet acknowledged.
+
+    Args:
+        letters: where it goes.
+        origin: the record that it is of.
+        partition: of the dead letters.
+        outgoing: the whole letter.
+        whole: whether that is tried at all.
+    """
+
+    __slots__ = ("_letters", "_origin", "_outgoing", "_partition", "_sent", "_sizes")
+
+    _sent: Sent
+
+    def __init__(self, letters: Letters, origin: Origin, partition: int, outgoing: Outgoing, whole: bool) -> None:
+        self._letters = letters
+        self._origin = origin
+        self._partition = partition
+        self._outgoing = outgoing
+        self._sizes: list[int | None] = [None, *CUTS] if whole else [*CUTS]
+
+    async def send(self) -> None:
+        """Hand over the largest form that was not refused yet."""
+        most = self._sizes[0]
+        outgoing = self._outgoing if most is None else cut(self._outgoing, most)
+        self._sent = await self._letters.send(self._partition, outgoing)
+
+    async def acknowledged(self) -> None:
+        """Wait until the broker holds the letter, cut as far as it must be, or has refused all forms of it.
+
+        Raises:
+            KafkaError: the broker took nothing within the request timeout.
+        """
+        while True:
+            try:
+                await self._sent.acknowledged()
+            except RecordRefusedError as error:
+                del self._sizes[0]
+                if not self._sizes:
+                    self._letters.give_up(self._origin, error)
+                    return
+                await self.send()
+            else:
+                if self._sizes[0] is not None:
+                    self._letters.count_cut()
+                return
+
+    async def settled(self) -> None:
+        """Wait until the broker has taken or refused what was sent of it."""
+        await self._sent.settled()
+
+    @property
+    def taken(self) -> int:
+        """1 once the broker has acknowledged it, 0 before."""
+        return self._sent.taken
+
+
+def cut(letter: Outgoing, most: int) -> Outgoing:
+    """Return a letter with the first `most` bytes of its value and key, and headers that say how long they were."""
+    added = [(TRUNCATED, str(_size(letter.value)).encode())]
+    if _size(letter.key) > most:
+        added.append(("truncated_key", str(_size(letter.key)).encode()))
+    key = None if letter.key is None else letter.key[:most]
+    return Outgoing(key, (letter.value or b"")[:most], [*letter.headers, *added])
+
+
+def _size(part: bytes | None) -> int:
+    return len(part or b"")

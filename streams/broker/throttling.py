@@ -1,0 +1,108 @@
+"""Client quotas: a broker that throttles a client answers at once, says for how long, and reads nothing until then.
+
+A request that is sent all the same waits unread, runs into its timeout and is taken for one that the broker lost. So
+the next one is held back here for as long as the broker has asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka.client import ConnectionGroup
+
+from streams.log import log
+from streams.telemetry.metrics import Metrics
+
+LATELY_S: Final = 5.0
+"""For so long after its last wait a client counts as throttled: between two waits the broker takes one request."""
+
+NEWS_S: Final = 60.0
+"""How often the log repeats that a quota is at work."""
+
+
+class Throttle:
+    """What the broker asks of clients that belong together.
+
+    Args:
+        metrics: count the seconds that it asks them to wait.
+    """
+
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics
+        self._until = 0.0
+        self._told_at = float("-inf")
+
+    @property
+    def active(self) -> bool:
+        """Whether the broker has asked for patience, now or just before: what stands still meanwhile is not stuck."""
+        return time.monotonic() < self._until + LATELY_S
+
+    def hold_consumer(self, consumer: Any) -> None:
+        """Have a consumer wait as long as the broker asks."""
+        connections = _Connections(self)
+        send = connections.listen(consumer._client)
+
+        async def send_in_time(node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:
+            await connections.passed(node_id, group)
+            return await send(node_id, request, group=group)
+
+        consumer._client.send = send_in_time
+
+    def hold_producer(self, producer: Any) -> None:
+        """Have a producer wait as long as the broker asks, before anything else is looked at that allows a request."""
+        connections = _Connections(self)
+        producer.client.send = connections.listen(producer.client)
+        sender = producer._sender
+        send = sender._send_produce_req
+
+        async def send_in_time(node_id: int, batches: Mapping[Any, Any]) -> None:
+            waited = await connections.passed(node_id, ConnectionGroup.DEFAULT)
+            for batch in batches.values():
+                # Its time to be delivered in does not run while it is held back.
+                batch._ttl += waited
+            await send(node_id, batches)
+
+        sender._send_produce_req = send_in_time
+
+    def asked(self, seconds: float) -> None:
+        """Take in that the broker asks to wait."""
+        now = time.monotonic()
+        self._until = max(self._until, now + seconds)
+        if self._metrics is not None:
+            self._metrics.throttled_seconds.inc(seconds)
+        if now - self._told_at > NEWS_S:
+            self._told_at = now
+            log.warning("the broker throttles this client by a quota, which is waited out", seconds=round(seconds, 1))
+
+
+class _Connections:
+    """Until when each connection of one client is not read, monotonic time."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._until: dict[tuple[int, Any], float] = {}
+
+    async def passed(self, node_id: int, group: Any) -> float:
+        """Wait until the broker reads what a connection sends; return the seconds of waiting."""
+        seconds = self._until.get((node_id, group), 0.0) - time.monotonic()
+        if seconds <= 0:
+            return 0.0
+        await asyncio.sleep(seconds)
+        return seconds
+
+    def listen(self, client: Any) -> Any:
+        """Return the client's `send`, with what the broker asks in its answers noted."""
+        send = client.send
+
+        async def send_and_listen(node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:
+            response = await send(node_id, request, group=group)
+            seconds = getattr(response, "throttle_time_ms", 0) / 1000
+            if seconds > 0:
+                self._until[node_id, group] = time.monotonic() + seconds
+                self._throttle.asked(seconds)
+            return response
+
+        return send_and_listen

@@ -1,0 +1,82 @@
+"""Making the topics that are missing, and judging those that exist, before anything is bound to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from streams.broker.topics.admin import Admin, Made
+from streams.broker.topics.counts import common_count
+from streams.broker.topics.topic_settings import complaints, wanted
+from streams.contract import changelog_name
+from streams.exceptions import StateMismatchError
+from streams.log import log
+from streams.records.placement import added_partitions
+from streams.settings import Settings
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """What state is bound to: the cluster's id, and the number of partitions of every topic there."""
+
+    identity: str
+    partitions: int
+
+
+async def make_topics(settings: Settings) -> Cluster:
+    """Make the topics that are missing, and check that all are co-partitioned.
+
+    Returns:
+        The cluster, with the number of partitions found: for topics made elsewhere it is not that of the settings.
+
+    Raises:
+        BrokerError: the broker cannot be reached, refuses to make a topic, or the topics have unequal numbers of
+            partitions.
+        StateMismatchError: they have more partitions than the changelog.
+    """
+    configs = wanted(settings)
+    async with Admin(settings) as admin:
+        known = {name: topic.partitions for name, topic in (await admin.topics(configs)).items()}
+        # What exists decides: one that was deleted, or belongs to a new group, is made like the others.
+        partitions = co_partitioned(settings, known) if known else settings.partitions
+        await admin.create(
+            [Made(name, partitions, settings.replication, configs[name]) for name in configs if name not in known]
+        )
+        topics = await admin.led(configs)
+        identity, _ = await admin.cluster()
+    # A worker beside this one may have been faster, with other settings.
+    return Cluster(identity, co_partitioned(settings, {name: topic.partitions for name, topic in topics.items()}))
+
+
+async def check_topics(settings: Settings) -> None:
+    """Check the settings of the topics, which may have been made elsewhere or changed; warn of what may cost data.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        StateMismatchError: with the settings found, committed events are lost.
+    """
+    names = list(wanted(settings))
+    async with Admin(settings) as admin:
+        found = await admin.configs(names)
+        replicas = {name: topic.replicas for name, topic in (await admin.topics(names)).items()}
+        _, nodes = await admin.cluster()
+    if unknown := sorted(set(names) - found.keys()):
+        log.warning("the broker does not tell the settings of topics, they are not checked", topics=unknown)
+    for complaint in complaints(settings, found, replicas, nodes):
+        if complaint.fatal:
+            raise StateMismatchError(complaint.line())
+        log.warning(complaint.why, topic=complaint.topic, expected=complaint.setting, found=complaint.found)
+
+
+def co_partitioned(settings: Settings, counts: Mapping[str, int]) -> int:
+    """The one number of partitions that topics of these numbers have.
+
+    Raises:
+        BrokerError: they differ.
+        StateMismatchError: some have more than the changelog, which holds the state.
+    """
+    known = counts.get(changelog_name(settings), 0)
+    if known and any(count > known for count in counts.values()):
+        grown = {name: count for name, count in counts.items() if count != known}
+        raise added_partitions(grown, known, f"the changelog {changelog_name(settings)!r}")
+    return common_count(counts)

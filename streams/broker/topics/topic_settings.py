@@ -1,0 +1,168 @@
+"""The settings of topics: what those that we make get, and what those that exist must have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from streams.broker.connection import HEADROOM_BYTES
+from streams.broker.publisher import BATCH_BYTES
+from streams.contract import DEAD_LETTERS, INPUTS, SCORES, changelog_name, topic_name
+from streams.settings import MAX_TOPIC_BYTES, Settings
+
+HOUR_MS: Final = 3_600_000
+
+MIN_COMPACTION_LAG_MS: Final = 24 * HOUR_MS
+"""A zombie's record must not be the only one that compaction leaves of a key: the newer owner needs this long to write
+after it."""
+
+MAX_COMPACTION_LAG_MS: Final = 48 * HOUR_MS
+"""After so long an older record of a key is compacted away, however few others came. Without a bound the broker waits
+until half of the log is outdated, and the states of the erased stay as long."""
+
+SEGMENT_MS: Final = 24 * HOUR_MS
+"""Neither retention nor compaction touches the segment that is written to; with the broker's own 7 days a record
+outlives its retention by as much."""
+
+SHORT_RETENTION_MS: Final = 24 * HOUR_MS
+"""What a worker may have to catch up with after a bad night."""
+
+_POLICY: Final = "cleanup.policy"
+_FOREVER: Final = -1
+_NODES_THAT_CAN_REPLICATE: Final = 3
+
+Configs = Mapping[str, str]
+
+
+class Complaint(NamedTuple):
+    """A setting of an existing topic that is not as it should be.
+
+    Attributes:
+        topic: its name on the broker.
+        setting: `NAME=VALUE` as expected.
+        found: the value.
+        why: what comes of it.
+        fatal: whether it costs committed events, so that no worker may start.
+    """
+
+    topic: str
+    setting: str
+    found: str
+    why: str
+    fatal: bool = False
+
+    def line(self) -> str:
+        """Return it as one line that says what to do."""
+        return (
+            f"the topic {self.topic!r}: expected {self.setting}, found {self.found}: {self.why}; set it with "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {self.topic} --add-config {self.setting}"
+        )
+
+
+def wanted(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the settings that topics get that we make, by name on the broker."""
+    plain = {"max.message.bytes": str(MAX_TOPIC_BYTES + HEADROOM_BYTES), "segment.ms": str(SEGMENT_MS)}
+    # A producer's clock decides neither what is `future` nor how long a record is retained.
+    inputs = plain | {"message.timestamp.type": "LogAppendTime"}
+    # A dead letter is the record it rejects, whatever its size, and its headers.
+    letters = plain | {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES)}
+    configs = {topic_name(settings, topic): inputs for topic in INPUTS}
+    configs[topic_name(settings, DEAD_LETTERS)] = letters
+    for name in _compacted(settings):
+        configs[name] = plain | {
+            _POLICY: "compact",
+            "min.compaction.lag.ms": str(MIN_COMPACTION_LAG_MS),
+            "max.compaction.lag.ms": str(MAX_COMPACTION_LAG_MS),
+        }
+    return configs
+
+
+def complaints(
+    settings: Settings, found: Mapping[str, Configs], replicas: Mapping[str, int], nodes: int
+) -> list[Complaint]:
+    """Judge topics that exist; a setting that the broker does not tell is taken for right.
+
+    Args:
+        settings: of the cluster.
+        found: settings by topic, as far as the broker tells them.
+        replicas: the fewest that a partition of a topic has.
+        nodes: of the cluster.
+
+    Returns:
+        What is wrong, the fatal first.
+    """
+    wrong: list[Complaint] = []
+    for name in _compacted(settings):
+        configs = found.get(name, {})
+        wrong += _of_compacted(name, configs)
+        if nodes >= _NODES_THAT_CAN_REPLICATE:
+            wrong += _of_replicas(name, configs, replicas.get(name, 0))
+    largest = 0
+    for topic in INPUTS:
+        configs = found.get(topic_name(settings, topic), {})
+        wrong += _of_retained(topic_name(settings, topic), configs, "events")
+        largest = max(largest, _number(configs, "max.message.bytes", 0))
+    letters = topic_name(settings, DEAD_LETTERS)
+    wrong += _of_retained(letters, found.get(letters, {}), "dead letters")
+    room = _number(found.get(letters, {}), "max.message.bytes", largest)
+    if room < largest:
+        wrong.append(
+            Complaint(letters, f"max.message.bytes={largest + HEADROOM_BYTES}", str(room), _CUT_LETTERS),
+        )
+    return sorted(wrong, key=lambda complaint: not complaint.fatal)
+
+
+_CUT_LETTERS: Final = "an input topic takes larger records, whose dead letters are cut"
+
+
+def _of_compacted(name: str, configs: Configs) -> Iterator[Complaint]:
+    policy = _policy(configs, {"compact"})
+    kept_for_good = [_number(configs, setting, _FOREVER) == _FOREVER for setting in ("retention.ms", "retention.bytes")]
+    if "compact" not in policy or ("delete" in policy and not all(kept_for_good)):
+        why = "the newest records of users are deleted with time, and what they have bought is forgotten"
+        yield Complaint(name, f"{_POLICY}=compact", configs[_POLICY], why, fatal=True)
+    room = _number(configs, "max.message.bytes", BATCH_BYTES)
+    if room < BATCH_BYTES:
+        why = "a batch of records that is larger ends the worker"
+        yield Complaint(name, f"max.message.bytes={BATCH_BYTES}", str(room), why, fatal=True)
+    lag = _number(configs, "min.compaction.lag.ms", MIN_COMPACTION_LAG_MS)
+    if lag < MIN_COMPACTION_LAG_MS:
+        why = "compaction may leave of a user only what a worker wrote that had lost its partitions"
+        yield Complaint(name, f"min.compaction.lag.ms={MIN_COMPACTION_LAG_MS}", str(lag), why)
+    longest = _number(configs, "max.compaction.lag.ms", MAX_COMPACTION_LAG_MS)
+    if longest > MAX_COMPACTION_LAG_MS:
+        why = "nothing bounds how long older records of an erased user stay"
+        yield Complaint(name, f"max.compaction.lag.ms={MAX_COMPACTION_LAG_MS}", str(longest), why)
+
+
+def _of_retained(name: str, configs: Configs, holds: str) -> Iterator[Complaint]:
+    if "compact" in _policy(configs, {"delete"}):
+        why = f"of each user only the last of the {holds} is kept, and a record without a key is refused"
+        yield Complaint(name, f"{_POLICY}=delete", configs[_POLICY], why, fatal=True)
+    retention = _number(configs, "retention.ms", _FOREVER)
+    if _FOREVER < retention < SHORT_RETENTION_MS:
+        why = f"{holds} are deleted before workers that were away for long have read them"
+        yield Complaint(name, f"retention.ms={SHORT_RETENTION_MS}", str(retention), why)
+
+
+def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complaint]:
+    if replicas == 1:
+        why = "the state of users is lost with one disk; kafka-reassign-partitions.sh adds replicas"
+        yield Complaint(name, "3 replicas", "1", why)
+    elif _number(configs, "min.insync.replicas", 2) == 1:
+        why = "what one node alone has acknowledged is lost with its disk"
+        yield Complaint(name, "min.insync.replicas=2", "1", why)
+
+
+def _compacted(settings: Settings) -> tuple[str, str]:
+    return topic_name(settings, SCORES), changelog_name(settings)
+
+
+def _policy(configs: Configs, default: set[str]) -> set[str]:
+    found = {word.strip() for word in configs.get(_POLICY, "").split(",")} - {""}
+    return found or default
+
+
+def _number(configs: Configs, setting: str, default: int) -> int:
+    value = configs.get(setting, "")
+    return int(value) if value.removeprefix("-").isdecimal() else default

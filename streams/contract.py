@@ -1,0 +1,28 @@
+"""The topics of the contract, and their names on the broker."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.settings import Settings
+
+REVIEWS: Final = "reviews"
+SEARCHES: Final = "searches"
+CLICKS: Final = "clicks"
+ERASURES: Final = "erasures"
+SCORES: Final = "purchasing-power"
+DEAD_LETTERS: Final = "dead-letters"
+INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
+TEXTS: Final = (REVIEWS, SEARCHES)
+EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
+TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
+
+
+def topic_name(settings: Settings, topic: str) -> str:
+    """The name on the broker of a topic of the contract."""
+    return settings.topic_prefix + topic
+
+
+def changelog_name(settings: Settings) -> str:
+    """The name on the broker of the changelog of the user table."""
+    return f"{settings.topic_prefix}{settings.group}-users-changelog"

@@ -1,0 +1,1 @@
+"""The models at work: loading them, reading texts, scoring, labelling."""

@@ -1,0 +1,86 @@
+"""What scores: one immutable object, so that a record is made by one artefact and never by halves of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import PROFILE_WIDTH
+from features.row import Value
+from features.state import UserState
+from models.artefact.artefact import Artefact
+from models.labels.table import LabelTable
+from models.scoring.kinds.protocol import EXACT
+from models.scoring.scorer import Predictions
+from streams.inference.labelling import Labeller, Tagger
+
+Rows = Sequence[Sequence[Value]]
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """An artefact that has been accepted for the running encoder.
+
+    Attributes:
+        artefact: scorer, categories and what else belongs to it.
+        tagger, labeller: of its categories.
+        model: what a record says of it, `scorer` and `encoder`.
+        fitted: whether it was fitted for the running encoder; if not, it scores from behaviour alone.
+    """
+
+    artefact: Artefact
+    tagger: Tagger
+    labeller: Labeller
+    model: Mapping[str, str]
+    fitted: bool
+
+    @classmethod
+    def of(cls, artefact: Artefact, encoder: str, labels: LabelTable, fitted: bool) -> Self:
+        """Make one for a running encoder of this identity, and a table of labels."""
+        model = {"scorer": artefact.version, "encoder": encoder}
+        if artefact.scorer.attribution != EXACT:
+            # Of a linear scorer the reasons are the model; of another one they are a way to look at it.
+            model["attribution"] = artefact.scorer.attribution
+        categories = artefact.categories
+        return cls(artefact, Tagger(categories), Labeller(labels, categories), model, fitted)
+
+    @property
+    def version(self) -> str:
+        """The scorer's version, as every score names it."""
+        return self.model["scorer"]
+
+    def predict(self, rows: Rows, profiles: NDArray[np.float32]) -> Predictions:
+        """Score users: rows in the order of the names, profiles float32 [n, 64]."""
+        return self.artefact.scorer.predict(rows, profiles, use_profile=self.fitted)
+
+    def try_out(self) -> None:
+        """Score a user of whom nothing is known, so that what cannot predict fails before it is needed."""
+        unknown = [(None,) * len(self.artefact.scorer.names)]
+        self.predict(unknown, np.zeros((1, PROFILE_WIDTH), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One micro-batch of served users, for whoever watches the models. Everything in it is only to be read.
+
+    Attributes:
+        scoring: what scored them.
+        users: their ids.
+        states: as they were served.
+        instants: T of each, ms.
+        rows: scalar features, in the order of the names.
+        profiles: float32 [n, 64].
+        predicted: what was published of them.
+    """
+
+    scoring: Scoring
+    users: Sequence[str]
+    states: Sequence[UserState]
+    instants: Sequence[int]
+    rows: Rows
+    profiles: NDArray[np.float32]
+    predicted: Predictions

@@ -1,0 +1,187 @@
+"""The models of a process, loaded once: encoder, projection, scorer, and the identity that binds them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from features.catalogue import NAMES, PROFILE_WIDTH
+from models.artefact.artefact import Artefact
+from models.batching.batcher import MicroBatcher
+from models.encoder.bert import BertEncoder, Encoder
+from models.exceptions import ArtefactError, DeviceError, ModelsError, PrecisionError
+from models.labels.table import LabelTable
+from models.profile import Projection, encoder_identity
+from models.text.cleaning import fingerprint as cleaning_fingerprint
+from models.text.noise import fingerprint as noise_fingerprint
+from streams.exceptions import ConfigurationError
+from streams.inference.active_scorer import Scoring
+from streams.inference.labelling import load_labels
+from streams.settings import DEFAULT_ARTEFACT, Settings
+from streams.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What turns texts into vectors and features into scores.
+
+    Attributes:
+        batcher: the process-wide micro-batcher.
+        projection: P, of the artefact where it was fitted for this encoder, else a seeded orthogonal one.
+        encoder: identity of encoder, rules and P (`model.encoder`).
+        loaded: the encoder itself.
+        artefact: the scorer that the process began with, and what belongs to it.
+        fitted: whether the artefact was fitted for this encoder; if not, scores come from behaviour alone.
+        labels: the rules behind the labels of a score record.
+    """
+
+    batcher: MicroBatcher
+    projection: Projection
+    encoder: str
+    loaded: Encoder
+    artefact: Artefact
+    fitted: bool
+    labels: LabelTable
+
+    @property
+    def scoring(self) -> Scoring:
+        """The scorer that the process began with."""
+        return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted)
+
+    def accept(self, artefact: Artefact) -> Scoring:
+        """Return what scores with another artefact, if it fits this process.
+
+        Encoder and projection of a running process never change: vectors of two identities must not be mixed.
+
+        Raises:
+            ArtefactError: it was made for other features, another encoder, another projection or another width.
+            InvalidInputError: it cannot predict.
+        """
+        for_this_encoder = self.loaded.dimension == artefact.projection.dimension and artefact.matches(
+            identify(self.loaded, artefact.projection)
+        )
+        if for_this_encoder and artefact.encoder_identity != self.encoder:
+            raise ArtefactError(
+                f"projection: expected an artefact with the projection in use ({self.encoder}), found "
+                f"{artefact.version} for this encoder with another ({artefact.encoder_identity}); restart the workers "
+                "with it, one after the other, to roll it out"
+            )
+        artefact.check(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
+        scoring = Scoring.of(artefact, self.encoder, self.labels, self.fitted)
+        scoring.try_out()
+        return scoring
+
+
+class _Observing:
+    """Attaches the metrics to the micro-batcher."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def batch(self, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
+        self._metrics.encoder_texts.inc(texts)
+        self._metrics.encoder_batch_tokens.observe(tokens)
+        self._metrics.encoder_padded_tokens.inc(padded_tokens)
+        self._metrics.encoder_batch_seconds.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        self._metrics.encoder_wait.observe(seconds)
+
+    def queued(self, texts: int) -> None:
+        self._metrics.encoder_queue.set(texts)
+
+    def cache(self, hits: int, misses: int) -> None:
+        self._metrics.encoder_hits.inc(hits)
+        self._metrics.encoder_misses.inc(misses)
+
+    def failed(self) -> None:
+        self._metrics.encoder_failures.inc()
+
+
+def artefact_folder(settings: Settings) -> Path:
+    """The folder of the scorer that the settings name."""
+    if settings.artefact == DEFAULT_ARTEFACT:
+        return Path(str(resources.files("models") / "artefacts" / "default"))
+    return Path(settings.artefact)
+
+
+def identify(encoder: Encoder, projection: Projection) -> str:
+    """Return `model.encoder`: vectors of two identities are never mixed."""
+    return encoder_identity(
+        encoder.name, encoder.weights_digest, cleaning_fingerprint(), noise_fingerprint(), projection
+    )
+
+
+def load_encoder(settings: Settings) -> BertEncoder:
+    """Load the encoder that the settings name, ready for its first text.
+
+    Unless they say how many threads it takes, one core that this process may use is left to the event loop.
+
+    Raises:
+        EncoderNotFoundError: there is no such encoder here.
+        EncoderLoadError: it cannot be used, or not on this device or in this precision.
+    """
+    encoder = BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads or max(1, _cores() - 1),
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
+    encoder.warm_up()
+    return encoder
+
+
+def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None = None) -> Inference:
+    """Load encoder and scorer.
+
+    Raises:
+        ConfigurationError: no encoder, scorer or labels where the settings point, or some that cannot be used.
+    """
+    labels = load_labels(settings)
+    with _blaming("WHEREWITHAL_ARTEFACT"):
+        artefact = Artefact.load(artefact_folder(settings))
+    if encoder is None:
+        with _blaming("WHEREWITHAL_ENCODER"):
+            encoder = load_encoder(settings)
+    with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
+        projection = artefact.projection
+        fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
+        if not fitted:
+            projection = Projection.orthogonal(encoder.dimension)
+        identity = identify(encoder, projection)
+        artefact.check(NAMES, identity if fitted else None, PROFILE_WIDTH)
+        batcher = MicroBatcher(
+            encoder,
+            token_budget=settings.token_budget,
+            deadline_s=settings.encoder_deadline_ms / 1000,
+            queue_texts=settings.encoder_queue_texts,
+            queue_bytes=settings.encoder_queue_bytes,
+            cache_texts=settings.embedding_cache_texts,
+            timeout_s=settings.encoder_timeout_s,
+            observer=_Observing(metrics),
+        )
+    metrics.model.labels(artefact.version, identity).set(1)
+    metrics.degraded.set(0 if fitted else 1)
+    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels)
+
+
+@contextmanager
+def _blaming(variables: str) -> Iterator[None]:
+    try:
+        yield
+    except DeviceError as error:
+        raise ConfigurationError(f"WHEREWITHAL_DEVICE: {error}") from error
+    except PrecisionError as error:
+        raise ConfigurationError(f"WHEREWITHAL_ENCODER_PRECISION: {error}") from error
+    except ModelsError as error:
+        raise ConfigurationError(f"{variables}: {error}") from error
+
+
+def _cores() -> int:
+    # A container or `taskset` may leave fewer to the process than the machine has; only Linux says.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

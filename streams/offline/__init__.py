@@ -1,0 +1,1 @@
+"""The code of the worker over files: history, training, evaluation, backtest, sample."""

@@ -1,0 +1,107 @@
+"""Orders in the format of the full CDNOW data, lists of customers, and the split of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from features.tiles import DAY
+from streams.exceptions import ConfigurationError
+from streams.offline.sample.cdnow import CLOSES_MS, OPENS_MS, Order
+
+_COLUMNS: Final = 4
+_EXPECTED: Final = "expected customer_id, date (YYYYMMDD), number_of_cds and dollar_value"
+
+
+def read_orders(path: Path) -> list[Order]:
+    """Read a file of orders, four columns between white space: customer, date, number of CDs, dollars.
+
+    Each order is placed between 09:00 and 23:00 UTC of its date, at a time drawn from its customer and its place among
+    that customer's orders, as `streams.offline.sample.cdnow` does it.
+
+    Raises:
+        ConfigurationError: the file holds no order, or a line that is none.
+        OSError: the file cannot be read.
+    """
+    placed: list[Order] = []
+    position: dict[str, int] = {}
+    with path.open(encoding="ascii", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            fields = line.split()
+            if fields:
+                placed.append(_parse(fields, f"{path}, line {number}", position))
+    if not placed:
+        raise ConfigurationError(f"{path}: {_EXPECTED} on each line, found no line; pass a file of orders")
+    return placed
+
+
+def _parse(fields: Sequence[str], where: str, position: dict[str, int]) -> Order:
+    if len(fields) != _COLUMNS:
+        raise ConfigurationError(f"{where}: {_EXPECTED}, found {len(fields)} columns; pass the master format")
+    customer, date, units, dollars = fields
+    nth = position[customer] = position.get(customer, -1) + 1
+    clock = random.Random(f"cdnow/{customer}/{nth}")
+    try:
+        midnight = int(datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000
+        order = Order(customer, midnight + clock.randrange(OPENS_MS, CLOSES_MS), int(units), float(dollars))
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {_EXPECTED}, found something else; mend the line") from error
+    if order.units < 0 or not 0 <= order.dollars < float("inf"):
+        raise ConfigurationError(f"{where}: expected numbers from 0 up, found another; mend the line")
+    return order
+
+
+def by_customer(orders: Iterable[Order]) -> dict[str, list[Order]]:
+    """Return each customer's orders in order of time, those of one day (UTC) summed into the first of it."""
+    days: dict[tuple[str, int], Order] = {}
+    for order in sorted(orders, key=lambda order: order.timestamp):
+        key = order.customer_id, order.timestamp // DAY
+        first = days.get(key)
+        days[key] = (
+            order
+            if first is None
+            else replace(first, units=first.units + order.units, dollars=first.dollars + order.dollars)
+        )
+    customers: dict[str, list[Order]] = {}
+    for (customer, _), order in days.items():
+        customers.setdefault(customer, []).append(order)
+    return customers
+
+
+def read_customers(path: Path, known: Iterable[str]) -> list[str]:
+    """Read a list of customers, one id a line; leading zeros do not count.
+
+    Args:
+        path: the list.
+        known: the ids of the orders, as those are written; what is returned is among them.
+
+    Raises:
+        ConfigurationError: no id, or ids that have no order.
+        OSError: the file cannot be read.
+    """
+    written = {_number(customer): customer for customer in known}
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    asked = {_number(line.strip()) for line in lines if line.strip()}
+    strange = sum(customer not in written for customer in asked)
+    if strange or not asked:
+        raise ConfigurationError(
+            f"{path}: expected ids of customers with orders, one a line, found {strange} without an order among "
+            f"{len(asked)}; check that the list belongs to the orders"
+        )
+    return sorted(written[customer] for customer in asked)
+
+
+def halves(customers: Iterable[str], seed: int) -> tuple[list[str], list[str]]:
+    """Split customers at random into two halves, to train on and to test on."""
+    drawn = sorted(customers)
+    random.Random(f"backtest/{seed}").shuffle(drawn)
+    middle = len(drawn) // 2
+    return sorted(drawn[:middle]), sorted(drawn[middle:])
+
+
+def _number(customer: str) -> str:
+    return customer.lstrip("0") or "0"

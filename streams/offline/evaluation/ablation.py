@@ -1,0 +1,80 @@
+"""What text adds: the scorer with its profile withheld, and two scorers fitted alike, one without any profile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from features.catalogue import NAMES
+from models.artefact.artefact import Artefact
+from models.scoring.scorer import Scorer
+from models.training.train import train
+from streams.offline.evaluation.forecasts import WITHOUT_TEXT, Forecast, of_scorer
+from streams.offline.evaluation.material import Material
+
+REFITTED: Final = "refitted"
+REFITTED_WITHOUT_TEXT: Final = "refitted_without_text"
+
+PAIRS: Final = {"withheld": ("scorer", WITHOUT_TEXT), "refitted": (REFITTED, REFITTED_WITHOUT_TEXT)}
+"""With and without text, by the way it is taken away."""
+
+_TRIALS: Final = 1
+"""Of a scorer whose options are searched: the default ones, on either side."""
+
+
+class Ablation(NamedTuple):
+    """The forecasts of an ablation.
+
+    Attributes:
+        forecasts: by name.
+        fit_seconds: how long the fit with text took.
+        rows: fitted on.
+    """
+
+    forecasts: dict[str, Forecast]
+    fit_seconds: float
+    rows: int
+
+
+def ablation(artefact: Artefact, material: Material, seed: int) -> Ablation:
+    """Score without the profile, and fit the same kind of scorer to the known rows with and without it.
+
+    To withhold the profile from a scorer that was fitted with it shows what the scorer leans on. Whether text helps,
+    only a scorer shows that never had it.
+
+    Raises:
+        InvalidInputError: the known rows cannot be trained on.
+        MissingLibraryError: a library that this kind of scorer needs is not installed.
+    """
+    forecasts = {}
+    if material.use_profile:
+        forecasts[WITHOUT_TEXT] = of_scorer(artefact.scorer, material, use_profile=False)
+    begun = time.perf_counter()
+    forecasts[REFITTED] = of_scorer(_refitted(artefact, material, seed, True), material, use_profile=True)
+    seconds = time.perf_counter() - begun
+    bare = _refitted(artefact, material, seed, False)
+    forecasts[REFITTED_WITHOUT_TEXT] = of_scorer(bare, material, use_profile=False)
+    return Ablation(forecasts, seconds, len(material.known.users))
+
+
+def _refitted(artefact: Artefact, material: Material, seed: int, with_text: bool) -> Scorer:
+    known = material.known
+    chosen: Any = artefact.metrics.get("options")
+    given = chosen if isinstance(chosen, dict) else {}
+    options: dict[str, Any] = {
+        f"{name}s": (given[name],) for name in ("weight_decay", "profile_weight_decay") if name in given
+    }
+    return train(
+        NAMES,
+        known.values,
+        known.profiles if with_text else np.zeros_like(known.profiles),
+        known.money,
+        known.users,
+        seed=seed,
+        kind=artefact.scorer.model.kind,
+        instants=known.instants,
+        trials=_TRIALS,
+        **options,
+    ).scorer

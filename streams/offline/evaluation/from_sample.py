@@ -1,0 +1,125 @@
+"""The shipped data: the held-out customers to judge on, the others to fit baselines on, and what all of them wrote."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.history import Snapshot
+from features.tiles import DAY
+from models.artefact.artefact import Artefact
+from models.encoder.bert import Encoder
+from models.profile import Projection
+from streams.exceptions import ConfigurationError
+from streams.inference.loading import identify
+from streams.offline.evaluation.material import Material, Rows
+from streams.offline.evaluation.texts import Texts, read_texts
+from streams.offline.sample.cdnow import Order
+from streams.offline.sample.shopper import Habits, Shopper
+from streams.offline.sample.simulator import DEFAULT_SEED, is_held_out
+from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after, text_of
+from streams.offline.training.source import SAMPLE
+from streams.records.events import Event
+from streams.records.observer import Observer
+
+GROUPS: Final = ("cohort_month", "category", "language")
+"""What the shipped customers can be grouped by; none is a protected attribute."""
+
+_DATA: Final = (
+    "Customers of the CDNOW sample whom the shipped split holds out, every 30 days, with the money they really spent "
+    "in the 30 days after. Purchases are real (1997-01 to 1998-06); every search, view, cart, favourite and review is "
+    "simulated, with no knowledge of later spend. Baselines are fitted on the other half of the customers."
+)
+
+
+def from_sample(
+    artefact: Artefact, encoder: Encoder, orders: Sequence[Order], columns: Collection[str] = GROUPS
+) -> Material:
+    """Return the rows of customers, divided by the shipped split.
+
+    Args:
+        artefact: to be judged.
+        encoder: reads texts; if the artefact was fitted for another one, it is judged without the profile.
+        orders: real ones, of customers of both halves.
+        columns: of `GROUPS`, to compare groups by.
+
+    Raises:
+        ConfigurationError: a column that there is not.
+        EncoderUnavailableError: the encoder is down.
+    """
+    if unknown := sorted(set(columns) - set(GROUPS)):
+        raise ConfigurationError(f"--group: expected some of {', '.join(GROUPS)}, found {', '.join(unknown)}")
+    texts, fitted = _texts(artefact, encoder, orders)
+    of_customer: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        of_customer[order.customer_id].append(order)
+    held_out = {user: own for user, own in of_customer.items() if is_held_out(user)}
+    others = {user: own for user, own in of_customer.items() if user not in held_out}
+    if not held_out or not others:
+        raise ConfigurationError("orders: expected customers of both halves, found those of one; pass more of them")
+    asked = _rows(texts, held_out, with_visits=False)
+    known = _rows(texts, others, with_visits=True)
+    shipped = artefact.data == SAMPLE
+    return Material(
+        asked=asked,
+        known=known,
+        regular=np.isin(known.instants, CUT_OFFS),
+        use_profile=fitted,
+        data=_DATA,
+        overlap="none" if shipped else "unknown",
+        overlap_reason="the artefact says that it was trained on the half that the split, by a hash of the customer's "
+        "id, leaves for training; the rows judged are of the other half"
+        if shipped
+        else "the artefact says that it was trained on other data than the shipped training half, and holds no ids",
+        groups={column: _labels(column, asked.users, held_out) for column in columns},
+        demonstration=True,
+        texts=texts if fitted else None,
+        without_texts="" if fitted else "the scorer was fitted for another encoder, so it does not look at texts",
+    )
+
+
+def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tuple[Texts, bool]:
+    """Read what was written; tell whether the artefact was fitted to such profiles."""
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events_of(orders):
+        events[event.user_id].append(event)
+    written = sorted({text_of(event) for own in events.values() for event in own} - {""})
+    projection = artefact.projection
+    fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
+    if not fitted:
+        projection = Projection.orthogonal(encoder.dimension)
+    readings = read_texts(written, encoder, projection)
+    observer = Observer(artefact.categories)
+    return Texts(events, readings, encoder, projection, identify(encoder, projection), observer), fitted
+
+
+def _rows(texts: Texts, customers: Mapping[str, Sequence[Order]], *, with_visits: bool) -> Rows:
+    found: list[tuple[str, Snapshot]] = []
+    for user_id in sorted(customers):
+        instants = scored_instants(texts.events[user_id]) if with_visits else CUT_OFFS
+        found += [(user_id, snapshot) for snapshot in texts.fold(user_id, instants)]
+    return Rows(
+        values=np.array([snapshot.scalars for _, snapshot in found], dtype=np.float64),
+        profiles=np.stack([snapshot.profile for _, snapshot in found]),
+        money=np.array([spend_after(customers[user], snapshot.instant) for user, snapshot in found]),
+        users=[user for user, _ in found],
+        instants=np.array([snapshot.instant for _, snapshot in found], dtype=np.int64),
+    )
+
+
+def _labels(column: str, users: Sequence[str], customers: Mapping[str, Sequence[Order]]) -> NDArray[np.str_]:
+    labels = {user: _label(column, user, customers[user]) for user in set(users)}
+    return np.array([labels[user] for user in users])
+
+
+def _label(column: str, user_id: str, orders: Sequence[Order]) -> str:
+    if column == "cohort_month":
+        days = min(order.timestamp for order in orders) // DAY
+        return str(np.datetime64(days, "D").astype("datetime64[M]"))
+    # Language and taste do not depend on how much there is to do.
+    shopper = Shopper.draw(user_id, DEFAULT_SEED, Habits(0.0, 0.0, 0.0))
+    return shopper.taste[0] if column == "category" else str(shopper.language)

@@ -1,0 +1,182 @@
+"""The plots of the report, as SVG that follows the page's colour of text, light or dark."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from models.exceptions import MissingLibraryError
+from models.measures.baselines import ZERO
+from models.measures.fairness import FOUR_FIFTHS
+from streams.offline.evaluation.words import MEASURE_NAMES, MODEL_NAMES
+
+# Replaced by `currentColor` in the SVG; a colour that nothing else has.
+_INK: Final = "#010203"
+_ACCENT: Final = "#3b82c4"
+_COLOURS: Final = ("#3b82c4", "#d9822b", "#3a9d6e", "#b05fbf", "#c9504f", "#8f8f3a")
+_RULES: Final = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.color": "#888888",
+}
+FOREST: Final = ("concordance", "normalized_gini", "top_decile_share", "average_precision")
+
+
+def forest(ahead: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Draw how far the scorer is ahead of each baseline but zero, with intervals: a panel for each of four measures."""
+    # Whatever orders shoppers at all is so far ahead of zero that nothing else would be seen beside it.
+    names = [name for name in reversed(list(ahead)) if name != ZERO]
+
+    def draw(figure: Any) -> None:
+        for axes, measure in zip(figure.subplots(1, len(FOREST), sharey=True), FOREST, strict=True):
+            for place, name in enumerate(names):
+                found = ahead[name][measure]
+                axes.plot([found["low"], found["high"]], [place, place], color=_ACCENT, linewidth=2)
+                axes.plot(found["value"], place, "o", color=_ACCENT, markersize=5)
+            axes.axvline(0, color=_INK, linewidth=0.8)
+            axes.set_yticks(range(len(names)), [MODEL_NAMES[name] for name in names])
+            axes.set_title(MEASURE_NAMES[measure], fontsize=9)
+        figure.supxlabel("scorer minus baseline; right of the line the scorer is ahead", fontsize=9)
+
+    return _svg("forest", draw, 9.5, 3.0)
+
+
+def calibration(deciles: Sequence[Mapping[str, float]]) -> str:
+    """Draw mean actual money against mean expected money of each decile."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        expected = [row["expected"] for row in deciles]
+        actual = [row["actual"] for row in deciles]
+        # The percentile interval of a decile that is drawn anew may leave its own mean out.
+        below = [max(row["actual"] - row["low"], 0.0) for row in deciles]
+        above = [max(row["high"] - row["actual"], 0.0) for row in deciles]
+        ends = [*expected, *(row["low"] for row in deciles), *(row["high"] for row in deciles)]
+        if min(ends) > 0:
+            # Money spans magnitudes from one decile to another.
+            axes.set(xscale="log", yscale="log")
+        axes.plot(
+            [min(ends), max(ends)],
+            [min(ends), max(ends)],
+            color=_INK,
+            linewidth=0.8,
+            linestyle="--",
+            label="expected = actual",
+        )
+        axes.errorbar(expected, actual, yerr=[below, above], fmt="o", color=_ACCENT, label="decile of the scorer")
+        axes.set_xlabel("mean expected spend, 30 days")
+        axes.set_ylabel("mean actual spend, 30 days")
+        axes.legend()
+
+    return _svg("calibration", draw, 5.2, 4.0)
+
+
+def curves(found: Mapping[str, Any], base_rate: float) -> str:
+    """Draw ROC and precision-recall of "will buy", of all that order shoppers at all."""
+
+    def draw(figure: Any) -> None:
+        roc, recall = figure.subplots(1, 2)
+        shown = [name for name in found if name != ZERO]
+        for colour, name in zip(_COLOURS, shown, strict=False):
+            style = {"color": colour, "linewidth": 2.4 if name == "scorer" else 1.1, "label": MODEL_NAMES[name]}
+            of = found[name]
+            roc.plot(of["roc"]["false_positive_rate"], of["roc"]["true_positive_rate"], **style)
+            recall.plot(of["precision_recall"]["recall"], of["precision_recall"]["precision"], **style)
+        roc.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
+        recall.axhline(base_rate, color=_INK, linewidth=0.8, linestyle="--")
+        roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
+        recall.set(xlabel="recall", ylabel="precision", title="precision and recall", ylim=(0, 1.02))
+        roc.legend(fontsize=7.5, loc="lower right")
+
+    return _svg("curves", draw, 9.5, 4.0)
+
+
+def groups(number: int, found: Mapping[str, Any]) -> str:
+    """Draw the scores of each group (percentiles 10, 25, 50, 75, 90) and its selection rate with the interval.
+
+    Args:
+        number: of the plot on its page.
+        found: of one column.
+    """
+
+    def draw(figure: Any) -> None:
+        scores, rates = figure.subplots(1, 2, sharey=True)
+        rows = found["groups"]
+        boxes = [_box(rows[name]["score_quantiles"]) for name in rows]
+        _draw_boxes(scores, boxes, list(rows))
+        highest = max((row["selection_rate"] for row in rows.values() if row["compared"]), default=0.0)
+        for place, row in enumerate(rows.values(), start=1):
+            if row["selection_rate_interval"] is not None:
+                rates.plot(row["selection_rate_interval"], [place, place], color=_ACCENT, linewidth=2)
+            rates.plot(row["selection_rate"], place, "o" if row["compared"] else "x", color=_ACCENT, markersize=5)
+        rates.axvline(FOUR_FIFTHS * highest, color=_COLOURS[4], linestyle="--", linewidth=1)
+        scores.invert_yaxis()
+        scores.set(xlabel="score", xlim=(0, 100))
+        rates.set(xlabel="share selected; dashed: four fifths of the highest", xlim=(0, None))
+
+    return _svg(f"groups-{number}", draw, 9.5, 1.1 + 0.3 * len(found["groups"]))
+
+
+def stability(kinds: Mapping[str, Any]) -> str:
+    """Draw the differences of scores of each kind of change: percentiles 5, 25, 50, 75, 95."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        _draw_boxes(axes, [_box(found["difference"]) for found in kinds.values()], [k.replace("_", " ") for k in kinds])
+        axes.axvline(0, color=_INK, linewidth=0.8)
+        axes.set_xlabel("new score minus old, in points of 100")
+
+    return _svg("stability", draw, 7.0, 2.6)
+
+
+def _box(quantiles: Sequence[float]) -> dict[str, Any]:
+    low, first, median, third, high = quantiles
+    return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "fliers": []}
+
+
+def _draw_boxes(axes: Any, boxes: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    line = {"color": _ACCENT, "linewidth": 1.4}
+    parts = {"boxprops": line, "whiskerprops": line, "capprops": line}
+    axes.bxp(boxes, orientation="horizontal", showfliers=False, medianprops=line | {"linewidth": 2.6}, **parts)
+    axes.set_yticks(range(1, len(names) + 1), names)
+
+
+def _svg(name: str, draw: Any, width: float, height: float) -> str:
+    """Return an <svg> element; the same figure gives the same text.
+
+    Raises:
+        MissingLibraryError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingLibraryError(
+            "the plots come from matplotlib, which is not installed: pip install 'wherewithal[train]'"
+        ) from error
+    # The salt keeps the names of shapes apart, for all plots share a page.
+    with matplotlib.rc_context({**_RULES, "svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    drawn = text.getvalue().replace(_INK, "currentColor")
+    drawn = drawn[drawn.index("<svg") :].replace('id="', f'id="{name}-').replace("url(#", f"url(#{name}-")
+    return drawn.replace('xlink:href="#', f'xlink:href="#{name}-')

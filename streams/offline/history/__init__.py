@@ -1,0 +1,1 @@
+"""The features of every user at any instant, from files of events."""

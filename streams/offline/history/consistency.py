@@ -1,0 +1,249 @@
+"""Whether what was served is what the history says: each logged row against a fold of the events, value by value.
+
+A row with fewer events than the history holds by its T is late arrivals' doing only if it can be shown to be: the
+state it was made of held, of each topic, the first events to arrive. So some first events of each topic, as many as
+the row's revision in all, must give the row exactly; if none do, the row is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from features.catalogue import NAMES
+from features.history import Snapshot
+from features.observation import EVENT_SOURCES, Observation, Source
+from features.point_in_time import Folded, snapshot_of
+from features.row import scalars
+from features.state import UserState
+from streams.exceptions import ConfigurationError
+from streams.offline.history.folding import History, User
+from streams.telemetry.served_log import EMITTED_AT, PART_SUFFIX, SHARE, is_sampled
+
+PROFILE_TOLERANCE: Final = 1e-5
+"""Largest difference of an element of two equal profile vectors."""
+
+MAX_CUTS: Final = 1000
+"""How many first events of the topics are tried together for one row; one that none explains counts as wrong."""
+
+ROWS_AT_ONCE: Final = 5000
+
+# The features that the events of one topic alone decide.
+_OWN: Final = {
+    Source.REVIEWS: ("reviews_", "noisy_reviews_", "mean_rating_"),
+    Source.SEARCHES: ("searches_",),
+    Source.CLICKS: ("views_", "favorites_", "carts_", "purchases_", "spend_", "lifetime_", "days_since_last_purchase"),
+}
+_COLUMNS: Final = {
+    source: [place for place, name in enumerate(NAMES) if name.startswith(own)] for source, own in _OWN.items()
+}
+
+
+class Logged(NamedTuple):
+    """A row of the log: `profile` float[64], `emitted_at` ms."""
+
+    instant: int
+    revision: int
+    emitted_at: int
+    encoder: str
+    scalars: list[Any]
+    profile: list[float]
+
+
+class Difference(NamedTuple):
+    """A logged row that the history contradicts: both values of each feature that differs."""
+
+    user_id: str
+    instant: int
+    revision: int
+    emitted_at: int
+    features: dict[str, tuple[Any, Any]]
+
+
+@dataclass
+class Report:
+    """What a comparison found, in rows unless said otherwise.
+
+    Attributes:
+        equal: as the history says, in full.
+        late: as the history says of the events that had arrived.
+        mismatches: neither.
+        extra: of users of whom the history has no event by then.
+        erased: of users erased since, that nothing left of them explains.
+        missing: users of the history who are sampled, and of whom no row is logged.
+        vectors_not_compared: rows whose vectors come from another encoder than the one loaded; the rest is compared.
+        share: of users that the log samples.
+        differences: the first of the mismatches.
+        extra_users, missing_users: the first of them.
+    """
+
+    limit: int
+    share: float = 1.0
+    logged: int = 0
+    equal: int = 0
+    late: int = 0
+    mismatches: int = 0
+    extra: int = 0
+    erased: int = 0
+    missing: int = 0
+    vectors_not_compared: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    extra_users: list[str] = field(default_factory=list)
+    missing_users: list[str] = field(default_factory=list)
+
+
+def log_parts(log: Path) -> list[Path]:
+    """Return the parts of a log, a folder or one part.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    parts = sorted(log.glob(f"*{PART_SUFFIX}")) if log.is_dir() else [log] if log.is_file() else []
+    if not parts:
+        raise ConfigurationError(f"{log}: expected the folder of WHEREWITHAL_SERVED_LOG with its parts, found none")
+    return parts
+
+
+def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
+    """Yield each row with its user.
+
+    Raises:
+        ConfigurationError: a part cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = ("user_id", "event_time", "revision", EMITTED_AT, "encoder", "profile_vector", *NAMES)
+    for part in parts:
+        try:
+            for batch in pq.ParquetFile(part).iter_batches(ROWS_AT_ONCE, columns=list(names)):
+                columns = [batch[name].to_pylist() for name in names]
+                for user_id, instant, revision, emitted_at, encoder, profile, *values in zip(*columns, strict=True):
+                    yield user_id, Logged(instant, revision, emitted_at, encoder, values, profile)
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
+
+
+def sampled_share(parts: Sequence[Path]) -> float:
+    """Return the least share of users that a part samples: those are in every part.
+
+    Raises:
+        ConfigurationError: a part does not say.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shares = []
+    for part in parts:
+        try:
+            shares.append(float((pq.read_schema(part).metadata or {})[SHARE]))
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
+    return min(shares)
+
+
+async def compare(history: History, parts: Sequence[Path], encoder: str, limit: int) -> Report:
+    """Compare a log with a history.
+
+    Args:
+        history: before `gather`.
+        parts: of the log.
+        encoder: the identity of the encoder that reads the history.
+        limit: how many differences and users to name.
+    """
+    report = Report(limit, share=sampled_share(parts))
+    history.gather()
+    for user_id, row in read_log(parts):
+        history.note(user_id, row)
+    async with aclosing(history.users()) as users:
+        async for user in users:
+            _compare_user(user, encoder, report)
+    return report
+
+
+def _compare_user(user: User, encoder: str, report: Report) -> None:
+    rows = [Logged(*row) for row in user.notes]
+    if not rows:
+        if user.folded.applied and is_sampled(user.user_id, report.share):
+            report.missing += 1
+            _name(report.missing_users, user.user_id, report.limit)
+        return
+    offline = {found.instant: found for found in user.folded.snapshots(sorted({row.instant for row in rows}))}
+    for row in rows:
+        report.logged += 1
+        report.vectors_not_compared += row.encoder != encoder
+        _judge(user, row, offline.get(row.instant), encoder, report)
+
+
+def _judge(user: User, row: Logged, found: Snapshot | None, encoder: str, report: Report) -> None:
+    differing = {} if found is None else _differences(row, found, encoder)
+    if found is not None and not differing:
+        report.equal += 1
+    elif found is not None and row.revision < found.revision and _is_cut(user.folded, row, encoder):
+        report.late += 1
+    elif user.erased:
+        report.erased += 1
+    elif found is None:
+        report.extra += 1
+        _name(report.extra_users, user.user_id, report.limit)
+    else:
+        report.mismatches += 1
+        if len(report.differences) < report.limit:
+            place = (user.user_id, row.instant, row.revision, row.emitted_at)
+            report.differences.append(Difference(*place, differing))
+
+
+def _differences(row: Logged, found: Snapshot, encoder: str) -> dict[str, tuple[Any, Any]]:
+    served = {"revision": row.revision, **dict(zip(NAMES, row.scalars, strict=True))}
+    offline = {"revision": found.revision, **dict(zip(NAMES, found.scalars, strict=True))}
+    differing = {name: (value, offline[name]) for name, value in served.items() if value != offline[name]}
+    vector = np.asarray(row.profile, np.float32)
+    if row.encoder == encoder and not np.allclose(vector, found.profile, rtol=0, atol=PROFILE_TOLERANCE):
+        differing["profile_vector"] = (row.profile, found.profile.tolist())
+    return differing
+
+
+def _is_cut(folded: Folded, row: Logged, encoder: str) -> bool:
+    """Whether the first events of each topic, as many as the row's revision in all, give the row."""
+    arrived = folded.applied_by(row.instant)
+    by_source = {source: [seen for seen in arrived if seen.source == source] for source in EVENT_SOURCES}
+    fitting = {source: _fitting(by_source[source], source, row, encoder) for source in EVENT_SOURCES}
+    for lengths in islice(_cuts(fitting, row.revision), MAX_CUTS):
+        cut = [seen for source, length in lengths.items() for seen in by_source[source][:length]]
+        if not _differences(row, snapshot_of(cut, row.instant, encoder), encoder):
+            return True
+    return False
+
+
+def _fitting(arrived: Sequence[Observation], source: Source, row: Logged, encoder: str) -> list[int]:
+    """Return how many first events of a topic agree with the features that it alone decides."""
+    columns = _COLUMNS[source]
+    wanted = [row.scalars[place] for place in columns]
+    state, fitting = UserState(), []
+    for length in range(len(arrived) + 1):
+        if length:
+            state.apply(arrived[length - 1], encoder)
+        values = scalars(state, row.instant)
+        if [values[place] for place in columns] == wanted:
+            fitting.append(length)
+    return fitting
+
+
+def _cuts(fitting: Mapping[Source, Sequence[int]], revision: int) -> Iterator[dict[Source, int]]:
+    clicks = set(fitting[Source.CLICKS])
+    # Of many that agree, most likely nearly all had arrived.
+    for reviews, searches in product(reversed(fitting[Source.REVIEWS]), reversed(fitting[Source.SEARCHES])):
+        rest = revision - reviews - searches
+        if rest in clicks:
+            yield {Source.REVIEWS: reviews, Source.SEARCHES: searches, Source.CLICKS: rest}
+
+
+def _name(users: list[str], user_id: str, limit: int) -> None:
+    if len(users) < limit:
+        users.append(user_id)

@@ -1,0 +1,195 @@
+"""A history of events, folded user by user with the code that folds the stream.
+
+In two passes, so that memory holds one bucket of users (`history_spill`), whatever the length of the history: records
+are decoded and spilled by user; then, bucket by bucket, texts are read and users folded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from features.observation import Observation
+from features.point_in_time import Folded, UserHistory
+from features.state import Outcome
+from models.exceptions import TextRejectedError
+from streams.inference.loading import Inference
+from streams.inference.text_reader import TextReader
+from streams.offline.history.files import Arrived, plain_bytes, read_history
+from streams.offline.history.spill import Spill
+from streams.records.decoder import Decoder
+from streams.records.events import Click, Erasure, Event, Review, Search
+from streams.records.ndjson import RejectedLine
+from streams.records.observer import NOTHING_READ, Observer, Reading
+from streams.records.rejection import Rejection
+from streams.settings import Settings
+
+TEXTS_AT_ONCE: Final = 2048
+"""Texts handed to the micro-batcher together, for it to sort and fill batches from."""
+
+_EVENTS: Final = (Review, Search, Click, Erasure)
+_NOTE: Final = len(_EVENTS)
+_decoders: Final[list[msgspec.msgpack.Decoder[Any]]] = [msgspec.msgpack.Decoder(kind) for kind in _EVENTS]
+_note: Final = msgspec.msgpack.Decoder(tuple[str, Any])
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+@dataclass
+class Account:
+    """What became of a history's events, as `replay` accounts for them.
+
+    Attributes:
+        erased: forgotten by an erasure that came later, or refused after one.
+        users: with an applied event.
+        oldest, newest: times (ms) of valid events; None without one.
+    """
+
+    events_in: int = 0
+    events_applied: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    erased: int = 0
+    users: int = 0
+    oldest: int | None = None
+    newest: int | None = None
+
+
+class User(NamedTuple):
+    """One user of a history.
+
+    Attributes:
+        notes: what the caller noted of the user, in order.
+        erased: whether an erasure is in the history.
+    """
+
+    user_id: str
+    folded: Folded
+    notes: list[Any]
+    erased: bool
+
+
+@dataclass
+class _Gathered:
+    events: list[Event] = field(default_factory=list)
+    erased_at: int | None = None
+    notes: list[Any] = field(default_factory=list)
+
+
+class History:
+    """Folds the history in files.
+
+    Erasures are obeyed in the order of the input: what arrived of the user before one is in no row, however early the
+    instant, and later events up to its time are refused.
+
+    Args:
+        settings: what events are valid.
+        inference: encoder, projection and categories; its batcher is started.
+        files: NDJSON or Parquet, in the order of arrival.
+        folder: for what is spilled; exists, and the caller removes it.
+    """
+
+    def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
+        self._files = list(files)
+        self._encoder = inference.encoder
+        self._decoder = Decoder.of(settings)
+        self._observer = Observer(inference.artefact.categories)
+        self._reader = TextReader(inference.batcher, inference.projection)
+        self._spill = Spill(folder, plain_bytes(self._files))
+        self.account = Account()
+
+    @property
+    def texts_read(self) -> int:
+        """Distinct texts per bucket that were given an embedding."""
+        return self._reader.encoded
+
+    def gather(self) -> None:
+        """Decode and spill the files; once, before `users`."""
+        now = int(time.time() * 1000)
+        for arrived in read_history(self._files):
+            self._take(arrived, now)
+
+    def note(self, user_id: str, what: Any) -> None:
+        """Attach something that MessagePack can hold to a user, whether or not the history knows of that user."""
+        self._spill.add(user_id, _NOTE, _encode((user_id, what)))
+
+    async def users(self) -> AsyncGenerator[User, None]:
+        """Yield every user of the history or with a note, once.
+
+        Raises:
+            EncoderUnavailableError: the encoder is down.
+        """
+        for frames in self._spill.buckets():
+            gathered = self._group(frames)
+            readings = await self._read(gathered.values())
+            # Let go one by one, and before the next bucket is read.
+            for user_id in sorted(gathered):
+                yield self._fold(user_id, gathered.pop(user_id), readings)
+
+    def _take(self, arrived: Arrived, now: int) -> None:
+        record, account = arrived.record, self.account
+        if isinstance(record, RejectedLine):
+            account.events_in += 1
+            account.dead_letters += 1
+            return
+        event = self._decoder.decode(
+            record.topic, record.key, record.value, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
+        )
+        account.events_in += record.topic != "erasures"
+        if isinstance(event, Rejection):
+            account.dead_letters += record.topic != "erasures"
+            return
+        if not isinstance(event, Erasure):
+            account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
+            account.newest = event.timestamp if account.newest is None else max(account.newest, event.timestamp)
+        self._spill.add(event.user_id, _EVENTS.index(type(event)), _encode(event))
+
+    def _group(self, frames: Iterator[tuple[int, bytes]]) -> dict[str, _Gathered]:
+        users: dict[str, _Gathered] = {}
+        for code, frame in frames:
+            if code == _NOTE:
+                user_id, what = _note.decode(frame)
+                users.setdefault(user_id, _Gathered()).notes.append(what)
+                continue
+            event = _decoders[code].decode(frame)
+            user = users.setdefault(event.user_id, _Gathered())
+            if isinstance(event, Erasure):
+                self.account.erased += len(user.events)
+                user.events.clear()
+                user.erased_at = event.timestamp if user.erased_at is None else max(user.erased_at, event.timestamp)
+            else:
+                user.events.append(event)
+        return users
+
+    async def _read(self, users: Iterable[_Gathered]) -> dict[str, Reading | TextRejectedError]:
+        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := _text(event))))
+        readings: dict[str, Reading | TextRejectedError] = {}
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = texts[start : start + TEXTS_AT_ONCE]
+            readings.update(zip(some, await self._reader.read(some), strict=True))
+        return readings
+
+    def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
+        arrived: list[Observation] = []
+        for event in user.events:
+            reading = readings.get(_text(event), NOTHING_READ)
+            if isinstance(reading, TextRejectedError):
+                self.account.dead_letters += 1
+            else:
+                arrived.append(self._observer.observe(event, len(arrived) + 1, reading))
+        folded = Folded(UserHistory(arrived, user.erased_at), self._encoder)
+        self.account.events_applied += len(folded.applied)
+        self.account.duplicates += folded.outcomes[Outcome.DUPLICATE]
+        self.account.erased += folded.outcomes[Outcome.REFUSED]
+        self.account.users += bool(folded.applied)
+        return User(user_id, folded, user.notes, user.erased_at is not None)
+
+
+def _text(event: Event) -> str:
+    if isinstance(event, Click):
+        return ""
+    return event.text if isinstance(event, Review) else event.query

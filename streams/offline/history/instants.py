@@ -1,0 +1,122 @@
+"""The instants at which a history is folded: given ones, regular ones, or those of an entity data frame."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from features.tiles import DAY, HOUR
+from streams.exceptions import ConfigurationError
+from streams.offline.history.files import PARQUET, milliseconds
+from streams.records.timestamps import parse_rfc3339
+
+# Feast reads timestamps in nanoseconds, and 64 bits of those end here.
+EARLIEST: Final = parse_rfc3339("1678-01-01T00:00:00Z")
+LATEST: Final = parse_rfc3339("2262-01-01T00:00:00Z")
+
+MAX_INSTANTS: Final = 100_000
+"""A regular step that gives more is refused: a mistaken unit, rather than a wish."""
+
+_FORM: Final = "epoch milliseconds or RFC 3339 text with an offset"
+_INTEGER: Final = re.compile("-?[0-9]{1,18}")
+_STEP: Final = re.compile("([1-9][0-9]{0,5})([hd])")
+_USER: Final = "user_id"
+_TIMES: Final = ("timestamp", "event_timestamp")
+
+
+def is_entity_file(text: str) -> bool:
+    """Whether `--at` names a file of users and instants rather than instants."""
+    return Path(text).suffix in (PARQUET, ".csv")
+
+
+def parse_instants(text: str) -> list[int]:
+    """Return the instants (ms, rising) of a comma-separated list.
+
+    Raises:
+        ConfigurationError: one that is none.
+    """
+    return sorted({_instant("--at", part.strip()) for part in text.split(",")})
+
+
+def parse_step(text: str) -> int:
+    """Return a step such as `30d` or `12h` in ms.
+
+    Raises:
+        ConfigurationError: it is no such step.
+    """
+    found = _STEP.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"--every: expected a number of days or hours such as 30d or 12h, found {text!r}")
+    return int(found[1]) * (DAY if found[2] == "d" else HOUR)
+
+
+def regular(step: int, oldest: int, newest: int) -> list[int]:
+    """Return the multiples of a step since the epoch that lie within a history, all in ms.
+
+    Instants that do not move as a history grows keep the rows made before.
+
+    Raises:
+        ConfigurationError: there are more than `MAX_INSTANTS`.
+    """
+    instants = range(-(-oldest // step) * step, newest + 1, step)
+    if len(instants) > MAX_INSTANTS:
+        raise ConfigurationError(f"--every: expected at most {MAX_INSTANTS:,} instants, found more: use a longer step")
+    return list(instants)
+
+
+def read_entities(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the (user, instant in ms) rows of a Parquet or CSV file with the columns `user_id` and `timestamp`.
+
+    `event_timestamp`, as Feast has it, is taken for `timestamp`.
+
+    Raises:
+        ConfigurationError: no such file, columns or instants.
+    """
+    for number, (user_id, value) in enumerate(_parquet(path) if path.suffix == PARQUET else _csv(path), 1):
+        if not isinstance(user_id, str):
+            raise ConfigurationError(f"{path}: expected a text as `user_id`, found none in row {number}")
+        yield user_id, _instant(f"{path}, row {number}", milliseconds(value))
+
+
+def _parquet(path: Path) -> Iterator[tuple[Any, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        time = _time_column(path, file.schema_arrow.names)
+        for batch in file.iter_batches(columns=[_USER, time]):
+            yield from zip(batch[_USER].to_pylist(), batch[time].to_pylist(), strict=True)
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigurationError(f"{path}: expected a Parquet file of users and instants, found none") from error
+
+
+def _csv(path: Path) -> Iterator[tuple[Any, Any]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            time = _time_column(path, rows.fieldnames or ())
+            yield from ((row[_USER], row[time]) for row in rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path}: expected a CSV file of users and instants, found none") from error
+
+
+def _time_column(path: Path, names: Any) -> str:
+    time = next((name for name in _TIMES if name in names), None)
+    if time is None or _USER not in names:
+        raise ConfigurationError(f"{path}: expected the columns `user_id` and `timestamp`, found others")
+    return time
+
+
+def _instant(where: str, value: object) -> int:
+    try:
+        if isinstance(value, str):
+            value = int(value) if _INTEGER.fullmatch(value) else parse_rfc3339(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: expected {_FORM}, found another form") from error
+    if not isinstance(value, int) or not EARLIEST <= value < LATEST:
+        raise ConfigurationError(f"{where}: expected {_FORM} in the years 1678 to 2261, found another instant")
+    return value

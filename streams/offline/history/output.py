@@ -1,0 +1,206 @@
+"""What `wherewithal history` writes: Parquet parts for Feast's offline store, and the rows to train on."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+
+from features.history import Snapshot
+from features.observation import MICRO, Kind, Observation
+from features.offline_parquet import OFFLINE_FOLDER, offline_table
+from features.online.rows import OnlineRow
+from models.batching.batcher import MicroBatcher
+from streams.exceptions import ConfigurationError
+from streams.inference.loading import Inference
+from streams.offline.history.folding import Account, History, User
+from streams.offline.history.instants import regular
+from streams.offline.training.rows_file import FILE_NAME, HORIZON, TrainingRow, schema, to_table
+from streams.settings import Settings
+
+ROWS_IN_PART: Final = 20_000
+
+_NO_FENCE: Final = (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """At which instants to fold, in ms.
+
+    Attributes:
+        instants: for every user, rising.
+        step: for every user, the multiples of it within the history; None for none.
+        entities: (user, instant) pairs.
+    """
+
+    instants: Sequence[int] = ()
+    step: int | None = None
+    entities: Iterable[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of a history."""
+
+    account: Account
+    rows: int
+    texts_read: int
+
+
+def write_history(
+    settings: Settings, inference: Inference, files: Sequence[Path], plan: Plan, output: Path, targets: bool
+) -> Written:
+    """Fold files and write a folder: the parts under `offline`, and `training_rows.parquet`.
+
+    The folder appears in full or not at all.
+
+    Args:
+        settings: what events are valid.
+        inference: the models; the batcher is started and stopped here.
+        files: the history, in the order of arrival.
+        plan: the instants.
+        output: a folder that is new or empty.
+        targets: whether the training rows have `spend_30d_after`.
+
+    Raises:
+        ConfigurationError: the history cannot be read.
+        EncoderUnavailableError: the encoder is down.
+    """
+    output = output.absolute()
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as aside:
+        spilled, made = Path(aside) / "spilled", Path(aside) / "made"
+        spilled.mkdir()
+        history = History(settings, inference, files, spilled)
+        with _Output(made, inference, targets) as out:
+            asyncio.run(_fold(history, inference.batcher, plan, out, targets))
+        # Over an empty folder, as `check_output` demands, a rename is one step.
+        made.replace(output)
+    return Written(history.account, out.rows, history.texts_read)
+
+
+def check_output(output: Path) -> None:
+    """Refuse a folder that holds something, for its rows would be joined with the new ones.
+
+    Raises:
+        ConfigurationError: it is no new or empty folder in one that exists.
+    """
+    if output.is_dir() and not any(output.iterdir()):
+        return
+    if output.exists() or not output.absolute().parent.is_dir():
+        raise ConfigurationError(f"{output}: expected a new or empty folder in one that exists, found otherwise")
+
+
+async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Output, targets: bool) -> None:
+    history.gather()
+    for user_id, instant in plan.entities:
+        history.note(user_id, instant)
+    account = history.account
+    instants = list(plan.instants)
+    if plan.step is not None and account.oldest is not None and account.newest is not None:
+        instants = regular(plan.step, account.oldest, account.newest)
+    await batcher.start()
+    try:
+        async with aclosing(history.users()) as users:
+            async for user in users:
+                spent = _Spent(user, account.newest) if targets else None
+                for snapshot in user.folded.snapshots(sorted({*instants, *user.notes})):
+                    out.add(user.user_id, snapshot, None if spent is None else spent.after(snapshot.instant))
+    finally:
+        await batcher.stop()
+
+
+class _Spent:
+    """What a user spent after an instant, of the events that count once the whole history has arrived."""
+
+    def __init__(self, user: User, covered_to: int | None) -> None:
+        self._purchases = [seen for seen in user.folded.applied if _is_paid(seen)]
+        self._covered_to = covered_to
+
+    def after(self, instant: int) -> float | None:
+        """Return the money spent in the 30 days after an instant (ms), exclusive; None where they are not over."""
+        if self._covered_to is None or instant + HORIZON > self._covered_to:
+            return None
+        micros = (s.amount or 0 for s in self._purchases if instant < s.timestamp <= instant + HORIZON)
+        return sum(micros) / MICRO
+
+
+def _is_paid(seen: Observation) -> bool:
+    return seen.kind == Kind.PURCHASE and seen.amount is not None
+
+
+class _Output:
+    """Scores rows and writes them, a part at a time."""
+
+    def __init__(self, folder: Path, inference: Inference, targets: bool) -> None:
+        import pyarrow.parquet as pq
+
+        self._parts = folder / OFFLINE_FOLDER
+        self._parts.mkdir(parents=True)
+        self._encoder = inference.encoder
+        self._scoring = inference.scoring
+        self._targets = targets
+        self._training: Any = pq.ParquetWriter(folder / FILE_NAME, schema(targets))
+        self._waiting: list[TrainingRow] = []
+        self._written = 0
+        self.rows = 0
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None and (self._waiting or not self._written):
+                self._write()
+        finally:
+            self._training.close()
+
+    def add(self, user_id: str, found: Snapshot, spend_after: float | None) -> None:
+        """Take one row."""
+        self._waiting.append(
+            TrainingRow(
+                user_id, found.instant, found.scalars, found.profile, found.revision, self._encoder, spend_after
+            )
+        )
+        self.rows += 1
+        if len(self._waiting) == ROWS_IN_PART:
+            self._write()
+
+    def _write(self) -> None:
+        import pyarrow.parquet as pq
+
+        rows, self._waiting = self._waiting, []
+        self._training.write_table(to_table(rows, self._targets))
+        part = self._parts / f"part-{self._written:05}.parquet"
+        pq.write_table(offline_table(self._scored(rows)), part)
+        self._written += 1
+
+    def _scored(self, rows: Sequence[TrainingRow]) -> list[OnlineRow]:
+        if not rows:
+            return []
+        predicted = self._scoring.predict([row.scalars for row in rows], np.stack([row.profile for row in rows]))
+        scores = zip(predicted.expected_spend.tolist(), predicted.score.tolist(), predicted.tier, strict=True)
+        return [
+            OnlineRow(
+                user_id=row.user_id,
+                fence=_NO_FENCE,
+                scalars=row.scalars,
+                event_time=row.instant,
+                revision=row.revision,
+                profile=row.profile.tobytes(),
+                encoder=row.encoder,
+                score=score,
+                expected_spend=spend,
+                tier=tier,
+                scorer=self._scoring.version,
+            )
+            for row, (spend, score, tier) in zip(rows, scores, strict=True)
+        ]

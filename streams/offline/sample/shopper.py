@@ -1,0 +1,185 @@
+"""What one simulated shopper does: visits, orders and reviews, as events of the contract."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from streams.offline.sample import phrases
+from streams.offline.sample.cdnow import DAY_MS, Order
+from streams.offline.sample.phrases import CATEGORIES, Language
+
+_MINUTE: Final = 60_000
+_LONGEST_VISIT: Final = 90 * _MINUTE
+_LOCALES: Final = {"en": "en-US", "zh": "zh-CN"}
+_CHINESE_SHARE: Final = 0.2
+_NOISE_SHARE: Final = 0.04
+_RATINGS: Final = ((5, 4, 3, 2, 1), (0.45, 0.25, 0.13, 0.09, 0.08))
+_TASTE_WEIGHTS: Final = (6, 3, 1)
+_ITEMS_PER_CATEGORY: Final = 40
+_PRICES: Final = (9.97, 11.49, 12.97, 14.96, 16.49, 18.97)
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How much happens around an order and without one."""
+
+    reviews_per_order: float
+    searches_per_visit: float
+    visits_per_year: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """What a simulated shopper is like, from the first visit on: drawn from the id, never from the orders."""
+
+    customer_id: str
+    language: Language
+    taste: tuple[str, str, str]
+    visits_per_year: float
+
+    @classmethod
+    def draw(cls, customer_id: str, seed: int, habits: Habits) -> Shopper:
+        """Draw a shopper; the rate of visits is gamma distributed around its mean (shape 2)."""
+        rng = chance(seed, customer_id)
+        weights = [1 / rank for rank in range(1, len(CATEGORIES) + 1)]
+        first, second, third = rng.choices(CATEGORIES, weights, k=3)
+        language: Language = "zh" if rng.random() < _CHINESE_SHARE else "en"
+        rate = habits.visits_per_year * rng.gammavariate(2.0, 0.5)
+        return cls(customer_id, language, (first, second, third), rate)
+
+    def category(self, rng: random.Random) -> str:
+        """Draw what a visit is about: nearly always something from this shopper's taste."""
+        return rng.choice(CATEGORIES) if rng.random() < 0.1 else rng.choices(self.taste, _TASTE_WEIGHTS)[0]
+
+
+def chance(seed: int, *names: str) -> random.Random:
+    """A source of chance of its own for each purpose, so that no draw shifts another.
+
+    A string seed goes through SHA-512: it does not depend on the interpreter's hash seed.
+    """
+    return random.Random("/".join((str(seed), *names)))
+
+
+def life(shopper: Shopper, orders: list[Order], seed: int, habits: Habits, until: int) -> Iterator[tuple[str, Event]]:
+    """Yield everything one shopper does, as (topic, event): around each order, then without one.
+
+    Args:
+        shopper: who.
+        orders: this shopper's own orders in order of time, at least one.
+        seed: of everything simulated.
+        habits: how often.
+        until: epoch milliseconds at which browsing and reviewing end.
+    """
+    for number, order in enumerate(orders):
+        name = f"{shopper.customer_id}-o{number}"
+        yield from _order(shopper, order, name, chance(seed, name), habits, until)
+    rng = chance(seed, shopper.customer_id, "browsing")
+    start, number = orders[0].timestamp, 0
+    while shopper.visits_per_year > 0:
+        start += int(rng.expovariate(shopper.visits_per_year / (365 * DAY_MS)))
+        end = start + rng.randint(2, 30) * _MINUTE
+        if end >= until:
+            return
+        number += 1
+        category = shopper.category(rng)
+        item = _item(rng, category)
+        steps = _steps(rng, habits, favorite=0.1, cart=0.15)
+        name = f"{shopper.customer_id}-b{number}"
+        yield from _visit(rng, shopper, name, steps, (start, end), item, category)
+
+
+def _order(
+    shopper: Shopper, order: Order, name: str, rng: random.Random, habits: Habits, until: int
+) -> Iterator[tuple[str, Event]]:
+    category = shopper.category(rng)
+    item = _item(rng, category)
+    steps = _steps(rng, habits, favorite=0.12, cart=0.8)
+    span = (order.timestamp - rng.randint(10 * _MINUTE, _LONGEST_VISIT), order.timestamp)
+    yield from _visit(rng, shopper, name, steps, span, item, category)
+    yield (
+        "clicks",
+        {
+            "event_id": name,
+            "user_id": order.customer_id,
+            "item_id": item,
+            "action": "purchase",
+            "timestamp": order.timestamp,
+            "category": category,
+            "price": order.dollars / order.units,
+            "quantity": order.units,
+            "session_id": name,
+        },
+    )
+    written = order.timestamp + rng.randint(2 * DAY_MS, 20 * DAY_MS)
+    if rng.random() < habits.reviews_per_order and written < until:
+        yield "reviews", _review(rng, shopper, f"{name}-r", item, category, written)
+
+
+def _steps(rng: random.Random, habits: Habits, *, favorite: float, cart: float) -> list[str]:
+    whole, part = divmod(habits.searches_per_visit, 1)
+    searches = int(whole) + (rng.random() < part)
+    steps = ["search"] * searches + ["view"] * rng.choice((1, 1, 2, 2, 3))
+    steps += ["favorite"] * (rng.random() < favorite) + ["cart"] * (rng.random() < cart)
+    return steps
+
+
+def _visit(
+    rng: random.Random,
+    shopper: Shopper,
+    name: str,
+    steps: list[str],
+    span: tuple[int, int],
+    item: str,
+    category: str,
+) -> Iterator[tuple[str, Event]]:
+    """The steps of a visit in their order, at times drawn between its start and its end (exclusive)."""
+    moments = sorted(rng.randrange(*span) for _ in steps)
+    for number, (step, moment) in enumerate(zip(steps, moments, strict=True)):
+        event: Event = {
+            "event_id": f"{name}-{number}",
+            "user_id": shopper.customer_id,
+            "timestamp": moment,
+            "category": category,
+        }
+        if step == "search":
+            text = phrases.query(rng, category, shopper.language)
+            yield "searches", event | {"query": text, "results": rng.randrange(200)}
+            continue
+        # The view before a favorite, a cart or an order is of that item; earlier ones look around.
+        looking = step == "view" and steps[number + 1 : number + 2] == ["view"]
+        seen = _item(rng, category) if looking else item
+        yield (
+            "clicks",
+            event | {"item_id": seen, "action": step, "price": _catalogue_price(seen), "session_id": name},
+        )
+
+
+def _review(rng: random.Random, shopper: Shopper, event_id: str, item: str, category: str, written: int) -> Event:
+    rating = rng.choices(*_RATINGS)[0]
+    worthless = rng.random() < _NOISE_SHARE
+    text = phrases.noise(rng, category) if worthless else phrases.review(rng, category, shopper.language, rating)
+    return {
+        "event_id": event_id,
+        "user_id": shopper.customer_id,
+        "item_id": item,
+        "text": text,
+        "rating": rating,
+        "timestamp": written,
+        "category": category,
+        "price": _catalogue_price(item),
+        "locale": _LOCALES[shopper.language],
+    }
+
+
+def _item(rng: random.Random, category: str) -> str:
+    return f"{category}-{rng.randrange(_ITEMS_PER_CATEGORY):02d}"
+
+
+def _catalogue_price(item: str) -> float:
+    """What the shop shows for an item: a price of its own, unrelated to what an order cost."""
+    return _PRICES[int(item.rpartition("-")[2]) % len(_PRICES)]

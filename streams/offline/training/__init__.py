@@ -1,0 +1,1 @@
+"""Rows to train on, from files or a sample."""

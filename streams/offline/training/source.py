@@ -1,0 +1,127 @@
+"""Where `wherewithal train` takes its rows from: the bundled orders, or a file that `wherewithal history` wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.encoder.bert import BertEncoder
+from models.profile import Projection
+from streams.exceptions import ConfigurationError
+from streams.inference.loading import load_inference
+from streams.offline.sample.cdnow import orders
+from streams.offline.sample.simulator import CATEGORIES, is_held_out
+from streams.offline.sample.training_set import training_set
+from streams.offline.training.rows_file import ENCODER, TARGET, read_training_rows
+from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
+
+SAMPLE: Final = (
+    "Real: the purchases of the CDNOW sample (1997-01 to 1998-06), of the customers the split leaves for training. "
+    "Simulated: every search, view, cart, favorite and review around them, with no knowledge of later spend; "
+    "whatever weight the profile vector has is therefore fitted to noise and claims nothing."
+)
+HISTORY: Final = (
+    "Rows that `wherewithal history` folded from the events of this deployment. What they leave out, the scorer does "
+    "not know: whoever trained it is to say here whose events they are, and of which months."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Rows to train on, and what an artefact has to know of where they come from.
+
+    Attributes:
+        values: float64[n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
+        profiles: float32[n, 64].
+        money: float64[n], spent in the 30 days after the instant.
+        users: n ids.
+        instants: int64[n], T in ms.
+        population: bool[n], the rows that the score compares with.
+        projection: P, behind the profiles.
+        encoder_name: of the encoder behind the profiles.
+        encoder_identity: of that encoder with P.
+        categories: the closed list of tags.
+        data: what the rows are, in words.
+    """
+
+    values: NDArray[np.float64]
+    profiles: NDArray[np.float32]
+    money: NDArray[np.float64]
+    users: list[str]
+    instants: NDArray[np.int64]
+    population: NDArray[np.bool_]
+    projection: Projection
+    encoder_name: str
+    encoder_identity: str
+    categories: tuple[str, ...]
+    data: str
+
+
+def from_sample(settings: Settings) -> Source:
+    """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
+    encoder = BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads,
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
+    rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
+    return Source(
+        values=np.array(rows.scalars, dtype=np.float64),
+        profiles=rows.profiles,
+        money=rows.money,
+        users=rows.users,
+        instants=rows.instants,
+        population=rows.regular,
+        projection=rows.projection,
+        encoder_name=encoder.name,
+        encoder_identity=rows.encoder,
+        categories=tuple(CATEGORIES),
+        data=SAMPLE,
+    )
+
+
+def from_rows(settings: Settings, path: Path) -> Source:
+    """Return the rows of a file, all of them the population; projection and tags are those of the scorer in use.
+
+    Rows whose 30 days the history did not cover are left out.
+
+    Raises:
+        ConfigurationError: no such file, no targets in it, or profiles of another encoder than the one in use.
+    """
+    rows = read_training_rows(path)
+    if rows.spend_after is None:
+        raise ConfigurationError(
+            f"{path}: expected a column {TARGET}, found none; write it with `wherewithal history --targets`"
+        )
+    known = ~np.isnan(rows.spend_after)
+    if not known.any():
+        raise ConfigurationError(
+            f"{path}: expected rows with {TARGET}, found {len(known)} without; "
+            "choose instants at least 30 days before the end of the history"
+        )
+    inference = load_inference(settings, Metrics())
+    if rows.encoders != [inference.encoder]:
+        raise ConfigurationError(
+            f"{path}: expected profiles of {inference.encoder} in column {ENCODER}, found {', '.join(rows.encoders)}; "
+            "fold the history with the encoder and scorer in use (WHEREWITHAL_ENCODER, WHEREWITHAL_ARTEFACT)"
+        )
+    return Source(
+        values=rows.values[known],
+        profiles=rows.profiles[known],
+        money=rows.spend_after[known],
+        users=[user for user, kept in zip(rows.users, known.tolist(), strict=True) if kept],
+        instants=rows.instants[known],
+        population=np.ones(int(known.sum()), dtype=np.bool_),
+        projection=inference.projection,
+        encoder_name=inference.loaded.name,
+        encoder_identity=inference.encoder,
+        categories=inference.artefact.categories,
+        data=HISTORY,
+    )

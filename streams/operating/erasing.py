@@ -1,0 +1,226 @@
+"""Erasing a user and proving it: the request is published and waited for, then every place is read back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from features.codec import decode, order
+from features.exceptions import FeaturesError, OnlineStoreError
+from features.online.address import SqliteAddress, parse
+from features.online.opening import open_online_store
+from features.state import UserState
+from streams.broker.connection import connection, new_producer, reaching
+from streams.broker.errors.explaining import WRITE, explained
+from streams.broker.reading import read_from
+from streams.broker.topics.counts import common_partitions
+from streams.broker.topics.log_ends import high_watermarks
+from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, topic_name
+from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
+from streams.operating.receipt import (
+    ONLINE_STORE,
+    USER_TABLE,
+    Kept,
+    Place,
+    Receipt,
+    StoreReading,
+    judge_scores,
+    judge_state,
+    judge_store,
+    kept_after,
+)
+from streams.records.events import Erasure
+from streams.records.ndjson import partition_of
+from streams.settings import Settings
+
+POLL_S: Final = 0.2
+"""How often the group is asked how far it is: a fifth of its default commit interval."""
+
+READINGS: Final = 3
+"""A user who returns or is erased again changes one place after the other: what looks unclean is read anew."""
+
+_PROBE: Final = (0, 0, 0)
+"""A fence below any that a worker writes."""
+
+_PROBE_TTL_S: Final = 1
+
+
+async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Receipt:
+    """Publish a request, wait until the workers' group has settled it, and read back what it removed.
+
+    Args:
+        settings: those of the workers: broker, prefix, group and online store.
+        request: valid by the rules of the decoder.
+        timeout_s: how long the workers may take, in seconds; the reading back comes on top.
+
+    Raises:
+        BrokerError: the broker or a topic cannot be used; nothing was published if a topic is missing.
+        DrainTimeoutError: no worker settled the request in time.
+        OnlineStoreURLError: the settings name no online store this program knows; nothing was published.
+        StreamsError: what the workers made of it cannot be read; the message says that the request was published.
+    """
+    before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
+    requests, changelog, scores = _topics(settings)
+    count = await common_partitions(settings, [requests, changelog, scores])
+    number = partition_of(request.user_id.encode(), count, 0)
+    # Whatever this request causes is appended behind these ends: nothing before them needs to be read.
+    starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
+    place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
+    with _obeyed_all_the_same(place):
+        await _settled(settings, place, timeout_s)
+        kept = kept_after(await _topic_configs(settings), int(time.time() * 1000))
+        for _ in range(READINGS):
+            receipt = await _read_back(settings, request, place, starts, kept)
+            if receipt.verified:
+                break
+    return replace(receipt, served_before=None if before.trouble else before.serves)
+
+
+@contextmanager
+def _obeyed_all_the_same(place: Place) -> Iterator[None]:
+    """Have whatever goes wrong after the request was published say that it was.
+
+    Raises:
+        StreamsError: something did.
+    """
+    try:
+        yield
+    except (StreamsError, FeaturesError) as error:
+        kind = type(error) if isinstance(error, StreamsError) else StreamsError
+        raise kind(
+            f"{error}; the request was published ({place}): it stays in the topic and will be obeyed; erase again for "
+            "a receipt"
+        ) from error
+
+
+def _topics(settings: Settings) -> tuple[str, str, str]:
+    return topic_name(settings, ERASURES), changelog_name(settings), topic_name(settings, SCORES)
+
+
+async def _publish(settings: Settings, target: TopicPartition, request: Erasure) -> int:
+    key = request.user_id.encode()
+    value = orjson.dumps({"user_id": request.user_id, "timestamp": request.timestamp})
+    producer = new_producer(settings)
+    async with reaching(settings):
+        await producer.start()
+        try:
+            sent = await producer.send_and_wait(target.topic, value, key=key, partition=target.partition)
+        except KafkaError as error:
+            why = await explained(error, connection(settings), WRITE, target.topic)
+            if isinstance(why, BrokerRefusalError):
+                raise why from error
+            raise BrokerError(f"{why}; the request may have been published all the same: erase again") from error
+        finally:
+            await producer.stop()
+    offset: int = sent.offset
+    return offset
+
+
+async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
+    group = settings.topic_prefix + settings.group
+    # It names the group only to ask for its offsets: without a subscription it never joins.
+    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
+    committed = 0
+    async with reaching(settings):
+        await consumer.start()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    committed = await consumer.committed(TopicPartition(place.topic, place.partition)) or 0
+                    if committed > place.offset:
+                        return
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError as error:
+            raise DrainTimeoutError(
+                f"the request {place} was not settled within {timeout_s:g} s: expected the group {group!r} to commit "
+                f"offset {place.offset + 1} there, found {committed}; check that its workers run and are ready, and "
+                "that WHEREWITHAL_GROUP and WHEREWITHAL_TOPIC_PREFIX are theirs"
+            ) from error
+        finally:
+            await consumer.stop()
+
+
+async def _read_back(
+    settings: Settings,
+    request: Erasure,
+    place: Place,
+    starts: Mapping[TopicPartition, int],
+    kept: Sequence[Kept],
+) -> Receipt:
+    """Read the places against the order in which a worker writes them.
+
+    A row or score of a returned user is then never seen without the state in the changelog that explains it.
+    """
+    _, changelog, scores = (TopicPartition(name, place.partition) for name in _topics(settings))
+    key = request.user_id.encode()
+    served = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
+    published = await _records(settings, scores, starts[scores], key)
+    states = [record for record in await _records(settings, changelog, starts[changelog], key) if record.value]
+    newest = max(states, key=lambda record: order(record.value), default=None)
+    state = UserState() if newest is None else decode(newest.value)
+    written = None if newest is None else Place(newest.topic, newest.partition, newest.offset)
+    removed = {
+        USER_TABLE: judge_state(state, written, request, place, changelog.topic),
+        ONLINE_STORE: judge_store(served, state),
+        SCORES: judge_scores(published, scores.topic, state),
+    }
+    return Receipt(request, place, removed, kept, state.revision)
+
+
+async def _records(settings: Settings, tail: TopicPartition, start: int, key: bytes) -> list[ConsumerRecord]:
+    batches = read_from(settings, {tail: start})
+    return [record async for records in batches for record in records if record.key == key]
+
+
+def look_up(url: str, user_id: str) -> StoreReading:
+    """Return what an online store holds of a user.
+
+    Raises:
+        OnlineStoreURLError: the URL names no store this program knows.
+    """
+    address = parse(url)
+    if isinstance(address, SqliteAddress) and not address.path.exists():
+        return StoreReading(str(address.path), trouble="expected the file that the workers write, found none")
+    where = str(address.path if isinstance(address, SqliteAddress) else address)
+    try:
+        store = open_online_store(url)
+        try:
+            serves = store.has(user_id)
+            # An erasure below every fence changes nothing where there is one, and soon expires where there is none.
+            probed = store.delete({user_id: _PROBE}, _PROBE_TTL_S)
+        finally:
+            store.close()
+    except OnlineStoreError as error:
+        return StoreReading(where, trouble=str(error))
+    return StoreReading(where, serves, probed.fenced == 1)
+
+
+async def _topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the settings of the topics that keep something of a user, as far as the broker tells them."""
+    names = {topic_name(settings, topic): topic for topic in (*INPUTS, SCORES, DEAD_LETTERS)}
+    names[changelog_name(settings)] = USER_TABLE
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+        try:
+            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+        finally:
+            await admin.close()
+    except KafkaError:
+        # A broker, or its rules of access, may refuse this; the receipt then says that it is unknown.
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for answer in answers:
+        for _, _, _, name, entries in answer.resources:
+            found[names[name]] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+    return found

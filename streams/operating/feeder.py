@@ -1,0 +1,147 @@
+"""Publishing NDJSON lines to the input topics, in batches, with a bound on how far to run ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from streams.broker.connection import reaching
+from streams.broker.errors.explaining import WRITE
+from streams.broker.letters import Letter, Letters
+from streams.broker.publisher import Publisher, Sent
+from streams.contract import DEAD_LETTERS, ERASURES, topic_name
+from streams.exceptions import BrokerError
+from streams.records.ndjson import Record, RejectedLine, parse_line, partition_of
+from streams.records.outgoing import Outgoing
+from streams.settings import Settings
+
+CHUNK_LINES: Final = 500
+CHUNK_BYTES: Final = 4 << 20
+
+Ends = dict[tuple[str, int], int]
+"""For each topic (its name in the contract) and partition, the offset after the last record published."""
+
+NO_PARTITION: Final = -1
+"""The partition that the dead letter of a line names: the line never was a record."""
+
+
+class Feeder:
+    """Publishes lines.
+
+    Args:
+        settings: of the cluster.
+        publisher: started.
+        before_chunk: awaited with the ends before more is published; holds the feeder back.
+        barrier: awaited with the ends before and after an erasure, so that a file's order decides what an
+            erasure removes; without one, erasures are published as they come.
+
+    Attributes:
+        ends: what was published.
+        published: lines that the broker has acknowledged, whatever they were.
+        reached: the number of a line of those that are fed: it and all before it are acknowledged.
+        events: lines read, those of `erasures` left out.
+        erasures: those.
+        rejected: lines that were no records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        *,
+        before_chunk: Callable[[Ends], Awaitable[None]] | None = None,
+        barrier: Callable[[Ends], Awaitable[None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._before_chunk = before_chunk
+        self._barrier = barrier
+        self._chunk: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+        self._lines = 0
+        self._bytes = 0
+        self._last = 0
+        self._posted: list[Letter] = []
+        self._letters = Letters(publisher, topic_name(settings, DEAD_LETTERS))
+        self.ends: Ends = {}
+        self.published = 0
+        self.reached = 0
+        self.events = 0
+        self.erasures = 0
+        self.rejected = 0
+
+    async def feed(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Publish numbered lines and wait for the broker's acknowledgements.
+
+        Raises:
+            BrokerError: a line could not be published; `published` and `reached` tell which were.
+        """
+        self._last = self.reached = 0
+        for number, line in lines:
+            record = parse_line(line)
+            if isinstance(record, RejectedLine):
+                await self._reject(number, record)
+                continue
+            if record.topic == ERASURES and self._barrier is not None:
+                await self.flush()
+                await self._barrier(self.ends)
+                self._add(number, record)
+                await self.flush()
+                await self._barrier(self.ends)
+                continue
+            self._add(number, record)
+            if self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
+                await self.flush()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Publish what is gathered."""
+        if self._before_chunk is not None:
+            await self._before_chunk(self.ends)
+        chunk, self._chunk = self._chunk, defaultdict(list)
+        posted, self._posted = self._posted, []
+        self._lines = self._bytes = 0
+        sent: dict[tuple[str, int], Sent] = {}
+        try:
+            for key, records in chunk.items():
+                async with self._writing(key[0]):
+                    sent[key] = await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
+            for key, batch in sent.items():
+                async with self._writing(key[0]):
+                    self.ends[key] = (await batch.acknowledged()).last + 1
+            async with self._writing(DEAD_LETTERS):
+                await asyncio.gather(*(letter.acknowledged() for letter in posted))
+            self.reached = self._last
+        except BrokerError:
+            # The others are on their way, and will be taken or not.
+            await asyncio.gather(
+                *(batch.settled() for batch in sent.values()), *(letter.settled() for letter in posted)
+            )
+            raise
+        finally:
+            self.published += sum(batch.taken for batch in sent.values()) + sum(letter.taken for letter in posted)
+
+    def _writing(self, topic: str) -> AbstractAsyncContextManager[None]:
+        return reaching(self._settings, WRITE, topic_name(self._settings, topic))
+
+    def _add(self, number: int, record: Record) -> None:
+        if record.topic == ERASURES:
+            self.erasures += 1
+        else:
+            self.events += 1
+        partition = partition_of(record.key, self._settings.partitions, number)
+        self._chunk[record.topic, partition].append(Outgoing(record.key, record.value))
+        self._last = number
+        self._lines += 1
+        self._bytes += len(record.value)
+
+    async def _reject(self, number: int, line: RejectedLine) -> None:
+        self._last = number
+        self.events += 1
+        self.rejected += 1
+        origin = (line.topic, NO_PARTITION, number)
+        partition = number % self._settings.partitions
+        async with self._writing(DEAD_LETTERS):
+            self._posted.append(await self._letters.post(origin, None, line.raw, line.rejection, partition))

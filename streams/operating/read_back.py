@@ -1,0 +1,98 @@
+"""Reading back what a flow has published: last scores, dead letters, and what the online store serves."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from features.catalogue import NAMES
+from features.codec import decode
+from streams.broker.reading import read_topic
+from streams.contract import DEAD_LETTERS, SCORES, topic_name
+from streams.records.score_record import newer
+from streams.settings import Settings
+from streams.worker.flow import Flow
+
+Scores = dict[str, dict[str, Any]]
+"""The newest score record of each user."""
+
+
+async def last_scores(settings: Settings) -> Scores:
+    """Return the newest score record of each user, as a consumer of the compacted topic keeps it."""
+    scores: Scores = {}
+    async for records in read_topic(settings, topic_name(settings, SCORES)):
+        for record in records:
+            take_score(scores, record.key, record.value)
+    return scores
+
+
+def take_score(scores: Scores, key: bytes, value: bytes | None) -> dict[str, Any] | None:
+    """Take one record of the score topic into `scores`; return it if it was news."""
+    user_id = key.decode()
+    if value is None:
+        scores.pop(user_id, None)
+        return None
+    score: dict[str, Any] = orjson.loads(value)
+    known = scores.get(user_id)
+    if known is not None and not newer(score, known):
+        return None
+    scores[user_id] = score
+    return score
+
+
+async def dead_letters(settings: Settings) -> list[dict[str, Any]]:
+    """Return the dead letters, in the order of their partitions."""
+    letters = []
+    async for records in read_topic(settings, topic_name(settings, DEAD_LETTERS)):
+        letters += [_letter(record) for record in records]
+    return letters
+
+
+def _letter(record: Any) -> dict[str, Any]:
+    why = {name: value.decode() for name, value in record.headers}
+    letter: dict[str, Any] = {
+        "reason": why["reason"],
+        "detail": why["detail"],
+        "topic": why["topic"],
+        "partition": int(why["partition"]),
+        "offset": int(why["offset"]),
+        "key": None if record.key is None else record.key.decode(errors="replace"),
+    }
+    # The bytes that value and key had, of a letter that holds only the first of them.
+    letter |= {name: int(why[name]) for name in ("truncated", "truncated_key") if name in why}
+    raw = record.value or b""
+    try:
+        letter["raw"] = raw.decode()
+    except UnicodeDecodeError:
+        letter["raw_base64"] = base64.b64encode(raw).decode()
+    return letter
+
+
+def known_users(flow: Flow) -> list[str]:
+    """Return the users with an applied event, sorted."""
+    users = []
+    for number, partition in flow.engine.partitions.items():
+        for key, state in partition.states.items(number):
+            if decode(state).revision:
+                users.append(key.decode())
+    return sorted(users)
+
+
+def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what plain Feast serves of these users; imports Feast, which takes seconds."""
+    from features.repository import apply, read_users
+
+    store = apply(folder, settings.online_url)
+    kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder")
+    return [{name: row[name] for name in kept} for row in read_users(store, users)]
+
+
+def write_ndjson(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write one JSON object per line."""
+    with path.open("wb") as file:
+        for row in rows:
+            file.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")

@@ -1,0 +1,233 @@
+"""The receipt of an erasure: what was read back of the user in each place, judged, and what no erasure removes.
+
+A place counts as clean only on evidence that the request passed there, never on finding nothing: the marker in the
+changelog has seen the request's offset, a tombstone was appended after it was published, and the online store holds
+the user's fence, which a store that the workers do not write cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from aiokafka import ConsumerRecord
+
+from features.observation import Source
+from features.online.layout import VIEWS
+from features.state import UserState
+from streams.broker.topics.lifetimes import (
+    COMPACTION,
+    FOR_GOOD,
+    RETENTION,
+    TOMBSTONES,
+    Lifetime,
+    of_records,
+    of_replaced,
+    of_tombstone,
+)
+from streams.contract import CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
+from streams.records.events import Erasure
+
+USER_TABLE: Final = "user_table"
+ONLINE_STORE: Final = "online_store"
+
+_KEPT_RECORDS: Final = {
+    REVIEWS: "the user's reviews",
+    SEARCHES: "the user's searches",
+    CLICKS: "the user's clicks",
+    ERASURES: "the requests, which name the user",
+    DEAD_LETTERS: "rejected records of the user as they came",
+}
+_KEPT_REPLACED: Final = {
+    USER_TABLE: "older states of the user",
+    SCORES: "older scores of the user",
+}
+_KEPT_FOR_GOOD: Final = {
+    USER_TABLE: "the marker: the user's key and the time of the erasure, so that late events stay refused",
+    ONLINE_STORE: "the fence: version numbers under the user's key, so that no older row returns",
+}
+
+
+class Place(NamedTuple):
+    """A record: the name of its topic on the broker, its partition and offset."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was read back in one place.
+
+    Attributes:
+        where: the deciding record, or the address of the store.
+        remains: what is still there, or why that cannot be told, and what to do; None when it is clean.
+        facts: what else was read.
+    """
+
+    where: str
+    remains: str | None
+    facts: Mapping[str, Any]
+
+
+class Kept(NamedTuple):
+    """What an erasure leaves in one place.
+
+    Attributes:
+        place: a topic of the contract, `user_table` or `online_store`.
+        holds: what stays there.
+        setting: the topic's setting that limits how long; None for what is kept for good.
+        value: its value in ms as the broker tells it; None if it does not.
+        lifetime: until when.
+    """
+
+    place: str
+    holds: str
+    setting: str | None
+    value: str | None
+    lifetime: Lifetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "place": self.place,
+            "holds": self.holds,
+            "setting": self.setting,
+            "value": self.value,
+            **self.lifetime._asdict(),
+        }
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a request.
+
+    Attributes:
+        request: what was published.
+        place: where.
+        removed: by place, what was read back.
+        kept: what an erasure does not remove.
+        revision: events newer than the erasure that were applied since; 0 while the user is gone.
+        served_before: whether the online store served the user before the request; None if it could not be asked.
+    """
+
+    request: Erasure
+    place: Place
+    removed: Mapping[str, Finding]
+    kept: Sequence[Kept]
+    revision: int
+    served_before: bool | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether nothing from before the erasure is left in any place."""
+        return all(finding.remains is None for finding in self.removed.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the receipt as JSON has it."""
+        return {
+            "user_id": self.request.user_id,
+            "timestamp": self.request.timestamp,
+            "request": self.place._asdict(),
+            "verified": self.verified,
+            "served_before": self.served_before,
+            "exists_again": {"revision": self.revision} if self.revision else None,
+            "removed": {
+                name: {"removed": found.remains is None, "where": found.where, "remains": found.remains, **found.facts}
+                for name, found in self.removed.items()
+            },
+            "kept": [kept.as_dict() for kept in self.kept],
+        }
+
+
+def judge_state(state: UserState, newest: Place | None, request: Erasure, place: Place, changelog: str) -> Finding:
+    """Judge the newest state written since the request; `newest` is its record, None if there is none."""
+    remains: str | None = None
+    if newest is None:
+        remains = (
+            "no marker was written: look for the request among the dead letters "
+            f"(topic {ERASURES}, partition {place.partition}, offset {place.offset})"
+        )
+        return Finding(changelog, remains, {})
+    erased_at = -1 if state.erased_at is None else state.erased_at
+    if state.offsets[Source.ERASURES] < place.offset or erased_at < request.timestamp:
+        remains = "the newest state does not know of the erasure: erase again"
+    elif not state.revision and (any(state.remembered) or state.texts.total is not None):
+        remains = "the marker remembers event ids or texts: it is damaged, erase again with the newest release"
+    facts = {"revision": state.revision, "erased_at": state.erased_at, "epoch": state.epoch}
+    return Finding(str(newest), remains, facts)
+
+
+def judge_scores(published: Sequence[ConsumerRecord], topic: str, state: UserState) -> Finding:
+    """Judge the user's records that were appended to the score topic since the request."""
+    tombstones = [record for record in published if record.value is None]
+    if not tombstones:
+        return Finding(topic, "no tombstone was published: erase again", {})
+    last = tombstones[-1]
+    remains: str | None = None
+    if published[-1] is not last and not state.revision:
+        remains = "a score of an erased user follows the tombstone: erase again"
+    return Finding(str(Place(topic, last.partition, last.offset)), remains, {"tombstone": True})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReading:
+    """What the online store says of a user.
+
+    Attributes:
+        address: of the store, without its password.
+        serves: whether any view holds a value.
+        fenced: whether the store knows a version of the user, erased or not.
+        trouble: why it could not be read.
+    """
+
+    address: str
+    serves: bool = False
+    fenced: bool = False
+    trouble: str | None = None
+
+
+def judge_store(found: StoreReading, state: UserState) -> Finding:
+    """Judge what the online store holds, given the newest state."""
+    remains: str | None = None
+    if found.trouble is not None:
+        remains = f"it could not be read: {found.trouble}"
+    elif not found.fenced:
+        remains = (
+            "it holds no fence of the erasure, so it is not what the workers write: set WHEREWITHAL_ONLINE_STORE "
+            "to theirs (or it has lost the fence: erase again)"
+        )
+    elif found.serves and not state.revision:
+        remains = "a view still serves the user, by another writer's doing: find that one, then erase again"
+    return Finding(found.address, remains, {"views": [view.name for view in VIEWS], "serves": found.serves})
+
+
+def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
+    """Return what an erasure leaves behind.
+
+    Args:
+        configs: the settings of the topics by their place, as far as the broker tells them.
+        now: when the erasure was settled, epoch ms.
+    """
+
+    def kept(place: str, holds: str, setting: str, lifetime: Lifetime) -> Kept:
+        return Kept(place, holds, setting, configs.get(place, {}).get(setting), lifetime)
+
+    scores = configs.get(SCORES, {})
+    return [
+        *(
+            kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
+            for place, holds in _KEPT_RECORDS.items()
+        ),
+        *(
+            kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))
+            for place, holds in _KEPT_REPLACED.items()
+        ),
+        kept(SCORES, "the tombstone, which names the user", TOMBSTONES, of_tombstone(scores)),
+        *(Kept(place, holds, None, None, FOR_GOOD) for place, holds in _KEPT_FOR_GOOD.items()),
+    ]

@@ -1,0 +1,67 @@
+"""Following the score topic as a consumer of it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Final
+
+import orjson
+from aiokafka import TopicPartition
+
+from streams.broker.connection import new_consumer, reaching
+from streams.broker.topics.counts import partitions_of
+from streams.broker.topics.log_ends import high_watermarks
+from streams.contract import SCORES, topic_name
+from streams.exceptions import BrokerError
+from streams.settings import Settings
+
+QUIET_S: Final = 10.0
+"""After so long without a record the broker is asked whether it is still there."""
+
+
+async def follow_scores(
+    settings: Settings, on_silence: Callable[[BrokerError], None] = lambda _: None
+) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
+    """Yield (user, record) for every score published from now on, without end; the record is None for a tombstone.
+
+    Args:
+        settings: of the cluster.
+        on_silence: told, once each time, that the broker answers no more; it is waited for.
+
+    Raises:
+        BrokerError: there is no score topic, or the broker does not answer from the start.
+    """
+    partitions = await partitions_of(settings, topic_name(settings, SCORES))
+    consumer = new_consumer(settings)
+    async with reaching(settings):
+        await consumer.start()
+    try:
+        consumer.assign(partitions)
+        for partition, end in (await high_watermarks(settings, partitions)).items():
+            consumer.seek(partition, end)
+        heard, silent = time.monotonic(), False
+        while True:
+            fetched = await consumer.getmany(timeout_ms=500)
+            for records in fetched.values():
+                for record in records:
+                    value = None if record.value is None else orjson.loads(record.value)
+                    yield record.key.decode(), value
+            if fetched:
+                heard, silent = time.monotonic(), False
+            elif time.monotonic() - heard > QUIET_S:
+                error = await _silence(settings, partitions)
+                if error is not None and not silent:
+                    on_silence(error)
+                heard, silent = time.monotonic(), error is not None
+    finally:
+        await consumer.stop()
+
+
+async def _silence(settings: Settings, partitions: Collection[TopicPartition]) -> BrokerError | None:
+    """Return why the broker does not answer, None if it does."""
+    try:
+        await high_watermarks(settings, partitions)
+    except BrokerError as error:
+        return error
+    return None

@@ -1,0 +1,219 @@
+"""NDJSON lines: how events are written in a file, and how they become records."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from streams.contract import INPUTS
+from streams.exceptions import ConfigurationError
+from streams.records.placement import partition_of_key
+from streams.records.rejection import Reason, Rejection
+from streams.settings import MAX_TOPIC_BYTES
+
+KEY_HEADROOM: Final = 1 << 15
+"""Bytes of key that a record of the largest value may have beside it: far more than an id."""
+
+MAX_TOPIC_NAME: Final = 249
+"""Characters of a topic's name in Kafka; more of what a line names is not repeated in its dead letter."""
+
+
+class Record(NamedTuple):
+    """A record for one of the input topics (its name in the contract)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+
+
+class RejectedLine(NamedTuple):
+    """A line that is no record.
+
+    Attributes:
+        topic: what it named, as far as it named one.
+        raw: the line; only its head if it is larger than what a topic takes.
+        rejection: why.
+    """
+
+    topic: str
+    raw: bytes
+    rejection: Rejection
+
+
+class _Line(msgspec.Struct):
+    topic: str
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    raw: str | msgspec.UnsetType = msgspec.UNSET
+    raw_base64: str | msgspec.UnsetType = msgspec.UNSET
+    key: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _Owner(msgspec.Struct):
+    user_id: str
+
+
+_MARK: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{},:]', re.DOTALL)
+_STEP: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
+_line = msgspec.json.Decoder(_Line)
+_owner = msgspec.json.Decoder(_Owner)
+
+
+def parse_line(line: bytes) -> Record | RejectedLine:
+    """Return the record of a line, or why it is none.
+
+    The value stays byte for byte as it stands in the line: whether it is valid is for the worker to say.
+    """
+    try:
+        parsed = _parse(line)
+        value = _value(parsed)
+    except (ValueError, RecursionError):
+        topic, expected = _blame(line)
+        return _reject(topic, line, expected)
+    if parsed.topic not in INPUTS:
+        return _reject(parsed.topic, line, f"a topic among {', '.join(INPUTS)}")
+    if value is None:
+        return _reject(parsed.topic, line, "exactly one of `value`, `raw` and `raw_base64`")
+    key = _key(parsed)
+    if len(value) > MAX_TOPIC_BYTES or len(value) + len(key or b"") > MAX_TOPIC_BYTES + KEY_HEADROOM:
+        return _reject(parsed.topic, line, f"a record of at most {MAX_TOPIC_BYTES} bytes", Reason.TOO_LARGE)
+    return Record(parsed.topic, key, value)
+
+
+def _parse(line: bytes) -> _Line:
+    try:
+        return _line.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        # NaN, a lone surrogate or deep nesting: in a value they are for the worker to call malformed.
+        return _parse_around_value(line)
+
+
+def _parse_around_value(line: bytes) -> _Line:
+    """Parse a line whose value is more than strict JSON, and stays as it stands.
+
+    Raises:
+        ValueError: what is around the value is no such line.
+    """
+    with suppress(RecursionError):
+        json.loads(line.decode())
+    members = _members(line)
+    value = members.pop(b'"value"', None)
+    parsed = _line.decode(b"{" + b",".join(name + b":" + rest for name, rest in members.items()) + b"}")
+    if value is not None:
+        parsed.value = msgspec.Raw(value)
+    return parsed
+
+
+def _members(line: bytes) -> dict[bytes, bytes]:
+    """Return the members of an object by their names, both as they stand in the text."""
+    members: dict[bytes, bytes] = {}
+    depth = start = 0
+    name = b""
+    for found in _MARK.finditer(line):
+        mark = found[0]
+        if depth == 1 and mark == b":":
+            name, start = line[start : found.start()].strip(), found.end()
+        elif depth == 1 and mark in b",}":
+            members[name], start = line[start : found.start()].strip(), found.end()
+        elif not depth:
+            start = found.end()
+        depth += _STEP.get(mark, 0)
+    return members
+
+
+def _value(parsed: _Line) -> bytes | None:
+    given = [
+        *(() if parsed.value is msgspec.UNSET else (bytes(parsed.value),)),
+        *(() if parsed.raw is msgspec.UNSET else (parsed.raw.encode(),)),
+        *(() if parsed.raw_base64 is msgspec.UNSET else (base64.b64decode(parsed.raw_base64, validate=True),)),
+    ]
+    return given[0] if len(given) == 1 else None
+
+
+def _key(parsed: _Line) -> bytes | None:
+    if parsed.key is not msgspec.UNSET:
+        return None if parsed.key is None else parsed.key.encode()
+    if parsed.value is msgspec.UNSET:
+        return None
+    try:
+        return _owner.decode(parsed.value).user_id.encode()
+    except (ValueError, RecursionError):
+        return _key_of_malformed(bytes(parsed.value))
+
+
+def _key_of_malformed(value: bytes) -> bytes | None:
+    try:
+        user_id = json.loads(value.decode(errors="replace"))["user_id"]
+        return user_id.encode() if isinstance(user_id, str) else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _blame(line: bytes) -> tuple[str, str]:
+    """Return the topic that a line names, if it is one of ours, and what was expected of the line."""
+    expected = "an object with `topic` and one of `value`, `raw` and `raw_base64`"
+    try:
+        found = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return "", expected
+    topic = found.get("topic") if isinstance(found, dict) else None
+    if topic not in INPUTS:
+        return "", expected
+    if not isinstance(found.get("key"), str | None):
+        return topic, "text or null under `key`"
+    for name in ("raw", "raw_base64"):
+        if name in found and not isinstance(found[name], str):
+            return topic, f"text under `{name}`"
+    return topic, "base64 under `raw_base64`" if "raw_base64" in found else expected
+
+
+def _reject(topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID) -> RejectedLine:
+    detail = f"line: expected {expected}, found something else"
+    if len(line) > MAX_TOPIC_BYTES:
+        line, detail = line[: MAX_TOPIC_BYTES // 2], f"{detail}; its first {MAX_TOPIC_BYTES // 2} bytes are kept"
+    return RejectedLine(topic[:MAX_TOPIC_NAME], line, Rejection(reason, detail))
+
+
+def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
+    """The partition of a key, as Kafka's default partitioner has it; `spread` places records without a key."""
+    if key is None:
+        return spread % partitions
+    return partition_of_key(key, partitions)
+
+
+def check_files(files: Iterable[Path]) -> None:
+    """Refuse files that are not there, before anything is done with the others.
+
+    Raises:
+        ConfigurationError: a file that does not exist, or a folder.
+    """
+    for path in files:
+        if not path.exists() or path.is_dir():
+            raise ConfigurationError(f"{path}: expected a file of NDJSON events, found {_what(path)}")
+
+
+def _what(path: Path) -> str:
+    return "a folder" if path.is_dir() else "none"
+
+
+def read_lines(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
+    """Yield the non-empty lines of files, each with its number in its file, from 1.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    stripped = line.strip(b" \t\r\n")
+                    if stripped:
+                        yield number, stripped
+        except OSError as error:
+            raise ConfigurationError(f"{path}: expected a file that can be read, found {error.strerror}") from error

@@ -1,0 +1,111 @@
+"""From a validated event to the observation that the user state applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.observation import (
+    REVIEW_WEIGHT,
+    SEARCH_WEIGHT,
+    Kind,
+    Observation,
+    Source,
+    category_key,
+    event_key,
+    to_micros,
+)
+from streams.records.events import Action, Click, Event, Review, Search
+
+OTHER: Final = "other"
+"""The category of whatever the artefact's closed list does not name."""
+
+
+# Members of an enumeration are slow to look up, and these are looked up for every event.
+_VIEW: Final = int(Kind.VIEW)
+_PURCHASE: Final = int(Kind.PURCHASE)
+_CLICKS: Final = int(Source.CLICKS)
+_KIND_OF: Final = {
+    Action.VIEW: _VIEW,
+    Action.FAVORITE: int(Kind.FAVORITE),
+    Action.CART: int(Kind.CART),
+    Action.PURCHASE: _PURCHASE,
+}
+
+
+class Reading(msgspec.Struct, gc=False):
+    """What was understood of a text.
+
+    Attributes:
+        noisy: whether it is advertising or gibberish, judged from the text alone.
+        projected: float64[64], its projected embedding; None for a noisy text or one empty after cleaning.
+    """
+
+    noisy: bool
+    projected: NDArray[np.float64] | None
+
+
+NOTHING_READ: Final = Reading(noisy=False, projected=None)
+
+
+class Observer:
+    """Turns events into observations.
+
+    Args:
+        categories: the closed list of categories that are counted by name.
+    """
+
+    def __init__(self, categories: Iterable[str]) -> None:
+        self._other = category_key(OTHER)
+        self.use(categories)
+
+    def use(self, categories: Iterable[str]) -> None:
+        """Count these categories by name from now on."""
+        self._keys = {name: category_key(name) for name in categories}
+
+    def observe(self, event: Event, offset: int, reading: Reading = NOTHING_READ) -> Observation:
+        """Return the observation of an event at `offset`; `reading` is that of its text, if it has one."""
+        if type(event) is Click:
+            return self._click(event, offset)
+        if type(event) is Review:
+            return self._text(event, offset, Kind.REVIEW, Source.REVIEWS, REVIEW_WEIGHT, reading)
+        assert type(event) is Search
+        return self._text(event, offset, Kind.SEARCH, Source.SEARCHES, SEARCH_WEIGHT, reading)
+
+    def _click(self, event: Click, offset: int) -> Observation:
+        kind, price = _KIND_OF[event.action], event.price
+        amount = None
+        if price is not None:
+            if kind == _PURCHASE:
+                amount = to_micros(price * event.quantity)
+            elif kind == _VIEW:
+                amount = to_micros(price)
+        return Observation(
+            kind=kind,
+            source=_CLICKS,
+            offset=offset,
+            timestamp=event.timestamp,
+            event_key=event_key(event.event_id),
+            amount=amount,
+            category=None if event.category is None else self._keys.get(event.category, self._other),
+        )
+
+    def _text(
+        self, event: Review | Search, offset: int, kind: Kind, source: Source, weight: float, reading: Reading
+    ) -> Observation:
+        return Observation(
+            kind=int(kind),
+            source=int(source),
+            offset=offset,
+            timestamp=event.timestamp,
+            event_key=event_key(event.event_id),
+            amount=to_micros(event.rating) if isinstance(event, Review) else None,
+            category=None if event.category is None else self._keys.get(event.category, self._other),
+            noisy=reading.noisy,
+            weight=0.0 if reading.projected is None else weight,
+            projected=reading.projected,
+        )

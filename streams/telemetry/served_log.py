@@ -1,0 +1,163 @@
+"""The log of what was served: rows that the online store took, of a sample of users, as Parquet parts.
+
+It never holds up or fails the flow. Rows wait in a bounded queue for a thread of the log's own; what does not fit, and
+what the disk does not take, is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from features.offline_parquet import view_table
+from features.online.rows import OnlineRow
+from streams.exceptions import ConfigurationError
+from streams.log import log
+from streams.telemetry.metrics import Metrics
+
+EMITTED_AT: Final = "emitted_at"
+"""The column of the log beside those of the views: wall clock of the worker, ms."""
+
+SHARE: Final = b"served_log_share"
+"""Under this name the metadata of a part says which share of the users it samples."""
+
+PART_SUFFIX: Final = ".parquet"
+ROWS_IN_PART: Final = 10_000
+SECONDS_IN_PART: Final = 60.0
+"""What a crash may lose, at most: the rows of the part that is open."""
+
+WAITING_BATCHES: Final = 64
+"""Writes to the online store whose rows may wait: at the largest batches, about 30 MB."""
+
+STOP_S: Final = 3.0
+"""How long the last part may take; a disk that hangs must not keep a worker from ending."""
+
+
+def is_sampled(user_id: str, share: float) -> bool:
+    """Whether a user is among a share (0..1) of all, the same for every worker; a larger share keeps the smaller's."""
+    return int.from_bytes(blake2b(user_id.encode(), digest_size=8, person=b"served-log").digest()) < share * 2.0**64
+
+
+class ServedLog:
+    """Writes the log of one worker.
+
+    Args:
+        folder: made if missing; workers may share it.
+        share: of users, 0..1.
+        metrics: told of rows written and dropped.
+        rows_in_part, seconds_in_part: when a part is closed.
+
+    Raises:
+        ConfigurationError: the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        share: float,
+        metrics: Metrics,
+        *,
+        rows_in_part: int = ROWS_IN_PART,
+        seconds_in_part: float = SECONDS_IN_PART,
+    ) -> None:
+        # Loaded while the worker starts: an import in the middle of the flow would hold up every other thread.
+        import pyarrow.parquet  # noqa: F401
+
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"WHEREWITHAL_SERVED_LOG: expected a folder that can be made at {folder}, found {error.strerror}"
+            ) from error
+        self._folder = folder
+        self._share = share
+        self._metrics = metrics
+        self._rows_in_part = rows_in_part
+        self._seconds_in_part = seconds_in_part
+        self._waiting: queue.Queue[list[OnlineRow] | None] = queue.Queue(WAITING_BATCHES)
+        self._name = uuid4().hex[:12]
+        self._parts = 0
+        self._failing = False
+        # A daemon: a disk that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="served-log", daemon=True)
+        self._thread.start()
+
+    def take(self, rows: Sequence[OnlineRow]) -> None:
+        """Log rows that the online store took; returns at once, from any thread."""
+        if sampled := [row for row in rows if is_sampled(row.user_id, self._share)]:
+            try:
+                self._waiting.put_nowait(sampled)
+            except queue.Full:
+                self._drop(len(sampled), "more rows are served than the disk takes")
+
+    def stop(self) -> None:
+        """Write the open part, and end; a disk that hangs is left behind."""
+        try:
+            self._waiting.put(None, timeout=STOP_S)
+        except queue.Full:
+            log.warning("the log of what was served did not end in time", folder=str(self._folder))
+            return
+        self._thread.join(STOP_S)
+
+    def _run(self) -> None:
+        rows: list[OnlineRow] = []
+        due = 0.0
+        while True:
+            try:
+                taken = self._waiting.get(timeout=max(0.0, due - time.monotonic()) if rows else None)
+            except queue.Empty:
+                taken = []
+            if not rows:
+                due = time.monotonic() + self._seconds_in_part
+            rows += taken or ()
+            if rows and (taken is None or len(rows) >= self._rows_in_part or time.monotonic() >= due):
+                self._write(rows)
+                rows = []
+            if taken is None:
+                return
+
+    def _write(self, rows: Sequence[OnlineRow]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._parts += 1
+        part = self._folder / f"part-{self._name}-{self._parts:06}{PART_SUFFIX}"
+        unfinished = part.with_suffix(".unfinished")
+        try:
+            pq.write_table(_table(rows, self._share), unfinished)
+            unfinished.replace(part)
+        except (OSError, pa.ArrowException) as error:
+            _remove(unfinished)
+            # Not the error's own text: it may quote values.
+            self._drop(len(rows), f"a part could not be written ({type(error).__name__})")
+            return
+        self._metrics.served_log_rows.inc(len(rows))
+        if self._failing:
+            log.info("the log of what was served goes on", folder=str(self._folder))
+            self._failing = False
+
+    def _drop(self, rows: int, why: str) -> None:
+        self._metrics.served_log_dropped.inc(rows)
+        if not self._failing:
+            self._failing = True
+            log.error("rows are missing from the log of what was served", folder=str(self._folder), why=why)
+
+
+def _table(rows: Sequence[OnlineRow], share: float) -> Any:
+    import pyarrow as pa
+
+    table = view_table(rows).append_column(EMITTED_AT, pa.array([row.fence[2] for row in rows], pa.int64()))
+    return table.replace_schema_metadata({SHARE: repr(share).encode()})
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("an unfinished part stays behind", path=str(path), why=error.strerror)

@@ -1,0 +1,80 @@
+"""What became of the input, each record counted once however often it is delivered."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+
+from streams.telemetry.metrics import Metrics
+
+
+class Fate(StrEnum):
+    """What became of an input record."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    DEAD_LETTER = "dead_letter"
+    ERASED = "erased"
+    """Refused: not newer than its user's erasure."""
+    REDELIVERED = "redelivered"
+    """Held by the state since before this process began."""
+
+
+class Tally:
+    """Counts fates and latencies.
+
+    Args:
+        metrics: kept up to date alongside.
+        keep_latencies: whether every event-to-score latency is kept (4 bytes each), for exact percentiles.
+    """
+
+    def __init__(self, metrics: Metrics, keep_latencies: bool) -> None:
+        self._metrics = metrics
+        self._counted: dict[tuple[str, int], int] = {}
+        self._latencies_ms = array("f") if keep_latencies else None
+        self.fates: Counter[Fate] = Counter()
+        self.scores_out = 0
+
+    def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
+        """Count a record, unless one at its offset or later was counted; records come in offset order."""
+        self.count_all(topic, partition, [offset], [fate])
+
+    def count_all(self, topic: str, partition: int, offsets: Sequence[int], fates: Sequence[Fate]) -> None:
+        """Count records as `count` does, at the price of one."""
+        if not offsets:
+            return
+        counted = self._counted.get((topic, partition), -1)
+        self._counted[topic, partition] = max(counted, offsets[-1])
+        if offsets[0] <= counted:
+            fates = [fate for offset, fate in zip(offsets, fates, strict=True) if offset > counted]
+        for fate, number in Counter(fates).items():
+            self.fates[fate] += number
+            self._metrics.events.labels(topic, fate.value).inc(number)
+
+    def scored(self, arrivals: Sequence[int], scores: int) -> None:
+        """Take in the acknowledgement of scores that cover events with these Kafka timestamps (ms)."""
+        self.scores_out += scores
+        self._metrics.scores.inc(scores)
+        if arrivals:
+            waited = time.time() * 1000 - np.asarray(arrivals, np.float64)
+            self._metrics.event_to_score.observe(waited / 1000)
+            if self._latencies_ms is not None:
+                self._latencies_ms.extend(waited.tolist())
+
+    def stored(self, arrivals: Sequence[int]) -> None:
+        """Take in the writing of feature rows that cover events with these Kafka timestamps (ms)."""
+        if arrivals:
+            waited = time.time() * 1000 - np.asarray(arrivals, np.float64)
+            self._metrics.event_to_features.observe(waited / 1000)
+
+    def latency_percentiles(self) -> dict[str, float | None]:
+        """Return p50, p95 and p99 of event to score, ms; None while nothing was scored."""
+        if not self._latencies_ms:
+            return dict.fromkeys(("p50", "p95", "p99"))
+        found = np.percentile(np.frombuffer(self._latencies_ms, np.float32), (50, 95, 99))
+        return dict(zip(("p50", "p95", "p99"), (round(float(value), 3) for value in found), strict=True))

@@ -1,0 +1,1 @@
+"""Where an event changes a user."""

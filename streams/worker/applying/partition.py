@@ -1,0 +1,149 @@
+"""The users of one partition: their live states, and the one place where an event changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from features.codec import decode
+from features.observation import Observation, Source
+from features.state import Outcome, UserState
+from streams.contract import ERASURES
+from streams.records.events import Erasure
+from streams.records.placement import check_record
+from streams.telemetry.tally import Fate
+from streams.worker.applying.live_states import LiveStates
+from streams.worker.publishing.committer import Committer, Outlets
+from streams.worker.state.local_store import LocalStore
+
+FATE: Final = {
+    Outcome.APPLIED: Fate.APPLIED,
+    Outcome.DUPLICATE: Fate.DUPLICATE,
+    Outcome.REFUSED: Fate.ERASED,
+    Outcome.REDELIVERED: Fate.REDELIVERED,
+}
+
+
+# Members of an enumeration are slow to look up, and these are looked up for every event.
+_APPLIED: Final = Outcome.APPLIED
+_REDELIVERED: Final = Outcome.REDELIVERED
+
+
+class Partition:
+    """The users of one partition under one assignment.
+
+    Args:
+        number: of the partition.
+        epoch: of this assignment (`streams.worker.epochs`): this owner's writes outrank an earlier owner's by it.
+        states: the local store.
+        outlets: where committed users go.
+        encoder: identity of the loaded encoder.
+        cached_users: tells how many live states are kept decoded; asked again and again.
+        partitions: how many there are, by which a user's record is known to lie in the right one.
+
+    Attributes:
+        epoch: see above.
+        states: the local store.
+        committer: commits what is touched here.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        epoch: int,
+        states: LocalStore,
+        outlets: Outlets,
+        *,
+        encoder: str,
+        cached_users: Callable[[], int],
+        partitions: int,
+    ) -> None:
+        self.number = number
+        self._partitions = partitions
+        self.epoch = epoch
+        self.committer = Committer(number, epoch, states, outlets)
+        self.states = states
+        self._encoder = encoder
+        self._live = LiveStates(cached_users, self.committer.busy_users)
+        self.on_applied: Callable[[str, int], None] = _nothing
+        """Told of every event applied: its user and its time, ms."""
+        self.on_erased: Callable[[], None] = _forget_nothing
+        """Told of every erasure, so that what is remembered beside the state goes too."""
+
+    def apply(self, user_id: str, seen: Observation, topic: str, arrived: int) -> Fate:
+        """Apply one observation; `arrived` is the record's Kafka timestamp, ms.
+
+        Raises:
+            MisplacedKeyError: the user belongs in another partition.
+        """
+        state = self._live.get(user_id)
+        if state is None:
+            state = self._admit(user_id, topic, seen.offset)
+        outcome = state.apply(seen, self._encoder)
+        if outcome is _APPLIED:
+            state.epoch = self.epoch
+            self.committer.applied(user_id, state, topic, seen.offset, arrived)
+            self.on_applied(user_id, seen.timestamp)
+        elif outcome is _REDELIVERED:
+            # The process that applied it may have died before row and score were out.
+            self.committer.touch(user_id, state, changed=False)
+        return FATE[outcome]
+
+    def erase(self, request: Erasure, offset: int) -> Fate:
+        """Forget a user; a redelivered request removes again what is outside of the state.
+
+        Raises:
+            MisplacedKeyError: the user belongs in another partition.
+        """
+        state = self._live.get(request.user_id)
+        if state is None:
+            state = self._admit(request.user_id, ERASURES, offset)
+        outcome = state.erase(request.timestamp, offset, Source.ERASURES)
+        changed = outcome is Outcome.APPLIED
+        if changed:
+            state.epoch = self.epoch
+        self.on_erased()
+        self.committer.touch(request.user_id, state, changed=changed, erased=True)
+        return FATE[outcome]
+
+    def _admit(self, user_id: str, topic: str, offset: int) -> UserState:
+        """Return the state of a user whom the cache does not hold.
+
+        Only then is the place looked at: for every record it would cost a tenth of the throughput.
+        """
+        place = f"{topic}-{self.number}, offset {offset}"
+        check_record(user_id.encode(), self.number, self._partitions, place)
+        return self.state_of(user_id)
+
+    def refresh(self) -> None:
+        """Publish every user again, because what their features are as of has changed."""
+        known = dict.fromkeys(key.decode() for key, _ in self.states.items(self.number))
+        for user_id in known | dict.fromkeys(self._live.users()):
+            state = self.state_of(user_id)
+            if state.revision:
+                self.committer.touch(user_id, state, changed=False)
+
+    def rewrite(self, user_id: str) -> None:
+        """Have the state, row and score of a user written once more, in front of what somebody else wrote of them."""
+        state = self.state_of(user_id)
+        # Of a user who is not known here there is nothing to defend: their events are still to come.
+        if state.sequence:
+            state.epoch = self.epoch
+            self.committer.touch(user_id, state, changed=True)
+
+    def state_of(self, user_id: str) -> UserState:
+        """Return the live state of a user; a new one if there is none."""
+        state = self._live.get(user_id)
+        if state is None:
+            stored = self.states.read(self.number, user_id.encode())
+            state = UserState() if stored is None else decode(stored)
+            self._live.put(user_id, state)
+        return state
+
+
+def _nothing(user_id: str, timestamp: int) -> None:
+    """Be told, and do nothing."""
+
+
+def _forget_nothing() -> None:
+    """Be told, and do nothing."""

@@ -1,0 +1,134 @@
+"""Quiet users: scored again when a tile leaves a window, and later at growing intervals as recency grows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from features.codec import decode
+from features.state import UserState
+from features.tiles import MINUTE
+from features.window_exits import due_of_event, next_due
+from streams.log import log
+from streams.tasks import Tasks
+from streams.telemetry.metrics import Metrics
+from streams.worker.applying.clock_steps import ClockSteps
+from streams.worker.applying.due_times import DueTimes
+from streams.worker.applying.partition import Partition
+
+LEAST_INTERVAL: Final = 5 * MINUTE
+"""A user is scored again by the clock at most so often, ms."""
+
+POLL_S: Final = 1.0
+
+SLICE_USERS: Final = 256
+"""Users touched before the next ones wait for these to be published: live events never queue behind more. Whoever is
+due is touched slice after slice without a pause, so the worker's own speed is the limit."""
+
+SCAN_USERS: Final = 200
+"""Users scheduled before other work gets its turn."""
+
+
+class Decay:
+    """Keeps the due times of one partition and touches its users when they are due.
+
+    Args:
+        partition: just recovered.
+        clock: the wall clock, ms.
+        metrics: told how many users wait, and for how long.
+        on_failure: told of an error that ends it.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        clock: Callable[[], int],
+        metrics: Metrics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._partition = partition
+        self._clock = clock
+        self._steps = ClockSteps(clock)
+        self._metrics = metrics
+        self._due = DueTimes()
+        self._tasks = Tasks(f"decay-{partition.number}", on_failure)
+        partition.on_applied = self._applied
+
+    def start(self) -> None:
+        """Schedule the users that were recovered, then touch whoever is due, until stopped."""
+        self._trust_no_instant_to_come()
+        self._tasks.begin(self._run())
+
+    def stop(self) -> None:
+        """Touch nobody any more, and tell no more of this partition."""
+        self._tasks.cancel()
+        for gauge in (self._metrics.decay_backlog, self._metrics.decay_lateness):
+            gauge.remove(str(self._partition.number))
+
+    async def _run(self) -> None:
+        await self._schedule_stored()
+        committer = self._partition.committer
+        while True:
+            await self._notice_a_step()
+            now = self._clock()
+            touched = self.touch_due()
+            self._tell(now)
+            await committer.settled()
+            # What a restart is not to look for again is out now.
+            committer.kept_until = self._due.kept_until(now)
+            # Users who were erased are due and not touched: nothing above has waited then.
+            await asyncio.sleep(POLL_S if touched < SLICE_USERS else 0)
+
+    def touch_due(self) -> int:
+        """Have the next slice of those who are due published again, and return how many were due."""
+        now = self._clock()
+        users = self._due.take(now, SLICE_USERS)
+        for user_id in users:
+            state = self._partition.state_of(user_id)
+            following = next_due(state, now)
+            if following is not None:
+                self._due.schedule(user_id, max(following, now + LEAST_INTERVAL))
+                self._partition.committer.touch(user_id, state, changed=False)
+        return len(users)
+
+    def _tell(self, now: int) -> None:
+        number = str(self._partition.number)
+        self._metrics.decay_backlog.labels(number).set(self._due.backlog(now))
+        self._metrics.decay_lateness.labels(number).set(self._due.lateness(now) / 1000)
+
+    async def _notice_a_step(self) -> None:
+        back = self._steps.back()
+        if back:
+            log.warning(
+                "the clock was set back, due times are found anew", partition=self._partition.number, by_s=back / 1000
+            )
+            # What was scheduled by the wrong clock may lie as far ahead as it did.
+            self._due = DueTimes()
+            self._trust_no_instant_to_come()
+            await self._schedule_stored()
+
+    def _trust_no_instant_to_come(self) -> None:
+        """Whoever was kept up to an instant ahead of the clock was so by a wrong clock, and is published again."""
+        committer = self._partition.committer
+        committer.kept_until = min(committer.kept_until, self._clock())
+
+    async def _schedule_stored(self) -> None:
+        """Schedule every user from when their features were last kept up: what has left since is due now."""
+        states, number = self._partition.states, self._partition.number
+        kept_until = self._partition.committer.kept_until
+        # The store does not hold these in full yet.
+        for user_id in self._partition.committer.busy_users():
+            self._schedule(user_id, self._partition.state_of(user_id), kept_until)
+        for position, (key, data) in enumerate(states.items(number)):
+            self._schedule(key.decode(), decode(data), kept_until)
+            if position % SCAN_USERS == 0:
+                await asyncio.sleep(0)
+
+    def _schedule(self, user_id: str, state: UserState, kept_until: int) -> None:
+        due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
+        if due is not None:
+            self._due.schedule(user_id, due)
+
+    def _applied(self, user_id: str, timestamp: int) -> None:
+        self._due.schedule(user_id, due_of_event(timestamp, self._clock()))

@@ -1,0 +1,1 @@
+"""The consumer by the batch, under Faust."""

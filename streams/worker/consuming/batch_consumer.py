@@ -1,0 +1,263 @@
+"""A whole fetched batch of a partition as one Faust event.
+
+Faust pays its conductor, event and stream for every message, which is an order of magnitude more than the work
+itself. Here one `ConsumerMessage` carries a list of records, its offset is that of the last one, and offsets are
+committed from the head of a ledger of delivered batches: nothing is committed before it is acknowledged, however
+the batches finish. The ledger passes gaps in the offsets (compacted or transactional topics) where nothing is pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import faust
+from aiokafka import ConsumerRecord, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.broker.lease import Lease
+from streams.broker.throttling import Throttle
+from streams.broker.topics.log_ends import high_watermarks
+from streams.settings import Settings
+from streams.worker.consuming.consumer_thread import BatchConsumerThread, RebalanceListener, Records
+from streams.worker.consuming.intake import BATCHES_UNREAD, share_of_changelog, share_of_partition
+from streams.worker.consuming.ledger import Ledger
+from streams.worker.consuming.losses import Losses
+
+FULL_POLL_S: Final = 0.02
+"""How soon a partition that was full is looked at again at the latest."""
+
+IDLE_POLL_S: Final = 1.0
+
+_NOTHING: Final[Records] = {}
+"""What was not even asked for."""
+
+
+class BatchConsumer(driver.Consumer):
+    """A Faust consumer that delivers and commits batches.
+
+    What Faust calls the generation, and tells one assignment from the next by, is a serial number of this consumer's
+    own. The group's will not do: Apache Kafka gives a member that joins again, while nothing else has changed, the same
+    partitions in the same generation.
+    """
+
+    RebalanceListener = RebalanceListener
+    app: Any
+    transport: BatchTransport
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
+        self.progressed = asyncio.Event()
+        """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
+        self._room = asyncio.Event()
+        """The same, for the fetching of partitions that were full."""
+        self._assignments = 0
+        self._delivering: int | None = None
+        """The assignment whose recovery has ended."""
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield one message per partition of the next fetch."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        serial = self.app.consumer_generation_id
+        records = await self._next_records(timeout)
+        reached = self._thread.reached if records is not _NOTHING else {}
+        if self.should_stop:
+            return
+        for tp in reached.keys() - records.keys():
+            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == serial:
+                self.ledgers[tp].reach(reached[tp])
+        for tp, fetched in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != serial:
+                # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
+                # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
+                return
+            if self._is_changelog_tp(tp):
+                batch = fetched
+            else:
+                batch = self.ledgers[tp].deliver(fetched)
+                self.ledgers[tp].reach(reached[tp])
+            if batch:
+                yield tp, self._batch_message(tp, batch, serial)
+
+    def begin_delivery(self, serial: int) -> None:
+        """Deliver events of an assignment: its state is recovered, and the positions are the committed ones.
+
+        Faust makes the event partitions active earlier: what it fetched then would be read before the seek, or lie in
+        queues that it clears when streams resume, and would count as delivered all the same.
+        """
+        self._delivering = serial
+        for tp in self.assignment():
+            if not self._is_changelog_tp(tp):
+                self.ledgers.pop(tp, None)
+                self._read_offset.pop(tp, None)
+
+    async def _next_records(self, timeout: float) -> Records:
+        active = set(self._get_active_partitions())
+        if self._delivering != self.app.consumer_generation_id:
+            active = {tp for tp in active if self._is_changelog_tp(tp)}
+        room = self._room_of(active)
+        if not room:
+            # A timeout, for a rebalance may take away what is waited for.
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
+            return _NOTHING
+        # `IDLE_POLL_S` would be the latency of a partition that has room again while the others are idle.
+        patience = FULL_POLL_S if len(room) < len(active) else min(timeout, IDLE_POLL_S)
+        records: Records = await self._thread.take(room, patience)
+        return records
+
+    def _room_of(self, active: set[TP]) -> dict[TP, int]:
+        """Return how many bytes to take of each of these partitions, those left out that are full."""
+        settings = self.transport.settings
+        most_records = settings.batch_records * settings.batches_in_flight
+        inputs = [tp for tp in active if not self._is_changelog_tp(tp)]
+        share = share_of_partition(settings, len(inputs))
+        room: dict[TP, int] = {}
+        if self.app.tables.changelog_queue.qsize() < BATCHES_UNREAD:
+            changelogs = active.difference(inputs)
+            room = dict.fromkeys(changelogs, share_of_changelog(settings, len(changelogs)))
+        for tp in inputs:
+            ledger = self.ledgers.get(tp)
+            if ledger is None:
+                room[tp] = share
+            elif ledger.pending < most_records and ledger.pending_bytes < share:
+                room[tp] = share - ledger.pending_bytes
+        return room
+
+    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], serial: int) -> ConsumerMessage:
+        last = batch[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            [],
+            None,
+            batch,
+            None,
+            tp=tp,
+            generation_id=serial,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: the ledger knows how far the log was read."""
+
+    def ack(self, message: ConsumerMessage) -> bool:
+        """Acknowledge a batch; one of an earlier assignment is no longer ours to commit."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        ours = message.generation_id == self.app.consumer_generation_id
+        if ours and message.tp in self.ledgers:
+            self.ledgers[message.tp].acknowledge(message.offset)
+        self.progressed.set()
+        self._room.set()
+        notify(self._waiting_for_ack)
+        return bool(ours)
+
+    def settled_position(self, tp: TP) -> int:
+        """Return the offset before which all of a partition is acknowledged."""
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
+        return settled or self._committed_offset[tp] or 0
+
+    def standing(self, tp: TP) -> int | None:
+        """Return the offset before which nothing is left to do, also before delivery; None while it is not known."""
+        settled = self.ledgers[tp].settled if tp in self.ledgers else None
+        return self._thread.position_now(tp) if settled is None else settled
+
+    @property
+    def delivering(self) -> bool:
+        """Whether events are delivered: the recovery of the assignment of now has ended."""
+        return self._delivering is not None and self._delivering == self.app.consumer_generation_id
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (tp for tp in list(self.ledgers) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.ledgers[tp].committable
+
+    async def committed_offsets(self, tps: Iterable[TP]) -> dict[TopicPartition, int]:
+        """Return the committed offsets of those partitions that have one."""
+        asked = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+        found: dict[TopicPartition, int] = await self._thread.committed_offsets(asked)
+        return found
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin an assignment, with a lease of its own: being given partitions is word from the broker."""
+        # The end of an earlier recovery may have let records flow since the partitions were revoked; of this one none
+        # may, before its recovery has gone to where the local store is.
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self._assignments += 1
+        serial = self.app.consumer_generation_id = self._assignments
+        transport = self.transport
+        transport.lease = Lease(transport.settings.session_timeout_s, transport.synced_at)
+        await transport.on_assigned(serial, generation_id, transport.lease)
+        await super().on_partitions_assigned(assigned, serial)
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        if offsets:
+            await self._thread.begin_at(offsets)
+
+    def rejoin(self) -> None:
+        """Leave the partitions and join the group again."""
+        self._thread.rejoin()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was delivered: the next owner starts at the committed offset."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self.ledgers.pop(tp, None)
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the end of each log, as `streams.broker.topics.log_ends.high_watermarks` finds it."""
+        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
+        ends = await high_watermarks(self.transport.settings, list(asked))
+        return {asked[partition]: end for partition, end in ends.items()}
+
+
+class BatchTransport(driver.Transport):
+    """The aiokafka transport with batches for messages.
+
+    Attributes:
+        losses: judges positions that a log has not.
+        lease: on the partitions assigned last.
+        synced_at: when they were asked for (monotonic seconds).
+        on_assigned: awaited with the serial number of the assignment, the generation of the group and the lease,
+            before any recovery.
+    """
+
+    Consumer = BatchConsumer
+    settings: Settings
+    losses: Losses
+    lease: Lease
+    throttle: Throttle
+    synced_at: float = float("-inf")
+    on_assigned: Callable[[int, int, Lease], Awaitable[None]]
+
+
+class RawSchema(faust.Schema):
+    """Passes keys and values through as they came: what they mean is decided record by record."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the key as it is."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the batch as it is."""
+        return message.value

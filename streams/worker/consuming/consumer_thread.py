@@ -1,0 +1,221 @@
+"""The thread that fetches for a worker's consumer, is its member of the group, and commits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import NoError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.threads import ServiceThread, WorkerThread
+
+from streams.broker.errors.client_failures import report_failures
+from streams.exceptions import BrokerError
+from streams.log import log
+from streams.worker.consuming.intake import LARGEST_RESPONSE, bound_fetches, take
+from streams.worker.consuming.losses import NO_POSITION
+
+FETCH_WAIT_MS: Final = 10
+"""Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
+just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its latency. An idle worker
+spends 5 % of a core on asking so often, and 2 % at 50 ms."""
+
+STOP_POLL_S: Final = 0.01
+"""How soon it is noticed that the thread has ended."""
+
+Records = Mapping[TP, list[ConsumerRecord]]
+
+
+class _DaemonThread(WorkerThread):
+    """Does not keep the process from ending when it hangs."""
+
+    def __init__(self, service: ServiceThread, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+    def run(self) -> None:
+        """Run the service; that its client was cancelled while it left a broker that is gone is no news."""
+        with suppress(asyncio.CancelledError):
+            super().run()
+
+
+class RebalanceListener(driver.ConsumerRebalanceListener):
+    """Passes the generation of the group on with an assignment, and leaves it to the consumer to begin the assignment.
+
+    Faust would take the generation for the name of the assignment at once, on the thread that fetches.
+    """
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Have the consumer begin an assignment, in its own thread."""
+        generation = self._thread._ensure_consumer()._coordinator.generation
+        await self._thread.on_partitions_assigned(driver.ensure_TPset(assigned), generation)
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches, with a fetch wait that fits a low latency."""
+
+    Worker = _DaemonThread
+    reached: Mapping[TP, int] = {}
+    """Where each partition asked of was read up to when the last fetch was taken, and with it its records."""
+    _thread: WorkerThread | None
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        # What a transaction of a producer upstream took back was never said.
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_bytes = LARGEST_RESPONSE
+        self.transport.throttle.hold_consumer(consumer)
+        _listen_to_group(consumer, self.transport)
+        report_failures(consumer, self._crash_app)
+        return consumer
+
+    def _crash_app(self, error: BaseException) -> None:
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
+
+    async def stop(self) -> None:
+        """Stop the thread, and wait for its end as other work goes on.
+
+        Faust holds the event loop until it has ended, which a thread that waits for a broker may never do.
+        """
+        thread, self._thread = self._thread, None
+        await super().stop()
+        while thread is not None and thread.is_alive():  # noqa: ASYNC110 - nothing tells of the end of a thread
+            await asyncio.sleep(STOP_POLL_S)
+
+    def _stopped_set(self) -> None:
+        # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
+        if not self.thread_loop.is_closed():
+            super()._stopped_set()
+
+    async def take(self, room: Mapping[TP, int], timeout: float) -> Records:
+        """Return the next records of partitions with room for so many bytes.
+
+        None are returned if a rebalance began since they were asked for.
+        """
+        serial = self.consumer.app.consumer_generation_id
+        consumer = self._ensure_consumer()
+        taken: tuple[Records, Mapping[TP, int]]
+        taken = await self.call_thread(self._take, serial, consumer, room, timeout)
+        records, self.reached = taken
+        return records
+
+    async def _take(
+        self, serial: int, consumer: Any, room: Mapping[TP, int], timeout: float
+    ) -> tuple[Records, Mapping[TP, int]]:
+        if not self.consumer.flow_active:
+            return {}, {}
+        settings = self.transport.settings
+        bound_fetches(consumer, settings)
+        try:
+            taken: Records = await take(
+                consumer._fetcher, room, settings.batch_records, settings.unpacked_batch_bytes, timeout=timeout
+            )
+        except NO_POSITION as error:
+            await self.transport.losses.reposition(consumer, error)
+            return {}, {}
+        if self.consumer.flow_active and self.consumer.app.consumer_generation_id == serial:
+            reached = {tp: self.position_now(tp) for tp in room}
+            return taken, {tp: position for tp, position in reached.items() if position is not None}
+        # The partitions were chosen under an earlier assignment. A fetch outlives a rebalance, and what it then takes
+        # may lie after recovery's seek: dropped, it would never come again; delivered, it would overtake recovery.
+        for tp, records in taken.items():
+            if tp in consumer.assignment():
+                consumer.seek(tp, records[0].offset)
+        return {}, {}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go to the committed offsets and return them; aiokafka would stay where it is of one that is 0."""
+        committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return committed
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        committed: Mapping[TP, int] = await consumer.seek_to_committed()
+        for tp in committed.keys() & consumer.assignment():
+            if committed[tp] == 0:
+                consumer.seek(tp, 0)
+        return committed
+
+    def position_now(self, tp: TP) -> int | None:
+        """Return the offset that is read next, from any thread; None while the consumer does not know it."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        return int(state.position) if state.has_valid_position else None
+
+    async def committed_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the committed offsets of those partitions that have one."""
+        consumer = self._ensure_consumer()
+        found = {tp: await self.call_thread(consumer.committed, tp) for tp in tps}
+        return {tp: offset for tp, offset in found.items() if offset is not None}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit as a member of the group, or not at all.
+
+        A member that was thrown out would commit as nobody, which an empty group accepts: offsets of a log that is
+        perhaps no more, from which the next worker would go on.
+        """
+        if self._ensure_consumer()._coordinator.generation < 0:
+            return False
+        try:
+            # aiokafka tries for ever to commit for a topic that is gone.
+            async with asyncio.timeout(self.transport.settings.request_timeout_s):
+                done: bool = await super()._commit(offsets)
+        except TimeoutError:
+            log.warning("the broker did not take a commit in time, it is tried again", partitions=len(offsets))
+            return False
+        return done
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit these offsets and go there; Faust seeks only to those that are not 0."""
+        await self.call_thread(self._begin_at, offsets)
+
+    async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if offsets and not await self._commit(offsets):
+            raise BrokerError(
+                f"expected the broker to take the first offsets of {len(offsets)} partitions, found that it did not: "
+                "check its log, then start the worker again"
+            )
+        consumer = self._ensure_consumer()
+        for tp in offsets.keys() & consumer.assignment():
+            consumer.seek(tp, offsets[tp])
+
+    def rejoin(self) -> None:
+        """Leave the partitions and join the group again; may be called from any thread."""
+        coordinator = self._ensure_consumer()._coordinator
+        self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
+
+def _listen_to_group(consumer: Any, transport: Any) -> None:
+    """Have every heartbeat that is answered well renew the lease, and note when partitions were asked for.
+
+    The moment of the question counts: a process may have been stopped for as long as it likes since.
+    """
+    start = consumer.start
+
+    async def start_and_listen() -> None:
+        await start()
+        ask = consumer._coordinator._send_req
+
+        async def ask_and_note(request: Any) -> Any:
+            asked_at = time.monotonic()
+            answer = await ask(request)
+            if isinstance(request, SyncGroupRequest):
+                transport.synced_at = asked_at
+            elif isinstance(request, HeartbeatRequest) and answer.error_code == NoError.errno:
+                # One that is answered by news of a rebalance keeps the member, and not its partitions.
+                transport.lease.renew(asked_at)
+            return answer
+
+        consumer._coordinator._send_req = ask_and_note
+
+    consumer.start = start_and_listen

@@ -1,0 +1,301 @@
+"""A whole worker in this process: broker (if embedded), topics, models, stores, engine and Faust app."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from features.exceptions import OnlineStoreError, OnlineStoreURLError
+from features.online.opening import open_online_store
+from features.online.store import OnlineStore
+from models.encoder.bert import Encoder
+from streams.broker.connection import connection, reaching
+from streams.broker.embedded import EmbeddedBroker
+from streams.broker.errors.explaining import explained
+from streams.broker.errors.rights import worker_rights
+from streams.broker.lease import Lease
+from streams.broker.letters import Letters
+from streams.broker.publisher import Publisher
+from streams.broker.throttling import Throttle
+from streams.broker.topics.provisioning import check_topics, make_topics
+from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
+from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.inference.loading import Inference, load_inference
+from streams.log import log
+from streams.settings import Settings, WindowEdge
+from streams.tasks import Tasks
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.served_log import ServedLog
+from streams.telemetry.tally import Tally
+from streams.worker.app import App, create_app
+from streams.worker.engine import Engine
+from streams.worker.interpreter import tune_interpreter
+from streams.worker.lifecycle.closing import Closing
+from streams.worker.lifecycle.starting import start_app
+from streams.worker.lifecycle.state_lock import lock_state
+from streams.worker.production.model_watch import Production
+from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.state.binding import bind
+from streams.worker.topic_watch import TopicWatch
+
+START_S: Final = 300.0
+"""How long joining the group and recovering the state may stand still."""
+
+STOP_S: Final = 12.0
+"""How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
+
+INTERRUPTED_S: Final = 1.0
+"""The same where the flow is left by cancellation: nothing is settled then."""
+
+SETTLE_S: Final = 7.0
+"""Of that, what settling and committing what is applied may take."""
+
+
+class Flow:
+    """Runs a worker, as an asynchronous context manager.
+
+    Args:
+        settings: with `broker` as `embedded`, a broker of its own is started and stopped with it.
+        encoder: in place of the one that the settings name.
+        keep_latencies: whether the summary has exact percentiles.
+        progress: told in a word what is being started.
+        clock: the wall clock, ms: what features are as of while `window_edge` is `clock`.
+
+    Attributes:
+        settings: with the address of the broker filled in.
+        as_of: as-of instant of the features (ms) while `window_edge` is `event`; None for nothing.
+        failed: done with the error that ended the worker, if one does.
+        failed_with: that error.
+        started: whether the group is joined and the state recovered.
+        broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
+        throttle: the client quotas of the broker.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        encoder: Encoder | None = None,
+        keep_latencies: bool = False,
+        progress: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.tally = Tally(self.metrics, keep_latencies)
+        self.as_of: int | None = None
+        self.app: App
+        self.engine: Engine
+        self.inference: Inference
+        self.production: Production
+        self._encoder = encoder
+        self._progress = progress
+        self._clock = clock
+        self._closing = Closing()
+        self._interrupted = False
+        self._watching: asyncio.Task[None] | None = None
+        self._online: OnlineWriter | None = None
+        self._store_empty = False
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failed_with: StreamsError | None = None
+        self.started = False
+        self.broker_silent = False
+        self._explaining = Tasks("broker error", self.fail)
+        self.throttle = Throttle(self.metrics)
+
+    async def __aenter__(self) -> Flow:
+        try:
+            await self._start()
+        except BaseException as error:
+            await self._close(error)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close(error)
+        if self.failed.done() and not self.failed.cancelled():
+            self.failed.exception()
+
+    async def _close(self, error: BaseException | None) -> None:
+        self._interrupted = isinstance(error, asyncio.CancelledError)
+        failures = await self._closing.close(INTERRUPTED_S if self._interrupted else STOP_S)
+        if failures and error is None:
+            raise failures[0]
+
+    async def wait(self) -> None:
+        """Run until the worker fails.
+
+        Raises:
+            StreamsError: what ended it.
+        """
+        await asyncio.shield(self.failed)
+
+    async def _start(self) -> None:
+        closing = self._closing
+        tune_interpreter()
+        closing.add("lock", partial(asyncio.to_thread, lock_state(self.settings)))
+        if self.settings.embedded:
+            self._progress("broker")
+            broker = EmbeddedBroker()
+            closing.add("broker", partial(asyncio.to_thread, broker.stop))
+            broker.start()
+            self.settings = self.settings.model_copy(update={"broker": broker.url})
+        self._progress("topics")
+        cluster = await make_topics(self.settings)
+        await check_topics(self.settings)
+        self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
+        bind(self.settings, cluster)
+        self._progress("models")
+        self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
+        await self.inference.batcher.start()
+        closing.add("encoder", self.inference.batcher.stop)
+        self._progress("stores")
+        served = None
+        if self.settings.served_log is not None:
+            served = await asyncio.to_thread(
+                ServedLog, self.settings.served_log, self.settings.served_log_share, self.metrics
+            )
+            closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
+        online = OnlineWriter(
+            await asyncio.to_thread(self._open_store),
+            self.metrics,
+            freshness_s=self.settings.freshness_ms / 1000,
+            batch_rows=self.settings.online_batch_rows,
+            on_served=None if served is None else served.take,
+        )
+        self._online = online
+        online.start(self.fail)
+        closing.add("online store", online.stop)
+        # Of no assignment: a letter that is written twice is known by its place.
+        letters = Publisher(self.settings, throttle=self.throttle)
+        async with reaching(self.settings):
+            await letters.start()
+        closing.add("dead letters", letters.abandon)
+        self.engine = Engine(
+            self.settings,
+            self.inference,
+            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
+            online,
+            self.tally,
+            self.metrics,
+            self.throttle,
+            self._as_of,
+            self._clock,
+            self.fail,
+        )
+        self._topics = TopicWatch(self.settings, self.engine.progress, self.fail)
+        self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
+        # Stopped after the app, whose last micro-batches it still takes in.
+        closing.add("models in production", self.production.stop)
+        await self._start_app()
+
+    async def _start_app(self) -> None:
+        self._progress("consumer")
+        self.app = create_app(self.settings, self.engine, self.throttle)
+        self.app.on_startup_finished = None
+        self._closing.add("consumer", self.app.stop)
+        self._closing.add("last commit", self._settle, SETTLE_S)
+        await start_app(self.app, START_S, self._start_error)
+        self._watching = asyncio.create_task(self._watch())
+        self._topics.start()
+        self._closing.add("watch on topics", self._topics.stop)
+        self.production.start()
+        if self._store_empty:
+            self.production.republisher.refill()
+        self.started = True
+        self.metrics.ready.set(1)
+
+    async def _settle(self) -> None:
+        """Take in nothing more, and commit what is applied; nothing of a flow that is cancelled."""
+        self.started = False
+        self.metrics.ready.set(0)
+        self.app.consumer.stop_flow()
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._interrupted:
+            self.lease.end()
+        await self.engine.close()
+        if not (self._interrupted or self.app.crashed):
+            await self.app.consumer.commit()
+
+    async def _watch(self) -> None:
+        await self.app._crashed.wait()
+        self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+
+    @property
+    def lease(self) -> Lease:
+        """The lease on the partitions assigned now; an expired one while there are none."""
+        return self.engine.assignment.lease
+
+    def reload(self) -> None:
+        """Read the artefact folders now; a worker that is not started yet reads them anyway."""
+        if self.started:
+            self.production.reload()
+
+    def failing_dependency(self) -> str | None:
+        """Return which dependency is known to fail, or None."""
+        return self.excuse(CLICKS) or ("the encoder is down" if self.engine.encoder_down else None)
+
+    def excuse(self, topic: str) -> str | None:
+        """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
+        if self._online is not None and self._online.failing_since is not None:
+            return "the online store refuses rows"
+        if self.broker_silent:
+            return "the broker does not answer"
+        if topic in TEXTS and (self.engine.encoder_down or self.inference.batcher.unusable is not None):
+            return "the encoder is down"
+        return None
+
+    def _open_store(self) -> OnlineStore:
+        try:
+            store = open_online_store(self.settings.online_url)
+            store.ping()
+            for risk in store.risks():
+                log.warning("the online store may lose rows", reason=risk)
+            self._store_empty = store.empty()
+        except OnlineStoreURLError as error:
+            raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+        except OnlineStoreError as error:
+            raise StreamsError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+        return store
+
+    def _as_of(self) -> int | None:
+        if self.settings.window_edge is WindowEdge.CLOCK:
+            return self._clock()
+        return self.as_of
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker: what `wait` raises is the first error given."""
+        if isinstance(error, KafkaError):
+            # Its client tells little; what it means may have to be asked of the broker.
+            self._explaining.begin(self._fail_explained(error))
+        elif self.failed_with is None:
+            failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
+            if failure is not error:
+                failure.__cause__ = error
+            self.failed_with = failure
+            self.failed.set_exception(failure)
+
+    async def _fail_explained(self, error: KafkaError) -> None:
+        # Of a topic that is gone, or made anew, a client speaks in many ways, of which few name it.
+        self.fail(await self._topics.change() or await self._explained(error))
+
+    async def _explained(self, error: KafkaError) -> BrokerError:
+        explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
+        explanation.__cause__ = error
+        return explanation
+
+    async def _start_error(self, reason: BaseException | None) -> StreamsError:
+        if isinstance(reason, StreamsError):
+            return reason
+        if isinstance(reason, KafkaError):
+            return await self._explained(reason)
+        return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")

@@ -1,0 +1,204 @@
+"""Watching a worker: lag, table size, and whether it makes the progress that a live worker makes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from streams.broker.topics.log_ends import Bounds, LogEnds
+from streams.contract import INPUTS, topic_name
+from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
+from streams.log import log
+from streams.worker.flow import Flow
+from streams.worker.lag import Behind, LagGauges, behind, check_ends, show_only
+from streams.worker.lifecycle.awaited import awaited
+from streams.worker.lifecycle.standstill import Standstills
+
+INTERVAL_S: Final = 2.0
+
+ANSWER_S: Final = 10.0
+"""A broker that does not say within this time where its logs end is down."""
+
+COLLECT_S: Final = 300.0
+"""How often all garbage is looked for: it takes a fraction of a second for every million live objects."""
+
+LOOP_SILENCE_S: Final = 30.0
+"""An event loop that has not run this task for so long is stuck."""
+
+_HEARTBEATS: Final = "heartbeats"
+_RECOVERY: Final = "recovery"
+_ENCODER: Final = "encoder"
+
+
+class StalledError(StreamsError):
+    """Something that a restart may mend made no progress, and no dependency is known to fail."""
+
+
+class Monitor:
+    """Keeps the gauges of a flow, and judges its health.
+
+    Args:
+        flow: not necessarily started yet.
+        stall_s: how long what has work to do may make no progress before something is wrong.
+        clock: seconds, monotonic, by which that is judged.
+    """
+
+    def __init__(self, flow: Flow, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._flow = flow
+        self._stall_s = stall_s
+        self._beat = time.monotonic()
+        self._still = Standstills(clock)
+        self._lag = LagGauges(flow.metrics)
+        self._stalled: str | None = None
+        self._logs: LogEnds | None = None
+        self._topics = {topic_name(flow.settings, topic): topic for topic in INPUTS}
+
+    async def run(self) -> None:
+        """Watch until cancelled; a stall that nothing explains ends the flow, so that its supervisor restarts it."""
+        try:
+            await self._run()
+        finally:
+            await self._forget_broker()
+
+    async def _run(self) -> None:
+        collected = time.monotonic()
+        while True:
+            self._beat = time.monotonic()
+            if self._flow.started:
+                await self.look()
+            self._flow.metrics.ready.set(0 if self.ready() else 1)
+            if time.monotonic() - collected > COLLECT_S:
+                # The old generation is not collected by itself (`streams.worker.interpreter`), and there cycles of the
+                # libraries end.
+                gc.collect()
+                collected = time.monotonic()
+            await asyncio.sleep(INTERVAL_S)
+
+    def live(self) -> str | None:
+        """Return why the process should be restarted, or None."""
+        if self._flow.failed_with is not None:
+            return str(self._flow.failed_with)
+        silence = time.monotonic() - self._beat
+        if silence > LOOP_SILENCE_S:
+            return f"the event loop has not run for {silence:.0f} s"
+        return self._stalled
+
+    def ready(self) -> str | None:
+        """Return why the process cannot do its work now, or None."""
+        if not self._flow.started:
+            return "starting: joining the group and recovering the state"
+        return self.live() or self._flow.failing_dependency()
+
+    async def look(self) -> None:
+        """Look at everything once."""
+        consumer: Any = self._flow.app.consumer
+        assigned = [tp for tp in consumer.assignment() if tp.topic in self._topics]
+        # Before the broker is asked: a log never ends before what was settled of it earlier.
+        settled = {tp: position for tp in assigned if (position := consumer.standing(tp)) is not None}
+        bounds = await self._bounds(assigned)
+        try:
+            check_ends(settled, bounds)
+        except StateMismatchError as error:
+            self._flow.fail(error)
+            return
+        found = {tp: behind(bounds[tp], position) for tp, position in settled.items() if tp in bounds}
+        await self._show(found, consumer)
+        self._judge_partitions(found, consumer)
+        self._judge_recovery(bool(assigned), consumer)
+        self._judge_group()
+        self._judge_encoder()
+
+    async def _show(self, found: Mapping[TP, Behind], consumer: Any) -> None:
+        if self._logs is None:
+            self._lag.clear()
+        else:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._lag.show(self._topics, found, consumer, self._logs)
+            except (BrokerError, TimeoutError):
+                await self._forget_broker()
+                self._lag.clear()
+        sizes = {number: one.states.size(number) for number, one in self._flow.engine.partitions.items()}
+        show_only(self._flow.metrics.table_bytes, (((str(number),), size) for number, size in sizes.items()))
+
+    def _judge_partitions(self, found: Mapping[TP, Behind], consumer: Any) -> None:
+        judged: set[str] = {_HEARTBEATS, _RECOVERY, _ENCODER}
+        for tp, (messages, position) in found.items():
+            if not consumer.delivering or self._waits or self._flow.excuse(self._topics[tp.topic]) is not None:
+                continue
+            name = f"{tp.topic}-{tp.partition}"
+            judged.add(name)
+            still = self._still.seconds(name, position, well=messages == 0)
+            self._judge(still, f"{name} has {messages} records and made no progress for")
+        self._still.keep(judged)
+
+    def _judge_recovery(self, assigned: bool, consumer: Any) -> None:
+        if consumer.delivering or not assigned or self._waits:
+            self._still.forget(_RECOVERY)
+            return
+        what, position = awaited(self._flow.app)
+        self._judge(self._still.seconds(_RECOVERY, position), f"expected {what}, found no progress for")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing can get on: the broker does not answer, or has told this worker to wait."""
+        return self._flow.broker_silent or self._flow.throttle.active
+
+    def _judge_group(self) -> None:
+        if self._waits:
+            self._still.forget(_HEARTBEATS)
+            return
+        still = self._still.seconds(_HEARTBEATS, None, well=not self._flow.lease.expired)
+        self._judge(still, "the group has answered no heartbeat and made no progress for")
+
+    def _judge_encoder(self) -> None:
+        """End a worker whose encoder only another process can use: it would wait for it for ever."""
+        why = self._flow.inference.batcher.unusable
+        still = self._still.seconds(_ENCODER, None, well=why is None)
+        self._judge(still, f"{why}, and texts have waited for it for")
+
+    def _judge(self, still_s: float, what: str) -> None:
+        """End the flow if something has stood still for too long."""
+        if still_s > self._stall_s and self._stalled is None:
+            self._stalled = f"{what} {still_s:.0f} s"
+            log.error("stalled, ending so that the supervisor restarts this worker", reason=self._stalled)
+            self._flow.fail(StalledError(self._stalled))
+
+    async def _bounds(self, assigned: list[TP]) -> dict[TP, Bounds]:
+        """Ask the broker where the logs begin and end, beside the consumer: one that is stuck would not know."""
+        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in assigned}
+        if not asked:
+            return {}
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                if self._logs is None:
+                    logs = LogEnds(self._flow.settings)
+                    await logs.open()
+                    self._logs = logs
+                bounds = await self._logs.bounds(list(asked))
+        except (BrokerRefusalError, MissingLogError) as error:
+            self._flow.fail(error)
+            await self._forget_broker()
+            return {}
+        except (BrokerError, TimeoutError):
+            if not self._flow.broker_silent:
+                log.warning("the broker does not answer, waiting for it")
+            self._flow.broker_silent = True
+            await self._forget_broker()
+            return {}
+        if self._flow.broker_silent:
+            log.info("the broker answers again")
+        self._flow.broker_silent = False
+        return {asked[tp]: found for tp, found in bounds.items()}
+
+    async def _forget_broker(self) -> None:
+        """Close the connections to the broker; a broker that comes back elsewhere is looked for anew."""
+        logs, self._logs = self._logs, None
+        if logs is not None:
+            await logs.close()

@@ -1,0 +1,1 @@
+"""Models in production: reload, shadow, drift, live calibration."""

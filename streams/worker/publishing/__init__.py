@@ -1,0 +1,1 @@
+"""Where a user leaves the worker: changelog, row and score."""

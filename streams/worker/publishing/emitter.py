@@ -1,0 +1,185 @@
+"""What is published of groups of users: their feature rows and score records, computed in one vectorised step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.online.rows import Forget, OnlineRow
+from features.row import profiles, scalars
+from features.state import UserState
+from streams.inference.active_scorer import Scoring, Served
+from streams.inference.loading import Inference
+from streams.records.outgoing import Outgoing
+from streams.records.score_record import Trigger, encode_score
+
+AsOf = Callable[[], int | None]
+"""The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """A user of whom something is to be published.
+
+    Attributes:
+        epoch: of the partition's owner, which leads the fence of the row: whatever an earlier owner's clock said, the
+            rows of a later one take its place.
+        erased: whether an erasure is among what happened.
+        trigger: the last event applied, if there is one.
+    """
+
+    user_id: str
+    state: UserState
+    epoch: int
+    erased: bool = False
+    trigger: Trigger | None = None
+    reset: bool = False
+
+
+@dataclass(slots=True)
+class Emission:
+    """Score records and tombstones for the broker, rows and removals for the online store."""
+
+    emitted_at: int
+    scores: list[Outgoing] = field(default_factory=list)
+    rows: list[OnlineRow | Forget] = field(default_factory=list)
+
+    @property
+    def score_count(self) -> int:
+        """Score records among `scores`, tombstones left out."""
+        return sum(record.value is not None for record in self.scores)
+
+
+class Emitter:
+    """Computes emissions.
+
+    Args:
+        inference: scorer and encoder identity.
+        as_of: asked once per call of `emit`.
+
+    Attributes:
+        encoder_down: whether texts are being held back; scores then say `degraded`.
+        scoring: what scores; replaced as a whole, and read once per call of `emit`.
+        on_served: told of every micro-batch of served users.
+        on_erased: told of every user of whom nothing is left, or who was erased before.
+    """
+
+    def __init__(self, inference: Inference, as_of: AsOf) -> None:
+        self._encoder = inference.encoder
+        self._as_of = as_of
+        self._last_emitted = 0
+        self.encoder_down = False
+        self.scoring: Scoring = inference.scoring
+        self.on_served: Callable[[Served], None] = _watch_nothing
+        self.on_erased: Callable[[str], None] = _forget_nothing
+
+    @property
+    def degraded(self) -> bool:
+        """Whether scores come from behaviour alone, or from texts that lag behind."""
+        return self.encoder_down or not self.scoring.fitted
+
+    def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
+        """Return what is to be published of each group of users, as their states are now."""
+        # Never the same instant twice: the online fence and the consumers order by it.
+        emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
+        emissions: list[Emission] = []
+        living: list[Subject] = []
+        into: list[Emission] = []
+        for subjects in groups:
+            emission = Emission(emitted_at)
+            emissions.append(emission)
+            for subject in subjects:
+                if subject.erased or not subject.state.revision:
+                    # First even where a record and a row follow: the tombstone resets the revisions that consumers
+                    # remember, and the removal takes what the row does not replace.
+                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
+                    emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
+                    self.on_erased(subject.user_id)
+                elif subject.reset:
+                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
+                if subject.state.revision:
+                    living.append(subject)
+                    into.append(emission)
+        if living:
+            self._score(living, emitted_at, into)
+        return emissions
+
+    def _score(self, subjects: Sequence[Subject], emitted_at: int, into: Sequence[Emission]) -> None:
+        as_of, encoder, scoring = self._as_of(), self._encoder, self.scoring
+        users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
+        instants = [state.instant(as_of) for state in states]
+        rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
+        vectors = profiles(states, encoder)
+        predicted = scoring.predict(rows, vectors)
+        tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
+        columns = zip(
+            subjects,
+            into,
+            instants,
+            rows,
+            _lines(vectors),
+            predicted.prediction.tolist(),
+            predicted.expected_spend.tolist(),
+            predicted.score.tolist(),
+            predicted.tier,
+            strict=True,
+        )
+        for position, (subject, emission, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
+            state = subject.state
+            value = encode_score(
+                subject.user_id,
+                score=score,
+                expected_spend=spend,
+                tier=tier,
+                tags=tags(state.categories.counts(instant)),
+                labels=labels(row, state.categories, instant),
+                prediction=prediction,
+                intercept=predicted.intercept,
+                reasons=predicted.reasons(position),
+                life=state.life,
+                revision=state.revision,
+                event_time=instant,
+                emitted_at=emitted_at,
+                trigger=subject.trigger,
+                model=scoring.model,
+                degraded=degraded,
+            )
+            emission.scores.append(Outgoing(subject.user_id.encode(), value))
+            emission.rows.append(
+                OnlineRow(
+                    user_id=subject.user_id,
+                    fence=_fence(subject, emitted_at),
+                    scalars=row,
+                    event_time=instant,
+                    revision=state.revision,
+                    profile=vector,
+                    encoder=encoder,
+                    score=score,
+                    expected_spend=spend,
+                    tier=tier,
+                    scorer=scoring.version,
+                )
+            )
+        self.on_served(Served(scoring, users, states, instants, rows, vectors, predicted))
+
+
+def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
+    """Return the bytes of each vector."""
+    joined, width = vectors.tobytes(), vectors.strides[0]
+    return [joined[start : start + width] for start in range(0, len(joined), width)]
+
+
+def _fence(subject: Subject, emitted_at: int) -> tuple[int, int, int]:
+    return subject.epoch, subject.state.sequence, emitted_at
+
+
+def _watch_nothing(served: Served) -> None:
+    """Be told, and do nothing."""
+
+
+def _forget_nothing(user_id: str) -> None:
+    """Be told, and do nothing."""

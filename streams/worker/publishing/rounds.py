@@ -1,0 +1,85 @@
+"""Rounds: the groups of all partitions that are ready at the same time are taken and scored together.
+
+Scoring has a price per call and a price per user. Under a light load groups are small, and the first would be most of
+what they cost. Those of one step are sent together too: in one request to a broker, not one each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from streams.worker.publishing.emitter import Emitter
+from streams.worker.publishing.group import Group
+
+STEP_USERS: Final = 512
+"""Users from whom on a step takes no further group: scoring them must not hold the event loop for long."""
+
+INTERVAL_S: Final = 0.01
+"""From one round to the next at least; the steps of one round follow each other at once. Without it a worker that is
+not busy answers with ever smaller groups until it is: a round has its price however few are in it, and what waits for
+the event loop waits for it."""
+
+
+class Rounds:
+    """Takes and scores groups.
+
+    Args:
+        emitter: computes what is published of their users.
+    """
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Group]]] = deque()
+        self._next_at = 0.0
+
+    def join(self, take: Callable[[], Group]) -> asyncio.Future[Group]:
+        """Have a group taken in the next round; the future is done with it, its emission filled in.
+
+        Taking and scoring are one step: a score speaks of the very state that goes to the changelog with it.
+
+        Args:
+            take: called once, and not at all if the future is cancelled before.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._ready:
+            # Never at once: whoever else gets ready in this turn of the event loop is then in the same round.
+            loop.call_at(max(loop.time(), self._next_at), self._step)
+        taken: asyncio.Future[Group] = loop.create_future()
+        self._ready.append((take, taken))
+        return taken
+
+    def _step(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._next_at = loop.time() + INTERVAL_S
+        joined: list[tuple[Group, asyncio.Future[Group]]] = []
+        users = 0
+        while self._ready and users < STEP_USERS:
+            take, taken = self._ready.popleft()
+            if taken.done():
+                continue
+            try:
+                group = take()
+            except Exception as error:  # noqa: BLE001 - handed to the committer, which fails with it
+                taken.set_exception(error)
+                continue
+            joined.append((group, taken))
+            users += len(group.subjects)
+        try:
+            self._emit(joined)
+        except Exception:  # noqa: BLE001 - the group that is to blame fails again, by itself
+            for one in joined:
+                try:
+                    self._emit([one])
+                except Exception as error:  # noqa: BLE001 - handed to the committer, which fails with it
+                    one[1].set_exception(error)
+        if self._ready:
+            loop.call_soon(self._step)
+
+    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Group]]]) -> None:
+        emissions = self._emitter.emit([group.subjects for group, _ in joined])
+        for (group, taken), emission in zip(joined, emissions, strict=True):
+            group.emission = emission
+            taken.set_result(group)

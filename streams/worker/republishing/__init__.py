@@ -1,0 +1,1 @@
+"""Users who are published again on account of no event."""

@@ -1,0 +1,72 @@
+"""The path `/republish` of a worker's metrics and health server: GET tells the progress, POST begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Annotated, Final
+
+import msgspec
+
+from streams.telemetry.server import Answer
+from streams.worker.republishing.progress import Progress
+from streams.worker.republishing.republishing import Republisher
+
+ANSWER_S: Final = 10.0
+"""How long the event loop may take to begin."""
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """What a POST may ask for.
+
+    Attributes:
+        users_per_s: users published in a second, at most; None for the worker's setting.
+    """
+
+    users_per_s: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class RepublishEndpoint:
+    """Answers on the server's threads; what publishes lives on the event loop.
+
+    Args:
+        loop: of the worker.
+        republisher: returns it, None while the worker is starting.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, republisher: Callable[[], Republisher | None]) -> None:
+        self._loop = loop
+        self._republisher = republisher
+
+    def get(self) -> Answer:
+        """Return how far the last request is."""
+        republisher = self._republisher()
+        return _STARTING if republisher is None else Answer(200, msgspec.json.encode(republisher.progress))
+
+    def post(self, body: bytes) -> Answer:
+        """Begin; whatever is under way gives way."""
+        republisher = self._republisher()
+        if republisher is None:
+            return _STARTING
+        try:
+            request = msgspec.json.decode(body or b"{}", type=Request)
+        except msgspec.DecodeError as error:
+            return _refusal(400, f'expected {{}} or {{"users_per_s": N}}, found another body: {error}')
+
+        async def begin() -> Progress:
+            return republisher.begin(request.users_per_s)
+
+        asked = asyncio.run_coroutine_threadsafe(begin(), self._loop)
+        try:
+            return Answer(202, msgspec.json.encode(asked.result(ANSWER_S)))
+        except (TimeoutError, CancelledError):
+            asked.cancel()
+            return _refusal(503, f"the event loop has not answered for {ANSWER_S:g} s")
+
+
+def _refusal(status: int, reason: str) -> Answer:
+    return Answer(status, msgspec.json.encode({"reason": reason}))
+
+
+_STARTING: Final = _refusal(503, "starting, or on its way out: ask again once it is ready")

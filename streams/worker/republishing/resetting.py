@@ -1,0 +1,126 @@
+"""After a clock was ahead: the users whose record still is are published again, behind a tombstone.
+
+A record that is ahead outranks every right one until its time has come. The tombstone has consumers forget it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Final
+
+from aiokafka import TopicPartition
+
+from streams.contract import SCORES, topic_name
+from streams.exceptions import BrokerError
+from streams.log import log
+from streams.settings import Settings
+from streams.tasks import Tasks
+from streams.telemetry.metrics import Metrics
+from streams.worker.applying.clock_steps import TOLERANCE_MS, ClockSteps
+from streams.worker.applying.partition import Partition
+from streams.worker.republishing.ahead import Limits, Rank
+from streams.worker.republishing.ahead_log import find_ahead
+
+POLL_S: Final = 1.0
+
+RETRY_S: Final = 10.0
+"""How soon a broker that did not answer is asked again."""
+
+SLICE_USERS: Final = 256
+"""Users touched before the next ones wait for these to be published: live events never queue behind more."""
+
+
+class Resetter:
+    """Looks for records ahead of the clock when partitions are taken over, and when the clock was set back.
+
+    Args:
+        settings: where the score topic is.
+        partitions: those assigned now, by number.
+        clock: the wall clock, ms, that features are as of.
+        metrics: count the users.
+        on_failure: told of an error that ends it.
+        wall: the clock that stamps records, ms.
+
+    Attributes:
+        looked: whether all was looked at since the last take-over, and whoever was found is published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: Mapping[int, Partition],
+        clock: Callable[[], int],
+        metrics: Metrics,
+        on_failure: Callable[[BaseException], None],
+        wall: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        self._settings = settings
+        self._partitions = partitions
+        self._clock = clock
+        self._metrics = metrics
+        self._wall = wall
+        self._tasks = Tasks("reset", on_failure)
+        self.looked = False
+
+    def begin(self) -> None:
+        """Look at the partitions that were just taken over, and at the clock from now on."""
+        self._tasks.cancel()
+        self.looked = False
+        self._tasks.begin(self._run())
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._tasks.cancel()
+
+    async def _run(self) -> None:
+        steps = ClockSteps(self._clock)
+        await self._look(Limits(self._clock() + TOLERANCE_MS, self._wall() + TOLERANCE_MS))
+        self.looked = True
+        while True:
+            await asyncio.sleep(POLL_S)
+            if steps.back():
+                # A process never stamps a record earlier than the one before, whatever its clock does.
+                await self._look(Limits(self._clock() + TOLERANCE_MS, None))
+
+    async def _look(self, limits: Limits) -> None:
+        assigned = dict(self._partitions)
+        topic = topic_name(self._settings, SCORES)
+        while True:
+            try:
+                found = await find_ahead(self._settings, [TopicPartition(topic, number) for number in assigned], limits)
+            except BrokerError as error:
+                # For as long as the partitions are ours.
+                log.warning("could not look for records ahead of the clock, trying again", error=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                break
+        for tp, users in found.items():
+            await self._reset(tp.partition, assigned[tp.partition], users, limits)
+
+    async def _reset(
+        self, number: int, partition: Partition, users: Mapping[bytes, Rank | None], limits: Limits
+    ) -> None:
+        furthest, reset = 0, 0
+        names = iter(users.items())
+        # A partition that another worker owns now is theirs to look at.
+        while self._partitions.get(number) is partition and (coming := list(islice(names, SLICE_USERS))):
+            for key, rank in coming:
+                user_id = key.decode()
+                state = partition.state_of(user_id)
+                if limits.wronged(state, rank):
+                    partition.committer.touch(user_id, state, changed=False, reset=True)
+                    furthest = max(furthest, 0 if rank is None else limits.lead(rank))
+                    reset += 1
+            # Waited for, not awaited: it is cancelled with the partition.
+            await asyncio.wait([partition.committer.settled()])
+        if reset:
+            self._metrics.reset_users.inc(reset)
+            log.warning(
+                "records were ahead of this worker's clock, their users are published again: a clock was wrong",
+                partition=number,
+                users=reset,
+                furthest_s=furthest // 1000,
+            )

@@ -1,0 +1,97 @@
+"""Publishing users again in the background, a slice at a time, while their partition stays assigned."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Final, NamedTuple
+
+from streams.worker.applying.partition import Partition
+
+SLICE_USERS: Final = 100
+"""Users touched before the next ones wait for these to be published: live events never queue behind more."""
+
+LARGEST_SLICE_USERS: Final = 512
+"""The same where a rate is asked for that slices of `SLICE_USERS`, each awaited, would not reach: a whole group."""
+
+SLICES_PER_S: Final = 5
+"""Slices that one partition publishes in a second, at least: each waits for the freshness deadline of its rows."""
+
+Partitions = Callable[[], Mapping[int, Partition]]
+"""Those assigned now, by number."""
+
+
+class Passed(NamedTuple):
+    """Users whose row and score, or removal and tombstone, are out."""
+
+    living: int = 0
+    erased: int = 0
+
+
+class Sweep:
+    """Publishes users again, as they are.
+
+    Args:
+        partitions: those assigned now.
+        users_per_s: users touched in a second, at most; None for no limit but that each slice is awaited.
+        erased: whether the erased are published too, each as a removal and a tombstone.
+        passed: told of every slice once it is out.
+    """
+
+    def __init__(
+        self, partitions: Partitions, users_per_s: int | None, passed: Callable[[Passed], object], *, erased: bool
+    ) -> None:
+        self._partitions = partitions
+        self._slice_users = LARGEST_SLICE_USERS
+        self._slice_s = 0.0
+        if users_per_s is not None:
+            self._slice_users = min(LARGEST_SLICE_USERS, max(SLICE_USERS, users_per_s // SLICES_PER_S))
+            self._slice_s = self._slice_users / users_per_s
+        self._passed = passed
+        self._erased = erased
+
+    async def everybody(self, partition: Partition) -> bool:
+        """Publish every user of a partition; return whether it stayed assigned until all were out."""
+        # Those in hand may not be in the store yet.
+        return await self.some(partition, chain(partition.committer.busy_users(), _stored(partition)))
+
+    async def some(self, partition: Partition, users: Iterable[str]) -> bool:
+        """Publish these users of a partition; return whether it stayed assigned until all were out."""
+        coming = iter(users)
+        # A store that another worker owns now is closed: it must not be read on.
+        while self._owned(partition):
+            names = list(islice(coming, self._slice_users))
+            if not names:
+                return True
+            next_at = time.monotonic() + self._slice_s
+            passed = self._touch(partition, names)
+            # Waited for, not awaited: it is cancelled with the partition, and the sweep goes on with the next one.
+            settled = partition.committer.settled()
+            await asyncio.wait([settled])
+            if settled.cancelled():
+                return False
+            self._passed(passed)
+            await asyncio.sleep(next_at - time.monotonic())
+        return False
+
+    def _owned(self, partition: Partition) -> bool:
+        return self._partitions().get(partition.number) is partition
+
+    def _touch(self, partition: Partition, users: Iterable[str]) -> Passed:
+        living = erased = 0
+        for user_id in users:
+            state = partition.state_of(user_id)
+            if state.revision:
+                partition.committer.touch(user_id, state, changed=False)
+                living += 1
+            elif self._erased and state.erased_at is not None:
+                partition.committer.touch(user_id, state, changed=False, erased=True)
+                erased += 1
+        return Passed(living, erased)
+
+
+def _stored(partition: Partition) -> Iterator[str]:
+    for key, _ in partition.states.items(partition.number):
+        yield key.decode()

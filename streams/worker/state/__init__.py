@@ -1,0 +1,1 @@
+"""The user table, its local store and its recovery."""

@@ -1,0 +1,123 @@
+"""The user table: Faust's assignment and recovery, with the changelog and the local store written by the batch.
+
+States of one user are ordered by (epoch, sequence), not by their place in the changelog: a worker that lost its
+partitions without noticing can append, but never outrank, what the new owner wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import faust
+from msgspec.structs import replace
+
+from features.codec import erased_at, order, source_offsets
+from features.exceptions import FeaturesError
+from streams.contract import changelog_name
+from streams.exceptions import StateMismatchError, StreamsError
+from streams.records.placement import check_state
+from streams.records.withheld import Withheld
+from streams.settings import Settings, StateStore
+from streams.worker.consuming.batch_consumer import RawSchema
+from streams.worker.state.local_store import ROCKSDB_OPTIONS, LocalStore, MemoryStore, RocksStore
+
+
+class UserTable(faust.Table):
+    """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
+
+    settings: Settings
+    on_recovered: Callable[[int], object]
+    """Told how many users' states were taken from the changelog."""
+    on_erased: Callable[[int, Collection[bytes]], object]
+    """Told of a partition and the users taken from its changelog who were erased at some time, before the local store
+    holds that."""
+
+    @classmethod
+    def of(cls, app: faust.App, settings: Settings) -> UserTable:
+        """Make the table and register it with the app."""
+        table = cls(
+            app,
+            name="users",
+            partitions=settings.partitions,
+            key_type=bytes,
+            value_type=bytes,
+            schema=RawSchema(),
+            store=f"{settings.state_store}://",
+            use_partitioner=True,
+        )
+        table.settings = settings
+        app.tables.add(table)
+        return table
+
+    def _new_store_by_url(self, url: Any) -> Any:
+        kind = RocksStore if self.settings.state_store is StateStore.ROCKSDB else MemoryStore
+        return kind(
+            url,
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            loop=self.loop,
+            options=dict(ROCKSDB_OPTIONS) if kind is RocksStore else {},
+        )
+
+    @property
+    def states(self) -> LocalStore:
+        """The local store."""
+        store: LocalStore = self.data
+        return store
+
+    def take_in(self, message: Any) -> None:
+        """Take in a batch of changelog records, keeping of each user the greatest (epoch, sequence).
+
+        Raises:
+            StreamsError: it could not be taken in. No later one may be: the local store would remember that it is past
+                this one.
+        """
+        where = f"{message.topic}-{message.partition}, offset {message.offset}"
+        try:
+            self._recover(message.partition, message.value, message.offset)
+        except StreamsError:
+            raise
+        except FeaturesError as error:
+            raise StreamsError(f"{where}: {error}") from error
+        except Exception as error:
+            raise StreamsError(
+                f"{where}: a batch of states could not be taken in ({type(error).__name__}: {error}); "
+                "start the worker again, which takes it in anew"
+            ) from error
+
+    def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
+        states = self.states
+        newest: dict[bytes, bytes] = {}
+        ranks = [(0, 0)]
+        reached = []
+        progress = states.progress(partition)
+        outranked = set(progress.outranked)
+        for record in records:
+            if isinstance(record.value, Withheld):
+                raise StateMismatchError(
+                    f"{changelog_name(self.settings)}-{partition}, offset {record.offset}: expected a batch of states "
+                    f"that can be unpacked, found one that is {record.value.why.value}: raise "
+                    "WHEREWITHAL_UNPACKED_BATCH_BYTES if it is too large"
+                )
+            if record.value is None:
+                continue
+            check_state(record.key, partition, self.settings.partitions, changelog_name(self.settings))
+            rank = order(record.value)
+            ranks.append(rank)
+            known = newest.get(record.key) or states.read(partition, record.key)
+            if known is None or rank >= order(known):
+                newest[record.key] = record.value
+                reached.append(source_offsets(record.value))
+            else:
+                outranked.add(record.key)
+        if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
+            self.on_erased(partition, erased)
+        progress = progress.onward(offset, max(ranks)[0], reached)
+        states.write(partition, newest, replace(progress, outranked=tuple(sorted(outranked))))
+        self.on_recovered(len(newest))

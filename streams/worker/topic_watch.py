@@ -1,0 +1,107 @@
+"""Whether the topics stay as they were found at the start, while a worker runs.
+
+Faust hears of added partitions too, and shares them out: users would be split over two partitions without a word. Of
+a topic that was deleted it hears nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from streams.broker.topics.counts import partition_counts
+from streams.broker.topics.topic_settings import wanted
+from streams.contract import changelog_name
+from streams.exceptions import BrokerError, MissingLogError, StateMismatchError, StreamsError
+from streams.records.placement import added_partitions
+from streams.settings import Settings
+from streams.tasks import Tasks
+from streams.worker.state.binding import START_OVER, check_ends
+from streams.worker.state.local_store import Progress
+
+INTERVAL_S: Final = 10.0
+"""How often the topics are looked at. A producer hears of new partitions after minutes."""
+
+SIGHTINGS: Final = 2
+"""How often in a row a topic has to be missing: a node that has just started may not know of it yet."""
+
+
+class TopicWatch:
+    """Looks at the topics from time to time; a broker that does not answer is for others to tell.
+
+    Args:
+        settings: with the number of partitions found at the start.
+        progress: tells how far the local state of each assigned partition is.
+        on_failure: told of what ends the worker.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Callable[[], Mapping[int, Progress]],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._names = list(wanted(settings))
+        self._missing: dict[str, int] = {}
+        self._reached: Mapping[int, Progress] = {}
+        self._tasks = Tasks("topic-watch", on_failure)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._tasks.begin(self._run())
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        self._tasks.cancel()
+        await self._tasks.ended()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            try:
+                await self.look()
+            except BrokerError:
+                continue
+
+    async def change(self) -> StreamsError | None:
+        """Return what has become of the topics, for who met an error that may come of it; None for nothing known."""
+        try:
+            for _ in range(SIGHTINGS):
+                await self.look()
+        except (StateMismatchError, MissingLogError) as error:
+            return error
+        except BrokerError:
+            return None
+        return None
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises:
+            BrokerError: the broker does not answer.
+            StateMismatchError: partitions were added, or a topic was deleted or made anew.
+        """
+        counts = await partition_counts(self._settings, self._names)
+        known = self._settings.partitions
+        if changed := {name: count for name, count in counts.items() if count > known}:
+            raise added_partitions(changed, known, f"the state of {changelog_name(self._settings)!r}")
+        if fewer := {name: count for name, count in counts.items() if count < known}:
+            name, count = next(iter(fewer.items()))
+            raise StateMismatchError(
+                f"expected the topic {name!r} to have {known} partitions, found {count}: it was made anew while the "
+                f"worker ran; {START_OVER}"
+            )
+        self._missing = {name: self._missing.get(name, 0) + 1 for name in self._names if name not in counts}
+        for name, times in self._missing.items():
+            if times >= SIGHTINGS:
+                raise StateMismatchError(
+                    f"expected the topic {name!r}, found none: it was deleted while the worker ran; restore it, or "
+                    f"{START_OVER}"
+                )
+        # A worker that is on its way out has none any more.
+        self._reached = self._progress() or self._reached
+        if not self._missing:
+            await check_ends(self._settings, self._reached)

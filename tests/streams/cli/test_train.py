@@ -1,0 +1,160 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from support.artefacts import fitted_artefact
+
+from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
+from models.artefact.artefact import Artefact
+from models.artefact.card import CARD_FILE
+from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
+from streams.cli.main import main
+from streams.inference.loading import artefact_folder
+from streams.offline.training.rows_file import TrainingRow, to_table
+from streams.offline.training.source import from_rows
+from streams.settings import Settings
+
+DAY_MS = 86_400_000
+QUICK = ["--folds", "3", "--trials", "1", "--date", "2026-11-23"]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Artefact:
+    return Artefact.load(artefact_folder(Settings()))
+
+
+def training_rows(encoder: str, users: int = 200) -> list[TrainingRow]:
+    """Three rows a user, 60 days apart; the last user's outcome is not known."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for user in range(users):
+        wealth = rng.gamma(2, 1)
+        for visit in range(3):
+            scalars = [int(rng.poisson(wealth)) if scalar.integer else float(10 * wealth) for scalar in SCALARS]
+            scalars[NAMES.index("mean_rating_30d")] = None if rng.random() < 0.5 else 4.0
+            profile = rng.normal(size=PROFILE_WIDTH)
+            profile = (profile / np.linalg.norm(profile)).astype(np.float32)
+            spent = float(np.exp(wealth)) if rng.random() < 0.4 else 0.0
+            known = None if user == users - 1 else spent
+            instant = (1000 + 60 * visit) * DAY_MS
+            rows.append(TrainingRow(f"u{user}", instant, tuple(scalars), profile, visit + 1, encoder, known))
+    return rows
+
+
+@pytest.fixture
+def rows_file(tmp_path: Path, shipped: Artefact) -> Path:
+    pq.write_table(to_table(training_rows(shipped.encoder_identity), targets=True), tmp_path / "rows.parquet")
+    return tmp_path / "rows.parquet"
+
+
+def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
+    rows_file: Path, tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, logs = tmp_path / "mine", tmp_path / "logs"
+    words = ["train", "--scorer", "gbm", "--rows", str(rows_file), "--output", str(folder), "--log-dir", str(logs)]
+    assert main([*words, *QUICK]) == 0
+    made = Artefact.load(folder)
+    assert made.version in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {DOCUMENT_FILE, TENSORS_FILE, CARD_FILE}
+    assert made.scorer.model.kind == "gbm"
+    assert made.scorer.attribution == "tree_path"
+    made.check(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
+    assert made.projection.matrix.tobytes() == shipped.projection.matrix.tobytes()
+    assert made.categories == shipped.categories
+    assert made.metrics["rows"] == 597.0
+    assert "later" in made.metrics
+    assert made.drift is not None
+    card = (folder / CARD_FILE).read_text()
+    assert "wherewithal train --date 2026-11-23 --scorer gbm --rows ROWS --output FOLDER --folds 3 --trials 1" in card
+    assert made.version in card
+    assert any(logs.iterdir())
+
+
+def test_rows_whose_outcome_is_not_known_are_left_out(rows_file: Path) -> None:
+    source = from_rows(Settings(), rows_file)
+    assert "u199" not in source.users
+    assert source.values.shape == (597, len(NAMES))
+    assert np.isfinite(source.money).all()
+    assert source.population.all()
+
+
+def test_rows_of_another_encoder_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pq.write_table(to_table(training_rows("other@0123456789ab", 4), targets=True), tmp_path / "rows.parquet")
+    assert main(["train", "--rows", str(tmp_path / "rows.parquet"), "--output", str(tmp_path / "mine")]) == 2
+    assert "found other@0123456789ab; fold the history with the encoder and scorer in use" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("targets", [True, False])
+def test_rows_without_an_outcome_are_refused(
+    targets: bool, tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row._replace(spend_after=None) for row in training_rows(shipped.encoder_identity, 4)]
+    pq.write_table(to_table(rows, targets=targets), tmp_path / "rows.parquet")
+    assert main(["train", "--rows", str(tmp_path / "rows.parquet"), "--output", str(tmp_path / "mine")]) == 2
+    wanted = "found 12 without" if targets else "write it with `wherewithal history --targets`"
+    assert wanted in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--date", "yesterday"], "--date: expected YYYY-MM-DD, found 'yesterday'"),
+        (["--rows", __file__], "--output: expected a folder beside --rows"),
+        (["--rows", __file__, "--output", "mine"], "test_train.py: expected a Parquet file"),
+    ],
+)
+def test_wrong_arguments_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("library", "message"), [("lightgbm", "LightGBM"), ("optuna", "Optuna")])
+def test_a_missing_library_names_the_extra_that_brings_it(
+    library: str,
+    message: str,
+    rows_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    words = ["train", "--scorer", "gbm", "--rows", str(rows_file), "--output", str(tmp_path / "mine")]
+    assert main([*words, *QUICK]) == 1
+    error = capsys.readouterr().err
+    assert f"expected {message}, found none; install it with `pip install wherewithal[train]`" in error
+
+
+def test_serving_needs_no_training_library() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('lightgbm', 'optuna', 'tensorboard'): sys.modules[name] = None\n"
+        "import streams.inference, models.artefact, models.scorers.restore\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_shipped_artefact_is_the_log_linear_scorer_with_the_card_that_describes_it(shipped: Artefact) -> None:
+    folder = artefact_folder(Settings())
+    assert shipped.scorer.model.kind == "loglinear"
+    assert shipped.scorer.attribution == "integrated_gradients"
+    assert shipped.drift is not None
+    assert shipped.drift.names == NAMES
+    assert shipped.version in (folder / CARD_FILE).read_text()
+
+
+def test_a_linear_artefact_without_drift_is_written_in_the_first_format(shipped: Artefact, tmp_path: Path) -> None:
+    linear = fitted_artefact().scorer
+    assert linear.model.kind == "linear"
+    replace(shipped, scorer=linear, drift=None).save(tmp_path)
+    assert '"format_version": 1' in (tmp_path / DOCUMENT_FILE).read_text()
+    again = Artefact.load(tmp_path)
+    assert again.drift is None
+    assert again.scorer.model.tensors()["weights"].tobytes() == linear.model.tensors()["weights"].tobytes()

@@ -1,0 +1,44 @@
+"""The demo's screen: whose scores moved."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.operating.demo_screen import MOVERS, Movers
+
+
+def moved(*moves: float) -> list[tuple[str, float]]:
+    movers = Movers()
+    for number, move in enumerate(moves):
+        movers.take(f"u{number}", {"score": 50.0})
+        movers.take(f"u{number}", {"score": 50.0 + move})
+    return movers.top()
+
+
+def test_half_of_those_shown_rose_most_and_half_fell_most() -> None:
+    assert [move for _, move in moved(*range(1, 21), *range(-20, 0))] == [20, 19, 18, 17, -17, -18, -19, -20]
+
+
+@pytest.mark.parametrize(
+    ("moves", "shown"),
+    [
+        ((5, *range(-20, 0)), [5, *range(-14, -21, -1)]),
+        ((*range(1, 21), -5), [*range(20, 13, -1), -5]),
+        ((3, -2), [3, -2]),
+        ((-1,), [-1]),
+        ((), []),
+    ],
+)
+def test_one_side_fills_what_the_other_leaves(moves: tuple[float, ...], shown: list[float]) -> None:
+    assert [move for _, move in moved(*moves)] == shown
+    assert len(shown) <= MOVERS
+
+
+def test_moves_of_one_user_are_added_up_and_an_erased_one_begins_anew() -> None:
+    movers = Movers()
+    for score in (50.0, 60.0, 55.0):
+        movers.take("u", {"score": score})
+    assert movers.top() == [("u", 5.0)]
+    movers.take("u", None)
+    movers.take("u", {"score": 90.0})
+    assert movers.top() == [("u", 5.0)]

@@ -1,0 +1,172 @@
+"""The pace of the clock's scores: nobody waits for a timer, live events never for more than a slice, and a clock that
+was wrong is forgotten once it is right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from features.codec import encode
+from features.observation import Kind, Observation, Source
+from features.state import UserState
+from features.tiles import DAY, HOUR, MINUTE
+from streams.telemetry.metrics import Metrics
+from streams.worker.applying import quiet_users
+from streams.worker.applying.quiet_users import SLICE_USERS, Decay
+
+NOW = 1_764_000_000_000
+NUMBER = 3
+
+
+class Committer:
+    """Remembers who was touched, and settles them when told to."""
+
+    def __init__(self, kept_until: int) -> None:
+        self.kept_until = kept_until
+        self.touched: list[str] = []
+        self.settling = asyncio.Event()
+        self.settles_at_once = False
+
+    def touch(self, user_id: str, state: UserState, *, changed: bool) -> None:
+        self.touched.append(user_id)
+
+    async def settled(self) -> None:
+        if not self.settles_at_once:
+            await self.settling.wait()
+            self.settling.clear()
+
+    def busy_users(self) -> set[str]:
+        return set()
+
+
+class Quiet:
+    """A partition of users who did one thing each, and nothing since."""
+
+    number = NUMBER
+
+    def __init__(self, last_seen: dict[str, int], kept_until: int) -> None:
+        self.committer = Committer(kept_until)
+        self.states = self
+        self.on_applied: Any = None
+        self.users = {}
+        for user_id, timestamp in last_seen.items():
+            state = self.users[user_id] = UserState()
+            state.apply(Observation(Kind.VIEW, Source.CLICKS, 1, timestamp, b"12345678"), "")
+
+    def state_of(self, user_id: str) -> UserState:
+        return self.users[user_id]
+
+    def items(self, number: int) -> Iterator[tuple[bytes, bytes]]:
+        return ((user_id.encode(), encode(state)) for user_id, state in self.users.items())
+
+
+class Run:
+    """A decay at work on a partition, under a clock that moves when told to."""
+
+    def __init__(self, last_seen: dict[str, int], kept_until: int = 0) -> None:
+        self.now = NOW
+        self.partition = Quiet(last_seen, kept_until)
+        self.committer = self.partition.committer
+        self.metrics = Metrics()
+        self.errors: list[BaseException] = []
+        self.decay = Decay(self.partition, lambda: self.now, self.metrics, self.errors.append)  # type: ignore[arg-type]
+
+    async def until_touched(self, users: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.committer.touched) < users:
+                assert not self.errors
+                await asyncio.sleep(0.001)
+
+    def gauge(self, name: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"wherewithal_decay_{name}", {"partition": str(NUMBER)})
+
+
+@pytest.fixture
+async def begin() -> AsyncIterator[Any]:
+    runs: list[Run] = []
+
+    def start(*args: Any, **settled: bool) -> Run:
+        run = Run(*args)
+        run.committer.settles_at_once = settled.get("settles_at_once", True)
+        runs.append(run)
+        run.decay.start()
+        return run
+
+    yield start
+    for run in runs:
+        run.decay.stop()
+
+
+async def test_slice_follows_slice_as_soon_as_the_one_before_is_published(begin, monkeypatch):
+    monkeypatch.setattr(quiet_users, "POLL_S", 3600.0)
+    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(3 * SLICE_USERS + 1)}, settles_at_once=False)
+    for slices in (1, 2, 3):
+        await run.until_touched(slices * SLICE_USERS)
+        # However long these take, nobody is put in front of live events meanwhile.
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(run.committer.touched) == slices * SLICE_USERS
+        assert run.gauge("backlog_users") == (3 - slices) * SLICE_USERS + 1
+        run.committer.settling.set()
+    await run.until_touched(3 * SLICE_USERS + 1)
+    assert run.gauge("backlog_users") == 0
+
+
+async def test_how_late_the_longest_due_user_is_shows_until_nobody_is_late(begin):
+    due = (NOW // HOUR + 1) * HOUR
+    users = {f"u{number}": due - DAY - 1 for number in range(SLICE_USERS + 1)}
+    run = begin(users, due - MINUTE, settles_at_once=False)
+    run.now = due + 10 * MINUTE
+    await run.until_touched(SLICE_USERS)
+    assert run.gauge("lateness_seconds") == 600.0
+    run.committer.settling.set()
+    await run.until_touched(SLICE_USERS + 1)
+    assert run.gauge("lateness_seconds") == 0.0
+
+
+async def test_a_restart_is_not_to_forget_who_is_still_due(begin):
+    due = NOW // MINUTE * MINUTE
+    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(SLICE_USERS + 1)}, settles_at_once=False)
+    await run.until_touched(SLICE_USERS)
+    run.committer.settling.set()
+    await run.until_touched(SLICE_USERS + 1)
+    assert run.committer.kept_until < due, "one of them was not published"
+    run.committer.settling.set()
+    async with asyncio.timeout(30):
+        while run.committer.kept_until != NOW:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_partition_that_left_has_no_gauges(begin):
+    run = begin({"u": NOW - 3 * HOUR})
+    await run.until_touched(1)
+    assert run.gauge("backlog_users") is not None
+    run.decay.stop()
+    assert (run.gauge("backlog_users"), run.gauge("lateness_seconds")) == (None, None)
+
+
+async def test_users_kept_up_to_an_instant_to_come_are_due_all_the_same(begin):
+    run = begin({"u": NOW - 30 * MINUTE}, NOW + 365 * DAY)
+    assert run.committer.kept_until == NOW
+    run.now = NOW + HOUR
+    await run.until_touched(1)
+
+
+async def test_a_clock_that_is_put_right_leaves_nothing_of_its_error(begin, monkeypatch):
+    monkeypatch.setattr(quiet_users, "POLL_S", 0.005)
+    run = begin({"u": NOW - 30 * MINUTE}, NOW)
+    run.now = NOW + 365 * DAY
+    await run.until_touched(1)
+    async with asyncio.timeout(30):
+        while run.committer.kept_until < NOW + 364 * DAY:
+            await asyncio.sleep(0.001)
+    run.now = NOW + MINUTE
+    async with asyncio.timeout(30):
+        while run.committer.kept_until > NOW + MINUTE:
+            await asyncio.sleep(0.001)
+    assert len(run.committer.touched) == 1
+    run.now = NOW + HOUR
+    await run.until_touched(2)

@@ -1,0 +1,472 @@
+"""Group commit: what is acknowledged when, in front of outlets whose answers come when the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
+
+from features.codec import decode
+from features.observation import Kind, Observation, Source
+from features.online import OnlineRow
+from features.online.rows import Forget
+from features.state import UserState
+from streams.broker.lease import Lease, LeaseLostError
+from streams.contract import CLICKS
+from streams.inference.loading import Inference, load_inference
+from streams.records.outgoing import Outgoing
+from streams.settings import load_settings
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
+from streams.worker.publishing import group
+from streams.worker.publishing.committer import GROUP_USERS, GROUPS_IN_FLIGHT, Committer, Outlets
+from streams.worker.publishing.emitter import Emitter
+from streams.worker.publishing.rounds import Rounds
+from streams.worker.state.local_store import Progress
+
+CHANGELOG, SCORES = "changelog", "scores"
+PARTITION, EPOCH = 3, 7
+BASE = 1_760_000_000_000
+
+
+class Sending:
+    """A send that is acknowledged, or fails, when the test says."""
+
+    def __init__(self, topic: str, records: Sequence[Outgoing], offset: int) -> None:
+        self.topic = topic
+        self.records = records
+        self.offset = offset
+        self.answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def acknowledge(self) -> None:
+        self.answer.set_result(self.offset)
+
+    async def acknowledged(self) -> int:
+        return await asyncio.shield(self.answer)
+
+
+class HeldPublisher:
+    """Acknowledges nothing by itself, but for the topics in `open`."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[Sending]] = {CHANGELOG: [], SCORES: []}
+        self.open: set[str] = set()
+        self._end = 0
+
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sending:
+        assert partition == PARTITION
+        self._end += len(records)
+        sending = Sending(topic, records, self._end - 1)
+        self.sent[topic].append(sending)
+        if topic in self.open:
+            sending.acknowledge()
+        return sending
+
+
+class HeldOnline:
+    """An online writer whose puts are done when the test says, or at once while `open`."""
+
+    def __init__(self) -> None:
+        self.puts: list[tuple[list[OnlineRow | Forget], asyncio.Future[None]]] = []
+        self.open = False
+
+    def put(self, changes: Iterable[OnlineRow | Forget]) -> asyncio.Future[None]:
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.puts.append((list(changes), stored))
+        if self.open:
+            stored.set_result(None)
+        return stored
+
+
+class Shelf:
+    """A local store in a dictionary."""
+
+    def __init__(self) -> None:
+        self.states: dict[bytes, bytes] = {}
+        self.known = Progress()
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        return self.states.get(key)
+
+    def write(self, partition: int, states: Mapping[bytes, bytes], progress: Progress) -> None:
+        self.states.update(states)
+        self.known = progress
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        yield from self.states.items()
+
+    def progress(self, partition: int) -> Progress:
+        return self.known
+
+    def size(self, partition: int) -> tuple[int, int]:
+        return len(self.states), sum(map(len, self.states.values()))
+
+
+class Bench:
+    """A committer between a publisher, an online writer and a local store of the test."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.publisher = HeldPublisher()
+        self.online = HeldOnline()
+        self.shelf = Shelf()
+        self.lease = Lease(3600.0, time.monotonic())
+        self.failures: list[BaseException] = []
+        self.tally = Tally(Metrics(), keep_latencies=True)
+        self._offsets = itertools.count()
+        self.states: dict[str, UserState] = {}
+        outlets: Any = Outlets(
+            changelog=CHANGELOG,
+            scores=SCORES,
+            publisher=self.publisher,  # type: ignore[arg-type]
+            online=self.online,  # type: ignore[arg-type]
+            rounds=Rounds(Emitter(inference, lambda: None)),
+            tally=self.tally,
+            lease=self.lease,
+            on_failure=self.failures.append,
+        )
+        self.committer = Committer(PARTITION, EPOCH, self.shelf, outlets)
+
+    def view(self, user_id: str) -> UserState:
+        """Apply a view of a user and touch them."""
+        state = self.states.setdefault(user_id, UserState())
+        number = next(self._offsets)
+        state.apply(
+            Observation(
+                kind=Kind.VIEW,
+                source=Source.CLICKS,
+                offset=number,
+                timestamp=BASE + number,
+                event_key=number.to_bytes(8),
+            ),
+            "encoder",
+        )
+        self.committer.applied(user_id, state, CLICKS, state.offsets[Source.CLICKS], BASE)
+        return state
+
+    @property
+    def changelog(self) -> list[Sending]:
+        return self.publisher.sent[CHANGELOG]
+
+    @property
+    def scores(self) -> list[Sending]:
+        return self.publisher.sent[SCORES]
+
+    async def group(self, number: int) -> None:
+        """Wait until the group of this number, its changelog acknowledged, has sent scores and rows."""
+        await until(lambda: len(self.changelog) > number)
+        if not self.changelog[number].answer.done():
+            self.changelog[number].acknowledge()
+        await until(lambda: len(self.online.puts) > number)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not reached():
+            await asyncio.sleep(0)
+
+
+async def turns() -> None:
+    """Let everything that can run do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="module")
+def inference() -> Inference:
+    return load_inference(load_settings(), Metrics(), HashEncoder())
+
+
+@asynccontextmanager
+async def bench(inference: Inference) -> AsyncIterator[Bench]:
+    made = Bench(inference)
+    try:
+        yield made
+    finally:
+        await asyncio.wait_for(made.committer.stop(), PATIENCE_S)
+
+
+@pytest.mark.parametrize("first", ["score", "row"])
+async def test_a_touch_is_settled_when_changelog_score_and_row_are_acknowledged(
+    inference: Inference, first: str
+) -> None:
+    async with bench(inference) as made:
+        made.view("u")
+        settled = made.committer.settled()
+        await until(lambda: bool(made.changelog))
+        assert not made.scores, "nothing is published before the changelog holds the state"
+        assert not made.online.puts
+        assert not settled.done()
+        await made.group(0)
+        answers: list[Callable[[], None]] = [
+            made.scores[0].acknowledge,
+            lambda: made.online.puts[0][1].set_result(None),
+        ]
+        for answer in answers if first == "score" else reversed(answers):
+            await turns()
+            assert not settled.done()
+            answer()
+        await asyncio.wait_for(settled, PATIENCE_S)
+        assert not made.failures
+
+
+async def test_the_local_store_holds_a_state_only_once_the_changelog_does(inference: Inference) -> None:
+    async with bench(inference) as made:
+        state = made.view("u")
+        await until(lambda: bool(made.changelog))
+        await turns()
+        assert made.shelf.states == {}
+        assert made.shelf.known == Progress()
+        made.changelog[0].acknowledge()
+        await until(lambda: bool(made.online.puts))
+        assert decode(made.shelf.states[b"u"]).revision == state.revision == 1
+        assert (made.shelf.known.offset, made.shelf.known.epoch) == (made.changelog[0].offset, EPOCH)
+        assert made.shelf.known.applied[Source.CLICKS] == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_the_order_of_the_answers_a_batch_is_settled_with_the_last_of_its_groups(
+    inference: Inference, seed: int
+) -> None:
+    async with bench(inference) as made:
+        waiters = []
+        for number in range(6):
+            made.view(f"u{number % 4}")
+            waiters.append(made.committer.settled())
+            await made.group(number)
+        left = dict.fromkeys(range(6), 2)
+        answers = [
+            (number, answer)
+            for number in range(6)
+            for answer in (
+                made.scores[number].acknowledge,
+                lambda put=made.online.puts[number]: put[1].set_result(None),
+            )
+        ]
+        random.Random(seed).shuffle(answers)
+        for number, answer in answers:
+            answer()
+            left[number] -= 1
+            await turns()
+            settled = [all(left[before] == 0 for before in range(position + 1)) for position in range(6)]
+            assert [waiter.done() for waiter in waiters] == settled
+
+
+async def test_a_batch_that_touched_nobody_is_settled_with_what_came_before_it(inference: Inference) -> None:
+    async with bench(inference) as made:
+        assert made.committer.settled().done(), "there is nothing to wait for"
+        made.view("u")
+        settled = made.committer.settled()
+        await turns()
+        assert not settled.done()
+        made.publisher.open = {CHANGELOG, SCORES}
+        made.changelog[0].acknowledge()
+        made.online.open = True
+        await asyncio.wait_for(settled, PATIENCE_S)
+        assert made.committer.settled().done()
+
+
+async def test_a_later_touch_does_not_hold_back_an_earlier_batch(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.view("u")
+        early = made.committer.settled()
+        await made.group(0)
+        made.view("u")
+        late = made.committer.settled()
+        await until(lambda: len(made.changelog) == 2)
+        made.scores[0].acknowledge()
+        made.online.puts[0][1].set_result(None)
+        await asyncio.wait_for(early, PATIENCE_S)
+        assert not late.done()
+
+
+async def test_no_group_is_larger_than_its_bound_and_nobody_is_left_out(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.publisher.open = {CHANGELOG, SCORES}
+        made.online.open = True
+        users = [f"u{number}" for number in range(2 * GROUP_USERS + 1)]
+        for user in users:
+            made.view(user)
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        assert [len(sending.records) for sending in made.changelog] == [GROUP_USERS, GROUP_USERS, 1]
+        assert sorted(made.shelf.states) == sorted(user.encode() for user in users)
+        assert {record.key for sending in made.scores for record in sending.records} == set(made.shelf.states)
+
+
+async def test_groups_that_nobody_acknowledges_are_bounded_and_touches_gather_meanwhile(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.publisher.open = {CHANGELOG, SCORES}
+        for number in range(GROUPS_IN_FLIGHT):
+            made.view(f"u{number}")
+            await made.group(number)
+        for number in range(50):
+            made.view(f"late{number}")
+            await turns()
+        assert len(made.online.puts) == GROUPS_IN_FLIGHT
+        made.online.puts[5][1].set_result(None)
+        await until(lambda: len(made.online.puts) == GROUPS_IN_FLIGHT + 1)
+        assert len(made.online.puts[-1][0]) == 50
+        await turns()
+        assert len(made.online.puts) == GROUPS_IN_FLIGHT + 1
+
+
+async def test_a_users_changelog_records_are_in_the_order_of_their_changes(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.publisher.open = {SCORES}
+        made.online.open = True
+        draw = random.Random(1)
+        for number in range(40):
+            for _ in range(draw.randrange(1, 5)):
+                made.view(f"u{draw.randrange(3)}")
+            await made.group(number)
+        records = [record for sending in made.changelog for record in sending.records]
+        for user, state in made.states.items():
+            revisions = [decode(value).revision for key, value, _ in records if key == user.encode() and value]
+            assert revisions == sorted(set(revisions))
+            assert revisions[-1] == state.revision
+        published = [orjson.loads(record.value or b"") for sending in made.scores for record in sending.records]
+        for user in made.states:
+            ranks = [(score["revision"], score["emitted_at"]) for score in published if score["user_id"] == user]
+            assert ranks == sorted(set(ranks))
+
+
+async def test_a_group_holds_one_state_row_and_score_per_user_as_they_were_when_it_was_taken(
+    inference: Inference,
+) -> None:
+    async with bench(inference) as made:
+        for _ in range(10):
+            made.view("u")
+        await until(lambda: bool(made.changelog))
+        made.view("u")
+        await made.group(0)
+        (state,), (score,), (row,) = made.changelog[0].records, made.scores[0].records, made.online.puts[0][0]
+        assert state.value is not None
+        assert score.value is not None
+        assert isinstance(row, OnlineRow)
+        assert decode(state.value).revision == orjson.loads(score.value)["revision"] == row.revision == 10
+
+
+async def test_a_user_who_has_not_changed_is_published_again_without_a_changelog_record(inference: Inference) -> None:
+    async with bench(inference) as made:
+        state = made.view("u")
+        await made.group(0)
+        made.committer.touch("u", state, changed=False)
+        settled = made.committer.settled()
+        await until(lambda: len(made.online.puts) == 2)
+        assert len(made.changelog) == 1
+        assert [record.key for record in made.scores[1].records] == [b"u"]
+        for sending, (_, stored) in zip(made.scores, made.online.puts, strict=True):
+            sending.acknowledge()
+            stored.set_result(None)
+        await asyncio.wait_for(settled, PATIENCE_S)
+
+
+async def test_users_are_busy_until_their_group_is_done(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.view("one")
+        assert made.committer.busy_users() == {"one"}
+        await made.group(0)
+        made.view("two")
+        await until(lambda: len(made.changelog) == 2)
+        assert made.committer.busy_users() == {"one", "two"}
+        made.scores[0].acknowledge()
+        made.online.puts[0][1].set_result(None)
+        await turns()
+        assert made.committer.busy_users() == {"two"}
+
+
+async def test_a_group_that_cannot_be_taken_settles_nothing(
+    inference: Inference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(state: UserState) -> bytes:
+        raise OverflowError("a state that cannot be encoded")
+
+    async with bench(inference) as made:
+        with monkeypatch.context() as patched:
+            patched.setattr(group, "encode", refuse)
+            made.view("lost")
+            settled = made.committer.settled()
+            await until(lambda: bool(made.failures))
+        made.view("other")
+        later = made.committer.settled()
+        await turns()
+        assert not settled.done()
+        assert not later.done()
+        assert made.committer.busy_users() == {"lost", "other"}
+
+
+@pytest.mark.parametrize("topic", [CHANGELOG, SCORES])
+async def test_a_broker_that_takes_no_record_ends_the_assignment_and_settles_nothing(
+    inference: Inference, topic: str
+) -> None:
+    async with bench(inference) as made:
+        made.online.open = True
+        made.publisher.open = {CHANGELOG, SCORES} - {topic}
+        made.view("u")
+        settled = made.committer.settled()
+        await until(lambda: bool(made.publisher.sent[topic]))
+        error = KafkaTimeoutError()
+        made.publisher.sent[topic][0].answer.set_exception(error)
+        await until(lambda: bool(made.failures))
+        assert made.failures == [error]
+        assert not settled.done()
+        assert (b"u" in made.shelf.states) == (topic == SCORES)
+
+
+async def test_without_the_lease_nothing_is_sent(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.lease._renewed_at = float("-inf")
+        made.view("u")
+        settled = made.committer.settled()
+        await until(lambda: bool(made.failures))
+        assert isinstance(made.failures[0], LeaseLostError)
+        assert made.publisher.sent == {CHANGELOG: [], SCORES: []}
+        assert not made.online.puts
+        assert not settled.done()
+
+
+async def test_a_lease_lost_while_the_changelog_was_awaited_keeps_scores_and_rows_back(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.view("u")
+        await until(lambda: bool(made.changelog))
+        made.lease._renewed_at = float("-inf")
+        made.changelog[0].acknowledge()
+        await until(lambda: bool(made.failures))
+        assert isinstance(made.failures[0], LeaseLostError)
+        assert not made.scores
+        assert not made.online.puts
+
+
+async def test_stopping_cancels_whoever_waits_and_sends_nothing_more(inference: Inference) -> None:
+    made = Bench(inference)
+    made.view("u")
+    settled = made.committer.settled()
+    await until(lambda: bool(made.changelog))
+    await asyncio.wait_for(made.committer.stop(), PATIENCE_S)
+    assert settled.cancelled()
+    made.changelog[0].acknowledge()
+    await turns()
+    assert not made.scores
+    assert not made.shelf.states
+    assert not made.failures
+
+
+async def test_an_event_is_counted_as_scored_when_its_score_is_acknowledged(inference: Inference) -> None:
+    async with bench(inference) as made:
+        made.view("u")
+        await made.group(0)
+        made.online.puts[0][1].set_result(None)
+        await turns()
+        assert made.tally.scores_out == 0
+        made.scores[0].acknowledge()
+        await until(lambda: made.tally.scores_out == 1)
+        assert made.tally.latency_percentiles()["p50"] is not None

@@ -1,0 +1,1 @@
+"""Servers that tests start: brokers, stores and what stands between."""
