@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from features.online import OnlineRow
 from features.online.rows import Forget
 from features.state import UserState
 from streams.broker.lease import Lease, LeaseLostError
+from streams.broker.publisher import Written
 from streams.contract import CLICKS
 from streams.inference.loading import Inference, load_inference
 from streams.records.outgoing import Outgoing
@@ -46,12 +48,12 @@ class Sending:
         self.topic = topic
         self.records = records
         self.offset = offset
-        self.answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
 
     def acknowledge(self) -> None:
-        self.answer.set_result(self.offset)
+        self.answer.set_result(Written(self.offset - len(self.records) + 1, self.offset, len(self.records)))
 
-    async def acknowledged(self) -> int:
+    async def acknowledged(self) -> Written:
         return await asyncio.shield(self.answer)
 
 
@@ -61,12 +63,12 @@ class HeldPublisher:
     def __init__(self) -> None:
         self.sent: dict[str, list[Sending]] = {CHANGELOG: [], SCORES: []}
         self.open: set[str] = set()
-        self._end = 0
+        self._ends: Counter[str] = Counter()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sending:
         assert partition == PARTITION
-        self._end += len(records)
-        sending = Sending(topic, records, self._end - 1)
+        self._ends[topic] += len(records)
+        sending = Sending(topic, records, self._ends[topic] - 1)
         self.sent[topic].append(sending)
         if topic in self.open:
             sending.acknowledge()
