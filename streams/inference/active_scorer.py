@@ -54,12 +54,12 @@ class Scoring:
         return self.model["scorer"]
 
     def predict(self, rows: Rows, profiles: NDArray[np.float32]) -> Predictions:
-        """Score users: rows in the order of the names, profiles float32 [n, 64]."""
+        """Score users: rows in the order that the artefact serves, profiles float32 [n, 64]."""
         return self.artefact.scorer.predict(rows, profiles, use_profile=self.fitted)
 
     def try_out(self) -> None:
         """Score a user of whom nothing is known, so that what cannot predict fails before it is needed."""
-        unknown = [(None,) * len(self.artefact.scorer.names)]
+        unknown = [(None,) * len(self.artefact.scorer.row_names)]
         self.predict(unknown, np.zeros((1, PROFILE_WIDTH), np.float32))
 
 

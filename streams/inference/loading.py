@@ -58,7 +58,8 @@ class Inference:
         Encoder and projection of a running process never change: vectors of two identities must not be mixed.
 
         Raises:
-            ArtefactError: it was made for other features, another encoder, another projection or another width.
+            ArtefactError: it needs a feature that no row has, or was made for another encoder, another projection or
+                another width.
             InvalidInputError: it cannot predict.
         """
         for_this_encoder = self.loaded.dimension == artefact.projection.dimension and artefact.matches(
@@ -70,8 +71,8 @@ class Inference:
                 f"{artefact.version} for this encoder with another ({artefact.encoder_identity}); restart the workers "
                 "with it, one after the other, to roll it out"
             )
-        artefact.check(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
-        scoring = Scoring.of(artefact, self.encoder, self.labels, self.fitted)
+        served = artefact.serving(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
+        scoring = Scoring.of(served, self.encoder, self.labels, self.fitted)
         scoring.try_out()
         return scoring
 
@@ -154,7 +155,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         if not fitted:
             projection = Projection.orthogonal(encoder.dimension)
         identity = identify(encoder, projection)
-        artefact.check(NAMES, identity if fitted else None, PROFILE_WIDTH)
+        artefact = artefact.serving(NAMES, identity if fitted else None, PROFILE_WIDTH)
         batcher = MicroBatcher(
             encoder,
             token_budget=settings.token_budget,

@@ -62,7 +62,7 @@ def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
     assert {path.name for path in folder.iterdir()} == {DOCUMENT_FILE, TENSORS_FILE, CARD_FILE}
     assert made.scorer.model.kind == "gbm"
     assert made.scorer.attribution == "tree_path"
-    made.check(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
+    made.serving(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
     assert made.projection.matrix.tobytes() == shipped.projection.matrix.tobytes()
     assert made.categories == shipped.categories
     assert made.metrics["rows"] == 597.0
