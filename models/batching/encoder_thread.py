@@ -41,7 +41,7 @@ class EncoderThread:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._passes = int(getattr(encoder, "passes", 1))
+        self._passes = encoder.passes
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._readings = self._calls
         self._unfinished: set[Future[Any]] = set()
