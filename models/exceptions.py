@@ -58,4 +58,4 @@ class LabelTableError(ModelsError, ValueError):
 
 
 class MissingLibraryError(ModelsError, ImportError):
-    """A library that training alone needs is not installed."""
+    """A library that one of the extras brings is not installed."""

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backtest.rows import CutOffRows
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.scoring.kinds.derived import HALF_LIVES_DAYS, orders_left
 
 Vector = NDArray[np.float64]
@@ -81,21 +82,17 @@ def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callabl
         InvalidInputError: no spend at all, or features that do not fit.
         MissingLibraryError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import TweedieRegressor
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the backtest fits its model with scikit-learn, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    pipeline, preprocessing = library("sklearn.pipeline"), library("sklearn.preprocessing")
+    tweedie = library("sklearn.linear_model").TweedieRegressor
     matrix = np.vstack([design(part.features) for part in rows])
     spent = np.concatenate([part.spent_over(horizon_days) for part in rows])
     weights = np.concatenate([np.full(len(part.spent), part.horizon_days / horizon_days) for part in rows])
     unit = float(np.average(spent, weights=weights))
     if not unit > 0:
         raise InvalidInputError("spent: expected some spend to fit to, found none; check the cut-off")
-    model = make_pipeline(StandardScaler(), TweedieRegressor(power=POWER, alpha=PENALTY, link="log", max_iter=_STEPS))
+    model = pipeline.make_pipeline(
+        preprocessing.StandardScaler(), tweedie(power=POWER, alpha=PENALTY, link="log", max_iter=_STEPS)
+    )
     # In units of the mean the penalty means the same in every currency.
     model.fit(matrix, spent / unit, tweedieregressor__sample_weight=weights)
     return lambda features: np.asarray(model.predict(design(features)) * unit, dtype=np.float64)

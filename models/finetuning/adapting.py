@@ -19,8 +19,8 @@ from transformers.utils import logging
 from models.encoder.passes.packed import PackedForward, can_pack
 from models.encoder.passes.padded import PaddedForward
 from models.exceptions import EncoderLoadError
-from models.finetuning.libraries import library
 from models.finetuning.options import Options
+from models.libraries import FINETUNE, library
 
 TOKEN_LEAST: Final = 3
 """Occurrences from which a token's embedding is trained: a rarer one teaches its own text by heart."""
@@ -89,7 +89,7 @@ class Adapted(torch.nn.Module):
             weight.requires_grad = "pooler." not in name
         if options.full:
             return
-        peft = library("peft")
+        peft = library("peft", FINETUNE)
         counts = Counter(token for tokens in seen for token in set(tokens))
         often = sorted(token for token, count in counts.items() if count >= TOKEN_LEAST)
         modules = dict(self.model.named_modules())

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.finetuning.adapting import Head
-from models.finetuning.libraries import library
 from models.finetuning.texts import Kind
+from models.libraries import FINETUNE, library
 
 STRENGTHS: Final = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
 FOLDS: Final = 5
@@ -29,8 +29,10 @@ def ridge(embeddings: Numbers, values: Numbers) -> tuple[Head, float]:
     Returns:
         The head and the strength, which is that on standardised embeddings.
     """
-    folds = library("sklearn.model_selection").KFold(FOLDS, shuffle=True, random_state=0)
-    model = library("sklearn.linear_model").RidgeCV(alphas=STRENGTHS, cv=folds, scoring="neg_mean_squared_error")
+    folds = library("sklearn.model_selection", FINETUNE).KFold(FOLDS, shuffle=True, random_state=0)
+    model = library("sklearn.linear_model", FINETUNE).RidgeCV(
+        alphas=STRENGTHS, cv=folds, scoring="neg_mean_squared_error"
+    )
     mean, scale = _scale(embeddings)
     model.fit((embeddings - mean) / scale, values)
     return _raw(model.coef_, float(model.intercept_), mean, scale), float(model.alpha_)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from transformers.utils import logging
 
-from models.finetuning.libraries import library
+from models.libraries import FINETUNE, library
 
 RESULT_FILE: Final = "finetuning.json"
 CARD_FILE: Final = "README.md"
@@ -73,7 +73,7 @@ def save_variants(folder: Path, found: Mapping[str, Mapping[str, float]]) -> Non
 
 def plot(path: Path, curve: Sequence[Mapping[str, float]], probe: float) -> None:
     """Draw the validation and stopping loss over the steps, with the frozen encoder's probe as a line."""
-    figure = library("matplotlib.figure").Figure(figsize=(6, 3.6))
+    figure = library("matplotlib.figure", FINETUNE).Figure(figsize=(6, 3.6))
     axes = figure.subplots()
     for name in ("validation", "stopping"):
         axes.plot(

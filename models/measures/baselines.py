@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 
 Vector = NDArray[np.float64]
 
@@ -143,20 +144,15 @@ def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: fl
         InvalidInputError: neither fit converges.
         MissingLibraryError: lifetimes is not installed.
     """
-    try:
-        from lifetimes import BetaGeoFitter, GammaGammaFitter
-    except ImportError as error:
-        raise MissingLibraryError(
-            "BG/NBD and Gamma-Gamma come from lifetimes, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    lifetimes = library("lifetimes")
     paid = process.spend > 0
     counts = _converged(
-        BetaGeoFitter,
+        lifetimes.BetaGeoFitter,
         process.orders - 1,
         process.recency_days / _DAYS_A_WEEK,
         process.age_days / _DAYS_A_WEEK,
     )
-    values = _converged(GammaGammaFitter, process.orders[paid], process.mean_order[paid])
+    values = _converged(lifetimes.GammaGammaFitter, process.orders[paid], process.mean_order[paid])
     with np.errstate(all="ignore"):
         orders = counts.conditional_expected_number_of_purchases_up_to_time(
             horizon_days / _DAYS_A_WEEK,
@@ -187,12 +183,7 @@ def _converged(fitter: Any, *columns: Vector) -> Any:
 
 
 def _boosted(users: Histories, fit: Histories, spent: Vector) -> Vector:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the boosting baseline needs lightgbm, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    lightgbm = library("lightgbm")
     if not spent.any():
         return np.zeros(users.orders.size)
     trees = lightgbm.train(_TREES, lightgbm.Dataset(fit.matrix(), spent), _ROUNDS)

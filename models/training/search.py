@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.scoring.kinds.protocol import Fitted, Watch
 from models.training.candidate import Candidate, Progress, Vector, order_loss_of
 from models.training.fits.boosting import BoostingOptions, fit_boosting
@@ -113,7 +114,7 @@ def searched_candidate(
         run.watch("search/order_loss", trial.number, losses[-1])
         return losses[-1]
 
-    optuna = _optuna()
+    optuna = library("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     first = asdict(family.default)
@@ -181,13 +182,3 @@ class _Run:
             predictions[part.judge] = fitted.model.predict(judged.values, judged.profiles)
             rounds.append(fitted.rounds)
         return predictions, rounds
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingLibraryError(
-            "search: expected Optuna, found none; install it with `pip install wherewithal[train]`"
-        ) from error
-    return optuna

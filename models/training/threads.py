@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from models.exceptions import MissingLibraryError
+from models.libraries import library
 
 
 @contextmanager
@@ -19,13 +17,7 @@ def one_thread() -> Iterator[None]:
     """
     import torch
 
-    try:
-        # It has no types.
-        pools: Any = importlib.import_module("threadpoolctl")
-    except ImportError as error:
-        raise MissingLibraryError(
-            "train: expected threadpoolctl, found none; install it with `pip install wherewithal[train]`"
-        ) from error
+    pools = library("threadpoolctl")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
