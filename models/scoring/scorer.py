@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.exceptions import ArtefactError, InvalidInputError
 from models.scoring.calibration import Calibration
 from models.scoring.columns import Columns
-from models.scoring.kinds.protocol import Model
+from models.scoring.kinds.protocol import Model, predictions_of
 from models.scoring.standardising import ScalarRows
 
 TIERS: Final = ("low", "medium", "high", "premium")
@@ -161,7 +161,9 @@ class Scorer:
             raise InvalidInputError("profiles: expected [n, 64] numbers, found None; or pass use_profile=False")
         values = self.features_of(scalars)
         terms = self.model.contributions(values, profiles if use_profile else None)
-        prediction = self.model.intercept + terms.sum(axis=1)
+        # Minus zero would be printed as such.
+        terms += 0.0
+        prediction = predictions_of(self.model.intercept, terms)
         if not np.isfinite(prediction).all():
             raise InvalidInputError(
                 "features: expected finite numbers, found infinity, or NaN in a profile; check what was read"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,30 @@ class Standardiser:
         scales = np.sqrt((np.where(present, transformed - means, 0.0) ** 2).sum(axis=0) / counts)
         varies = scales > _SMALLEST_RELATIVE_SCALE * np.maximum(np.abs(means), 1.0)
         return cls(names=tuple(names), transforms=transforms, means=means, scales=np.where(varies, scales, 1.0))
+
+    def tensors(self) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers to write, by name: `means` and `scales`."""
+        return {"means": self.means, "scales": self.scales}
+
+    def document(self) -> dict[str, Any]:
+        """Return what else is to be written, as JSON can hold it: `transforms`."""
+        return {"transforms": [str(transform) for transform in self.transforms]}
+
+    @classmethod
+    def of(cls, names: Sequence[str], document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        """Make the standardiser again from what `document` and `tensors` returned.
+
+        Raises:
+            KeyError: one of them is missing.
+            ValueError: a transform is unknown.
+            ArtefactError: sizes that do not fit, or numbers that are not those of a standardiser.
+        """
+        return cls(
+            names=tuple(names),
+            transforms=tuple(Transform(name) for name in document["transforms"]),
+            means=tensors["means"],
+            scales=tensors["scales"],
+        )
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standardise feature rows.

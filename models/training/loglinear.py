@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from models.exceptions import InvalidInputError
 from models.scoring.kinds.loglinear import LogLinearModel
 from models.scoring.kinds.protocol import Model, Watch
-from models.training.candidate import Candidate, Progress, Vector, order_loss
+from models.training.candidate import Candidate, Progress, Vector, checked_decays, order_loss
 from models.training.fits.loglinear import fit_loglinear
 from models.training.rows import TrainingRows
 from models.training.splits import Split, Splits
@@ -49,7 +48,7 @@ def loglinear_candidate(
     Raises:
         InvalidInputError: no penalty, one that is not positive, or a fold without any spend to fit to.
     """
-    decays, of_profile = _checked(weight_decays), np.sort(_checked(profile_weight_decays))[::-1]
+    decays, of_profile = checked_decays(weight_decays), np.sort(checked_decays(profile_weight_decays))[::-1]
     run = _Run(names, rows, splits, (len(decays) + len(of_profile) + 1) * len(splits.by_user), progress, watch)
     by_decay = [run.judged(decay, of_profile[0], f"weight_decay {decay:g}") for decay in decays]
     decay = decays[int(np.argmin([losses.mean() for _, losses in by_decay]))]
@@ -119,10 +118,3 @@ def _most_penalised(losses: Vector) -> int:
     worse = losses - best
     error = worse.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     return int(np.flatnonzero(worse.mean(axis=1) <= error)[0])
-
-
-def _checked(weight_decays: Sequence[float]) -> Vector:
-    decays = np.array(weight_decays, dtype=np.float64)
-    if decays.size == 0 or not (np.isfinite(decays).all() and (decays > 0).all()):
-        raise InvalidInputError(f"weight decays: expected at least one, each > 0, found {list(weight_decays)}")
-    return decays

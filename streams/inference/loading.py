@@ -62,10 +62,7 @@ class Inference:
                 another width.
             InvalidInputError: it cannot predict.
         """
-        for_this_encoder = self.loaded.dimension == artefact.projection.dimension and artefact.matches(
-            identify(self.loaded, artefact.projection)
-        )
-        if for_this_encoder and artefact.encoder_identity != self.encoder:
+        if _fitted(artefact, self.loaded) and artefact.encoder_identity != self.encoder:
             raise ArtefactError(
                 f"projection: expected an artefact with the projection in use ({self.encoder}), found "
                 f"{artefact.version} for this encoder with another ({artefact.encoder_identity}); restart the workers "
@@ -150,10 +147,8 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         with _blaming("WHEREWITHAL_ENCODER"):
             encoder = load_encoder(settings)
     with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
-        projection = artefact.projection
-        fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
-        if not fitted:
-            projection = Projection.orthogonal(encoder.dimension)
+        fitted = _fitted(artefact, encoder)
+        projection = artefact.projection if fitted else Projection.orthogonal(encoder.dimension)
         identity = identify(encoder, projection)
         artefact = artefact.serving(NAMES, identity if fitted else None, PROFILE_WIDTH)
         batcher = MicroBatcher(
@@ -169,6 +164,12 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
     return Inference(batcher, projection, identity, encoder, artefact, fitted, labels)
+
+
+def _fitted(artefact: Artefact, encoder: Encoder) -> bool:
+    """Tell whether the artefact was fitted for this encoder and these rules for texts."""
+    projection = artefact.projection
+    return encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
 
 
 @contextmanager

@@ -98,18 +98,7 @@ class BoostedModel:
         return predicted
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds.
-
-        Args:
-            values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit, or numbers that are not finite.
-        """
+        """Return what each feature adds: float64 [n, k + 1], as `Model.contributions` says."""
         leaves = self._leaves(values, profiles)
         terms = np.zeros((leaves.shape[1], len(self.names) + 1))
         for tree in leaves:

@@ -53,9 +53,18 @@ class Model(Protocol):
         """
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds: float64 [n, k + 1], the last column the whole profile's.
+        """Return what each feature adds.
 
-        With the intercept a row sums to its prediction, to 1e-9. Arguments as for `predict`.
+        Args:
+            values: float64 [n, k], NaN for null.
+            profiles: [n, 64], or None to score from behaviour alone.
+
+        Returns:
+            float64 [n, k + 1]; the last column is the whole profile vector's. With the intercept a row sums to its
+            prediction, to 1e-9.
+
+        Raises:
+            InvalidInputError: shapes that do not fit; of a model that would hide them, numbers that are not finite.
         """
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -79,6 +88,23 @@ class Fitted(NamedTuple):
 
 Watch = Callable[[str, int, float], None]
 """Called with the name of a loss, the step and the loss, as a fit goes on."""
+
+
+def predictions_of(intercept: float, contributions: Vector) -> Vector:
+    """Return the predictions that these contributions add up to: float64 [n] from float64 [n, k + 1]."""
+    predicted: Vector = intercept + contributions.sum(axis=1)
+    return predicted
+
+
+def one_number(name: str, tensors: Tensors) -> float:
+    """Return the only number of a tensor of an artefact.
+
+    Raises:
+        ArtefactError: it holds none, or several.
+    """
+    if tensors[name].size != 1:
+        raise ArtefactError(f"{name}: expected one number, found others; train the artefact again")
+    return float(tensors[name].item())
 
 
 def checked_inputs(values: ScalarRows, profiles: NDArray[np.floating] | None, width: int) -> tuple[Vector, Vector]:
