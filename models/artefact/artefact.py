@@ -51,9 +51,9 @@ class Artefact:
         encoder_identity: of that encoder, its cleaning and noise rules and P.
         date: the day it was made.
         seed: of the training.
-        data: what it was trained on, in words.
+        data: the training data, in words.
         data_hash: SHA-256 of the training rows.
-        categories: the closed list of tags, at most 256; whatever is not listed is `other`.
+        categories: the closed list of tags, at most 256; any other is `other`.
         metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
 
@@ -150,7 +150,7 @@ class Artefact:
 
         Raises:
             ArtefactError: a file is missing, damaged or of an unknown format; the two do not belong
-                together; or what they hold is not a scorer.
+                together; or they hold no scorer.
         """
         document = decode(read_bytes(folder / DOCUMENT_FILE))
         content = read_bytes(folder / TENSORS_FILE)
@@ -235,5 +235,5 @@ class Artefact:
 
 
 def _description(document: Document) -> dict[str, Any]:
-    """What belongs to the model: the linear one's transforms stand where the first format has them."""
+    """The description of the model; the linear one's transforms stand where the first format has them."""
     return {"transforms": document.transforms} if document.kind == LinearModel.kind else document.model

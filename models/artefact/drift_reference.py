@@ -17,7 +17,7 @@ BINS: Final = 10
 """Bins of the values that there are; one more holds the nulls."""
 
 PREDICTION: Final = "prediction"
-"""The name of the last row of a reference: what the scorer predicts."""
+"""The name of the last row of a reference: the scorer's prediction."""
 
 # An empty bin would make the index infinite; this is far below what a thousand rows can tell from zero.
 _SMOOTHING: Final = 1e-4
@@ -95,7 +95,7 @@ class DriftReference:
         return cls(tuple(names), np.asarray(tensors[_EDGES], float), np.asarray(tensors[_SHARES], float))
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
-        """Return what an artefact stores: float64, by names that begin with `drift_`."""
+        """Return the tensors that an artefact stores: float64, by names that begin with `drift_`."""
         return {_EDGES: self.edges, _SHARES: self.shares}
 
     def bins(self, rows: ScalarRows, predictions: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -124,9 +124,9 @@ class DriftReference:
 def psi(reference_shares: ArrayLike, live_shares: ArrayLike) -> NDArray[np.float64]:
     """Return the population stability index: sum over bins of (live - reference) x ln(live / reference).
 
-    Source: Siddiqi 2006, "Credit Risk Scorecards"; it is the symmetric divergence of Jeffreys 1946. To both shares of
-    every bin 1e-4 is added, and they are normalised again, so that an empty bin counts much but not without bound.
-    It is 0 for equal shares, never negative, the same both ways round, and no matter how the bins are ordered. Of n
+    Source: Siddiqi 2006, "Credit Risk Scorecards"; it is the symmetric divergence of Jeffreys 1946. 1e-4 is added to
+    both shares of every bin, and they are normalised again, so that an empty bin counts much but not without bound.
+    It is 0 for equal shares, never negative, the same both ways round, and the same in any order of the bins. For n
     rows that have not moved it is on average about (bins - 1) / n (Yurdakul 2018), while the reference is much larger.
 
     Args:

@@ -4,8 +4,8 @@ log E[spend] = b + w'z, with z the standardised logarithms of what a feature row
 and the spend that remain when each order fades by half in 30, 60 or 120 days. It is fitted by the deviance of
 Tweedie's distribution (Tweedie 1984; power 1.5, a compound of Poisson counts and Gamma amounts), which has a mass at
 zero and weighs great amounts less than squared error does. The mean of the money is fitted and not that of its
-logarithm, so that predictions can be added up. There are few columns, and a penalty: 2,000 customers of whom 70 % spend
-nothing carry little more.
+logarithm, so that predictions can be added up. The columns are few and penalised, because the data is small: 2,000
+customers, and 70 % of them spend nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def design(features: Mapping[str, Vector]) -> Vector:
 
 
 def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callable[[Mapping[str, Vector]], Vector]:
-    """Fit to the rows of one or more cut-offs; a row weighs what its horizon is of the one to predict.
+    """Fit to the rows of one or more cut-offs; a row's weight is its horizon divided by the one to predict.
 
     Args:
         rows: at least one cut-off, each with its own horizon.

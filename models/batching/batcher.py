@@ -40,8 +40,8 @@ class MicroBatcher:
     A batch costs its tokens, padding included if the encoder pads: at most `token_budget`, unless a single text is
     longer. The oldest text waiting is in the next batch, and a text waits for company `deadline_s` at most.
 
-    An encoder that can have several passes under way gets them, and while they are, the next batch is tokenised and
-    formed. Any other gets a batch when it has done the last one: what arrives meanwhile is in it.
+    An encoder that takes several passes at once gets them, and the next batch is tokenised and formed meanwhile. Any
+    other gets a batch when the last one is done; texts that arrive meanwhile are in it.
 
     Args:
         encoder: called from the batcher's threads only, once it is started.
@@ -191,7 +191,7 @@ class MicroBatcher:
                 window = [job for index, job in enumerate(window) if index not in taken]
                 self._batches.add(asyncio.create_task(self._embed(batch)))
         finally:
-            # Also when a fault of the dispatcher itself ends it: nobody may wait for an answer that cannot come.
+            # Also when a fault of the dispatcher itself ends it: no caller may wait for an answer that cannot come.
             self._queue.close(_NOT_RUNNING)
             for task in self._batches:
                 task.cancel()

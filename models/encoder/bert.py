@@ -1,4 +1,4 @@
-"""From text to a mean-pooled BERT embedding: what an encoder is, and the one that runs on transformers."""
+"""From text to a mean-pooled BERT embedding: the protocol of an encoder, and the one that runs on transformers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class BertEncoder:
         # Both libraries read it once, on import.
         os.environ["HF_HUB_OFFLINE"] = "1"
         # Torch reads it once too. Its threads would else spin while they wait for each other, on cores that others
-        # need: the event loop, before all.
+        # need, above all the event loop.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         folder = locate(name, cache)
         import torch

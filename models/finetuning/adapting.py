@@ -1,4 +1,4 @@
-"""An encoder that learns: the transformer, what of it is trained, and the linear head on its pooled tokens."""
+"""An encoder that learns: the transformer, its trained weights, and the linear head on its pooled tokens."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Adapted(torch.nn.Module):
         return cls(model, int(tokenizer.pad_token_id or 0), device)
 
     def adapt(self, options: Options, seen: Iterable[Sequence[int]]) -> None:
-        """Choose what is trained: all, or adapters and the embeddings of tokens that were seen.
+        """Choose the weights to train: all, or adapters and the embeddings of tokens that were seen.
 
         Args:
             options: `full`, `rank`, `precision` and `seed` are used.
@@ -141,7 +141,7 @@ class Adapted(torch.nn.Module):
             real: int64[n, tokens], 0 for padding.
 
         Returns:
-            float32[n, dimension], mean-pooled; float32[n], what the head makes of it.
+            float32[n, dimension], mean-pooled; float32[n], the head's predictions from it.
         """
         with self.precision():
             hidden = self.model(inputs_embeds=embedded, attention_mask=real).last_hidden_state

@@ -1,4 +1,4 @@
-"""What can go wrong while an encoder is adapted."""
+"""The errors of adapting an encoder."""
 
 from models.exceptions import ModelsError
 

@@ -1,4 +1,4 @@
-"""What the frozen encoder knows already: a ridge probe on its embeddings; and the figures of any prediction."""
+"""A ridge probe of the frozen encoder's embeddings, and the figures of any prediction."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def figures(predictions: Numbers, values: Numbers, kind: Kind) -> dict[str, floa
     """Measure predictions.
 
     Args:
-        predictions: float64[n], probabilities or what a regression makes of labels, or numbers.
+        predictions: float64[n], probabilities, a regression's predictions of labels, or numbers.
         values: float64[n].
         kind: what the values are.
 

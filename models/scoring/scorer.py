@@ -27,20 +27,20 @@ PROFILE_REASON: Final = "profile_vector"
 OTHER_REASON: Final = "other"
 
 # Two shoppers with equal features must get equal scores even when their predictions were computed on
-# machines that round the last digit of a logarithm differently. No other purpose: 1e-9 of log-money.
+# machines that round the last digit of a logarithm differently. It has no other purpose: 1e-9 of log-money.
 _TIE: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What the scorer says of n users, in the order they were passed.
+    """Predictions, scores and reasons of n users, in the order they were passed.
 
     Attributes:
         prediction: float64 [n], log1p of the money spent in the next 30 days.
         expected_spend: float64 [n], mean money over the next 30 days, >= 0.
         score: float64 [n], 0..100.
         tier: n of `TIERS`.
-        intercept: what `prediction` is before any feature contributes.
+        intercept: `prediction` before any feature contributes.
         names: of the columns of `contributions`; the last is `profile_vector`.
         contributions: float64 [n, k + 1].
         attribution: how they were divided; `exact` where the model is a sum of such terms.
@@ -82,7 +82,7 @@ class Scorer:
     """A model, the population its score compares with, and its calibration to money.
 
     Attributes:
-        model: what predicts.
+        model: predicts log1p of money.
         reference: float64 [m], sorted predictions of the reference population; 1 <= m <= 4001.
         calibration: from prediction to mean money.
         tier_bounds: the least score of each tier but the first.
@@ -194,8 +194,8 @@ def share_at_most(reference: NDArray[np.float64], prediction: NDArray[np.float64
 def reference_of(predictions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Reduce a population's predictions to the sorted reference a scorer keeps.
 
-    Up to 4001 are all kept, so that the share is exact; of more, 4001 evenly spaced order statistics,
-    the least and the greatest among them.
+    Up to 4001 are all kept, so that the share is exact. From more, 4001 evenly spaced order statistics are
+    kept, the least and the greatest among them.
     """
     ordered = np.sort(predictions)
     if ordered.size <= MAXIMUM_REFERENCE:

@@ -1,4 +1,4 @@
-"""From a feature row to standardised numbers: compress what is heavy-tailed, centre, scale."""
+"""From a feature row to standardised numbers: compress heavy tails, centre, scale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ScalarRows = Sequence[Sequence[int | float | None]] | NDArray[np.float64]
 
 
 class Transform(StrEnum):
-    """What is done to a feature before it is standardised."""
+    """A function that is applied to a feature before it is standardised."""
 
     IDENTITY = "identity"
     SIGNED_LOG1P = "signed_log1p"
@@ -72,7 +72,7 @@ def as_matrix(rows: ScalarRows, width: int) -> NDArray[np.float64]:
 class Standardiser:
     """Transforms features by name, subtracts their mean and divides by their scale; null becomes 0.
 
-    So a null counts as the mean of the population it was fitted on: it neither raises nor lowers a score.
+    A null thus counts as the mean of the population it was fitted on: it neither raises nor lowers a score.
 
     Attributes:
         names: the features, in the order of a row's values.

@@ -1,4 +1,4 @@
-"""What a family of models brings to the comparison, and how good its order is."""
+"""The candidate that a family of models enters into the comparison, and how good its order is."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from models.training.splits import Split, Splits
 
 WEIGHT_DECAYS: Final = (10.0, 30.0, 100.0, 300.0, 1000.0)
 PROFILE_WEIGHT_DECAYS: Final = (100_000.0, 10_000.0, 1000.0, 100.0)
-"""In rows, as the other. The largest leaves a profile next to nothing to say."""
+"""In rows, like `WEIGHT_DECAYS`. The largest leaves a profile next to no influence."""
 
 
 def loglinear_candidate(
@@ -32,9 +32,8 @@ def loglinear_candidate(
     """Choose two penalties of least order loss, then fit with them.
 
     The penalty of the scalars is chosen with the profile all but silenced. The profile has as many weights as all
-    scalars together and may carry nothing, so it has to earn its voice: its penalty is the largest whose loss exceeds
-    the least by no more than one standard error over the folds (the rule of Breiman et al. 1984, here of paired
-    differences).
+    scalars together and may carry nothing. Its penalty is therefore the largest whose loss exceeds the least by no
+    more than one standard error over the folds (the rule of Breiman et al. 1984, here of paired differences).
 
     Args:
         names: the k features.

@@ -24,7 +24,7 @@ LEAST_FOLDS: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A kind of model, how it is fitted, and what may be chosen of it.
+    """A kind of model, how it is fitted, and which of its options may be chosen.
 
     Attributes:
         kind: of the model.
@@ -79,8 +79,8 @@ def searched_candidate(
 ) -> Candidate:
     """Choose the options of least order loss, then fit with them.
 
-    Every fit that is judged stops early on users that it neither fits nor is judged on. The last one, on every
-    row, has nobody left to stop on: it runs for the median of the rounds that the out-of-fold fits kept.
+    Every fit that is judged stops early on users that it neither fits nor is judged on. The last fit takes every
+    row, so no user is left to stop on: it runs for the median of the rounds that the out-of-fold fits kept.
 
     Args:
         family: what to fit.
@@ -134,7 +134,7 @@ def searched_candidate(
 
 
 class _Run:
-    """The fits of one search: counts them, and names what they report."""
+    """The fits of one search: counts them, and names their losses."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from models.libraries import library
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold torch and numpy's linear algebra to one thread, whatever the environment asks for.
+    """Hold torch and numpy's linear algebra to one thread, also where the environment asks for more.
 
     Raises:
         MissingLibraryError: threadpoolctl is not installed.

@@ -27,7 +27,7 @@ from streams.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class Inference:
-    """What turns texts into vectors and features into scores.
+    """The loaded models, which turn texts into vectors and features into scores.
 
     Attributes:
         batcher: the process-wide micro-batcher.
@@ -53,7 +53,7 @@ class Inference:
         return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted)
 
     def accept(self, artefact: Artefact) -> Scoring:
-        """Return what scores with another artefact, if it fits this process.
+        """Return the scorer of another artefact, if it fits this process.
 
         Encoder and projection of a running process never change: vectors of two identities must not be mixed.
 
@@ -117,7 +117,7 @@ def identify(encoder: Encoder, projection: Projection) -> str:
 def load_encoder(settings: Settings) -> BertEncoder:
     """Load the encoder that the settings name, ready for its first text.
 
-    Unless they say how many threads it takes, one core that this process may use is left to the event loop.
+    One core that this process may use is left to the event loop, unless the settings give a number of threads.
 
     Raises:
         EncoderNotFoundError: there is no such encoder here.
@@ -185,5 +185,5 @@ def _blaming(variables: str) -> Iterator[None]:
 
 
 def _cores() -> int:
-    # A container or `taskset` may leave fewer to the process than the machine has; only Linux says.
+    # A container or `taskset` may leave the process fewer cores than the machine has; only Linux tells.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

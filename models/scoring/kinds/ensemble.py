@@ -55,7 +55,7 @@ class EnsembleModel:
 
     @cached_property
     def intercept(self) -> float:
-        """What the prediction is before any feature contributes."""
+        """The prediction before any feature contributes."""
         return float(sum(weight * member.intercept for weight, member in self._weighted))
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:

@@ -24,8 +24,8 @@ from models.scoring.kinds.protocol import (
 from models.scoring.standardising import Standardiser
 
 INTEGRATED_GRADIENTS: Final = "integrated_gradients"
-"""The prediction rises from the intercept along the straight line from the mean shopper; what each term adds on the way
-is its share of the sum of terms, without any approximation (Sundararajan, Taly & Yan 2017)."""
+"""The prediction rises from the intercept along the straight line from the mean shopper. A term's contribution on the
+way is its share of the sum of terms, without any approximation (Sundararajan, Taly & Yan 2017)."""
 
 # Nearer than this to the mean shopper the quotient of two differences loses digits, and its limit has lost none.
 _NEAR: Final = 1e-5

@@ -1,4 +1,4 @@
-"""What the scorer asks of a model, and what a fit returns."""
+"""The protocol of a model as the scorer calls it, and the result of a fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Model(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the artefact calls it: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble`."""
+        """Its name in an artefact: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble`."""
 
     @property
     def attribution(self) -> str:
@@ -42,7 +42,7 @@ class Model(Protocol):
 
     @property
     def intercept(self) -> float:
-        """What the prediction is before any feature contributes."""
+        """The prediction before any feature contributes."""
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
         """Return the predictions of n users: float64 [n].
@@ -75,7 +75,7 @@ class Model(Protocol):
 
 
 class Fitted(NamedTuple):
-    """What a fit returns.
+    """The result of a fit.
 
     Attributes:
         model: ready to predict.
@@ -110,7 +110,7 @@ def one_number(name: str, tensors: Tensors) -> float:
 def checked_inputs(values: ScalarRows, profiles: NDArray[np.floating] | None, width: int) -> tuple[Vector, Vector]:
     """Return values as float64 [n, width] and profiles as float64 [n, 64], zero for None.
 
-    A model that bounds what an input can do, by tanh or by thresholds, would hide what is not a number.
+    A model that bounds what an input can do, by tanh or by thresholds, would hide an input that is not a number.
 
     Raises:
         InvalidInputError: other shapes, an infinity, or NaN in a profile.

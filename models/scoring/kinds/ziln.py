@@ -30,12 +30,12 @@ _ALPHA_WEIGHTS: Final = _NODE_WEIGHTS / 2
 class ZilnModel:
     """prediction = log1p(p x exp(mu + sigma^2 / 2)), with p, mu and sigma from one hidden layer of tanh.
 
-    The mean of the mixture is what a shopper is worth, and log1p keeps its order, so that ranking by the
-    prediction is ranking by mean money. tanh bounds what an unheard-of feature value can do.
+    log1p keeps the order of the mixture's mean, so that ranking by the prediction is ranking by mean money. tanh
+    bounds the effect of an unheard-of feature value.
 
     Contributions are integrated gradients (Sundararajan, Taly & Yan 2017) along the straight line from the
     shopper with mean scalars and no profile, whose prediction is the intercept: Gauss-Legendre quadrature with
-    16 nodes; what it misses (1e-8 on the bundled rows) is spread in proportion to how far each input moves the
+    16 nodes; its remainder (1e-8 on the bundled rows) is spread in proportion to how far each input moves the
     hidden layer, so that the terms sum to the prediction.
 
     Attributes:
