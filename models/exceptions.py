@@ -1,4 +1,4 @@
-"""What can go wrong in what is inferred; each message says what was expected and what to do."""
+"""The errors of this package; each message says what was expected and what to do."""
 
 
 class ModelsError(Exception):
@@ -54,8 +54,8 @@ class BatcherOptionError(ModelsError, ValueError):
 
 
 class LabelTableError(ModelsError, ValueError):
-    """A table of labels that cannot be read, or that names what does not exist or could never apply."""
+    """A table of labels that cannot be read, names an unknown feature, or has a line that could never apply."""
 
 
 class MissingLibraryError(ModelsError, ImportError):
-    """A library that training alone needs is not installed."""
+    """A library that one of the extras brings is not installed."""

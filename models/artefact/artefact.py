@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from models.artefact.files import (
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
+from models.scoring.columns import Columns
 from models.scoring.kinds.linear import LinearModel
 from models.scoring.kinds.restore import restore, tensor_types
 from models.scoring.scorer import Scorer
@@ -50,9 +51,9 @@ class Artefact:
         encoder_identity: of that encoder, its cleaning and noise rules and P.
         date: the day it was made.
         seed: of the training.
-        data: what it was trained on, in words.
+        data: the training data, in words.
         data_hash: SHA-256 of the training rows.
-        categories: the closed list of tags, at most 256; whatever is not listed is `other`.
+        categories: the closed list of tags, at most 256; any other is `other`.
         metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
 
@@ -98,8 +99,8 @@ class Artefact:
         """Tell whether profiles of this identity may be scored; if not, pass `use_profile=False`."""
         return encoder_identity == self.encoder_identity
 
-    def check(self, names: Sequence[str], encoder_identity: str | None, width: int) -> None:
-        """Refuse to serve features, profiles or vectors other than those the artefact was made for.
+    def serving(self, names: Sequence[str], encoder_identity: str | None, width: int) -> Self:
+        """Return this artefact for rows of these features, looked up by name; they may be more than it was fitted on.
 
         Args:
             names: the scalar features, in the order they will be passed.
@@ -107,18 +108,9 @@ class Artefact:
             width: of the profile vectors that will be passed.
 
         Raises:
-            ArtefactError: one of them differs.
+            ArtefactError: a feature is missing, or the encoder or the width is another than it was made for.
         """
-        known = self.scorer.names
-        if tuple(names) != known:
-            place = next(
-                (i for i, (a, b) in enumerate(zip(known, names, strict=False)) if a != b), min(len(known), len(names))
-            )
-            expected, found = (list(order[place : place + 1]) or ["the end"] for order in (known, names))
-            raise ArtefactError(
-                f"features: artefact {self.version} expects {expected[0]!r} at position {place} of {len(known)}, "
-                f"found {found[0]!r}; train an artefact for this version's features"
-            )
+        columns = Columns.of(self.scorer.names, names, f"artefact {self.version}")
         if width != self.width:
             raise ArtefactError(
                 f"profile: artefact {self.version} expects a vector of width {self.width}, found {width}; "
@@ -129,6 +121,10 @@ class Artefact:
                 f"encoder: artefact {self.version} expects {self.encoder_identity}, found {encoder_identity}; "
                 "use that encoder, train an artefact for this one, or score from behaviour alone"
             )
+        if columns.row == self.scorer.row_names:
+            return self
+        drift = None if self.drift is None else replace(self.drift, columns=columns)
+        return replace(self, scorer=replace(self.scorer, columns=columns), drift=drift)
 
     def save(self, folder: Path) -> None:
         """Write the artefact; the same content gives the same bytes.
@@ -154,7 +150,7 @@ class Artefact:
 
         Raises:
             ArtefactError: a file is missing, damaged or of an unknown format; the two do not belong
-                together; or what they hold is not a scorer.
+                together; or they hold no scorer.
         """
         document = decode(read_bytes(folder / DOCUMENT_FILE))
         content = read_bytes(folder / TENSORS_FILE)
@@ -239,5 +235,5 @@ class Artefact:
 
 
 def _description(document: Document) -> dict[str, Any]:
-    """What belongs to the model: the linear one's transforms stand where the first format has them."""
+    """The description of the model; the linear one's transforms stand where the first format has them."""
     return {"transforms": document.transforms} if document.kind == LinearModel.kind else document.model

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.exceptions import ArtefactError, InvalidInputError
+from models.scoring.columns import Columns
+from models.scoring.standardising import ScalarRows
 
 BINS: Final = 10
 """Bins of the values that there are; one more holds the nulls."""
 
 PREDICTION: Final = "prediction"
-"""The name of the last row of a reference: what the scorer predicts."""
+"""The name of the last row of a reference: the scorer's prediction."""
 
 # An empty bin would make the index infinite; this is far below what a thousand rows can tell from zero.
 _SMOOTHING: Final = 1e-4
@@ -35,14 +37,17 @@ class DriftReference:
         names: the k features.
         edges: float64 [k + 1, 9], not decreasing within a row; the last row is the prediction's.
         shares: float64 [k + 1, 11], of the training rows in each bin; each row sums to 1.
+        columns: where the features stand in the rows that are compared; None where these are all of a row.
 
     Raises:
-        ArtefactError: shapes that do not fit, edges that fall or are not finite, shares that are none.
+        ArtefactError: shapes that do not fit, edges that fall or are not finite, shares that are none, columns of other
+            features.
     """
 
     names: tuple[str, ...]
     edges: NDArray[np.float64]
     shares: NDArray[np.float64]
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.names) + 1
@@ -56,6 +61,8 @@ class DriftReference:
             raise ArtefactError("drift edges: expected them not to fall, found some that do; train the artefact again")
         if (self.shares < 0).any() or not np.allclose(self.shares.sum(axis=1), 1.0):
             raise ArtefactError("drift shares: expected each row to sum to 1, found others; train the artefact again")
+        if self.columns is not None and self.columns.names != self.names:
+            raise ArtefactError("columns: expected those of the reference, found others; look them up again")
 
     @classmethod
     def fit(cls, names: Sequence[str], values: NDArray[np.float64], predictions: NDArray[np.float64]) -> Self:
@@ -88,20 +95,21 @@ class DriftReference:
         return cls(tuple(names), np.asarray(tensors[_EDGES], float), np.asarray(tensors[_SHARES], float))
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
-        """Return what an artefact stores: float64, by names that begin with `drift_`."""
+        """Return the tensors that an artefact stores: float64, by names that begin with `drift_`."""
         return {_EDGES: self.edges, _SHARES: self.shares}
 
-    def bins(self, values: NDArray[np.float64], predictions: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def bins(self, rows: ScalarRows, predictions: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Return the bin of every value: uint8 [n, k + 1], 0..10.
 
         Args:
-            values: float64 [n, k], NaN for null.
+            rows: n of them, with the features or, where `columns` says so, with more; None (or NaN) is null.
             predictions: float64 [n].
 
         Raises:
             InvalidInputError: shapes that do not fit.
         """
-        return _bins(self.edges, _table(values, predictions, len(self.names)))
+        columns = self.columns or Columns.of(self.names, self.names, "the drift reference")
+        return _bins(self.edges, _table(columns.pick(rows), predictions, len(self.names)))
 
     def drift(self, bins: NDArray[np.uint8]) -> dict[str, float]:
         """Return the population stability index of every feature, and of `prediction`, over served rows.
@@ -116,9 +124,9 @@ class DriftReference:
 def psi(reference_shares: ArrayLike, live_shares: ArrayLike) -> NDArray[np.float64]:
     """Return the population stability index: sum over bins of (live - reference) x ln(live / reference).
 
-    Source: Siddiqi 2006, "Credit Risk Scorecards"; it is the symmetric divergence of Jeffreys 1946. To both shares of
-    every bin 1e-4 is added, and they are normalised again, so that an empty bin counts much but not without bound.
-    It is 0 for equal shares, never negative, the same both ways round, and no matter how the bins are ordered. Of n
+    Source: Siddiqi 2006, "Credit Risk Scorecards"; it is the symmetric divergence of Jeffreys 1946. 1e-4 is added to
+    both shares of every bin, and they are normalised again, so that an empty bin counts much but not without bound.
+    It is 0 for equal shares, never negative, the same both ways round, and the same in any order of the bins. For n
     rows that have not moved it is on average about (bins - 1) / n (Yurdakul 2018), while the reference is much larger.
 
     Args:

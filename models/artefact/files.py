@@ -17,16 +17,16 @@ from models.exceptions import ArtefactError
 from models.scoring.standardising import Transform
 
 LINEAR_FORMAT: Final = 1
-"""Of a linear model without a drift reference: what every release can read, and so what is written of one."""
+"""The format of a linear model without a drift reference, which every release can read."""
 
 MODEL_FORMAT: Final = 2
-"""Of everything else: the document names the kind of model and holds what belongs to it."""
+"""The format of every other model: the document names its kind and holds its description."""
 
 TENSORS_FILE: Final = "model.safetensors"
 DOCUMENT_FILE: Final = "model.json"
 
 DRIFT_PREFIX: Final = "drift_"
-"""Tensors of the drift reference, which checks them itself, begin so."""
+"""Names of the drift reference's tensors begin so; the reference checks them itself."""
 
 _COMMON: Final = {
     "calibration_x": ("float64", 1),
@@ -47,7 +47,7 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
         scorer: the version, by date and content; empty while the content is hashed.
         transforms: of a linear model's features.
         kind: of the model.
-        model: what belongs to a model of that kind, the linear one's transforms apart.
+        model: the description of the model, the linear one's transforms apart.
         tensors_sha256: of `model.safetensors`.
     """
 
@@ -126,7 +126,7 @@ def decode_tensors(content: bytes, of_model: Mapping[str, tuple[str, int]]) -> d
         of_model: dtype and number of axes of each tensor of the model.
 
     Returns:
-        Those of the model, of the scorer and of the projection, and whatever begins with `drift_`.
+        The tensors of the model, the scorer and the projection, and all whose names begin with `drift_`.
 
     Raises:
         ArtefactError: damaged, or other tensors than these.

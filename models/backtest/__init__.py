@@ -1,1 +1,1 @@
-"""The backtest's pure part: what is fitted to past orders, how it is measured, and the two protocols."""
+"""The backtest's pure part: the models fitted to past orders, their measures, and the two protocols."""

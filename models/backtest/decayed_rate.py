@@ -4,8 +4,8 @@ log E[spend] = b + w'z, with z the standardised logarithms of what a feature row
 and the spend that remain when each order fades by half in 30, 60 or 120 days. It is fitted by the deviance of
 Tweedie's distribution (Tweedie 1984; power 1.5, a compound of Poisson counts and Gamma amounts), which has a mass at
 zero and weighs great amounts less than squared error does. The mean of the money is fitted and not that of its
-logarithm, so that predictions can be added up. There are few columns, and a penalty: 2,000 customers of whom 70 % spend
-nothing carry little more.
+logarithm, so that predictions can be added up. The columns are few and penalised, because the data is small: 2,000
+customers, and 70 % of them spend nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backtest.rows import CutOffRows
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.scoring.kinds.derived import HALF_LIVES_DAYS, orders_left
 
 Vector = NDArray[np.float64]
@@ -68,7 +69,7 @@ def design(features: Mapping[str, Vector]) -> Vector:
 
 
 def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callable[[Mapping[str, Vector]], Vector]:
-    """Fit to the rows of one or more cut-offs; a row weighs what its horizon is of the one to predict.
+    """Fit to the rows of one or more cut-offs; a row's weight is its horizon divided by the one to predict.
 
     Args:
         rows: at least one cut-off, each with its own horizon.
@@ -81,21 +82,17 @@ def fit_decayed_rate(rows: Sequence[CutOffRows], horizon_days: float) -> Callabl
         InvalidInputError: no spend at all, or features that do not fit.
         MissingLibraryError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import TweedieRegressor
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the backtest fits its model with scikit-learn, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    pipeline, preprocessing = library("sklearn.pipeline"), library("sklearn.preprocessing")
+    tweedie = library("sklearn.linear_model").TweedieRegressor
     matrix = np.vstack([design(part.features) for part in rows])
     spent = np.concatenate([part.spent_over(horizon_days) for part in rows])
     weights = np.concatenate([np.full(len(part.spent), part.horizon_days / horizon_days) for part in rows])
     unit = float(np.average(spent, weights=weights))
     if not unit > 0:
         raise InvalidInputError("spent: expected some spend to fit to, found none; check the cut-off")
-    model = make_pipeline(StandardScaler(), TweedieRegressor(power=POWER, alpha=PENALTY, link="log", max_iter=_STEPS))
+    model = pipeline.make_pipeline(
+        preprocessing.StandardScaler(), tweedie(power=POWER, alpha=PENALTY, link="log", max_iter=_STEPS)
+    )
     # In units of the mean the penalty means the same in every currency.
     model.fit(matrix, spent / unit, tweedieregressor__sample_weight=weights)
     return lambda features: np.asarray(model.predict(design(features)) * unit, dtype=np.float64)

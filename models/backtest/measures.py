@@ -23,8 +23,8 @@ MEASURES: Final[Mapping[str, Callable[[Vector, Vector], float]]] = {
     "mae": mae,
 }
 DECISIVE: Final = ("concordance", "normalized_gini", "top_decile_share", "calibration_error")
-"""What decides: predicting zero wins the mean absolute error where most buy nothing, and a tied predictor against tied
-outcomes wins Spearman, so neither does."""
+"""The measures that decide. Mean absolute error is not among them, because predicting zero wins it where most buy
+nothing; nor is Spearman, because a tied predictor wins it where outcomes are tied."""
 
 LESS_IS_BETTER: Final = ("calibration_error", "mae")
 _INTERVAL: Final = (2.5, 97.5)
@@ -72,7 +72,7 @@ def measure(runs: Iterable[tuple[Vector, Mapping[str, Vector]]], *, draws: int, 
     Source of the intervals: the percentile bootstrap, Efron & Tibshirani 1993.
 
     Args:
-        runs: what n customers spent and, by model, was predicted; one run for each seed, with the same models.
+        runs: for each seed the spend of n customers and, by model, the forecast of it; the same models in each run.
         draws: resamplings of each run, >= 1.
         seeds: of the resampling, one for each run.
 

@@ -30,13 +30,13 @@ def new_customers(
 
     Args:
         at_end: every customer at the end of the calibration period, with the spend of the holdout.
-        earlier: every customer at earlier cut-offs, with horizons as long. The model alone takes them, for they are
-            part of it: the baselines stay what they are known as.
+        earlier: every customer at earlier cut-offs, with horizons as long. Only the model is fitted on them: a
+            baseline is compared as its source defines it.
         train: ids to fit on.
         test: ids to predict; none is looked at before.
 
     Returns:
-        float64 [n], what the n test customers with an order in the calibration period spent; what was predicted.
+        The spend of the n test customers with an order in the calibration period, float64 [n]; and the forecasts.
 
     Raises:
         InvalidInputError: a group without customers or without spend.
@@ -54,7 +54,7 @@ def new_customers(
 def next_period(at_end: CutOffRows, inside: Sequence[CutOffRows]) -> tuple[Vector, Forecasts]:
     """Fit inside the calibration period of all customers, predict the holdout of all.
 
-    What was spent over a shorter horizon is taken at its rate. Nothing of the holdout is read but to compare.
+    Spend over a shorter horizon counts at its rate. The holdout is read for the comparison only.
 
     Args:
         at_end: every customer at the end of the calibration period, with the spend of the holdout.
@@ -63,7 +63,7 @@ def next_period(at_end: CutOffRows, inside: Sequence[CutOffRows]) -> tuple[Vecto
             the longest.
 
     Returns:
-        float64 [n], what the n customers spent in the holdout; what was predicted.
+        The spend of the n customers in the holdout, float64 [n]; and the forecasts.
 
     Raises:
         InvalidInputError: a group without customers or without spend.

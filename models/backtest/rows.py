@@ -1,4 +1,4 @@
-"""Customers at a cut-off: their feature row, their orders in numbers, and what they then spent."""
+"""Customers at a cut-off: their feature row, their orders in numbers, and their spend after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CutOffRows:
-    """What n customers with an order before a cut-off look like there, and what came after.
+    """The features of n customers with an order before a cut-off, and their spend after it.
 
     Attributes:
         customers: [n], ids.

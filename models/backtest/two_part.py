@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 
 Vector = NDArray[np.float64]
 
@@ -55,20 +56,14 @@ def two_part(fit: Vector, spent: Vector, users: Vector) -> Vector:
         InvalidInputError: fewer than two customers who spent, or none who did not.
         MissingLibraryError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import LogisticRegression, Ridge
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the two-part model needs scikit-learn, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    linear, preprocessing = library("sklearn.linear_model"), library("sklearn.preprocessing")
     bought = spent > 0
     if bought.sum() < 2 or bought.all():
         raise InvalidInputError("spent: expected customers who spent and who did not, found one kind; pass more")
-    scaler = StandardScaler().fit(np.log1p(fit))
+    scaler = preprocessing.StandardScaler().fit(np.log1p(fit))
     known, asked = scaler.transform(np.log1p(fit)), scaler.transform(np.log1p(users))
-    chance = LogisticRegression(max_iter=_STEPS).fit(known, bought)
-    amount = Ridge().fit(known[bought], np.log(spent[bought]))
+    chance = linear.LogisticRegression(max_iter=_STEPS).fit(known, bought)
+    amount = linear.Ridge().fit(known[bought], np.log(spent[bought]))
 
     def product(rows: Vector) -> Vector:
         expected: Vector = chance.predict_proba(rows)[:, 1] * np.exp(amount.predict(rows))

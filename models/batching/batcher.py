@@ -26,7 +26,6 @@ from models.exceptions import BatcherOptionError, DeviceLostError, EncoderUnavai
 
 R = TypeVar("R")
 
-_TOKEN_BUDGET: Final = 1024
 _TOKENS_PER_TEXT: Final = 16
 """Fewer than most texts have, so that a window as wide as the budget fills a batch."""
 
@@ -41,12 +40,12 @@ class MicroBatcher:
     A batch costs its tokens, padding included if the encoder pads: at most `token_budget`, unless a single text is
     longer. The oldest text waiting is in the next batch, and a text waits for company `deadline_s` at most.
 
-    An encoder that can have several passes under way gets them, and while they are, the next batch is tokenised and
-    formed. Any other gets a batch when it has done the last one: what arrives meanwhile is in it.
+    An encoder that takes several passes at once gets them, and the next batch is tokenised and formed meanwhile. Any
+    other gets a batch when the last one is done; texts that arrive meanwhile are in it.
 
     Args:
         encoder: called from the batcher's threads only, once it is started.
-        token_budget: the most tokens that one pass computes; None for what the encoder says, or 1,024.
+        token_budget: the most tokens that one pass computes; None for what the encoder says.
         deadline_s: seconds the oldest text waits for others while the encoder is idle.
         queue_texts: the most texts queued or being encoded; further ones wait before they are queued.
         queue_bytes: the most memory that those take.
@@ -71,19 +70,18 @@ class MicroBatcher:
         observer: BatchObserver | None = None,
     ) -> None:
         if token_budget is None:
-            token_budget = int(getattr(encoder, "token_budget", _TOKEN_BUDGET))
+            token_budget = encoder.token_budget
         if token_budget < 1 or queue_texts < 1 or queue_bytes < 1 or timeout_s <= 0:
             raise BatcherOptionError(
                 f"expected token_budget, queue_texts and queue_bytes of at least 1 and timeout_s above 0, "
                 f"found {token_budget}, {queue_texts}, {queue_bytes} and {timeout_s}: raise them"
             )
         self._dimension = encoder.dimension
-        self._packed = bool(getattr(encoder, "packed", False))
+        self._packed = encoder.packed
         self._token_budget = token_budget
         self._lookahead = max(LOOKAHEAD, token_budget // _TOKENS_PER_TEXT)
-        passes = int(getattr(encoder, "passes", 1))
         # One more than can be computed: it is being formed.
-        self._most_batches = passes + 1 if passes > 1 else 1
+        self._most_batches = encoder.passes + 1 if encoder.passes > 1 else 1
         self._deadline_s = deadline_s
         self._queue_texts = queue_texts
         self._timeout_s = timeout_s
@@ -193,7 +191,7 @@ class MicroBatcher:
                 window = [job for index, job in enumerate(window) if index not in taken]
                 self._batches.add(asyncio.create_task(self._embed(batch)))
         finally:
-            # Also when a fault of the dispatcher itself ends it: nobody may wait for an answer that cannot come.
+            # Also when a fault of the dispatcher itself ends it: no caller may wait for an answer that cannot come.
             self._queue.close(_NOT_RUNNING)
             for task in self._batches:
                 task.cancel()

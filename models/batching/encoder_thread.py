@@ -21,7 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PROBE_TEXT: Final = "probe"
-"""What the encoder is asked when one text fails alone: is it the text, or the encoder?"""
+"""The text that is encoded when one text fails alone: it tells a fault of the text from one of the encoder."""
 
 _STOP_GRACE_S: Final = 5.0
 """How long `stop` waits for a running call. One takes well under a second; a hung one must not hold up the exit."""
@@ -32,8 +32,8 @@ _Call: TypeAlias = tuple[Future[Any], Callable[[], Any]]
 class EncoderThread:
     """Calls an encoder on one thread; used from one event loop.
 
-    An encoder that says so has several passes under way at once (`passes`): it gets a thread for each of them, and one
-    for tokenising. On a CPU they would only take its cores from each other.
+    An encoder with several `passes` at once gets a thread for each of them, and one for tokenising. On a CPU such
+    passes would only take its cores from each other.
 
     Args:
         encoder: called from these threads only, once they are started.
@@ -41,7 +41,7 @@ class EncoderThread:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._passes = int(getattr(encoder, "passes", 1))
+        self._passes = encoder.passes
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._readings = self._calls
         self._unfinished: set[Future[Any]] = set()
@@ -71,7 +71,7 @@ class EncoderThread:
             self._calls.put(None)
         if self._readings is not self._calls:
             self._readings.put(None)
-        # A copy, for the threads take out what they have done.
+        # A copy, because the threads take finished calls out.
         if unfinished := list(self._unfinished):
             await asyncio.wait({asyncio.wrap_future(call) for call in unfinished}, timeout=_STOP_GRACE_S)
 
@@ -117,5 +117,5 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - handed over to whoever waits for the call
+            except BaseException as error:  # noqa: BLE001 - handed over to the caller
                 future.set_exception(error)

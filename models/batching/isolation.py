@@ -14,7 +14,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 Outcome: TypeAlias = R | TextRejectedError | EncoderUnavailableError
-"""What became of one item: its result, or why there is none."""
+"""The outcome of one item: its result, or why there is none."""
 
 Isolated: TypeAlias = tuple[list[Outcome[R]], int]
 """The outcome of each item, and how many calls failed on the way."""

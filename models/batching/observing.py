@@ -1,4 +1,4 @@
-"""What the micro-batcher tells whoever measures it."""
+"""Events of the micro-batcher for its metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class BatchObserver(Protocol):
-    """What the batcher tells about itself; every method is called on the event loop and must return at once."""
+    """Receives the batcher's events; every method is called on the event loop and must return at once."""
 
     def batch(self, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
         """`texts` embeddings were made, of `tokens` tokens, at the cost of `padded_tokens`, in `seconds`."""

@@ -19,11 +19,11 @@ class Job:
     """One distinct text on its way to its embedding.
 
     Attributes:
-        key: what the cache knows the text by.
+        key: the text's key in the cache.
         text: the cleaned text.
         size: bytes of room that it takes.
         queued_at: seconds on the event loop's clock.
-        answer: what became of it.
+        answer: its outcome.
         tokens: its token ids, once they are known.
         waiters: requests that want it.
     """
@@ -88,7 +88,7 @@ class TextQueue:
                 hits += hit
             self._observer.cache(hits, len(texts) - hits)
             for known in found:
-                # One at a time, most of them done by then: to be told of each would cost more than a fast encoder does.
+                # One at a time, most of them done by then: a callback for each costs more than a fast encoder.
                 if isinstance(known, Job) and not known.answer.done():
                     await asyncio.wait([known.answer])
         finally:

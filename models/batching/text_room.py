@@ -36,13 +36,13 @@ class Room:
             if not turn.cancelled():
                 self.leave(size)
             else:
-                # Whoever waits behind it may fit.
+                # The texts that wait behind it may fit.
                 self._admit()
             raise
         return size
 
     def leave(self, size: int) -> None:
-        """Give back what a text took."""
+        """Give back the room of a text."""
         self._texts += 1
         self._bytes += size
         self._admit()

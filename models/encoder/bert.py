@@ -1,4 +1,4 @@
-"""From text to a mean-pooled BERT embedding: what an encoder is, and the one that runs on transformers."""
+"""From text to a mean-pooled BERT embedding: the protocol of an encoder, and the one that runs on transformers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Encoder(Protocol):
         dimension: width of an embedding.
         max_tokens: the most tokens of one text, special tokens included.
         weights_digest: hex SHA-256 of what decides an embedding; equal digests mean comparable vectors.
-
-    One that pads nothing has an attribute more, `packed`, which is true (see `models.batching.batch_forming`). One
-    that gains from it says in `passes` how many calls of `embed` may be under way at once, from threads of their own,
-    and another may then be tokenising; and in `token_budget`, how many tokens a pass should have.
+        packed: whether a batch costs its tokens and no padding (see `models.batching.batch_forming`).
+        passes: the most calls of `embed` that may be under way at once, >= 1. Above 1 each comes from a thread of its
+            own, and another thread may be tokenising meanwhile.
+        token_budget: the tokens of a pass that keeps the device busy, >= 1; more only holds up the next text.
     """
 
     @property
@@ -44,6 +44,12 @@ class Encoder(Protocol):
     def max_tokens(self) -> int: ...  # noqa: D102
     @property
     def weights_digest(self) -> str: ...  # noqa: D102
+    @property
+    def packed(self) -> bool: ...  # noqa: D102
+    @property
+    def passes(self) -> int: ...  # noqa: D102
+    @property
+    def token_budget(self) -> int: ...  # noqa: D102
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included, truncated to `max_tokens`."""
@@ -133,7 +139,7 @@ class BertEncoder:
         # Both libraries read it once, on import.
         os.environ["HF_HUB_OFFLINE"] = "1"
         # Torch reads it once too. Its threads would else spin while they wait for each other, on cores that others
-        # need: the event loop, before all.
+        # need, above all the event loop.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         folder = locate(name, cache)
         import torch

@@ -1,4 +1,4 @@
-"""What the folder of an encoder says of itself: its identity, its longest text, the prompt before a text."""
+"""The facts that an encoder's folder states: its identity, its longest text, the prompt before a text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HASHED: Final = (
 def digest(folder: Path) -> str:
     """Hash an encoder's folder: hex SHA-256 over name and SHA-256 of each file that decides embeddings.
 
-    A prompt, where there is one, is part of it. Where the folder lies and what else it holds change nothing.
+    A prompt, where there is one, is part of it. The folder's place and its other files change nothing.
 
     Raises:
         EncoderLoadError: the prompt cannot be read.
@@ -42,7 +42,7 @@ def digest(folder: Path) -> str:
         with path.open("rb") as file:
             whole.update(path.name.encode() + b"\0" + file_digest(file, "sha256").digest())
     said = prompt(folder)
-    # Not its file's bytes: they also hold the versions of whoever wrote it.
+    # Not its file's bytes: they also hold the versions of the software that wrote it.
     if said:
         whole.update(b"prompt\0" + sha256(said.encode()).digest())
     return whole.hexdigest()
@@ -90,7 +90,7 @@ def max_tokens(folder: Path, positions: int | None) -> int:
 
 
 def prompt(folder: Path) -> str:
-    """Return what goes before every text: the default prompt of sentence-transformers; mostly none.
+    """Return the default prompt of sentence-transformers, which goes before every text; mostly none.
 
     Raises:
         EncoderLoadError: the file that says it is damaged, or names a prompt that it does not hold.

@@ -1,4 +1,4 @@
-"""An encoder that learns: the transformer, what of it is trained, and the linear head on its pooled tokens."""
+"""An encoder that learns: the transformer, its trained weights, and the linear head on its pooled tokens."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from transformers.utils import logging
 from models.encoder.passes.packed import PackedForward, can_pack
 from models.encoder.passes.padded import PaddedForward
 from models.exceptions import EncoderLoadError
-from models.finetuning.libraries import library
 from models.finetuning.options import Options
+from models.libraries import FINETUNE, library
 
 TOKEN_LEAST: Final = 3
 """Occurrences from which a token's embedding is trained: a rarer one teaches its own text by heart."""
@@ -78,7 +78,7 @@ class Adapted(torch.nn.Module):
         return cls(model, int(tokenizer.pad_token_id or 0), device)
 
     def adapt(self, options: Options, seen: Iterable[Sequence[int]]) -> None:
-        """Choose what is trained: all, or adapters and the embeddings of tokens that were seen.
+        """Choose the weights to train: all, or adapters and the embeddings of tokens that were seen.
 
         Args:
             options: `full`, `rank`, `precision` and `seed` are used.
@@ -89,7 +89,7 @@ class Adapted(torch.nn.Module):
             weight.requires_grad = "pooler." not in name
         if options.full:
             return
-        peft = library("peft")
+        peft = library("peft", FINETUNE)
         counts = Counter(token for tokens in seen for token in set(tokens))
         often = sorted(token for token, count in counts.items() if count >= TOKEN_LEAST)
         modules = dict(self.model.named_modules())
@@ -141,7 +141,7 @@ class Adapted(torch.nn.Module):
             real: int64[n, tokens], 0 for padding.
 
         Returns:
-            float32[n, dimension], mean-pooled; float32[n], what the head makes of it.
+            float32[n, dimension], mean-pooled; float32[n], the head's predictions from it.
         """
         with self.precision():
             hidden = self.model(inputs_embeds=embedded, attention_mask=real).last_hidden_state

@@ -1,4 +1,4 @@
-"""What a run needs to go on after a kill, in one file that is there whole or not at all."""
+"""The checkpoint that a run goes on from after a kill, in one file that is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Progress:
     Attributes:
         step: batches trained on.
         seconds: of training so far, evaluation included.
-        weights: what is trained, by name.
+        weights: the trained weights, by name.
         optimiser: its state.
-        best: what is trained, as it was at the least loss on the stopping texts.
+        best: the trained weights at the least loss on the stopping texts.
         best_loss: that loss.
         since_best: evaluations since then.
         curve: a point per evaluation.

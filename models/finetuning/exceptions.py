@@ -1,11 +1,7 @@
-"""What can go wrong while an encoder is adapted."""
+"""The errors of adapting an encoder."""
 
 from models.exceptions import ModelsError
 
 
 class FinetuningError(ModelsError, ValueError):
     """Data, settings or a checkpoint that cannot be used; the message quotes no text."""
-
-
-class MissingLibraryError(ModelsError, ImportError):
-    """A library that only fine-tuning needs is not installed."""

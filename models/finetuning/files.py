@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models.finetuning.exceptions import FinetuningError
-from models.finetuning.libraries import library
 from models.finetuning.texts import Kind, Row, Texts, prepare
+from models.libraries import FINETUNE, library
 
 
 def read(path: Path, kind: Kind | None) -> Texts:
@@ -46,13 +46,13 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    parquet = library("pyarrow.parquet")
+    parquet = library("pyarrow.parquet", FINETUNE)
     try:
         table = parquet.ParquetFile(path)
         names = [name for name in ("text", "label", "target", "user_id") if name in table.schema_arrow.names]
         for batch in table.iter_batches(columns=names):
             yield from batch.to_pylist()
-    except library("pyarrow").ArrowInvalid as error:
+    except library("pyarrow", FINETUNE).ArrowInvalid as error:
         raise FinetuningError(f"expected Parquet in {path}, found another: write the file anew") from error
 
 

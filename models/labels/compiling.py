@@ -12,9 +12,9 @@ from models.labels.rules import UNKNOWN, Rule
 def compile_rules(
     lists: Sequence[Sequence[Rule]], derived: Sequence[str], nullable: Collection[int], width: int
 ) -> Callable[[Sequence[Any]], tuple[str, ...]]:
-    """Return a function from a row to the label of the first rule of each list that holds; the last takes everybody.
+    """Return a function from a row to the label of the first rule of each list that holds; the last always holds.
 
-    One generated expression: to walk through the rules for every record took three times as long.
+    The function is one generated expression: a loop over the rules took three times as long for a record.
 
     Args:
         lists: rules, of which the last of each list has no conditions.
@@ -38,7 +38,7 @@ def compile_rules(
         return "".join(f"{label!r} if {holds} else " for label, holds in chosen[:-1]) + repr(chosen[-1][0])
 
     values = "".join(f"({name} := {expression}), " for name, expression in zip(names[width:], derived, strict=True))
-    # Nothing of the table's text gets in here but labels of the closed lists, positions and numbers.
+    # Of the table's text only labels of the closed lists, positions and numbers get in here.
     decide: Callable[[Sequence[Any]], tuple[str, ...]] = eval(
         f"lambda r: ({values}{''.join(f'{chain(rules)}, ' for rules in lists)})[{len(derived)}:]"
     )

@@ -47,7 +47,7 @@ class Vocabulary:
         """Read the conditions of a rule; several of one feature become one interval.
 
         Raises:
-            LabelTableError: a condition that is none, of a feature that does not exist, or that nothing meets.
+            LabelTableError: a condition that cannot be read, names no feature, or can never be met.
         """
         box: dict[int, Interval] = {}
         for text in conditions:
@@ -118,7 +118,7 @@ class Vocabulary:
             return 0.0, greatest
         if comparison == ">":
             return self._after(position, greatest), math.inf
-        # Below nothing there is only the unknown, of which no comparison holds.
+        # Only the unknown value lies below 0, and no comparison with it holds.
         return 0.0, self._before(position, least)
 
     def _lowest(self, position: int) -> float:

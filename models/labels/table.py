@@ -21,10 +21,10 @@ PRICE_BANDS: Final = ("unknown", "entry", "mid", "premium", "luxury")
 STAGES: Final = ("prospect", "new", "active", "loyal", "at_risk", "lapsed")
 INTENTS: Final = ("buying", "comparing", "browsing", "idle")
 LABELS: Final = {"price_band": PRICE_BANDS, "lifecycle": STAGES, "intent": INTENTS}
-"""The closed lists: a table says who gets a label, never what labels there are, so consumers may rely on them."""
+"""The closed lists, which consumers may rely on: a table decides who gets a label and adds no label."""
 
 MAXIMUM_RULES: Final = 24
-"""Of one list; beyond it nobody reads a list from the top, nor can it be checked in reasonable time."""
+"""Of one list; a longer one is hard to read from the top, and takes long to check."""
 
 WEIGHT_OF_TODAY: Final = 1 << 48
 
@@ -56,7 +56,7 @@ class LabelTable:
     Attributes:
         half_life_days: age at which an event of a category counts half.
         most_interests: interests named at most.
-        rules: the lists by the names of `LABELS`, conditions by position; the last rule of each takes everybody.
+        rules: the lists by the names of `LABELS`, conditions by position; the last rule of each always holds.
         decide: the labels of a feature row, its features in the order the table was read for; None is unknown.
     """
 
@@ -66,7 +66,7 @@ class LabelTable:
     decide: Callable[[Sequence[Value]], Decision]
 
     def weights(self, days: int) -> tuple[int, ...]:
-        """Return what an event counts by its age in days, today's first: integers, which any order adds up alike."""
+        """Return the weight of an event by its age in days, today's first: integers, which any order adds up alike."""
         return tuple(round(WEIGHT_OF_TODAY * 2 ** (-age / self.half_life_days)) for age in range(days))
 
 

@@ -1,1 +1,1 @@
-"""What a forecast is worth."""
+"""Measures of a forecast."""

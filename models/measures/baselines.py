@@ -1,4 +1,4 @@
-"""What a forecast of spend has to beat: rules and models that need nothing but past orders.
+"""The baselines that a forecast of spend has to beat: rules and models that need nothing but past orders.
 
 Every baseline predicts money over the horizon, so that all can be held to the same measures, calibration included.
 """
@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 
 Vector = NDArray[np.float64]
 
@@ -129,7 +130,7 @@ def baselines(
 def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: float) -> tuple[Vector, Vector]:
     """Fit both processes and return, of n users, the expected orders over the horizon and the expected order value.
 
-    A user's order values are those of all orders, the first included: there is no later one of most users.
+    A user's order values are those of all orders, the first included, because most users have no later one.
 
     Args:
         users: whom to predict, n of them.
@@ -143,20 +144,15 @@ def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: fl
         InvalidInputError: neither fit converges.
         MissingLibraryError: lifetimes is not installed.
     """
-    try:
-        from lifetimes import BetaGeoFitter, GammaGammaFitter
-    except ImportError as error:
-        raise MissingLibraryError(
-            "BG/NBD and Gamma-Gamma come from lifetimes, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    lifetimes = library("lifetimes")
     paid = process.spend > 0
     counts = _converged(
-        BetaGeoFitter,
+        lifetimes.BetaGeoFitter,
         process.orders - 1,
         process.recency_days / _DAYS_A_WEEK,
         process.age_days / _DAYS_A_WEEK,
     )
-    values = _converged(GammaGammaFitter, process.orders[paid], process.mean_order[paid])
+    values = _converged(lifetimes.GammaGammaFitter, process.orders[paid], process.mean_order[paid])
     with np.errstate(all="ignore"):
         orders = counts.conditional_expected_number_of_purchases_up_to_time(
             horizon_days / _DAYS_A_WEEK,
@@ -169,7 +165,7 @@ def bg_nbd_gamma_gamma(users: Histories, process: Histories, *, horizon_days: fl
 
 
 def _converged(fitter: Any, *columns: Vector) -> Any:
-    """Fit under the least penalty that converges; the library prints when one does not, and must not here."""
+    """Fit under the least penalty that converges; the library prints when one does not, which is suppressed."""
     from lifetimes.utils import ConvergenceError
 
     for penalty in _PENALTIES:
@@ -187,12 +183,7 @@ def _converged(fitter: Any, *columns: Vector) -> Any:
 
 
 def _boosted(users: Histories, fit: Histories, spent: Vector) -> Vector:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the boosting baseline needs lightgbm, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    lightgbm = library("lightgbm")
     if not spent.any():
         return np.zeros(users.orders.size)
     trees = lightgbm.train(_TREES, lightgbm.Dataset(fit.matrix(), spent), _ROUNDS)

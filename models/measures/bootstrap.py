@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling users, for rows of which a user has several."""
+"""Confidence intervals by resampling users, where a user has several rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def resampled_rows(
         int64 [m], row numbers.
 
     Raises:
-        InvalidInputError: no row, no draw, or users of whom hardly any resampling is usable.
+        InvalidInputError: no row, no draw, or hardly any usable resampling.
     """
     if draws < 1 or not len(users):
         raise InvalidInputError(

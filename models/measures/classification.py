@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.measures.spend import normalized_gini
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CURVE_POINTS: Final = 100
-"""Of a curve that is drawn: more cannot be seen."""
+"""Of a curve that is drawn: a reader sees no more."""
 
 
 def auc(bought: Mask, prediction: Vector) -> float:
@@ -23,7 +24,7 @@ def auc(bought: Mask, prediction: Vector) -> float:
     With two outcomes the normalised Gini index is 2 AUC - 1 (Hand & Till 2001).
 
     Raises:
-        InvalidInputError: shapes that differ, numbers not finite, or everybody alike.
+        InvalidInputError: shapes that differ, numbers not finite, or only one outcome.
     """
     return (1 + normalized_gini(bought.astype(np.float64), prediction)) / 2
 
@@ -36,7 +37,7 @@ def average_precision(bought: Mask, prediction: Vector) -> float:
         MissingLibraryError: scikit-learn is not installed.
     """
     _require_buyers(bought)
-    return float(_metrics().average_precision_score(bought, prediction))
+    return float(library("sklearn.metrics").average_precision_score(bought, prediction))
 
 
 def f1(bought: Mask, prediction: Vector, threshold: float) -> float:
@@ -56,7 +57,7 @@ def best_threshold(bought: Mask, prediction: Vector) -> float:
         MissingLibraryError: scikit-learn is not installed.
     """
     _require_buyers(bought)
-    precision, recall, thresholds = _metrics().precision_recall_curve(bought, prediction)
+    precision, recall, thresholds = library("sklearn.metrics").precision_recall_curve(bought, prediction)
     # The last point of the curve, at recall 0, has no threshold.
     sums = precision[:-1] + recall[:-1]
     harmonic = np.divide(precision[:-1] * recall[:-1], sums, out=np.zeros_like(sums), where=sums > 0)
@@ -71,7 +72,7 @@ def roc_curve(bought: Mask, prediction: Vector) -> dict[str, list[float]]:
         MissingLibraryError: scikit-learn is not installed.
     """
     _require_buyers(bought)
-    false, true, _ = _metrics().roc_curve(bought, prediction)
+    false, true, _ = library("sklearn.metrics").roc_curve(bought, prediction)
     return _thinned(false_positive_rate=false, true_positive_rate=true)
 
 
@@ -83,7 +84,7 @@ def precision_recall_curve(bought: Mask, prediction: Vector) -> dict[str, list[f
         MissingLibraryError: scikit-learn is not installed.
     """
     _require_buyers(bought)
-    precision, recall, _ = _metrics().precision_recall_curve(bought, prediction)
+    precision, recall, _ = library("sklearn.metrics").precision_recall_curve(bought, prediction)
     return _thinned(recall=recall[::-1], precision=precision[::-1])
 
 
@@ -98,13 +99,3 @@ def _thinned(**columns: Vector) -> dict[str, list[float]]:
 def _require_buyers(bought: Mask) -> None:
     if not bought.any():
         raise InvalidInputError("bought: expected at least one buyer, found none; pass more rows")
-
-
-def _metrics() -> Any:
-    try:
-        import sklearn.metrics
-    except ImportError as error:
-        raise MissingLibraryError(
-            "precision, recall and ROC come from scikit-learn, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
-    return sklearn.metrics

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.measures.bootstrap import RowNumbers, intervals
 
 Vector = NDArray[np.float64]
@@ -96,24 +97,19 @@ def fairness(
 def _measured(
     groups: NDArray[np.str_], spent: Vector, expected: Vector, score: Vector, selected: Mask
 ) -> dict[str, dict[str, Any]]:
-    try:
-        from fairlearn.metrics import MetricFrame, count, mean_prediction, selection_rate
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the comparison of groups comes from fairlearn, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    fairlearn = library("fairlearn.metrics")
 
     def frame(metrics: Any, predicted: Any) -> dict[str, list[Any]]:
-        made = MetricFrame(metrics=metrics, y_true=spent > 0, y_pred=predicted, sensitive_features=groups)
+        made = fairlearn.MetricFrame(metrics=metrics, y_true=spent > 0, y_pred=predicted, sensitive_features=groups)
         return {name: made.by_group[name].tolist() for name in metrics}
 
     def percentile(of: int) -> Any:
         return lambda _, scores: float(np.percentile(scores, of))
 
-    chosen = frame({"rows": count, "selection_rate": selection_rate}, selected)
-    scored = frame({"mean": mean_prediction, **{str(of): percentile(of) for of in QUANTILES}}, score)
-    forecast = frame({"mean": mean_prediction}, expected)["mean"]
-    actual = frame({"mean": mean_prediction}, spent)["mean"]
+    chosen = frame({"rows": fairlearn.count, "selection_rate": fairlearn.selection_rate}, selected)
+    scored = frame({"mean": fairlearn.mean_prediction, **{str(of): percentile(of) for of in QUANTILES}}, score)
+    forecast = frame({"mean": fairlearn.mean_prediction}, expected)["mean"]
+    actual = frame({"mean": fairlearn.mean_prediction}, spent)["mean"]
     return {
         str(name): {
             "rows": int(chosen["rows"][i]),

@@ -1,4 +1,4 @@
-"""How well predictions order and price what shoppers then spent; exact, whatever the order of the rows.
+"""How well predictions order and price the spend that followed; exact, in any order of the rows.
 
 Ties in prediction are never broken by position. A row tied with others stands for its group's mean: the
 expectation over every order in which the tie could be broken.
@@ -110,7 +110,7 @@ def calibration_error(actual: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def calibration_deciles(actual: ArrayLike, prediction: ArrayLike) -> list[tuple[int, float, float]]:
-    """Return what `calibration_error` averages: of each decile its rows, mean predicted and mean actual money.
+    """Return the deciles that `calibration_error` averages: rows, mean predicted and mean actual money of each.
 
     Args:
         actual: [n], money.

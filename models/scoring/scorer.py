@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError, InvalidInputError
 from models.scoring.calibration import Calibration
-from models.scoring.kinds.protocol import Model
-from models.scoring.standardising import ScalarRows, as_matrix
+from models.scoring.columns import Columns
+from models.scoring.kinds.protocol import Model, predictions_of
+from models.scoring.standardising import ScalarRows
 
 TIERS: Final = ("low", "medium", "high", "premium")
 TIER_BOUNDS: Final = (50.0, 80.0, 95.0)
@@ -26,20 +27,20 @@ PROFILE_REASON: Final = "profile_vector"
 OTHER_REASON: Final = "other"
 
 # Two shoppers with equal features must get equal scores even when their predictions were computed on
-# machines that round the last digit of a logarithm differently. No other purpose: 1e-9 of log-money.
+# machines that round the last digit of a logarithm differently. It has no other purpose: 1e-9 of log-money.
 _TIE: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What the scorer says of n users, in the order they were passed.
+    """Predictions, scores and reasons of n users, in the order they were passed.
 
     Attributes:
         prediction: float64 [n], log1p of the money spent in the next 30 days.
         expected_spend: float64 [n], mean money over the next 30 days, >= 0.
         score: float64 [n], 0..100.
         tier: n of `TIERS`.
-        intercept: what `prediction` is before any feature contributes.
+        intercept: `prediction` before any feature contributes.
         names: of the columns of `contributions`; the last is `profile_vector`.
         contributions: float64 [n, k + 1].
         attribution: how they were divided; `exact` where the model is a sum of such terms.
@@ -81,19 +82,22 @@ class Scorer:
     """A model, the population its score compares with, and its calibration to money.
 
     Attributes:
-        model: what predicts.
+        model: predicts log1p of money.
         reference: float64 [m], sorted predictions of the reference population; 1 <= m <= 4001.
         calibration: from prediction to mean money.
         tier_bounds: the least score of each tier but the first.
+        columns: where the model's features stand in the rows that are scored; None where these are all of a row.
 
     Raises:
-        ArtefactError: a reference that is empty, too long, not sorted or not finite; bounds that do not rise.
+        ArtefactError: a reference that is empty, too long, not sorted or not finite; bounds that do not rise; columns
+            of other features.
     """
 
     model: Model
     reference: NDArray[np.float64]
     calibration: Calibration
     tier_bounds: tuple[float, ...] = TIER_BOUNDS
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         if self.reference.ndim != 1 or not 1 <= self.reference.size <= MAXIMUM_REFERENCE:
@@ -109,11 +113,30 @@ class Scorer:
                 f"tier bounds: expected {len(TIERS) - 1} rising scores, found {list(self.tier_bounds)}; "
                 "train the artefact again"
             )
+        if self.columns is not None and self.columns.names != self.names:
+            raise ArtefactError("columns: expected those of the model's features, found others; look them up again")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The scalar features, in the order a row must have them."""
+        """The k scalar features that the model was fitted on."""
         return self.model.names
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """The names of the values of a row that is scored, in their order; the features are among them."""
+        return self._columns.row
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return self.columns or Columns.of(self.names, self.names, "the scorer")
+
+    def features_of(self, rows: ScalarRows) -> NDArray[np.float64]:
+        """Take the model's features out of n rows in the order of `row_names`: float64 [n, k], NaN for null.
+
+        Raises:
+            InvalidInputError: a row has another length, or holds something that is not a number or None.
+        """
+        return self._columns.pick(rows)
 
     @property
     def attribution(self) -> str:
@@ -126,7 +149,7 @@ class Scorer:
         """Score n users at once.
 
         Args:
-            scalars: n rows in the order of `names`; None is null, and counts as the training mean.
+            scalars: n rows in the order of `row_names`; None is null, and counts as the training mean.
             profiles: float32 [n, 64], unit or zero; None only together with `use_profile=False`.
             use_profile: False scores from behaviour alone (the vector contributes 0): for profiles made
                 by another encoder than the one the artefact was trained with.
@@ -136,9 +159,11 @@ class Scorer:
         """
         if use_profile and profiles is None:
             raise InvalidInputError("profiles: expected [n, 64] numbers, found None; or pass use_profile=False")
-        values = as_matrix(scalars, len(self.names))
+        values = self.features_of(scalars)
         terms = self.model.contributions(values, profiles if use_profile else None)
-        prediction = self.model.intercept + terms.sum(axis=1)
+        # Minus zero would be printed as such.
+        terms += 0.0
+        prediction = predictions_of(self.model.intercept, terms)
         if not np.isfinite(prediction).all():
             raise InvalidInputError(
                 "features: expected finite numbers, found infinity, or NaN in a profile; check what was read"
@@ -169,8 +194,8 @@ def share_at_most(reference: NDArray[np.float64], prediction: NDArray[np.float64
 def reference_of(predictions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Reduce a population's predictions to the sorted reference a scorer keeps.
 
-    Up to 4001 are all kept, so that the share is exact; of more, 4001 evenly spaced order statistics,
-    the least and the greatest among them.
+    Up to 4001 are all kept, so that the share is exact. From more, 4001 evenly spaced order statistics are
+    kept, the least and the greatest among them.
     """
     ordered = np.sort(predictions)
     if ordered.size <= MAXIMUM_REFERENCE:

@@ -1,13 +1,13 @@
-"""From a feature row to standardised numbers: compress what is heavy-tailed, centre, scale."""
+"""From a feature row to standardised numbers: compress heavy tails, centre, scale."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ ScalarRows = Sequence[Sequence[int | float | None]] | NDArray[np.float64]
 
 
 class Transform(StrEnum):
-    """What is done to a feature before it is standardised."""
+    """A function that is applied to a feature before it is standardised."""
 
     IDENTITY = "identity"
     SIGNED_LOG1P = "signed_log1p"
@@ -72,7 +72,7 @@ def as_matrix(rows: ScalarRows, width: int) -> NDArray[np.float64]:
 class Standardiser:
     """Transforms features by name, subtracts their mean and divides by their scale; null becomes 0.
 
-    So a null counts as the mean of the population it was fitted on: it neither raises nor lowers a score.
+    A null thus counts as the mean of the population it was fitted on: it neither raises nor lowers a score.
 
     Attributes:
         names: the features, in the order of a row's values.
@@ -117,6 +117,30 @@ class Standardiser:
         scales = np.sqrt((np.where(present, transformed - means, 0.0) ** 2).sum(axis=0) / counts)
         varies = scales > _SMALLEST_RELATIVE_SCALE * np.maximum(np.abs(means), 1.0)
         return cls(names=tuple(names), transforms=transforms, means=means, scales=np.where(varies, scales, 1.0))
+
+    def tensors(self) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers to write, by name: `means` and `scales`."""
+        return {"means": self.means, "scales": self.scales}
+
+    def document(self) -> dict[str, Any]:
+        """Return what else is to be written, as JSON can hold it: `transforms`."""
+        return {"transforms": [str(transform) for transform in self.transforms]}
+
+    @classmethod
+    def of(cls, names: Sequence[str], document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        """Make the standardiser again from what `document` and `tensors` returned.
+
+        Raises:
+            KeyError: one of them is missing.
+            ValueError: a transform is unknown.
+            ArtefactError: sizes that do not fit, or numbers that are not those of a standardiser.
+        """
+        return cls(
+            names=tuple(names),
+            transforms=tuple(Transform(name) for name in document["transforms"]),
+            means=tensors["means"],
+            scales=tensors["scales"],
+        )
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standardise feature rows.

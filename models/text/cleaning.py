@@ -1,6 +1,6 @@
-"""What the encoder reads: a text without markup, links, invisible characters, stretched runs and personal data.
+"""Cleaning a text for the encoder: without markup, links, invisible characters, stretched runs and personal data.
 
-The order of the steps makes `clean` idempotent: whatever is removed leaves a space, so that no removal joins two
+The order of the steps makes `clean` idempotent: a space stands for each removed piece, so that no removal joins two
 pieces into something an earlier step would have taken, and each step's output is stable under the earlier ones.
 """
 

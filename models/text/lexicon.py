@@ -32,10 +32,10 @@ CHANNELS: Final = _entries("v信, 微信, 威信, 薇信, weixin, wechat, vx, wx
 REPORTED_SPEECH: Final = _entries(
     """让我, 叫我, 要求我, 要我加, 逼我, 诱导我, 让加, 骗我, asked me, asking me, told me, wanted me, begged me"""
 )
-"""A shopper who tells what a seller demanded is complaining, not advertising."""
+"""Words of a complaint about a seller's demands, which is not advertising."""
 
 BENEFITS: Final = _entries("领取, 领红包, 优惠, 详聊, 咨询, 进群, 带你, 赚, 返利, 返现, 免费, 福利")
-"""What an advertiser offers to those who make contact."""
+"""Rewards that advertisers promise for making contact."""
 
 LINK_CALLS: Final = _entries(
     """click here, click the link, click below, visit my, visit our, check out my, check out our, promo code,
@@ -103,4 +103,4 @@ vocabulary, names included, but for the cz, dz and sz of Polish and Hungarian: a
 at random, one in a thousand in words."""
 
 MOJIBAKE: Final = _entries("锟斤拷, 烫烫烫, 屯屯屯")
-"""What a wrong decoding leaves behind."""
+"""Characters that a wrong decoding leaves behind."""

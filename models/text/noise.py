@@ -41,7 +41,7 @@ CHINESE_STRONG: Final = re.compile("|".join(p for p in lexicon.STRONG_SLOGANS if
 CHINESE_WEAK: Final = re.compile("|".join(p for p in lexicon.WEAK_SLOGANS if not p.isascii()))
 SLOGAN_PATTERN: Final = re.compile("|".join(lexicon.SLOGAN_PATTERNS))
 SLOGAN_HINTS: Final = ("免费领取", "% free", "earn ", "make ", "win ")
-"""One of these occurs in whatever SLOGAN_PATTERN matches, and is far cheaper to look for."""
+"""One of these occurs in every text that SLOGAN_PATTERN matches, and is far cheaper to look for."""
 
 # From here on a repetition is no longer laughter or emphasis.
 REPETITIVE_LENGTH: Final = 20

@@ -1,13 +1,14 @@
-"""What a family of models brings to the comparison, and how good its order is."""
+"""The candidate that a family of models enters into the comparison, and how good its order is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.exceptions import InvalidInputError
 from models.measures.spend import concordance, normalized_gini
 from models.scoring.kinds.protocol import Model
 from models.training.rows import TrainingRows
@@ -35,6 +36,18 @@ class Candidate:
     losses: Mapping[str, float]
     out_of_fold: Vector
     chosen_on: Vector
+
+
+def checked_decays(weight_decays: Sequence[float]) -> Vector:
+    """Return the weight decays to choose among: float64 [c].
+
+    Raises:
+        InvalidInputError: none, or one that is not a finite number > 0.
+    """
+    decays = np.array(weight_decays, dtype=np.float64)
+    if decays.size == 0 or not (np.isfinite(decays).all() and (decays > 0).all()):
+        raise InvalidInputError(f"weight decays: expected at least one, each > 0, found {list(weight_decays)}")
+    return decays
 
 
 def order_loss(money: Vector, prediction: Vector) -> float:

@@ -1,4 +1,4 @@
-"""Weighing the members of an ensemble by what they predict of rows they have not seen."""
+"""Weighing the members of an ensemble by their predictions of rows that they have not seen."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.exceptions import InvalidInputError
 from models.scoring.kinds.linear import LinearModel
 from models.scoring.kinds.protocol import Watch
-from models.training.candidate import Candidate, Progress, Vector
+from models.training.candidate import Candidate, Progress, Vector, checked_decays
 from models.training.fits.linear import EPOCHS, fit_linear, fit_many
 from models.training.rows import TrainingRows
 from models.training.splits import Split, Splits
@@ -48,7 +48,9 @@ def linear_candidate(
     Raises:
         InvalidInputError: no weight decay, one that is not positive, or no epoch.
     """
-    decays = _checked(weight_decays, epochs)
+    decays = checked_decays(weight_decays)
+    if epochs < 1:
+        raise InvalidInputError(f"epochs: expected at least 1, found {epochs}")
 
     def report(fit: int) -> Callable[[int], None] | None:
         return None if progress is None else lambda step: progress("linear", fit * epochs + step, _FITS * epochs)
@@ -90,12 +92,3 @@ def _held_out(
         for row, model in zip(predictions, by_decay, strict=True):
             row[part.judge] = model.predict(judged.values, judged.profiles)
     return predictions
-
-
-def _checked(weight_decays: Sequence[float], epochs: int) -> Vector:
-    decays = np.array(weight_decays, dtype=np.float64)
-    if decays.size == 0 or not (np.isfinite(decays).all() and (decays > 0).all()):
-        raise InvalidInputError(f"weight decays: expected at least one, each > 0, found {list(weight_decays)}")
-    if epochs < 1:
-        raise InvalidInputError(f"epochs: expected at least 1, found {epochs}")
-    return decays

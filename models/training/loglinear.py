@@ -7,17 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from models.exceptions import InvalidInputError
 from models.scoring.kinds.loglinear import LogLinearModel
 from models.scoring.kinds.protocol import Model, Watch
-from models.training.candidate import Candidate, Progress, Vector, order_loss
+from models.training.candidate import Candidate, Progress, Vector, checked_decays, order_loss
 from models.training.fits.loglinear import fit_loglinear
 from models.training.rows import TrainingRows
 from models.training.splits import Split, Splits
 
 WEIGHT_DECAYS: Final = (10.0, 30.0, 100.0, 300.0, 1000.0)
 PROFILE_WEIGHT_DECAYS: Final = (100_000.0, 10_000.0, 1000.0, 100.0)
-"""In rows, as the other. The largest leaves a profile next to nothing to say."""
+"""In rows, like `WEIGHT_DECAYS`. The largest leaves a profile next to no influence."""
 
 
 def loglinear_candidate(
@@ -33,9 +32,8 @@ def loglinear_candidate(
     """Choose two penalties of least order loss, then fit with them.
 
     The penalty of the scalars is chosen with the profile all but silenced. The profile has as many weights as all
-    scalars together and may carry nothing, so it has to earn its voice: its penalty is the largest whose loss exceeds
-    the least by no more than one standard error over the folds (the rule of Breiman et al. 1984, here of paired
-    differences).
+    scalars together and may carry nothing. Its penalty is therefore the largest whose loss exceeds the least by no
+    more than one standard error over the folds (the rule of Breiman et al. 1984, here of paired differences).
 
     Args:
         names: the k features.
@@ -49,7 +47,7 @@ def loglinear_candidate(
     Raises:
         InvalidInputError: no penalty, one that is not positive, or a fold without any spend to fit to.
     """
-    decays, of_profile = _checked(weight_decays), np.sort(_checked(profile_weight_decays))[::-1]
+    decays, of_profile = checked_decays(weight_decays), np.sort(checked_decays(profile_weight_decays))[::-1]
     run = _Run(names, rows, splits, (len(decays) + len(of_profile) + 1) * len(splits.by_user), progress, watch)
     by_decay = [run.judged(decay, of_profile[0], f"weight_decay {decay:g}") for decay in decays]
     decay = decays[int(np.argmin([losses.mean() for _, losses in by_decay]))]
@@ -119,10 +117,3 @@ def _most_penalised(losses: Vector) -> int:
     worse = losses - best
     error = worse.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     return int(np.flatnonzero(worse.mean(axis=1) <= error)[0])
-
-
-def _checked(weight_decays: Sequence[float]) -> Vector:
-    decays = np.array(weight_decays, dtype=np.float64)
-    if decays.size == 0 or not (np.isfinite(decays).all() and (decays > 0).all()):
-        raise InvalidInputError(f"weight decays: expected at least one, each > 0, found {list(weight_decays)}")
-    return decays

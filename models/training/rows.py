@@ -18,7 +18,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """What n rows say of a user at a cut-off, and the money spent after it; made by `checked`.
+    """n rows of a user's features at a cut-off, and the money spent after it; made by `checked`.
 
     Attributes:
         values: float64 [n, k], NaN for null.
@@ -41,7 +41,7 @@ class TrainingRows:
         target_money: ArrayLike,
         users: Sequence[str],
     ) -> TrainingRows:
-        """Check what `train` was handed.
+        """Check the arguments of `train`.
 
         Raises:
             InvalidInputError: shapes that do not fit, numbers not finite, negative money, or money that does

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.scoring.kinds.protocol import Fitted, Watch
 from models.training.candidate import Candidate, Progress, Vector, order_loss_of
 from models.training.fits.boosting import BoostingOptions, fit_boosting
@@ -23,7 +24,7 @@ LEAST_FOLDS: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A kind of model, how it is fitted, and what may be chosen of it.
+    """A kind of model, how it is fitted, and which of its options may be chosen.
 
     Attributes:
         kind: of the model.
@@ -78,8 +79,8 @@ def searched_candidate(
 ) -> Candidate:
     """Choose the options of least order loss, then fit with them.
 
-    Every fit that is judged stops early on users that it neither fits nor is judged on. The last one, on every
-    row, has nobody left to stop on: it runs for the median of the rounds that the out-of-fold fits kept.
+    Every fit that is judged stops early on users that it neither fits nor is judged on. The last fit takes every
+    row, so no user is left to stop on: it runs for the median of the rounds that the out-of-fold fits kept.
 
     Args:
         family: what to fit.
@@ -113,7 +114,7 @@ def searched_candidate(
         run.watch("search/order_loss", trial.number, losses[-1])
         return losses[-1]
 
-    optuna = _optuna()
+    optuna = library("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     first = asdict(family.default)
@@ -133,7 +134,7 @@ def searched_candidate(
 
 
 class _Run:
-    """The fits of one search: counts them, and names what they report."""
+    """The fits of one search: counts them, and names their losses."""
 
     def __init__(
         self,
@@ -181,13 +182,3 @@ class _Run:
             predictions[part.judge] = fitted.model.predict(judged.values, judged.profiles)
             rounds.append(fitted.rounds)
         return predictions, rounds
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingLibraryError(
-            "search: expected Optuna, found none; install it with `pip install wherewithal[train]`"
-        ) from error
-    return optuna

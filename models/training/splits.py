@@ -18,7 +18,7 @@ HORIZON_MS: Final = 30 * 86_400_000
 """How far ahead the target looks: a row's outcome is known this long after its instant."""
 
 _EARLIER_SHARE: Final = 0.6
-"""The cut lies at this quantile of the instants: what is judged after it is still a good third of the rows."""
+"""The cut lies at this quantile of the instants, which leaves a good third of the rows to judge after it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ class Split:
 class Splits:
     """The two ways the rows are divided.
 
-    `by_user` holds each user out once, at every instant: what calibration and the reported errors are made from.
-    `by_choice` is what candidates are chosen on. With a time split, a fold's candidate is fitted on the rows whose
+    `by_user` holds each user out once, at every instant: calibration and the reported errors come from it.
+    Candidates are chosen on `by_choice`. With a time split, a fold's candidate is fitted on the rows whose
     outcome was known at the cut (instant + 30 days <= cut) and judged on rows at or after the cut, of users it has
     never seen: it can have learnt neither the user nor anything of the judged time. Both are needed: a shopper's
     rows resemble each other, and rows of one time share its season. Where the instants are unknown, or no cut

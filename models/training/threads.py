@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from models.exceptions import MissingLibraryError
+from models.libraries import library
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold torch and numpy's linear algebra to one thread, whatever the environment asks for.
+    """Hold torch and numpy's linear algebra to one thread, also where the environment asks for more.
 
     Raises:
         MissingLibraryError: threadpoolctl is not installed.
     """
     import torch
 
-    try:
-        # It has no types.
-        pools: Any = importlib.import_module("threadpoolctl")
-    except ImportError as error:
-        raise MissingLibraryError(
-            "train: expected threadpoolctl, found none; install it with `pip install wherewithal[train]`"
-        ) from error
+    pools = library("threadpoolctl")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

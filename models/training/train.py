@@ -35,7 +35,7 @@ _MEMBERS: Final = ("linear", "ziln", "gbm")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingResult:
-    """What a training run found.
+    """The result of a training run.
 
     Attributes:
         scorer: fitted on every row.
@@ -45,7 +45,7 @@ class TrainingResult:
         splits: how the rows were divided.
         metrics: of the out-of-fold predictions and spend; by fold; of the later rows the choice was made on; and
             the loss of everything that was tried.
-        data_hash: SHA-256 of what was trained on, in hexadecimal.
+        data_hash: SHA-256 of the training rows, in hexadecimal.
     """
 
     scorer: Scorer
@@ -78,9 +78,9 @@ def train(
     """Choose a model's options by cross-validation over users and time, then fit it on every row.
 
     Options are chosen on instants later than any outcome the candidate has been fitted on, of users it has not
-    seen (`models.training.splits`). What is reported and calibrated comes from a second cross-validation with the
-    options chosen, over users at every instant; those options have seen its rows, so its errors flatter by the
-    little that a choice among so few can. The same arguments give the same bytes on the same machine: the
+    seen (`models.training.splits`). The reported errors and the calibration come from a second cross-validation
+    with the options chosen, over users at every instant. The choice has seen its rows, so its errors flatter by
+    the little that a choice among so few can. The same arguments give the same bytes on the same machine: the
     folds depend on the seed and the user's id alone, and the arithmetic runs in one thread.
 
     Args:

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the page and the document, and print what was found."""
     settings = load_settings()
     # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
+    from features.catalogue import NAMES
     from models.artefact.artefact import Artefact
     from models.artefact.files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
     from models.artefact.files import TENSORS_FILE
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
+    artefact = artefact.serving(NAMES, None, artefact.width)
     document = evaluate(
         artefact,
         _material(arguments, settings, artefact),
@@ -75,9 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact) -> Material:
-    from features.catalogue import NAMES
-
-    artefact.check(NAMES, None, artefact.width)
     if arguments.rows is not None:
         from streams.offline.evaluation.from_rows import from_rows
 

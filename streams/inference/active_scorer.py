@@ -1,4 +1,4 @@
-"""What scores: one immutable object, so that a record is made by one artefact and never by halves of two."""
+"""The scorer in use: one immutable object, so that a record is made by one artefact and never by halves of two."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Scoring:
     """An artefact that has been accepted for the running encoder.
 
     Attributes:
-        artefact: scorer, categories and what else belongs to it.
-        tagger, labeller: of its categories.
-        model: what a record says of it, `scorer` and `encoder`.
+        artefact: scorer, categories and all else that belongs to it.
+        tagger, labeller: by its categories.
+        model: the field `model` of its records: `scorer`, `encoder` and, unless it is exact, `attribution`.
         fitted: whether it was fitted for the running encoder; if not, it scores from behaviour alone.
     """
 
@@ -43,7 +43,7 @@ class Scoring:
         """Make one for a running encoder of this identity, and a table of labels."""
         model = {"scorer": artefact.version, "encoder": encoder}
         if artefact.scorer.attribution != EXACT:
-            # Of a linear scorer the reasons are the model; of another one they are a way to look at it.
+            # The reasons of a linear scorer are its own terms; those of any other depend on a method, so name it.
             model["attribution"] = artefact.scorer.attribution
         categories = artefact.categories
         return cls(artefact, Tagger(categories), Labeller(labels, categories), model, fitted)
@@ -54,27 +54,27 @@ class Scoring:
         return self.model["scorer"]
 
     def predict(self, rows: Rows, profiles: NDArray[np.float32]) -> Predictions:
-        """Score users: rows in the order of the names, profiles float32 [n, 64]."""
+        """Score users: rows in the order that the artefact serves, profiles float32 [n, 64]."""
         return self.artefact.scorer.predict(rows, profiles, use_profile=self.fitted)
 
     def try_out(self) -> None:
-        """Score a user of whom nothing is known, so that what cannot predict fails before it is needed."""
-        unknown = [(None,) * len(self.artefact.scorer.names)]
+        """Score a user without any known feature, so that an artefact that cannot predict fails before it is needed."""
+        unknown = [(None,) * len(self.artefact.scorer.row_names)]
         self.predict(unknown, np.zeros((1, PROFILE_WIDTH), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One micro-batch of served users, for whoever watches the models. Everything in it is only to be read.
+    """One micro-batch of served users, for the watchers of the models. Everything in it is only to be read.
 
     Attributes:
-        scoring: what scored them.
+        scoring: the scorer that scored them.
         users: their ids.
         states: as they were served.
         instants: T of each, ms.
-        rows: scalar features, in the order of the names.
+        rows: scalar features, in the order that the artefact serves.
         profiles: float32 [n, 64].
-        predicted: what was published of them.
+        predicted: the predictions that were published.
     """
 
     scoring: Scoring

@@ -46,10 +46,10 @@ def load_labels(settings: Settings) -> LabelTable:
 
 
 class Labeller:
-    """Makes the labels of a score record: interests that fade, and what a table of rules says of a feature row.
+    """Makes the labels of a score record: interests that fade, and those that a table of rules gives a feature row.
 
     Args:
-        table: read for `features.definitions.SCALARS`.
+        table: read for `features.catalogue.SCALARS`.
         categories: the artefact's closed list, by which interests are named.
     """
 

@@ -27,7 +27,7 @@ from streams.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class Inference:
-    """What turns texts into vectors and features into scores.
+    """The loaded models, which turn texts into vectors and features into scores.
 
     Attributes:
         batcher: the process-wide micro-batcher.
@@ -53,25 +53,23 @@ class Inference:
         return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted)
 
     def accept(self, artefact: Artefact) -> Scoring:
-        """Return what scores with another artefact, if it fits this process.
+        """Return the scorer of another artefact, if it fits this process.
 
         Encoder and projection of a running process never change: vectors of two identities must not be mixed.
 
         Raises:
-            ArtefactError: it was made for other features, another encoder, another projection or another width.
+            ArtefactError: it needs a feature that no row has, or was made for another encoder, another projection or
+                another width.
             InvalidInputError: it cannot predict.
         """
-        for_this_encoder = self.loaded.dimension == artefact.projection.dimension and artefact.matches(
-            identify(self.loaded, artefact.projection)
-        )
-        if for_this_encoder and artefact.encoder_identity != self.encoder:
+        if _fitted(artefact, self.loaded) and artefact.encoder_identity != self.encoder:
             raise ArtefactError(
                 f"projection: expected an artefact with the projection in use ({self.encoder}), found "
                 f"{artefact.version} for this encoder with another ({artefact.encoder_identity}); restart the workers "
                 "with it, one after the other, to roll it out"
             )
-        artefact.check(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
-        scoring = Scoring.of(artefact, self.encoder, self.labels, self.fitted)
+        served = artefact.serving(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
+        scoring = Scoring.of(served, self.encoder, self.labels, self.fitted)
         scoring.try_out()
         return scoring
 
@@ -119,7 +117,7 @@ def identify(encoder: Encoder, projection: Projection) -> str:
 def load_encoder(settings: Settings) -> BertEncoder:
     """Load the encoder that the settings name, ready for its first text.
 
-    Unless they say how many threads it takes, one core that this process may use is left to the event loop.
+    One core that this process may use is left to the event loop, unless the settings give a number of threads.
 
     Raises:
         EncoderNotFoundError: there is no such encoder here.
@@ -149,12 +147,10 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         with _blaming("WHEREWITHAL_ENCODER"):
             encoder = load_encoder(settings)
     with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
-        projection = artefact.projection
-        fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
-        if not fitted:
-            projection = Projection.orthogonal(encoder.dimension)
+        fitted = _fitted(artefact, encoder)
+        projection = artefact.projection if fitted else Projection.orthogonal(encoder.dimension)
         identity = identify(encoder, projection)
-        artefact.check(NAMES, identity if fitted else None, PROFILE_WIDTH)
+        artefact = artefact.serving(NAMES, identity if fitted else None, PROFILE_WIDTH)
         batcher = MicroBatcher(
             encoder,
             token_budget=settings.token_budget,
@@ -170,6 +166,12 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
     return Inference(batcher, projection, identity, encoder, artefact, fitted, labels)
 
 
+def _fitted(artefact: Artefact, encoder: Encoder) -> bool:
+    """Tell whether the artefact was fitted for this encoder and these rules for texts."""
+    projection = artefact.projection
+    return encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
+
+
 @contextmanager
 def _blaming(variables: str) -> Iterator[None]:
     try:
@@ -183,5 +185,5 @@ def _blaming(variables: str) -> Iterator[None]:
 
 
 def _cores() -> int:
-    # A container or `taskset` may leave fewer to the process than the machine has; only Linux says.
+    # A container or `taskset` may leave the process fewer cores than the machine has; only Linux tells.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

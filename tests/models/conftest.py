@@ -33,6 +33,9 @@ class DummyEncoder:
     dimension = 4
     max_tokens = 64
     weights_digest = "00" * 32
+    packed = False
+    passes = 1
+    token_budget = 1024
 
     def __init__(self) -> None:
         self.hurdle: Hurdle = no_hurdle

@@ -16,6 +16,9 @@ class HashEncoder:
     dimension = 384
     max_tokens = 256
     weights_digest = hashlib.sha256(b"hash-encoder").hexdigest()
+    packed = False
+    passes = 1
+    token_budget = 1024
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(text.encode()[: self.max_tokens]) or [0] for text in texts]

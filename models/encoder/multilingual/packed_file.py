@@ -47,7 +47,7 @@ class Vocabulary:
         bos: id of the piece that begins a text.
         eos: id of the piece that ends it.
         pad: id that fills a row up.
-        unknown: id of what no piece spells.
+        unknown: id of text that no piece spells.
     """
 
     pieces: tuple[str, ...]
@@ -98,7 +98,7 @@ class PackedFile:
 
         Args:
             name: one of `names`.
-            shape: what it should have; rows are [out, in].
+            shape: the one it should have; rows are [out, in].
 
         Returns:
             float32 of that shape.

@@ -106,11 +106,11 @@ def once(folder: Path, make: Callable[[Path], None]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-            # The system lets go of it when its holder dies, whatever way.
+            # The system releases it when its holder dies, however that happens.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.is_dir():
                 return
-            # Of a process that was killed here: nobody else writes while we hold the lock.
+            # Left by a process that was killed here: no other process writes while this one holds the lock.
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
             try:

@@ -14,7 +14,7 @@ _REMEDY: Final = "install the package that brings it anew"
 
 
 def damaged(expected: str, found: object) -> EncoderLoadError:
-    """Return the error that says what the file should hold and does not."""
+    """Return the error about bytes that the file should hold and does not."""
     return EncoderLoadError(f"4-bit weights: expected {expected}, found {found}: {_REMEDY}")
 
 

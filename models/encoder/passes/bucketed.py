@@ -112,7 +112,7 @@ class BucketedForward:
 
         starts, ids = layout[: bucket.texts + 1], layout[bucket.texts + 1 :]
         rows = torch.arange(bucket.rows, dtype=torch.int32, device=layout.device)
-        # Rows of no text have an owner of their own, behind the others, whose sum nobody reads.
+        # Rows of no text belong to an owner of their own, behind the others, and its sum is not read.
         owners = torch.searchsorted(starts[1:], rows, right=True)
         positions = (rows - starts[owners]).clamp_(max=self._layers.longest - 1)
 
@@ -165,7 +165,7 @@ def can_bucket(model: Any, device: torch.device) -> bool:
 def _attend_one_by_one(queries: Tensor, keys: Tensor, values: Tensor, starts: Tensor, longest: int) -> Tensor:
     from torch.nn.functional import scaled_dot_product_attention
 
-    # As FlashAttention leaves them: rows of no text are whatever was in memory.
+    # Rows of no text keep stale memory, as FlashAttention leaves them.
     attended = queries.new_full(queries.shape, float("nan"))
     for first, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         query, key, value = (part[first:end].transpose(0, 1) for part in (queries, keys, values))

@@ -89,7 +89,7 @@ class GraphPasses:
         return lane.host_means[:texts].numpy().copy()
 
     def _graph(self, bucket: Bucket) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        """Return the graph of a shape and what it writes its means to; records it the first time."""
+        """Return the graph of a shape and the tensor of its means; records the graph the first time."""
         if bucket not in self._graphs:
             layout = self._layout[: bucket.size].zero_()
             # Once unrecorded: libraries set themselves up on their first call, which a graph must not hold.
@@ -103,7 +103,7 @@ class GraphPasses:
 
 
 class _Lane:
-    """What one pass is copied through: pinned on the host, for only such memory is copied beside other work."""
+    """The buffers that one pass is copied through: pinned on the host, or copies would wait for other work."""
 
     def __init__(self, largest: Bucket, width: int, device: torch.device) -> None:
         self.host_layout = torch.empty(largest.size, dtype=torch.int32, pin_memory=True)

@@ -173,7 +173,7 @@ class Int8Dense:
 
 
 def dense_of(precision: Precision) -> Callable[[Tensor, Tensor], Dense]:
-    """Return what makes a dense layer of float32[out, in] and float32[out], its products in a precision.
+    """Return the maker of a dense layer of float32[out, in] and float32[out], its products in a precision.
 
     Raises:
         PrecisionError: this CPU, or this build of torch, has no such product.
@@ -196,7 +196,7 @@ def dense(weight: Tensor, bias: Tensor) -> Dense:
 def _can_prepack() -> bool:
     import torch
 
-    # Elsewhere the same operators stand on other libraries, which nobody has measured here.
+    # Elsewhere the same operators stand on other libraries, which have not been measured here.
     return (
         platform.machine().lower() in ("x86_64", "amd64")
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""BERT's layers over rows, each row a token of some text; who attends to whom is the caller's affair."""
+"""BERT's layers over rows, each row a token of some text; the caller decides which rows attend to each other."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class PaddedForward:
     packed: Final = False
     passes: Final = 1
     token_budget: Final = 1024
-    """What keeps a CPU busy, and bounds the memory of a model of any kind."""
+    """Enough to keep a CPU busy, and few enough to bound the memory of a model of any kind."""
 
     def __init__(self, model: Any, *, padding: int, device: torch.device) -> None:
         self._model = model

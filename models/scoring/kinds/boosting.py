@@ -1,4 +1,4 @@
-"""Boosted trees as flat arrays, evaluated by numpy: whoever serves them needs no training library."""
+"""Boosted trees as flat arrays, evaluated by numpy: serving them needs no training library."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BoostedModel:
     Attributes:
         names: the k scalar features; features k .. k + 63 are the profile's elements.
         roots: int64 [t], the first node of each tree.
-        feature: int64 [m], what a node asks for; -1 for a leaf.
+        feature: int64 [m], the feature that a node compares; -1 for a leaf.
         threshold: float64 [m]; 0 for a leaf.
         null_left: int64 [m], 1 or 0.
         left: int64 [m], the child; a leaf's is itself.
@@ -98,18 +98,7 @@ class BoostedModel:
         return predicted
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds.
-
-        Args:
-            values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit, or numbers that are not finite.
-        """
+        """Return what each feature adds: float64 [n, k + 1], as `Model.contributions` says."""
         leaves = self._leaves(values, profiles)
         terms = np.zeros((leaves.shape[1], len(self.names) + 1))
         for tree in leaves:
@@ -142,7 +131,7 @@ class BoostedModel:
 
     @cached_property
     def _paths(self) -> Vector:
-        """What the path from the root to each node adds to each feature: float64 [m, k + 1]."""
+        """Contributions of the path from the root to each node, by feature: float64 [m, k + 1]."""
         paths = np.zeros((self.feature.size, len(self.names) + 1))
         for node, feature in enumerate(self.feature.tolist()):
             if feature == _LEAF:

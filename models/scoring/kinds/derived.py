@@ -1,4 +1,4 @@
-"""Columns made of other features: what is left of a shopper's orders and spend as they fade."""
+"""Columns made of other features: the rest of a shopper's orders and spend as they fade."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Derived:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Self:
-        """Return what can be made of these features."""
+        """Return the columns that can be made of these features."""
         return cls(tuple(names), HALF_LIVES_DAYS if set(_READ) <= set(names) else ())
 
     @property
@@ -83,7 +83,7 @@ class Derived:
             values: float64 [n, k], NaN for null.
 
         Returns:
-            float64 [n, k + 2 + 2h]; NaN where there is no purchase to speak of, but nothing is left of no order.
+            float64 [n, k + 2 + 2h]; NaN without a purchase; but the orders and spend left are then 0.
         """
         if not self.half_lives_days:
             return values
@@ -96,7 +96,7 @@ class Derived:
         extended[:, :width] = values
         extended[:, width] = age - idle
         extended[:, width + 1] = mean_order
-        # All half-lives at once: a worker scores few users at a time, and what counts then is how many calls it takes.
+        # All half-lives at once: a worker scores few users at a time, and the number of calls then decides the time.
         half_lives = np.array(self.half_lives_days)[:, np.newaxis]
         left = np.where(bought, orders_left(orders, age, idle, half_lives), 0.0)
         extended[:, width + 2 :: 2] = left.T

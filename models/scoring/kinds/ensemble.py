@@ -55,7 +55,7 @@ class EnsembleModel:
 
     @cached_property
     def intercept(self) -> float:
-        """What the prediction is before any feature contributes."""
+        """The prediction before any feature contributes."""
         return float(sum(weight * member.intercept for weight, member in self._weighted))
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
@@ -66,18 +66,7 @@ class EnsembleModel:
         return predicted
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds.
-
-        Args:
-            values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit.
-        """
+        """Return what each feature adds: float64 [n, k + 1], as `Model.contributions` says."""
         terms = np.zeros((len(values), len(self.names) + 1))
         for weight, member in self._weighted:
             terms += weight * member.contributions(values, profiles)

@@ -10,8 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
-from models.scoring.kinds.protocol import EXACT, Tensors, TensorTypes, Vector, require_profiles, require_weights
-from models.scoring.standardising import Standardiser, Transform, as_matrix
+from models.scoring.kinds.protocol import (
+    EXACT,
+    Tensors,
+    TensorTypes,
+    Vector,
+    one_number,
+    predictions_of,
+    require_profiles,
+    require_weights,
+)
+from models.scoring.standardising import Standardiser, as_matrix
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,31 +60,18 @@ class LinearModel:
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
         """Return the predictions of n users: float64 [n]; arguments as for `contributions`."""
-        predicted: Vector = self.intercept + self.contributions(values, profiles).sum(axis=1)
-        return predicted
+        return predictions_of(self.intercept, self.contributions(values, profiles))
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Split the predictions of n users into what each feature adds.
+        """Return what each feature adds: float64 [n, k + 1], as `Model.contributions` says.
 
         A row's numbers do not depend, to the last bit, on the rows beside it: no matrix product is used,
         whose order of summation changes with the size of the batch.
-
-        Args:
-            values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit.
         """
         values = as_matrix(values, len(self.weights))
         terms = np.empty((len(values), len(self.weights) + 1))
         np.multiply(self.standardiser.apply(values), self.weights, out=terms[:, :-1])
         terms[:, -1] = 0.0 if profiles is None else self._profile_terms(profiles, len(values))
-        # Minus zero would be printed as such.
-        terms += 0.0
         return terms
 
     def _profile_terms(self, profiles: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
@@ -87,15 +83,14 @@ class LinearModel:
         """Return the numbers to write, by name."""
         return {
             "intercept": np.array([self.intercept]),
-            "means": self.standardiser.means,
             "profile_weights": self.profile_weights,
-            "scales": self.standardiser.scales,
             "weights": self.weights,
+            **self.standardiser.tensors(),
         }
 
     def document(self) -> dict[str, Any]:
         """Return the transforms of the features."""
-        return {"transforms": [str(transform) for transform in self.standardiser.transforms]}
+        return self.standardiser.document()
 
     @classmethod
     def of(cls, names: Sequence[str], document: Mapping[str, Any], tensors: Tensors) -> Self:
@@ -104,16 +99,10 @@ class LinearModel:
         Raises:
             ArtefactError: they hold no such model.
         """
-        if tensors["intercept"].size != 1:
-            raise ArtefactError("intercept: expected one number, found others; train the artefact again")
+        intercept = one_number("intercept", tensors)
         return cls(
-            standardiser=Standardiser(
-                names=tuple(names),
-                transforms=tuple(Transform(name) for name in document["transforms"]),
-                means=tensors["means"],
-                scales=tensors["scales"],
-            ),
+            standardiser=Standardiser.of(names, document, tensors),
             weights=tensors["weights"],
             profile_weights=tensors["profile_weights"],
-            intercept=float(tensors["intercept"].item()),
+            intercept=intercept,
         )

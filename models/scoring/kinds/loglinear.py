@@ -11,12 +11,21 @@ from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
 from models.scoring.kinds.derived import Derived
-from models.scoring.kinds.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite, require_weights
-from models.scoring.standardising import Standardiser, Transform
+from models.scoring.kinds.protocol import (
+    Tensors,
+    TensorTypes,
+    Vector,
+    checked_inputs,
+    one_number,
+    predictions_of,
+    require_finite,
+    require_weights,
+)
+from models.scoring.standardising import Standardiser
 
 INTEGRATED_GRADIENTS: Final = "integrated_gradients"
-"""The prediction rises from the intercept along the straight line from the mean shopper; what each term adds on the way
-is its share of the sum of terms, without any approximation (Sundararajan, Taly & Yan 2017)."""
+"""The prediction rises from the intercept along the straight line from the mean shopper. A term's contribution on the
+way is its share of the sum of terms, without any approximation (Sundararajan, Taly & Yan 2017)."""
 
 # Nearer than this to the mean shopper the quotient of two differences loses digits, and its limit has lost none.
 _NEAR: Final = 1e-5
@@ -68,24 +77,13 @@ class LogLinearModel:
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
         """Return the predictions of n users: float64 [n]; arguments as for `contributions`."""
-        predicted: Vector = self.intercept + self.contributions(values, profiles).sum(axis=1)
-        return predicted
+        return predictions_of(self.intercept, self.contributions(values, profiles))
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Split the predictions of n users into what each feature adds: the method `integrated_gradients`.
+        """Return what each feature adds, by integrated gradients: float64 [n, k + 1], as `Model.contributions` says.
 
         A derived column counts with the feature that it is chiefly made of. As in the linear model no matrix product
         is used, so that a row's numbers do not depend on the rows beside it.
-
-        Args:
-            values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit, or numbers that are not finite.
         """
         matrix, vectors = checked_inputs(values, profiles, len(self.names))
         own = self.standardiser.apply(self.derived.extend(matrix))
@@ -96,8 +94,6 @@ class LogLinearModel:
             terms[:, owner] += own[:, column]
         terms[:, -1] = 0.0 if profiles is None else (vectors * self.profile_weights).sum(axis=1)
         terms *= self._slope(terms.sum(axis=1))[:, np.newaxis]
-        # Minus zero would be printed as such.
-        terms += 0.0
         return terms
 
     def _slope(self, above: Vector) -> Vector:
@@ -111,18 +107,14 @@ class LogLinearModel:
         """Return the numbers to write, by name."""
         return {
             "level": np.array([self.level]),
-            "means": self.standardiser.means,
             "profile_weights": self.profile_weights,
-            "scales": self.standardiser.scales,
             "weights": self.weights,
+            **self.standardiser.tensors(),
         }
 
     def document(self) -> dict[str, Any]:
         """Return the transforms of the columns and the half-lives of the derived ones."""
-        return {
-            "transforms": [str(transform) for transform in self.standardiser.transforms],
-            "half_lives_days": list(self.derived.half_lives_days),
-        }
+        return {**self.standardiser.document(), "half_lives_days": list(self.derived.half_lives_days)}
 
     @classmethod
     def of(cls, names: Sequence[str], document: Mapping[str, Any], tensors: Tensors) -> Self:
@@ -131,18 +123,12 @@ class LogLinearModel:
         Raises:
             ArtefactError: they hold no such model.
         """
-        if tensors["level"].size != 1:
-            raise ArtefactError("level: expected one number, found others; train the artefact again")
+        level = one_number("level", tensors)
         derived = Derived(tuple(names), tuple(float(days) for days in document["half_lives_days"]))
         return cls(
             derived=derived,
-            standardiser=Standardiser(
-                names=(*derived.names, *derived.columns),
-                transforms=tuple(Transform(name) for name in document["transforms"]),
-                means=tensors["means"],
-                scales=tensors["scales"],
-            ),
+            standardiser=Standardiser.of((*derived.names, *derived.columns), document, tensors),
             weights=tensors["weights"],
             profile_weights=tensors["profile_weights"],
-            level=float(tensors["level"].item()),
+            level=level,
         )

@@ -1,4 +1,4 @@
-"""What the scorer asks of a model, and what a fit returns."""
+"""The protocol of a model as the scorer calls it, and the result of a fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Model(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the artefact calls it: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble`."""
+        """Its name in an artefact: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble`."""
 
     @property
     def attribution(self) -> str:
@@ -42,7 +42,7 @@ class Model(Protocol):
 
     @property
     def intercept(self) -> float:
-        """What the prediction is before any feature contributes."""
+        """The prediction before any feature contributes."""
 
     def predict(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
         """Return the predictions of n users: float64 [n].
@@ -53,9 +53,18 @@ class Model(Protocol):
         """
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds: float64 [n, k + 1], the last column the whole profile's.
+        """Return what each feature adds.
 
-        With the intercept a row sums to its prediction, to 1e-9. Arguments as for `predict`.
+        Args:
+            values: float64 [n, k], NaN for null.
+            profiles: [n, 64], or None to score from behaviour alone.
+
+        Returns:
+            float64 [n, k + 1]; the last column is the whole profile vector's. With the intercept a row sums to its
+            prediction, to 1e-9.
+
+        Raises:
+            InvalidInputError: shapes that do not fit; of a model that would hide them, numbers that are not finite.
         """
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -66,7 +75,7 @@ class Model(Protocol):
 
 
 class Fitted(NamedTuple):
-    """What a fit returns.
+    """The result of a fit.
 
     Attributes:
         model: ready to predict.
@@ -81,10 +90,27 @@ Watch = Callable[[str, int, float], None]
 """Called with the name of a loss, the step and the loss, as a fit goes on."""
 
 
+def predictions_of(intercept: float, contributions: Vector) -> Vector:
+    """Return the predictions that these contributions add up to: float64 [n] from float64 [n, k + 1]."""
+    predicted: Vector = intercept + contributions.sum(axis=1)
+    return predicted
+
+
+def one_number(name: str, tensors: Tensors) -> float:
+    """Return the only number of a tensor of an artefact.
+
+    Raises:
+        ArtefactError: it holds none, or several.
+    """
+    if tensors[name].size != 1:
+        raise ArtefactError(f"{name}: expected one number, found others; train the artefact again")
+    return float(tensors[name].item())
+
+
 def checked_inputs(values: ScalarRows, profiles: NDArray[np.floating] | None, width: int) -> tuple[Vector, Vector]:
     """Return values as float64 [n, width] and profiles as float64 [n, 64], zero for None.
 
-    A model that bounds what an input can do, by tanh or by thresholds, would hide what is not a number.
+    A model that bounds what an input can do, by tanh or by thresholds, would hide an input that is not a number.
 
     Raises:
         InvalidInputError: other shapes, an infinity, or NaN in a profile.

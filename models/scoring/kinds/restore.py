@@ -1,4 +1,4 @@
-"""From what an artefact's files hold to a model, by its kind."""
+"""From the document and tensors of an artefact to a model, by its kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def tensor_types(kind: str, document: Mapping[str, Any]) -> dict[str, tuple[str,
     """Return dtype and number of axes of every tensor that a model of this kind writes.
 
     Raises:
-        ArtefactError: an unknown kind, or a document that is none of an ensemble.
+        ArtefactError: an unknown kind, or a document that does not describe an ensemble.
     """
     if kind != EnsembleModel.kind:
         return dict(_single(kind).tensor_types)

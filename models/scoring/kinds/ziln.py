@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.exceptions import ArtefactError
 from models.profile import WIDTH
 from models.scoring.kinds.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite
-from models.scoring.standardising import Standardiser, Transform
+from models.scoring.standardising import Standardiser
 
 LEAST_SIGMA: Final = 0.05
 """A log-normal narrower than this would price a handful of equal orders and nothing else."""
@@ -30,12 +30,12 @@ _ALPHA_WEIGHTS: Final = _NODE_WEIGHTS / 2
 class ZilnModel:
     """prediction = log1p(p x exp(mu + sigma^2 / 2)), with p, mu and sigma from one hidden layer of tanh.
 
-    The mean of the mixture is what a shopper is worth, and log1p keeps its order, so that ranking by the
-    prediction is ranking by mean money. tanh bounds what an unheard-of feature value can do.
+    log1p keeps the order of the mixture's mean, so that ranking by the prediction is ranking by mean money. tanh
+    bounds the effect of an unheard-of feature value.
 
     Contributions are integrated gradients (Sundararajan, Taly & Yan 2017) along the straight line from the
     shopper with mean scalars and no profile, whose prediction is the intercept: Gauss-Legendre quadrature with
-    16 nodes; what it misses (1e-8 on the bundled rows) is spread in proportion to how far each input moves the
+    16 nodes; its remainder (1e-8 on the bundled rows) is spread in proportion to how far each input moves the
     hidden layer, so that the terms sum to the prediction.
 
     Attributes:
@@ -95,17 +95,9 @@ class ZilnModel:
         return np.exp(-np.logaddexp(0, -logit)), mu, sigma
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
-        """Return what each feature adds.
+        """Return what each feature adds: float64 [n, k + 1], as `Model.contributions` says.
 
-        Args:
-            values: float64 [n, k], NaN for null, which counts as the mean.
-            profiles: [n, 64], or None to score from behaviour alone.
-
-        Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's.
-
-        Raises:
-            InvalidInputError: shapes that do not fit, or numbers that are not finite.
+        A null counts as the mean.
         """
         inputs = self._inputs(values, profiles)
         reach = self._linear(inputs)
@@ -119,8 +111,7 @@ class ZilnModel:
         pulls = self._by_feature(np.abs(inputs) * np.abs(self.hidden).sum(axis=1))
         totals = pulls.sum(axis=1)[:, None]
         shares = np.divide(pulls, totals, out=np.zeros_like(pulls), where=totals > 0)
-        # Plus zero: minus zero would be printed as such.
-        complete: Vector = terms + missed[:, None] * shares + 0.0
+        complete: Vector = terms + missed[:, None] * shares
         return complete
 
     def _by_feature(self, by_input: Vector) -> Vector:
@@ -156,8 +147,7 @@ class ZilnModel:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return the numbers to write, by name."""
         return {
-            "means": self.standardiser.means,
-            "scales": self.standardiser.scales,
+            **self.standardiser.tensors(),
             "hidden": self.hidden,
             "hidden_bias": self.hidden_bias,
             "output": self.output,
@@ -166,7 +156,7 @@ class ZilnModel:
 
     def document(self) -> dict[str, Any]:
         """Return the transforms of the features."""
-        return {"transforms": [str(transform) for transform in self.standardiser.transforms]}
+        return self.standardiser.document()
 
     @classmethod
     def of(cls, names: Sequence[str], document: Mapping[str, Any], tensors: Tensors) -> Self:
@@ -175,14 +165,8 @@ class ZilnModel:
         Raises:
             ArtefactError: they hold no such model.
         """
-        standardiser = Standardiser(
-            names=tuple(names),
-            transforms=tuple(Transform(name) for name in document["transforms"]),
-            means=tensors["means"],
-            scales=tensors["scales"],
-        )
         layers = {name: tensors[name] for name in ("hidden", "hidden_bias", "output", "output_bias")}
-        return cls(standardiser=standardiser, **layers)
+        return cls(standardiser=Standardiser.of(names, document, tensors), **layers)
 
 
 def _row_product(rows: Vector, matrix: Vector) -> Vector:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from models.exceptions import InvalidInputError, MissingLibraryError
+from models.exceptions import InvalidInputError
+from models.libraries import library
 from models.scoring.kinds.boosting import BoostedModel
 from models.scoring.kinds.protocol import Fitted, Vector, Watch
 from models.training.rows import TrainingRows
@@ -70,7 +71,7 @@ def fit_boosting(
     Raises:
         MissingLibraryError: LightGBM is not installed.
     """
-    lightgbm = _lightgbm()
+    lightgbm = library("lightgbm")
     parameters = {
         "objective": "regression",
         "num_leaves": options.leaves,
@@ -158,13 +159,3 @@ def _watching(watch: Watch) -> Any:
             watch(name, environment.iteration + 1, loss)
 
     return after_tree
-
-
-def _lightgbm() -> Any:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise MissingLibraryError(
-            "boosting: expected LightGBM, found none; install it with `pip install wherewithal[train]`"
-        ) from error
-    return lightgbm

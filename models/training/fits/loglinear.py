@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 EXPONENT: Final = 0.6
-"""Of money, in what is fitted. At 1 the model is of the mean, which a few great amounts decide; towards 0, of whether
-anything is bought. Between, order and amounts are both told apart: 0.5 to 0.7 do equally well on the shipped data."""
+"""The power of money that is fitted. At 1 the model is one of the mean, which a few great amounts decide; towards 0 it
+is one of whether anything is bought. Between them it tells both: 0.5 to 0.7 do equally well on the shipped data."""
 
 _STEPS: Final = 100
 _SMALLEST_GAIN: Final = 1e-12
@@ -34,7 +34,7 @@ def fit_loglinear(
 
     The variance need not be Poisson's, nor the money whole: only the mean has to be log-linear (Gourieroux, Monfort &
     Trognon 1984; Santos Silva & Tenreyro 2006, "The log of gravity"). Money is taken in units of its mean power, so
-    that a penalty means the same in every currency. It counts as so many rows beside those fitted, so that what is
+    that a penalty means the same in every currency. It counts as so many rows beside those fitted, so that a penalty
     chosen on some of the rows holds for all of them. The objective is convex; the same rows give the same bytes as
     long as torch uses the same number of threads.
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES
 from models.artefact.artefact import Artefact
 from models.training.rows import TrainingRows
 from streams.exceptions import ConfigurationError
@@ -73,7 +72,8 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
 
 
 def _overlap(rows: Rows, artefact: Artefact) -> tuple[str, str]:
-    digest = TrainingRows.checked(NAMES, rows.values, rows.profiles, rows.money, rows.users).digest(NAMES, rows.users)
+    names, values = artefact.scorer.names, artefact.scorer.features_of(rows.values)
+    digest = TrainingRows.checked(names, values, rows.profiles, rows.money, rows.users).digest(names, rows.users)
     if digest == artefact.data_hash:
         return "certain", (
             "the rows have the very SHA-256 that the artefact names as its training data, so what follows flatters it; "

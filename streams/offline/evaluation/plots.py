@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from models.exceptions import MissingLibraryError
+from models.libraries import library
 from models.measures.baselines import ZERO
 from models.measures.fairness import FOUR_FIFTHS
 from streams.offline.evaluation.words import MEASURE_NAMES, MODEL_NAMES
@@ -162,18 +162,12 @@ def _svg(name: str, draw: Any, width: float, height: float) -> str:
     Raises:
         MissingLibraryError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingLibraryError(
-            "the plots come from matplotlib, which is not installed: pip install 'wherewithal[train]'"
-        ) from error
+    matplotlib, figures = library("matplotlib"), library("matplotlib.figure")
+    backend = library("matplotlib.backends.backend_svg")
     # The salt keeps the names of shapes apart, for all plots share a page.
     with matplotlib.rc_context({**_RULES, "svg.hashsalt": name}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
+        figure = figures.Figure(figsize=(width, height), layout="constrained")
+        backend.FigureCanvasSVG(figure)
         draw(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})

@@ -10,7 +10,6 @@ import numpy as np
 
 from features.row import Value
 from models.artefact.drift_reference import DriftReference
-from models.scoring.standardising import as_matrix
 from streams.inference.active_scorer import Scoring, Served
 from streams.log import log
 from streams.telemetry.metrics import Metrics
@@ -89,7 +88,7 @@ class Drift:
         if self._reference is not None and len(self._sample) >= self._least_users:
             rows, predictions = zip(*self._sample.values(), strict=True)
             # Once for all: a micro-batch is small, and to sort each into bins cost a tenth of scoring it.
-            bins = self._reference.bins(as_matrix(rows, len(self._reference.names)), np.array(predictions))
+            bins = self._reference.bins(rows, np.array(predictions))
             for feature, index in self._reference.drift(bins).items():
                 self._metrics.drift.labels(feature).set(index)
         if self._clock() - self._since >= self._window_s:

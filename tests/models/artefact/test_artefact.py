@@ -121,34 +121,43 @@ def test_saving_over_another_artefact_replaces_it(saved: Path) -> None:
 
 def test_an_artefact_serves_the_features_the_encoder_and_the_width_it_was_made_for(saved: Path) -> None:
     loaded = Artefact.load(saved)
-    loaded.check(NAMES, "mini@0123456789ab", WIDTH)
+    assert loaded.serving(NAMES, "mini@0123456789ab", WIDTH) is loaded
     assert loaded.matches("mini@0123456789ab")
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (("spend_30d", "views_1h", "conversion_30d"), "expects 'views_1h' at position 0 of 3, found 'spend_30d'"),
-        (NAMES[:2], "expects 'conversion_30d' at position 2 of 3, found 'the end'"),
-        ((*NAMES, "extra"), "expects 'the end' at position 3 of 3, found 'extra'"),
-    ],
-)
-def test_other_features_are_refused(names: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ArtefactError, match=message):
-        artefact().check(names, "mini@0123456789ab", WIDTH)
+@pytest.mark.parametrize("names", [NAMES[:2], ("views_1h", "spend_30d", "conversion_7d", "extra")])
+def test_a_feature_that_rows_lack_is_refused_in_one_line(names: tuple[str, ...]) -> None:
+    message = f"features: artefact {artefact().version} expects 'conversion_30d', found {len(names)} features without"
+    with pytest.raises(ArtefactError, match=message) as refused:
+        artefact().serving(names, "mini@0123456789ab", WIDTH)
+    assert "\n" not in str(refused.value)
+
+
+@given(names=st.permutations([*NAMES, "new_1h", "new_30d"]))
+@settings(max_examples=20, deadline=None)
+def test_features_beside_those_it_was_fitted_on_change_neither_score_nor_content(names: list[str]) -> None:
+    subject = artefact()
+    served = subject.serving(names, None, WIDTH)
+    rows = [{"views_1h": 3, "spend_30d": 12.5, "conversion_30d": None, "new_1h": 7.0, "new_30d": None}]
+    expected = subject.scorer.predict([[row[name] for name in NAMES] for row in rows], None, use_profile=False)
+    found = served.scorer.predict([[row[name] for name in names] for row in rows], None, use_profile=False)
+    assert found.prediction.tolist() == expected.prediction.tolist()
+    assert found.reasons(0) == expected.reasons(0)
+    assert served.scorer.row_names == tuple(names)
+    assert (served.version, served.scorer.names) == (subject.version, NAMES)
 
 
 def test_another_encoder_is_refused_unless_behaviour_alone_is_scored() -> None:
     subject = artefact()
     assert not subject.matches("mini@ffffffffffff")
     with pytest.raises(ArtefactError, match="expects mini@0123456789ab, found mini@ffffffffffff"):
-        subject.check(NAMES, "mini@ffffffffffff", WIDTH)
-    subject.check(NAMES, None, WIDTH)
+        subject.serving(NAMES, "mini@ffffffffffff", WIDTH)
+    assert subject.serving(NAMES, None, WIDTH) is subject
 
 
 def test_another_width_is_refused() -> None:
     with pytest.raises(ArtefactError, match="expects a vector of width 64, found 32"):
-        artefact().check(NAMES, "mini@0123456789ab", 32)
+        artefact().serving(NAMES, "mini@0123456789ab", 32)
 
 
 @pytest.mark.parametrize("name", [TENSORS_FILE, DOCUMENT_FILE])

@@ -99,7 +99,7 @@ def tiny(tmp_path: Path) -> Path:
 
 def test_importing_and_locating_load_neither_torch_nor_sentence_transformers() -> None:
     program = (
-        "import sys, models.encoder, models.locate as where\n"
+        "import sys, models.encoder.bert, models.encoder.locate as where\n"
         "where.locate(where.DEFAULT_ENCODER)\n"
         "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
     )
@@ -108,7 +108,7 @@ def test_importing_and_locating_load_neither_torch_nor_sentence_transformers() -
 
 
 def test_threads_that_wait_leave_their_core_to_others() -> None:
-    program = f"from models.encoder import BertEncoder; BertEncoder.load({DEFAULT_ENCODER!r}, device='cpu')"
+    program = f"from models.encoder.bert import BertEncoder; BertEncoder.load({DEFAULT_ENCODER!r}, device='cpu')"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     environment["OMP_DISPLAY_ENV"] = "TRUE"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
@@ -203,7 +203,7 @@ def test_a_model_in_the_hugging_face_cache_is_found_without_the_network(tmp_path
     (model / "refs" / "main").write_text(commit)
     for name in ("config.json", "model.safetensors"):
         (snapshot / name).touch()
-    program = "from models.locate import locate; print(locate('acme/bert'))"
+    program = "from models.encoder.locate import locate; print(locate('acme/bert'))"
     environment = os.environ | {"HF_HOME": str(tmp_path)}
     environment.pop("HF_HUB_CACHE", None)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)

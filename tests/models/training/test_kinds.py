@@ -117,6 +117,38 @@ def test_what_is_loaded_scores_to_the_last_bit_like_what_was_saved(
     assert {path.suffix for path in (tmp_path / "first").iterdir()} == {".json", ".safetensors"}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_with_more_features_scores_the_same_and_its_reasons_name_the_right_ones(
+    results: Callable[[str], TrainingResult], kind: str
+) -> None:
+    fitted, rows = artefact_of(results(kind)), spenders(50, seed=8)
+    expected = fitted.scorer.predict(rows.values, rows.profiles)
+    for place in range(len(NAMES) + 1):
+        names = (*NAMES[:place], "new_30d", *NAMES[place:])
+        served = fitted.serving(names, None, fitted.width)
+        wider = np.insert(rows.values, place, np.linspace(-9, 9, 50), axis=1)
+        found = served.scorer.predict(wider, rows.profiles)
+        assert found.prediction.tolist() == expected.prediction.tolist()
+        assert [found.reasons(i) for i in range(50)] == [expected.reasons(i) for i in range(50)]
+        assert served.drift is not None
+        assert fitted.drift is not None
+        bins = fitted.drift.bins(rows.values, expected.prediction)
+        assert served.drift.bins(wider, expected.prediction).tolist() == bins.tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_feature_is_trained_on_and_its_contribution_bears_its_name(kind: str) -> None:
+    rows = spenders(ROWS)
+    names = ("new_30d", *NAMES)
+    # It tells of what is spent later, so that every kind has a use for it.
+    wider = np.insert(rows.values, 0, np.round(rows.money) * 1.5, axis=1)
+    scorer = trained(kind, names=names, scalars=wider).scorer
+    assert scorer.names == names
+    predictions = scorer.predict(wider, rows.profiles)
+    foremost = [predictions.reasons(i)[0][0] for i in range(ROWS)]
+    assert foremost.count("new_30d") > ROWS / 2
+
+
 @pytest.mark.parametrize("kind", ["loglinear", "ziln", "gbm", "ensemble"])
 def test_the_same_data_and_seed_give_the_same_scorer(results: Callable[[str], TrainingResult], kind: str) -> None:
     assert artefact_of(trained(kind)).version == artefact_of(results(kind)).version

@@ -16,12 +16,13 @@ from support.paths import ROOT
 from support.patience import PATIENCE_S
 from support.small_bert import labelled, save_small_bert
 
+from models.exceptions import MissingLibraryError
 from models.finetuning.augmenting import SYNONYMS, edit
-from models.finetuning.exceptions import FinetuningError, MissingLibraryError
+from models.finetuning.exceptions import FinetuningError
 from models.finetuning.files import read
-from models.finetuning.libraries import library
 from models.finetuning.reviews import reviews
 from models.finetuning.texts import Kind, Row, prepare, split
+from models.libraries import FINETUNE, library
 from streams.cli.main import main
 
 
@@ -181,4 +182,4 @@ def test_no_word_is_a_synonym_of_two_groups():
 
 def test_a_missing_library_is_named_with_the_extra_that_brings_it():
     with pytest.raises(MissingLibraryError, match=r"wherewithal\[finetune\]"):
-        library("surely_not_installed.part")
+        library("surely_not_installed.part", FINETUNE)

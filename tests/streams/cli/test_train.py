@@ -62,7 +62,7 @@ def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
     assert {path.name for path in folder.iterdir()} == {DOCUMENT_FILE, TENSORS_FILE, CARD_FILE}
     assert made.scorer.model.kind == "gbm"
     assert made.scorer.attribution == "tree_path"
-    made.check(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
+    made.serving(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
     assert made.projection.matrix.tobytes() == shipped.projection.matrix.tobytes()
     assert made.categories == shipped.categories
     assert made.metrics["rows"] == 597.0
@@ -115,10 +115,9 @@ def test_wrong_arguments_are_one_line(words: list[str], message: str, capsys: py
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("library", "message"), [("lightgbm", "LightGBM"), ("optuna", "Optuna")])
+@pytest.mark.parametrize("library", ["lightgbm", "optuna"])
 def test_a_missing_library_names_the_extra_that_brings_it(
     library: str,
-    message: str,
     rows_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -128,14 +127,14 @@ def test_a_missing_library_names_the_extra_that_brings_it(
     words = ["train", "--scorer", "gbm", "--rows", str(rows_file), "--output", str(tmp_path / "mine")]
     assert main([*words, *QUICK]) == 1
     error = capsys.readouterr().err
-    assert f"expected {message}, found none; install it with `pip install wherewithal[train]`" in error
+    assert f"expected {library}, found none; install it with `pip install wherewithal[train]`" in error
 
 
 def test_serving_needs_no_training_library() -> None:
     code = (
         "import sys\n"
         "for name in ('lightgbm', 'optuna', 'tensorboard'): sys.modules[name] = None\n"
-        "import streams.inference, models.artefact, models.scorers.restore\n"
+        "import streams.inference, models.artefact, models.scoring.kinds.restore\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""One artefact for each emission: records, rows and whoever watches agree on which."""
+"""One artefact for each emission: records, rows and watchers agree on which."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhil
         assert then == pytest.approx(at_first + 1)
 
 
-def test_whoever_watches_is_told_what_was_served_and_who_was_erased(inference: Inference) -> None:
+def test_watchers_are_told_what_was_served_and_who_was_erased(inference: Inference) -> None:
     emitter = Emitter(inference, lambda: None)
     told: list[Served] = []
     erased: list[str] = []

@@ -230,7 +230,7 @@ def test_a_full_disk_leaves_nothing_and_is_named(
 MAKE = """
 import os, signal, sys
 from pathlib import Path
-from models.multilingual.provide import once
+from models.encoder.multilingual.provide import once
 
 def make(folder):
     with open(sys.argv[2], "a") as log:

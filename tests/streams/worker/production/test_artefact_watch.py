@@ -61,11 +61,10 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path / "live")
 
 
-def reordered(artefact: Artefact) -> Artefact:
+def of_an_unserved_feature(artefact: Artefact) -> Artefact:
     model = artefact.scorer.model
-    names = model.standardiser.names
-    swapped = (names[1], names[0], *names[2:])
-    other = replace(model, standardiser=replace(model.standardiser, names=swapped))
+    names = ("wishes_30d", *model.standardiser.names[1:])
+    other = replace(model, standardiser=replace(model.standardiser, names=names))
     return replace(artefact, scorer=replace(artefact.scorer, model=other))
 
 
@@ -103,11 +102,11 @@ async def test_a_folder_without_an_artefact_is_said_once_and_waited_for(
 @pytest.mark.parametrize(
     ("candidate", "said"),
     [
-        (reordered(fitted_artefact()), "features: artefact"),
+        (of_an_unserved_feature(fitted_artefact()), "features: artefact"),
         (fitted_artefact(encoder_identity="another@123456789abc"), "encoder: artefact"),
         (fitted_artefact(seed=7), "restart the workers with it"),
     ],
-    ids=["feature order", "encoder", "projection"],
+    ids=["feature", "encoder", "projection"],
 )
 async def test_an_artefact_made_for_something_else_is_refused_once_and_the_old_one_stays(
     watched: Watched, caplog: pytest.LogCaptureFixture, candidate: Artefact, said: str

@@ -1,0 +1,33 @@
+"""Libraries that an extra brings: imported where they are used, since serving needs none of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Final
+
+from models.exceptions import MissingLibraryError
+
+TRAIN: Final = "train"
+FINETUNE: Final = "finetune"
+
+_PACKAGES: Final = {"sklearn": "scikit-learn"}
+"""The package that brings a library, where the two names differ."""
+
+
+def library(name: str, extra: str = TRAIN) -> Any:
+    """Import a library of an extra.
+
+    Args:
+        name: of the library, or of a module of it.
+        extra: the extra of this project that brings it.
+
+    Raises:
+        MissingLibraryError: it, or a library that it needs, is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        found = (error.name or name).split(".")[0]
+        raise MissingLibraryError(
+            f"expected {_PACKAGES.get(found, found)}, found none; install it with `pip install wherewithal[{extra}]`"
+        ) from error
