@@ -18,12 +18,12 @@ PLACES = [
 ]
 
 
-def rules() -> list[list[str]]:
-    """The layers of every contract between the rooms of one folder, the upper ones first."""
+def checked(key: str, of: str) -> list[list[str]]:
+    """The lines under a key of every checked contract that has the key `of`."""
     parser = configparser.ConfigParser()
     parser.read(ROOT / ".importlinter")
-    contracts = [parser[name] for name in parser.sections() if parser[name].get("containers")]
-    return [contract["layers"].split("\n")[1:] for contract in contracts]
+    contracts = [parser[name] for name in parser.sections() if of in parser[name]]
+    return [contract[key].split("\n")[1:] for contract in contracts]
 
 
 def test_each_folder_is_on_the_map_and_no_other() -> None:
@@ -34,7 +34,13 @@ def test_each_folder_is_on_the_map_and_no_other() -> None:
 
 def test_the_rules_between_folders_are_those_that_are_checked() -> None:
     shown = [block.strip().split("\n") for block in blocks(section(ARCHITECTURE, "Who may use whom"))]
-    assert sorted(shown) == sorted(rules())
+    assert sorted(shown) == sorted(checked("layers", of="containers"))
+
+
+def test_the_modules_of_the_pure_core_are_those_that_are_checked() -> None:
+    (line,) = [line for line in text_of(ARCHITECTURE).splitlines() if line.startswith("The pure core knows")]
+    shown = [path.removesuffix(".py").rstrip("/").replace("/", ".") for path in code(line)]
+    assert [shown] == checked("source_modules", of="forbidden_modules")
 
 
 @pytest.mark.parametrize(("what", "file", "name"), PLACES, ids=[place[0] for place in PLACES])
