@@ -94,7 +94,7 @@ class Vocabulary:
         if position is None:
             raise LabelTableError(
                 f"expected a feature, or a name under `first_known` or `sum`, found {found[1]!r}; "
-                "the README's Features lists them"
+                "docs/contract.md lists them under Features"
             )
         if found.re is _PRESENCE:
             if found[2] == "known":

@@ -122,7 +122,7 @@ def _check_definition(name: str, parts: Sequence[str], is_sum: bool, features: M
         _refuse(f"{name}: expected two or more different features, found {len(parts)} names; correct the list")
     for part in parts:
         if part not in features:
-            _refuse(f"{name}: expected a feature, found {part!r}; see the README's Features")
+            _refuse(f"{name}: expected a feature, found {part!r}; see Features in docs/contract.md")
         if is_sum and not features[part]:
             _refuse(f"{name}: expected counts to add up, found {part!r}, which can be unknown or money")
 

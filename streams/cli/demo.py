@@ -206,6 +206,6 @@ def _conclude(console: Console, summary: Summary, quality: Quality, scores: Scor
         f"({quality.concordance_of_past_orders:.1%} by past orders alone); its top tenth held "
         f"{quality.top_decile_share:.0%} of the money.\nSimulated: every search, view and review; they know nothing of "
         "later spend.\nThe times hold what waits: events are published as fast as they are taken, and texts queue for "
-        "BERT.\n\nNext: wherewithal replay FILE --features F --scores S, wherewithal --help, or the README's "
-        "page on a real Kafka."
+        "BERT.\n\nNext: wherewithal replay FILE --features F --scores S, wherewithal --help, or "
+        "docs/running.md for a real Kafka."
     )

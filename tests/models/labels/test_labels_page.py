@@ -19,8 +19,3 @@ def test_each_line_of_the_table_is_explained_in_its_order(name: str) -> None:
     section = PAGE.read_text(encoding="utf-8").split(f"\n### {TITLES[name]}\n")[1].split("\n#")[0]
     shown = [re.findall(r"`([^`]+)`", line.rsplit("|", 2)[0]) for line in section.splitlines() if line[:3] == "| `"]
     assert shown == tomllib.loads(SHIPPED.read_text(encoding="utf-8"))[name]
-
-
-def test_what_the_page_links_to_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)", PAGE.read_text(encoding="utf-8")):
-        assert (PAGE.parent / target).exists(), target

@@ -1,0 +1,180 @@
+"""The tables and examples of the contract, the settings and the metrics are those that the code has."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import orjson
+import pytest
+from support.pages import (
+    CONTRACT,
+    OPERATING,
+    PAGES,
+    RUNNING,
+    SETTINGS,
+    blocks,
+    code,
+    first_names,
+    name_of,
+    rows,
+    section,
+    text_of,
+)
+
+from features.catalogue import NAMES
+from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT
+from features.online.layout import VIEWS, View
+from features.repository import SERVICE
+from features.text_sum import HALF_LIFE
+from features.tiles import DAY
+from models.labels.table import LABELS
+from streams.cli.main import COMMANDS
+from streams.cli.replay import Summary
+from streams.contract import TOPICS
+from streams.records.decoder import Decoder
+from streams.records.events import Action, Click, Review, Search
+from streams.records.ndjson import RejectedLine, parse_line
+from streams.records.rejection import Reason, Rejection
+from streams.records.score_record import encode_score
+from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
+
+
+def as_shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    if default == "":
+        return "empty"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, float):
+        return f"`{default:g}`"
+    return f"`{default.value if isinstance(default, Enum) else default}`"
+
+
+def variable(name: str) -> str:
+    return f"WHEREWITHAL_{name.upper()}"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_listed_with_its_default(name: str) -> None:
+    found = [cells[1] for cells in rows(text_of(SETTINGS)) if cells[0] == f"`{variable(name)}`"]
+    assert found == [as_shown(Settings.model_fields[name].default)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_names_a_setting_that_does_not_exist(page: Path) -> None:
+    named = set(re.findall(r"WHEREWITHAL_[A-Z_]*[A-Z]", text_of(page)))
+    assert named <= {variable(name) for name in Settings.model_fields}
+
+
+def test_each_command_is_listed_and_no_other() -> None:
+    assert set(first_names(section(CONTRACT, "Command line"))) == set(COMMANDS)
+
+
+def test_each_dead_letter_reason_is_listed_and_no_other() -> None:
+    assert set(first_names(section(CONTRACT, "Dead letters"))) == {reason.value for reason in Reason}
+
+
+def test_each_topic_is_listed_and_no_other() -> None:
+    assert set(first_names(section(CONTRACT, "Topics"))) == set(TOPICS)
+
+
+@pytest.mark.parametrize(("name", "event"), [("review", Review), ("search", Search), ("click", Click)])
+def test_each_field_of_an_event_is_listed_and_no_other(name: str, event: type[msgspec.Struct]) -> None:
+    ((_, required, optional),) = [cells for cells in rows(section(CONTRACT, "Events")) if cells[0] == name]
+    values = {action.value for action in Action}
+    fields = {field.name: field.required for field in msgspec.structs.fields(event)}
+    assert set(code(required)) - values == {name for name, needed in fields.items() if needed}
+    assert set(code(optional)) == {name for name, needed in fields.items() if not needed}
+
+
+def test_each_action_of_a_click_is_listed_and_no_other() -> None:
+    ((_, required, _),) = [cells for cells in rows(section(CONTRACT, "Events")) if cells[0] == "click"]
+    listed = re.findall(r"`action` \((.*?)\)", required)
+    assert [code(actions) for actions in listed] == [[action.value for action in Action]]
+
+
+def test_each_feature_is_listed_with_its_windows_and_no_other() -> None:
+    listed = set()
+    for cells in rows(section(CONTRACT, "Features")):
+        for family in code(cells[0]):
+            windows = cells[1].split(", ")
+            listed |= {family.removesuffix("W") + window for window in windows} if family.endswith("_W") else {family}
+    assert listed == {*NAMES, "profile_vector"}
+
+
+def test_every_window_is_explained() -> None:
+    windows = {name.rpartition("_")[2] for name in NAMES if re.search(r"_[0-9]+[hd]$", name)}
+    assert set(code(section(CONTRACT, "Features"))) >= windows
+
+
+def test_the_weights_of_texts_are_those_that_count() -> None:
+    stated = f"`weight` is {REVIEW_WEIGHT} for a review, {SEARCH_WEIGHT} for a search, and 0 for"
+    assert stated in section(CONTRACT, "The profile vector")
+    assert f"/ {HALF_LIFE // DAY} days" in section(CONTRACT, "The profile vector")
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_each_feast_view_is_listed_with_its_fields(view: View) -> None:
+    (fields,) = [cells[1] for cells in rows(section(CONTRACT, "Feast")) if cells[0] == f"`{view.name}`"]
+    assert set(code(fields)) == {feature.name for feature in view.features} - set(NAMES)
+    assert ("every scalar" in fields) == any(feature.name in NAMES for feature in view.features)
+
+
+def test_the_feature_service_is_named() -> None:
+    assert SERVICE in code(section(CONTRACT, "Feast"))
+
+
+def test_each_metric_is_listed_and_no_other() -> None:
+    families = {family.name + ("_total" if family.type == "counter" else "") for family in Metrics().registry.collect()}
+    listed = [name for cells in rows(section(OPERATING, "Metrics")) for name in code(cells[0])]
+    assert sorted(name.partition("{")[0] for name in listed) == sorted(families)
+
+
+@pytest.mark.parametrize(("name", "values"), LABELS.items(), ids=list(LABELS))
+def test_each_label_is_listed_and_no_other(name: str, values: tuple[str, ...]) -> None:
+    (listed,) = [cells[1] for cells in rows(section(CONTRACT, "Labels and segments")) if cells[0] == f"`{name}`"]
+    assert tuple(code(listed)) == values
+
+
+def test_the_account_of_a_replay_is_described_field_by_field() -> None:
+    account = Summary(
+        events_in=1,
+        events_applied=1,
+        duplicates=0,
+        dead_letters=0,
+        erased=0,
+        users=1,
+        scores_out=1,
+        texts_encoded=0,
+        seconds=1.0,
+        event_to_score_ms={},
+    )
+    table = section(CONTRACT, "The account of `replay`").split("With `--json`")[1]
+    assert {name for cells in rows(table) for name in code(cells[0])} == set(account.as_dict())
+
+
+def test_the_example_events_are_valid() -> None:
+    (lines,) = blocks(section(RUNNING, "Your own events"), "json")
+    for line in lines.splitlines():
+        record = parse_line(line.encode())
+        assert not isinstance(record, RejectedLine)
+        event = Decoder().decode(record.topic, record.key, record.value, 2**50)
+        assert not isinstance(event, Rejection), event
+
+
+def test_the_example_score_record_has_the_fields_of_one_and_adds_up() -> None:
+    (example,) = blocks(section(CONTRACT, "Score record"), "json")
+    record = orjson.loads(example)
+    known = {name: value for name, value in record.items() if name not in ("reasons", "trigger")}
+    written = orjson.loads(encode_score(**known, reasons=[("spend_30d", 1.0)], trigger=None))
+    assert list(record) == list(written)
+    total = record["intercept"] + math.fsum(reason["contribution"] for reason in record["reasons"])
+    assert total == pytest.approx(record["prediction"], rel=1e-9)
+    explained = {name for cells in rows(section(CONTRACT, "Score record")) for name in code(cells[0])}
+    assert explained == set(record) - {"user_id"}
