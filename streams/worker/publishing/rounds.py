@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from streams.worker.publishing.emitter import Emitter
+from streams.worker.publishing.emitter import Emission, Emitter
 from streams.worker.publishing.group import Group
 
 STEP_USERS: Final = 512
@@ -23,6 +23,13 @@ not busy answers with ever smaller groups until it is: a round has its price how
 the event loop waits for it."""
 
 
+class Scored(NamedTuple):
+    """A group, and what is to be published of its users."""
+
+    group: Group
+    emission: Emission
+
+
 class Rounds:
     """Takes and scores groups.
 
@@ -32,11 +39,11 @@ class Rounds:
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Group]]] = deque()
+        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Scored]]] = deque()
         self._next_at = 0.0
 
-    def join(self, take: Callable[[], Group]) -> asyncio.Future[Group]:
-        """Have a group taken in the next round; the future is done with it, its emission filled in.
+    def join(self, take: Callable[[], Group]) -> asyncio.Future[Scored]:
+        """Have a group taken and scored in the next round; the future is done with both.
 
         Taking and scoring are one step: a score speaks of the very state that goes to the changelog with it.
 
@@ -47,14 +54,14 @@ class Rounds:
         if not self._ready:
             # Never at once: whoever else gets ready in this turn of the event loop is then in the same round.
             loop.call_at(max(loop.time(), self._next_at), self._step)
-        taken: asyncio.Future[Group] = loop.create_future()
+        taken: asyncio.Future[Scored] = loop.create_future()
         self._ready.append((take, taken))
         return taken
 
     def _step(self) -> None:
         loop = asyncio.get_running_loop()
         self._next_at = loop.time() + INTERVAL_S
-        joined: list[tuple[Group, asyncio.Future[Group]]] = []
+        joined: list[tuple[Group, asyncio.Future[Scored]]] = []
         users = 0
         while self._ready and users < STEP_USERS:
             take, taken = self._ready.popleft()
@@ -78,8 +85,7 @@ class Rounds:
         if self._ready:
             loop.call_soon(self._step)
 
-    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Group]]]) -> None:
+    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Scored]]]) -> None:
         emissions = self._emitter.emit([group.subjects for group, _ in joined])
         for (group, taken), emission in zip(joined, emissions, strict=True):
-            group.emission = emission
-            taken.set_result(group)
+            taken.set_result(Scored(group, emission))
