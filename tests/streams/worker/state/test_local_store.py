@@ -25,7 +25,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from test_local_store import BYTES, GROUPS, USERS, make_store
-from streams.local_store import Progress
+from streams.worker.state.local_store import Progress
 
 store = make_store(Path(sys.argv[1]))
 for group in range(GROUPS):
