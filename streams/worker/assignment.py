@@ -18,9 +18,10 @@ from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
+from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane, Workshop
 from streams.worker.applying.partition import Partition
-from streams.worker.applying.quiet_users import Decay
+from streams.worker.applying.quiet_users import Decay, schedules
 from streams.worker.epochs import epoch_of
 from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
@@ -146,7 +147,7 @@ class Assignment:
         self.accepting = True
 
     def _take(self, number: int, outlets: Outlets) -> Partition:
-        furnishing = self._furnishing
+        furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         epoch = epoch_of(self._generation, int(time.time() * 1000), furnishing.states.progress(number).epoch)
         partition = Partition(
             number,
@@ -156,10 +157,11 @@ class Assignment:
             encoder=furnishing.encoder,
             cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
             partitions=furnishing.count,
+            on_erased=furnishing.on_erased,
+            on_applied=None if clock is None else schedules(due, clock),
         )
-        partition.on_erased = furnishing.on_erased
-        if furnishing.clock is not None:
-            self.decays[number] = Decay(partition, furnishing.clock, furnishing.metrics, self._failed)
+        if clock is not None:
+            self.decays[number] = Decay(partition, due, clock, furnishing.metrics, self._failed)
             self.decays[number].start()
         return partition
 
@@ -218,7 +220,7 @@ class Assignment:
         if self._strays is not None:
             self._strays.stop()
         for partition in self.partitions.values():
-            await partition.committer.stop()
+            await partition.stop()
         self.lease.end()
         self._lanes.clear()
         self.decays.clear()

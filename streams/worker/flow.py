@@ -33,7 +33,8 @@ from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
-from streams.worker.app import App, create_app
+from streams.worker.app import App
+from streams.worker.building import build
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
@@ -179,28 +180,27 @@ class Flow:
         async with reaching(self.settings):
             await letters.start()
         closing.add("dead letters", letters.abandon)
-        self.engine = Engine(
+        built = build(
             self.settings,
             self.inference,
-            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
-            online,
-            self.tally,
-            self.metrics,
-            self.throttle,
-            self._as_of,
-            self._clock,
-            self.fail,
+            letters=Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
+            online=online,
+            tally=self.tally,
+            metrics=self.metrics,
+            throttle=self.throttle,
+            as_of=self._as_of,
+            clock=self._clock,
+            on_failure=self.fail,
         )
-        self._topics = TopicWatch(self.settings, self.engine.progress, self.fail)
-        self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
+        self.app, self.engine = built.app, built.engine
+        self._topics = TopicWatch(self.settings, self.engine.held.progress, self.fail)
+        self.production = Production(self.settings, self.inference, self.engine, built.watch, self.metrics, self.fail)
         # Stopped after the app, whose last micro-batches it still takes in.
         closing.add("models in production", self.production.stop)
         await self._start_app()
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.throttle)
-        self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
         await start_app(self.app, START_S, self._start_error)

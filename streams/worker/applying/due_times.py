@@ -42,18 +42,24 @@ class DueTimes:
     which a tile of theirs leaves a window.
     """
 
+    _index: DueIndex
+    _buckets: dict[int, _Bucket]
+    # Heaps of the minutes that have a bucket: those that are reached, and those to come.
+    _reached_minutes: list[int]
+    _coming: list[int]
+
     def __init__(self) -> None:
-        self._index = DueIndex()
-        self._buckets: dict[int, _Bucket] = {}
-        # Heaps of the minutes that have a bucket: those that are reached, and those to come.
-        self._reached_minutes: list[int] = []
-        self._coming: list[int] = []
-        self._reached = -1
-        self._backlog = 0
+        self.clear()
 
     def __len__(self) -> int:
         """Entries: due times that are not taken."""
         return len(self._index)
+
+    def clear(self) -> None:
+        """Forget all due times, and which minutes were reached."""
+        self._index, self._buckets = DueIndex(), {}
+        self._reached_minutes, self._coming = [], []
+        self._reached, self._backlog = -1, 0
 
     def schedule(self, user_id: str, due: int) -> None:
         """Have a user be due at `due` (ms), rounded up to the minute, or earlier if that is scheduled already."""

@@ -103,7 +103,7 @@ class Lane:
             # Faust's event and message refer to each other and wait for the cycle collector, and an acknowledgement
             # may be long in coming: without their records.
             event.value = event.message.value = None
-            self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
+            self._tasks.begin(self._acknowledge(event, self._partition.settled(), letters))
 
     async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
         letters: list[Letter] = []

@@ -30,11 +30,26 @@ SCAN_USERS: Final = 200
 """Users scheduled before other work gets its turn."""
 
 
+def schedules(due: DueTimes, clock: Callable[[], int]) -> Callable[[str, int], None]:
+    """Return what has a user become due after an event, given its user and its time (ms).
+
+    Args:
+        due: of the partition.
+        clock: the wall clock, ms.
+    """
+
+    def schedule(user_id: str, timestamp: int) -> None:
+        due.schedule(user_id, due_of_event(timestamp, clock()))
+
+    return schedule
+
+
 class Decay:
     """Keeps the due times of one partition and touches its users when they are due.
 
     Args:
         partition: just recovered.
+        due: made before the partition, which schedules there the users of its events (`schedules`).
         clock: the wall clock, ms.
         metrics: told how many users wait, and for how long.
         on_failure: told of an error that ends it.
@@ -43,6 +58,7 @@ class Decay:
     def __init__(
         self,
         partition: Partition,
+        due: DueTimes,
         clock: Callable[[], int],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
@@ -51,9 +67,8 @@ class Decay:
         self._clock = clock
         self._steps = ClockSteps(clock)
         self._metrics = metrics
-        self._due = DueTimes()
+        self._due = due
         self._tasks = Tasks(f"decay-{partition.number}", on_failure)
-        partition.on_applied = self._applied
 
     def start(self) -> None:
         """Schedule the users that were recovered, then touch whoever is due, until stopped."""
@@ -68,15 +83,14 @@ class Decay:
 
     async def _run(self) -> None:
         await self._schedule_stored()
-        committer = self._partition.committer
         while True:
             await self._notice_a_step()
             now = self._clock()
             touched = self.touch_due()
             self._tell(now)
-            await committer.settled()
+            await self._partition.settled()
             # What a restart is not to look for again is out now.
-            committer.kept_until = self._due.kept_until(now)
+            self._partition.keep_until(self._due.kept_until(now))
             # Users who were erased are due and not touched: nothing above has waited then.
             await asyncio.sleep(POLL_S if touched < SLICE_USERS else 0)
 
@@ -89,7 +103,7 @@ class Decay:
             following = next_due(state, now)
             if following is not None:
                 self._due.schedule(user_id, max(following, now + LEAST_INTERVAL))
-                self._partition.committer.touch(user_id, state, changed=False)
+                self._partition.touch(user_id, state)
         return len(users)
 
     def _tell(self, now: int) -> None:
@@ -104,21 +118,20 @@ class Decay:
                 "the clock was set back, due times are found anew", partition=self._partition.number, by_s=back / 1000
             )
             # What was scheduled by the wrong clock may lie as far ahead as it did.
-            self._due = DueTimes()
+            self._due.clear()
             self._trust_no_instant_to_come()
             await self._schedule_stored()
 
     def _trust_no_instant_to_come(self) -> None:
         """Whoever was kept up to an instant ahead of the clock was so by a wrong clock, and is published again."""
-        committer = self._partition.committer
-        committer.kept_until = min(committer.kept_until, self._clock())
+        self._partition.keep_until(min(self._partition.kept_until, self._clock()))
 
     async def _schedule_stored(self) -> None:
         """Schedule every user from when their features were last kept up: what has left since is due now."""
         states, number = self._partition.states, self._partition.number
-        kept_until = self._partition.committer.kept_until
+        kept_until = self._partition.kept_until
         # The store does not hold these in full yet.
-        for user_id in self._partition.committer.busy_users():
+        for user_id in self._partition.busy_users():
             self._schedule(user_id, self._partition.state_of(user_id), kept_until)
         for position, (key, data) in enumerate(states.items(number)):
             self._schedule(key.decode(), decode(data), kept_until)
@@ -129,6 +142,3 @@ class Decay:
         due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
         if due is not None:
             self._due.schedule(user_id, due)
-
-    def _applied(self, user_id: str, timestamp: int) -> None:
-        self._due.schedule(user_id, due_of_event(timestamp, self._clock()))

@@ -21,7 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
-from streams.broker.lease import Lease
+from streams.broker.lease import Lease, no_lease
 from streams.broker.throttling import Throttle
 from streams.broker.topics.log_ends import high_watermarks
 from streams.settings import Settings
@@ -234,21 +234,36 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     """The aiokafka transport with batches for messages.
 
-    Attributes:
+    Args:
+        app: Faust's.
+        settings: of the worker.
+        throttle: waits out the broker's quotas.
         losses: judges positions that a log has not.
-        lease: on the partitions assigned last.
-        synced_at: when they were asked for (monotonic seconds).
         on_assigned: awaited with the serial number of the assignment, the generation of the group and the lease,
             before any recovery.
+
+    Attributes:
+        lease: on the partitions assigned last.
+        synced_at: when they were asked for (monotonic seconds).
     """
 
     Consumer = BatchConsumer
-    settings: Settings
-    losses: Losses
-    lease: Lease
-    throttle: Throttle
-    synced_at: float = float("-inf")
-    on_assigned: Callable[[int, int, Lease], Awaitable[None]]
+
+    def __init__(
+        self,
+        app: Any,
+        settings: Settings,
+        throttle: Throttle,
+        losses: Losses,
+        on_assigned: Callable[[int, int, Lease], Awaitable[None]],
+    ) -> None:
+        super().__init__(app.conf.broker_consumer, app)
+        self.settings = settings
+        self.throttle = throttle
+        self.losses = losses
+        self.on_assigned = on_assigned
+        self.lease = no_lease()
+        self.synced_at = float("-inf")
 
 
 class RawSchema(faust.Schema):

@@ -62,8 +62,8 @@ class Committer:
         outlets: where the users go.
 
     Attributes:
-        kept_until: wall time (ms) up to which users whose features change by the clock alone are published, which the
-            local store remembers with the states; whoever keeps them says so.
+        kept_until: wall time (ms) up to which users whose features change by the clock alone are published. The local
+            store remembers it with the states of the next group.
     """
 
     def __init__(self, partition: int, epoch: int, states: LocalStore, outlets: Outlets) -> None:

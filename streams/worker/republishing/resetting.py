@@ -111,11 +111,11 @@ class Resetter:
                 user_id = key.decode()
                 state = partition.state_of(user_id)
                 if limits.wronged(state, rank):
-                    partition.committer.touch(user_id, state, changed=False, reset=True)
+                    partition.touch(user_id, state, reset=True)
                     furthest = max(furthest, 0 if rank is None else limits.lead(rank))
                     reset += 1
             # Waited for, not awaited: it is cancelled with the partition.
-            await asyncio.wait([partition.committer.settled()])
+            await asyncio.wait([partition.settled()])
         if reset:
             self._metrics.reset_users.inc(reset)
             log.warning(

@@ -98,7 +98,7 @@ class Strays:
         for tp, end in ends.items():
             partition = self._partitions.get(tp.partition)
             # What is under way is not acknowledged yet, and would look like somebody else's.
-            if partition is not None and partition.committer.quiet and end > self._ends[tp]:
+            if partition is not None and partition.quiet and end > self._ends[tp]:
                 self.written(tp.topic, tp.partition, end, 0)
 
     async def _answer(self, tp: TopicPartition, start: int, stop: int) -> None:

@@ -91,8 +91,8 @@ async def test_a_state_in_a_partition_that_is_not_its_users_ends_the_recovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = faust.App("placement-test", broker="memory://", datadir=tmp_path)
-    table = UserTable.of(app, quick_settings(tmp_path, partitions=PARTITIONS))
-    table.on_recovered = lambda count: None
+    settings = quick_settings(tmp_path, partitions=PARTITIONS)
+    table = UserTable(app, settings, on_recovered=lambda _: None, on_erased=lambda *_: None)
     record = SimpleNamespace(key=b"u", value=encode(UserState()))
 
     def batch(number: int) -> SimpleNamespace:

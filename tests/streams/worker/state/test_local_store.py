@@ -37,7 +37,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def make_store(folder: Path) -> RocksStore:
     app = faust.App("table-test", broker="memory://", datadir=folder)
-    store = UserTable.of(app, load_settings(state_store="rocksdb", state_dir=folder)).data
+    settings = load_settings(state_store="rocksdb", state_dir=folder)
+    store = UserTable(app, settings, on_recovered=lambda _: None, on_erased=lambda *_: None).data
     assert isinstance(store, RocksStore)
     return store
 
