@@ -83,9 +83,9 @@ class BatchConsumer(driver.Consumer):
                 # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
                 return
             if self._is_changelog_tp(tp):
-                batch = fetched
+                batch: list[ConsumerRecord] = fetched
             else:
-                batch = self.ledgers[tp].deliver(fetched)
+                batch = self.ledgers[tp].deliver(fetched, fetched.size)
                 self.ledgers[tp].reach(reached[tp])
             if batch:
                 yield tp, self._batch_message(tp, batch, serial)

@@ -32,6 +32,20 @@ LARGEST_RESPONSE: Final = 16 << 20
 """Bytes that a broker may answer with at once; aiokafka holds the answer, and what it cuts out of it."""
 
 
+class Taken(list[ConsumerRecord]):
+    """Records of one partition, in the order of their offsets.
+
+    Attributes:
+        size: bytes of memory that they take, about.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+
 def weigh(records: Iterable[ConsumerRecord]) -> int:
     """Return the bytes of memory that records take, about."""
     return sum(map(_weight, records))
@@ -65,7 +79,7 @@ def bound_fetches(consumer: Any, settings: Settings) -> None:
 
 async def take(
     fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int, timeout: float
-) -> dict[TP, list[ConsumerRecord]]:
+) -> dict[TP, Taken]:
     """Return what is fetched of these partitions, waiting for the first records.
 
     Args:
@@ -96,10 +110,8 @@ async def take(
             waiter.result()
 
 
-def _take_all(
-    fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int
-) -> dict[TP, list[ConsumerRecord]]:
-    taken: dict[TP, list[ConsumerRecord]] = {}
+def _take_all(fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int) -> dict[TP, Taken]:
+    taken: dict[TP, Taken] = {}
     left = most_records
     for tp, result in list(fetcher._records.items()):
         if left <= 0:
@@ -121,19 +133,22 @@ def _take_all(
 
 def _take_some(
     fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes: int, unpacked_bytes: int
-) -> list[ConsumerRecord]:
+) -> Taken:
     """Take records of one partition, and move its position behind them."""
-    taken: list[ConsumerRecord] = []
+    taken = Taken()
     if result.check_assignment(tp) and result.has_more():
         fetched = result._partition_records
         if not isinstance(fetched._records, BoundedRecords):
             fetched._records = BoundedRecords(fetched._records, unpacked_bytes)
+        size = 0
         try:
-            for record in fetched:
+            # The iterator in it, which costs a call less for every record.
+            for record in fetched._records_iterator or ():
                 taken.append(record)
-                most_bytes -= _weight(record)
-                if len(taken) >= most_records or most_bytes <= 0:
+                size += _weight(record)
+                if size >= most_bytes or len(taken) >= most_records:
                     result._update_position()
+                    taken.size = size
                     return taken
         except BaseException:
             # What was read before the damage is not delivered: fetched again, none of it is missing.
@@ -141,6 +156,7 @@ def _take_some(
             raise
         result._update_position()
         result._partition_records = None
+        taken.size = size
     _forget(fetcher, tp)
     return taken
 
