@@ -31,6 +31,7 @@ from streams.settings import Settings, StateStore, WindowEdge
 from streams.worker.flow import Flow
 from streams.worker.production import live_calibration as outcomes_module
 from streams.worker.production import model_watch as production_module
+from streams.worker.production import served_watch
 from streams.worker.production.served_drift import Drift
 from streams.worker.production.served_watch import OUTCOMES_FILE
 
@@ -178,7 +179,7 @@ async def test_a_shadow_is_compared_on_every_score_and_never_published(tmp_path)
 
 async def test_drift_is_shown_by_feature_where_the_artefact_has_a_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(production_module, "PUBLISH_S", 0.05)
-    monkeypatch.setattr(production_module, "Drift", lambda metrics: Drift(metrics, least_users=50))
+    monkeypatch.setattr(served_watch, "Drift", lambda metrics: Drift(metrics, least_users=50))
     artefact = fitted_artefact()
     ship(replace(artefact, drift=drift_reference(artefact)), tmp_path / "live")
     async with Flow(live_settings(tmp_path), encoder=HashEncoder()) as flow:
