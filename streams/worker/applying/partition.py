@@ -11,7 +11,7 @@ from features.observation import Observation, Source
 from features.state import Outcome, UserState
 from streams.contract import ERASURES
 from streams.records.events import Erasure
-from streams.records.placement import check_record
+from streams.records.placement import check_record, partition_of_key
 from streams.telemetry.tally import Fate
 from streams.worker.applying.live_states import LiveStates
 from streams.worker.publishing.committer import Committer, Outlets
@@ -114,8 +114,10 @@ class Partition:
 
         Only then is the place looked at: for every record it would cost a tenth of the throughput.
         """
-        place = f"{topic}-{self.number}, offset {offset}"
-        check_record(user_id.encode(), self.number, self._partitions, place)
+        key = user_id.encode()
+        if partition_of_key(key, self._partitions) != self.number:
+            # Raises: the name of the record is made for that alone.
+            check_record(key, self.number, self._partitions, f"{topic}-{self.number}, offset {offset}")
         return self.state_of(user_id)
 
     def refresh(self) -> None:
