@@ -76,7 +76,7 @@ def build(
         letters=letters,
         online=online,
         reader=TextReader(inference.batcher, inference.projection),
-        emitter=Emitter(inference, as_of, watch),
+        emitter=Emitter(inference.encoder, inference.scoring, as_of, watch),
         tally=tally,
         metrics=metrics,
         throttle=throttle,

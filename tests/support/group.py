@@ -262,7 +262,7 @@ class Worker:
             letters=Letters(Publisher(group.settings), DEAD_LETTERS),
             online=group.store,  # type: ignore[arg-type]
             reader=Unread(),  # type: ignore[arg-type]
-            emitter=Emitter(group.inference, lambda: None, watchers),
+            emitter=Emitter(group.inference.encoder, group.inference.scoring, lambda: None, watchers),
             tally=Tally(Metrics(), keep_latencies=False),
             metrics=Metrics(),
             throttle=Throttle(),

@@ -131,9 +131,7 @@ def _take_all(fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_
     return taken
 
 
-def _take_some(
-    fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes: int, unpacked_bytes: int
-) -> Taken:
+def _take_some(fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes: int, unpacked_bytes: int) -> Taken:
     """Take records of one partition, and move its position behind them."""
     taken = Taken()
     if result.check_assignment(tp) and result.has_more():

@@ -15,7 +15,6 @@ from features.online.rows import Forget, OnlineRow
 from features.row import profiles, scalars
 from features.state import UserState
 from streams.inference.active_scorer import Scoring, Served
-from streams.inference.loading import Inference
 from streams.records.outgoing import Outgoing
 from streams.records.score_record import Trigger, encode_score
 
@@ -72,7 +71,8 @@ class Emitter:
     """Computes emissions.
 
     Args:
-        inference: scorer and encoder identity.
+        encoder: identity of the loaded encoder.
+        scoring: what scores at first.
         as_of: asked once per call of `emit`.
         watchers: told of every micro-batch and of every erased user.
 
@@ -81,13 +81,13 @@ class Emitter:
         scoring: what scores; replaced as a whole, and read once per call of `emit`.
     """
 
-    def __init__(self, inference: Inference, as_of: AsOf, watchers: Watchers) -> None:
-        self._encoder = inference.encoder
+    def __init__(self, encoder: str, scoring: Scoring, as_of: AsOf, watchers: Watchers) -> None:
+        self._encoder = encoder
         self._as_of = as_of
         self._watchers = watchers
         self._last_emitted = 0
         self.encoder_down = False
-        self.scoring: Scoring = inference.scoring
+        self.scoring = scoring
 
     @property
     def degraded(self) -> bool:

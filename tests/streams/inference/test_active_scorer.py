@@ -52,7 +52,7 @@ def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhil
             served.append(batch)
             emitter.scoring = new
 
-    emitter = Emitter(inference, lambda: None, Swapping())
+    emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Swapping())
     first, second = (published(emission) for _ in range(2) for emission in emitter.emit([subjects]))
     assert {scorer for scorer, _, _ in first} == {served[0].scoring.version} == {old.version}
     assert {scorer for scorer, _, _ in second} == {served[1].scoring.version} == {new.version}
@@ -72,7 +72,7 @@ def test_whoever_watches_is_told_what_was_served_and_who_was_erased(inference: I
         def erased(self, user_id: str) -> None:
             erased.append(user_id)
 
-    emitter = Emitter(inference, lambda: None, Noting())
+    emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Noting())
     state = living()
     subjects = [Subject("a", state, 1), Subject("gone", UserState(), 1), Subject("back", living(), 1, erased=True)]
     (emission,) = emitter.emit([subjects])

@@ -131,7 +131,7 @@ class Bench:
             scores=SCORES,
             publisher=self.publisher,  # type: ignore[arg-type]
             online=self.online,  # type: ignore[arg-type]
-            rounds=Rounds(Emitter(inference, lambda: None, Unwatched())),
+            rounds=Rounds(Emitter(inference.encoder, inference.scoring, lambda: None, Unwatched())),
             tally=self.tally,
             lease=self.lease,
             on_failure=self.failures.append,
