@@ -15,17 +15,15 @@ from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
 from models.encoder.bert import Encoder
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import reaching
 from streams.broker.embedded import EmbeddedBroker
-from streams.broker.errors.explaining import explained
-from streams.broker.errors.rights import worker_rights
 from streams.broker.lease import Lease
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
-from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.loading import Inference, load_inference
 from streams.log import log
 from streams.settings import Settings, WindowEdge
@@ -38,6 +36,7 @@ from streams.worker.building import build
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
+from streams.worker.lifecycle.explaining import as_ours, explain, explain_start
 from streams.worker.lifecycle.starting import start_app
 from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.production.model_watch import Production
@@ -203,7 +202,7 @@ class Flow:
         self._progress("consumer")
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        await start_app(self.app, START_S, self._start_error)
+        await start_app(self.app, START_S, partial(explain_start, settings=self.settings))
         self._watching = asyncio.create_task(self._watch())
         self._topics.start()
         self._closing.add("watch on topics", self._topics.stop)
@@ -278,24 +277,9 @@ class Flow:
             # Its client tells little; what it means may have to be asked of the broker.
             self._explaining.begin(self._fail_explained(error))
         elif self.failed_with is None:
-            failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
-            if failure is not error:
-                failure.__cause__ = error
-            self.failed_with = failure
-            self.failed.set_exception(failure)
+            self.failed_with = as_ours(error)
+            self.failed.set_exception(self.failed_with)
 
     async def _fail_explained(self, error: KafkaError) -> None:
         # Of a topic that is gone, or made anew, a client speaks in many ways, of which few name it.
-        self.fail(await self._topics.change() or await self._explained(error))
-
-    async def _explained(self, error: KafkaError) -> BrokerError:
-        explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
-        explanation.__cause__ = error
-        return explanation
-
-    async def _start_error(self, reason: BaseException | None) -> StreamsError:
-        if isinstance(reason, StreamsError):
-            return reason
-        if isinstance(reason, KafkaError):
-            return await self._explained(reason)
-        return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")
+        self.fail(await self._topics.change() or await explain(error, self.settings))
