@@ -27,7 +27,7 @@ from streams.worker.state.recovery import TiedRecovery
 from streams.worker.state.user_table import UserTable
 
 COMMIT_SHARE: Final = 0.9
-"""Of what is left of the lease, for draining and committing together: then the group goes on without this worker."""
+"""Share of the remaining lease for draining and committing together: then the group goes on without this worker."""
 
 
 class _BootStrategy(BootStrategy):
@@ -76,7 +76,7 @@ class GroupMember:
         return offsets
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
         await self._app.consumer.begin_at(offsets)
 
     def rejoin(self) -> None:
@@ -101,7 +101,7 @@ def create_app(settings: Settings) -> App:
         broker_max_poll_records=settings.batch_records,
         # Where there is no position, or none any more, `streams.worker.consuming.losses` decides.
         consumer_auto_offset_reset="none",
-        # What a partition may buffer undecoded; a larger record still comes: a broker returns at least one batch.
+        # Bytes that a partition may buffer undecoded. A larger record still comes: a broker returns at least one batch.
         consumer_max_fetch_size=1 << 20,
         datadir=str(settings.state_dir.absolute()),
         # Faust clears its queues once more when streams resume, and a standby would miss what was in them.
@@ -151,7 +151,7 @@ def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings:
         began = time.monotonic()
         await engine.release()
         if not patience_s:
-            # Nothing was taken over, or it is somebody else's by now.
+            # Nothing was taken over, or another worker owns it by now.
             return
         # Waited for, not cancelled: one that comes too late is refused by the group.
         committing = asyncio.ensure_future(app.consumer.commit())

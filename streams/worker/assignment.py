@@ -35,7 +35,7 @@ DRAIN_SHARE: Final = 0.8
 
 
 class Superseded(Exception):
-    """A rebalance has ended the assignment that a step was for; whoever awaits it has nothing more to do."""
+    """A rebalance has ended the assignment that a step was for; the caller has nothing more to do."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Assignment:
         serial, lease: see above.
         partitions: taken over, by number; none before `open` and after `end`.
         decays: the keepers of their quiet users.
-        accepting: whether events are taken: not before `open` and no more once `end` began. What is delivered outside
-            would be applied after a gap, and the offset fence would take the events of the gap for applied.
+        accepting: whether events are taken: not before `open` and no more once `end` began. Events delivered
+            outside would be applied after a gap, and the offset fence would take the events of the gap for applied.
     """
 
     def __init__(self, serial: int, generation: int, lease: Lease) -> None:
@@ -122,7 +122,7 @@ class Assignment:
             self._steps.discard(task)
         if self._ended or task.cancelled():
             if not task.cancelled():
-                # Looked at, or the event loop would tell of it: nobody waits for what it would have been.
+                # Retrieved, or the event loop would log it: nobody waits for the result of this step.
                 task.exception()
             raise Superseded
         task.result()
@@ -178,12 +178,12 @@ class Assignment:
     async def end(self) -> None:
         """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go.
 
-        However often it is asked for, and whoever gives up waiting for it: it is done once, and to its end.
+        It is done once, however often it is asked for, and to its end, even if the caller stops waiting.
         """
         if self._ending is None:
             self._ended = True
             self.accepting = False
-            # At once: a step that is about to go on must not find its assignment whole.
+            # At once: a step that is about to go on must find that its assignment has ended.
             for step in self._steps:
                 step.cancel()
             self._ending = asyncio.create_task(self._end(), name=f"end-{self.serial}")

@@ -44,7 +44,7 @@ class Member(Protocol):
         """Return the committed offsets of the inputs of these partitions, of those that have one."""
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""

@@ -1,4 +1,4 @@
-"""What an engine is equipped with, and what it makes of that for partitions and lanes."""
+"""The equipment of an engine, and the outlets and workshop that are made of it for partitions and lanes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streams.worker.publishing.rounds import Rounds
 
 @dataclass(frozen=True, kw_only=True)
 class Equipment:
-    """What an engine works with, made before it.
+    """The parts that an engine works with, made before it.
 
     Attributes:
         letters: where records go that are refused.

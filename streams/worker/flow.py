@@ -51,10 +51,10 @@ STOP_S: Final = 12.0
 """How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
 
 INTERRUPTED_S: Final = 1.0
-"""The same where the flow is left by cancellation: nothing is settled then."""
+"""How long leaving may take where the flow is cancelled: nothing is settled then."""
 
 SETTLE_S: Final = 7.0
-"""Of that, what settling and committing what is applied may take."""
+"""The part of `STOP_S` that settling and committing may take."""
 
 
 class Flow:
@@ -73,7 +73,7 @@ class Flow:
         failed: done with the error that ended the worker, if one does.
         failed_with: that error.
         started: whether the group is joined and the state recovered.
-        broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
+        broker_silent: whether the broker answers nothing; kept by the monitor.
         throttle: the client quotas of the broker.
     """
 
@@ -174,7 +174,7 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.add("online store", online.stop)
-        # Of no assignment: a letter that is written twice is known by its place.
+        # Without a lease: a letter that is written twice is recognised by the place of its record.
         letters = Publisher(self.settings, throttle=self.throttle)
         async with reaching(self.settings):
             await letters.start()
@@ -274,12 +274,12 @@ class Flow:
     def fail(self, error: BaseException) -> None:
         """End the worker: what `wait` raises is the first error given."""
         if isinstance(error, KafkaError):
-            # Its client tells little; what it means may have to be asked of the broker.
+            # A client's error says little; its meaning may have to be asked of the broker.
             self._explaining.begin(self._fail_explained(error))
         elif self.failed_with is None:
             self.failed_with = as_ours(error)
             self.failed.set_exception(self.failed_with)
 
     async def _fail_explained(self, error: KafkaError) -> None:
-        # Of a topic that is gone, or made anew, a client speaks in many ways, of which few name it.
+        # A client reports a topic that is gone, or made anew, in many ways, and few of them name it.
         self.fail(await self._topics.change() or await explain(error, self.settings))

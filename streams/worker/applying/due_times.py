@@ -104,7 +104,7 @@ class DueTimes:
         return now - self._reached_minutes[0] * MINUTE if self._reached_minutes else 0
 
     def kept_until(self, now: int) -> int:
-        """Return the instant (ms) up to which whoever was due is taken: `now`, if nobody is left."""
+        """Return the instant (ms) up to which all due users are taken: `now`, if none is left."""
         self._reach(now)
         # Due times of that minute were rounded up to it.
         return (self._reached_minutes[0] - 1) * MINUTE if self._reached_minutes else now

@@ -44,7 +44,7 @@ class HeldPartitions:
         return {number: partition.states.progress(number) for number, partition in self.partitions.items()}
 
     def find(self, user_id: str) -> UserState | None:
-        """Return the state of a user; None for one whom no partition's store has."""
+        """Return the state of a user; None if no partition's store has one."""
         key = user_id.encode()
         for number, partition in self.partitions.items():
             if partition.states.read(number, key) is not None:

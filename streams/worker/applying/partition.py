@@ -110,7 +110,7 @@ class Partition:
         return FATE[outcome]
 
     def _admit(self, user_id: str, topic: str, offset: int) -> UserState:
-        """Return the state of a user whom the cache does not hold.
+        """Return the state of a user who is not in the cache.
 
         Only then is the place looked at: for every record it would cost a tenth of the throughput.
         """
@@ -129,9 +129,9 @@ class Partition:
                 self._committer.touch(user_id, state, changed=False)
 
     def rewrite(self, user_id: str) -> None:
-        """Have the state, row and score of a user written once more, in front of what somebody else wrote of them."""
+        """Have the state, row and score of a user written once more, so that they are the last in their logs."""
         state = self.state_of(user_id)
-        # Of a user who is not known here there is nothing to defend: their events are still to come.
+        # A user who is not known here has nothing to defend: their events are still to come.
         if state.sequence:
             state.epoch = self.epoch
             self._committer.touch(user_id, state, changed=True)
@@ -151,7 +151,7 @@ class Partition:
         Args:
             user_id: of this partition.
             state: their live state.
-            erased: whether a removal and a tombstone go first, or alone for a user of whom nothing is left.
+            erased: whether a removal and a tombstone go first; nothing else follows for a user who is gone.
             reset: whether a tombstone goes first, so that consumers forget the record before.
         """
         self._committer.touch(user_id, state, changed=False, erased=erased, reset=reset)

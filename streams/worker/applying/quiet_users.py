@@ -23,8 +23,8 @@ LEAST_INTERVAL: Final = 5 * MINUTE
 POLL_S: Final = 1.0
 
 SLICE_USERS: Final = 256
-"""Users touched before the next ones wait for these to be published: live events never queue behind more. Whoever is
-due is touched slice after slice without a pause, so the worker's own speed is the limit."""
+"""Users touched before the next ones wait for these to be published: live events never queue behind more. Slices
+of due users follow one another without a pause, so the worker's own speed is the limit."""
 
 SCAN_USERS: Final = 200
 """Users scheduled before other work gets its turn."""
@@ -71,7 +71,7 @@ class Decay:
         self._tasks = Tasks(f"decay-{partition.number}", on_failure)
 
     def start(self) -> None:
-        """Schedule the users that were recovered, then touch whoever is due, until stopped."""
+        """Schedule the users that were recovered, then touch users as they become due, until stopped."""
         self._trust_no_instant_to_come()
         self._tasks.begin(self._run())
 
@@ -89,9 +89,9 @@ class Decay:
             touched = self.touch_due()
             self._tell(now)
             await self._partition.settled()
-            # What a restart is not to look for again is out now.
+            # These users are published, so a restart need not look for them again.
             self._partition.keep_until(self._due.kept_until(now))
-            # Users who were erased are due and not touched: nothing above has waited then.
+            # Erased users may be due and are not touched: then `settled` has not waited.
             await asyncio.sleep(POLL_S if touched < SLICE_USERS else 0)
 
     def touch_due(self) -> int:
@@ -117,17 +117,17 @@ class Decay:
             log.warning(
                 "the clock was set back, due times are found anew", partition=self._partition.number, by_s=back / 1000
             )
-            # What was scheduled by the wrong clock may lie as far ahead as it did.
+            # Due times that were scheduled by the wrong clock may lie as far ahead as it did.
             self._due.clear()
             self._trust_no_instant_to_come()
             await self._schedule_stored()
 
     def _trust_no_instant_to_come(self) -> None:
-        """Whoever was kept up to an instant ahead of the clock was so by a wrong clock, and is published again."""
+        """Go back to the clock: an instant ahead of it was stored by a wrong clock, and its users are due again."""
         self._partition.keep_until(min(self._partition.kept_until, self._clock()))
 
     async def _schedule_stored(self) -> None:
-        """Schedule every user from when their features were last kept up: what has left since is due now."""
+        """Schedule every user from `kept_until` on: a tile that has left a window since makes its user due now."""
         states, number = self._partition.states, self._partition.number
         kept_until = self._partition.kept_until
         # The store does not hold these in full yet.

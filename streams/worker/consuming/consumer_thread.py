@@ -68,7 +68,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        # What a transaction of a producer upstream took back was never said.
+        # Records of a transaction that a producer upstream has aborted are not delivered.
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_bytes = LARGEST_RESPONSE
         self.transport.throttle.hold_consumer(consumer)

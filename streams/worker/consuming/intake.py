@@ -14,7 +14,7 @@ from streams.broker.unpacking import BoundedRecords
 from streams.settings import Settings
 
 RECORD_BYTES: Final = 512
-"""What a record takes beside its bytes: the objects that it and its fields are."""
+"""Bytes that a record takes beside its key, value and headers: those of the Python objects that hold them."""
 
 LARGEST_SHARE: Final = 4 << 20
 """Bytes of a changelog taken at once at most."""
@@ -26,7 +26,7 @@ SMALLEST_FETCH: Final = 1 << 16
 """Bytes of a partition that are always fetched ahead, however many partitions share the buffer."""
 
 LARGEST_FETCH: Final = 1 << 20
-"""What a partition fetches ahead at most. A larger batch still comes: a broker returns at least one."""
+"""Bytes of a partition that are fetched ahead at most. A larger batch still comes: a broker returns at least one."""
 
 LARGEST_RESPONSE: Final = 16 << 20
 """Bytes that a broker may answer with at once; aiokafka holds the answer, and what it cuts out of it."""
@@ -149,7 +149,7 @@ def _take_some(fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes:
                     taken.size = size
                     return taken
         except BaseException:
-            # What was read before the damage is not delivered: fetched again, none of it is missing.
+            # Records read before the damage are not delivered. They are fetched again, so none is missing.
             _forget(fetcher, tp)
             raise
         result._update_position()

@@ -51,7 +51,8 @@ class Ledger:
     def reach(self, position: int) -> None:
         """Take note of how far the log was read, beyond the last record delivered by now.
 
-        What lies between is no record: markers of transactions, what they took back, what is compacted away or deleted.
+        The offsets between are no records: markers of transactions, records that a transaction took back, and records
+        that are compacted away or deleted.
         """
         if self._begun is None:
             self._begun = position

@@ -1,4 +1,4 @@
-"""What a worker ends with, in our own words: the errors of a Kafka client say little."""
+"""The error that a worker ends with, in our own words: those of a Kafka client say little."""
 
 from __future__ import annotations
 

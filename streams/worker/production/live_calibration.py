@@ -19,7 +19,7 @@ from streams.telemetry.metrics import Metrics
 from streams.worker.production.pending_predictions import Pending, read_pending, write_pending
 
 HORIZON: Final = 30 * DAY
-"""What a prediction speaks of, ms."""
+"""The time ahead that a prediction is about, ms."""
 
 MOST_PENDING: Final = 20_000
 """Predictions that are kept at once, about 200 bytes each; further users are left out until some are judged."""
@@ -52,8 +52,8 @@ class Users(Protocol):
 class Outcomes:
     """Keeps at most one prediction of each sampled user, and judges it when its 30 days are over.
 
-    What was spent is the difference of the user's lifetime spend, so that an event delivered twice counts once. Less
-    what is known by the hour to have come after the 30 days. The next prediction of that user is a new one.
+    The spend is the difference of the user's lifetime spend, so that an event delivered twice counts once. Spend that
+    is known by the hour to have come after the 30 days is taken off. The user's next prediction is then a new one.
 
     Args:
         users: those served now.
@@ -202,12 +202,12 @@ class Outcomes:
 
 
 def _life(state: UserState) -> int:
-    """What an erasure changes for good, and an event never does: changes that were no events of this life."""
+    """Return a number that an erasure changes for good and an event never does: changes that were no events."""
     return state.sequence - state.revision
 
 
 def _spent_within(pending: Pending, state: UserState) -> float | None:
-    """What the user spent within the 30 days, money; None where too much came after them to tell."""
+    """Return the spend within the 30 days, money; None where too much came after them to tell."""
     due = pending.made_at + HORIZON
     if state.newest is None or state.newest - due >= _HOURLY:
         return None

@@ -1,4 +1,4 @@
-"""Who is told of what a worker serves: the shadow, the drift and the live calibration."""
+"""The watch on what a worker serves: it feeds the shadow, the drift and the live calibration."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class Committer:
 
     def _keep(self, group: Group, written: Written) -> None:
         """Put into the local store what the changelog holds."""
-        # What somebody else has put in between is for a recovery to see: it begins where this stands.
+        # Records that somebody else has put in between are left to a recovery, which begins at this offset.
         held = written.last if written.follows(self._progress.offset) else self._progress.offset
         progress = self._progress.onward(held, self._epoch, [group.offsets], self.kept_until)
         self._progress = progress.without(group.states)

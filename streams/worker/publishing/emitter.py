@@ -1,4 +1,4 @@
-"""What is published of groups of users: their feature rows and score records, computed in one vectorised step."""
+"""The emitter: feature rows and score records of groups of users, computed in one vectorised step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AsOf = Callable[[], int | None]
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
-    """A user of whom something is to be published.
+    """A user to be published.
 
     Attributes:
         epoch: of the partition's owner, which leads the fence of the row: whatever an earlier owner's clock said, the
@@ -61,7 +61,7 @@ class Watchers(Protocol):
         """Be told of a micro-batch of served users."""
 
     def erased(self, user_id: str) -> None:
-        """Be told of a user of whom nothing is left, or who was erased before."""
+        """Be told of a user who is gone, or who was erased and came back."""
 
     def released(self) -> None:
         """Be told that partitions are let go: erasures of their users are not heard of any more."""

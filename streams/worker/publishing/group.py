@@ -53,7 +53,7 @@ class Group:
         states: what the changelog lacks, by encoded user id.
         offsets: for each `Source`, the greatest that any of these states has applied.
         arrivals: Kafka timestamps (ms) of the events applied.
-        subjects: of whom something is to be published; their states go on changing once others have their turn.
+        subjects: the users to be published; their states go on changing once other work has its turn.
         done: whether all that was published of them is acknowledged.
     """
 

@@ -15,12 +15,12 @@ from streams.worker.publishing.emitter import Emission, Emitter
 from streams.worker.publishing.group import Group
 
 STEP_USERS: Final = 512
-"""Users from whom on a step takes no further group: scoring them must not hold the event loop for long."""
+"""A step with so many users takes no further group: scoring them must not hold the event loop for long."""
 
 INTERVAL_S: Final = 0.01
 """From one round to the next at least; the steps of one round follow each other at once. Without it a worker that is
-not busy answers with ever smaller groups until it is: a round has its price however few are in it, and what waits for
-the event loop waits for it."""
+not busy answers with ever smaller groups until it is busy: a round has its price however few users are in it, and other
+work of the event loop waits for it."""
 
 
 class Scored(NamedTuple):
@@ -52,7 +52,7 @@ class Rounds:
         """
         loop = asyncio.get_running_loop()
         if not self._ready:
-            # Never at once: whoever else gets ready in this turn of the event loop is then in the same round.
+            # Never at once: partitions that get ready in this turn of the event loop are then in the same round.
             loop.call_at(max(loop.time(), self._next_at), self._step)
         taken: asyncio.Future[Scored] = loop.create_future()
         self._ready.append((take, taken))

@@ -45,7 +45,7 @@ class Resetter:
         wall: the clock that stamps records, ms.
 
     Attributes:
-        looked: whether all was looked at since the last take-over, and whoever was found is published.
+        looked: whether all was looked at since the last take-over, and the users found are published.
     """
 
     def __init__(

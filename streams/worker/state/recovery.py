@@ -107,7 +107,7 @@ class TiedRecovery(Recovery):
 
 
 def _as_ours(error: Exception) -> StreamsError | KafkaError:
-    # What a client of the broker raises is explained where it ends the worker.
+    # Errors of a client of the broker are explained by the flow, once they end the worker.
     if isinstance(error, StreamsError | KafkaError):
         return error
     ours = StreamsError(f"taking over the partitions failed ({type(error).__name__}: {error}): start the worker again")

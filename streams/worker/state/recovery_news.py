@@ -1,4 +1,4 @@
-"""What the log and the metrics tell of a recovery."""
+"""News of a recovery, for the log and the metrics."""
 
 from __future__ import annotations
 
