@@ -58,7 +58,7 @@ class Engine:
         inference: models.
         equipment: what it works with.
         member: this worker in its group.
-        held: where the partitions stand that it has taken over.
+        held: holds the partitions that are taken over, for everything that looks at them from outside.
         losses: finds input that was deleted before it was taken in.
         erasures: publishes the erased that a recovery meets.
         resetter: looks for records ahead of the clock.
@@ -67,7 +67,8 @@ class Engine:
 
     Attributes:
         assignment: the newest; one that has ended until the first begins.
-        partitions: those taken over in it, by number; the same mapping for good.
+        held: see above.
+        partitions: those of `held`.
         emitter, reader: of the equipment.
     """
 
