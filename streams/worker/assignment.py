@@ -31,7 +31,7 @@ DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""
 
 DRAIN_SHARE: Final = 0.8
-"""Of what is left of the lease: the broker waits for this worker no longer, and has to hear from it in between."""
+"""Share of the remaining lease: the broker waits for this worker no longer, and has to hear from it in between."""
 
 
 class Superseded(Exception):

@@ -28,7 +28,7 @@ INTERVAL_S: Final = 60.0
 """How often due predictions are judged and changes written: what a crash loses at most."""
 
 VERIFY_EVERY: Final = 60
-"""Of so many judgements one looks at every pending user: those erased, or served elsewhere now, are dropped."""
+"""One of so many judgements looks at every pending user, and drops users who were erased or moved to another worker."""
 
 AT_ONCE: Final = 100
 """Users looked at before other work gets its turn."""
@@ -100,7 +100,7 @@ class Outcomes:
     def remember(self, served: Served) -> None:
         """Take up the predictions of sampled users who have none pending."""
         predicted, bound = served.predicted, self._bound
-        # Of every user that is served: a checksum is spread evenly enough, and the same after a restart.
+        # Computed for every user that is served: a checksum is spread evenly enough, and the same after a restart.
         sampled = [place for place, user_id in enumerate(served.users) if crc32(user_id.encode()) < bound]
         for position in sampled:
             user_id = served.users[position]

@@ -1,7 +1,7 @@
 """Rounds: the groups of all partitions that are ready at the same time are taken and scored together.
 
 Scoring has a price per call and a price per user. Under a light load groups are small, and the first would be most of
-what they cost. Those of one step are sent together too: in one request to a broker, not one each.
+what they cost. Groups of one step are also sent together: in one request to a broker, not one each.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ STEP_USERS: Final = 512
 """A step with so many users takes no further group: scoring them must not hold the event loop for long."""
 
 INTERVAL_S: Final = 0.01
-"""From one round to the next at least; the steps of one round follow each other at once. Without it a worker that is
-not busy answers with ever smaller groups until it is busy: a round has its price however few users are in it, and other
-work of the event loop waits for it."""
+"""Seconds from one round to the next at least; the steps of one round follow each other at once. Without it a worker
+that is not busy answers with ever smaller groups until it is busy: a round has its price however few users are in it,
+and other work of the event loop waits for it."""
 
 
 class Scored(NamedTuple):

@@ -92,7 +92,7 @@ class Resetter:
             try:
                 found = await find_ahead(self._settings, [TopicPartition(topic, number) for number in assigned], limits)
             except BrokerError as error:
-                # For as long as the partitions are ours.
+                # Asked again until it answers, or the partitions are let go.
                 log.warning("could not look for records ahead of the clock, trying again", error=str(error))
                 await asyncio.sleep(RETRY_S)
             else:

@@ -20,7 +20,7 @@ SLICES_PER_S: Final = 5
 """Slices that one partition publishes in a second, at least: each waits for the freshness deadline of its rows."""
 
 Partitions = Callable[[], Mapping[int, Partition]]
-"""Those assigned now, by number."""
+"""The partitions assigned now, by number."""
 
 
 class Passed(NamedTuple):
@@ -54,7 +54,7 @@ class Sweep:
 
     async def everybody(self, partition: Partition) -> bool:
         """Publish every user of a partition; return whether it stayed assigned until all were out."""
-        # Those in hand may not be in the store yet.
+        # Busy users may not be in the store yet.
         return await self.some(partition, chain(partition.busy_users(), _stored(partition)))
 
     async def some(self, partition: Partition, users: Iterable[str]) -> bool:

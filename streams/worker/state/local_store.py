@@ -21,7 +21,7 @@ from rocksdb.errors import Corruption, RocksIOError
 from streams.worker.state.damage import disk_error, mark_damaged, open_or_remake
 
 _SIZE_PROPERTY: Final = b"rocksdb.estimate-live-data-size"
-# For each partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
+# Sizes per partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
 # (three buffers of 64 MiB, a cache of 2 GiB) let a worker grow for minutes before its memory is flat.
 ROCKSDB_OPTIONS: Final = {
     "write_buffer_size": 8 << 20,
