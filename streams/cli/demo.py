@@ -126,7 +126,7 @@ async def _scores_as_of(flow: Flow, instant: int) -> Scores:
     flow.as_of = instant
     for partition in flow.engine.partitions.values():
         partition.refresh()
-    await flow.engine.settle()
+    await flow.engine.held.settle()
     return await last_scores(flow.settings)
 
 

@@ -15,18 +15,19 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.broker.connection import ssl_context
-from streams.broker.lease import no_lease
 from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
 from streams.log import log
 from streams.settings import Settings
 from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
+from streams.worker.consuming.losses import Losses
 from streams.worker.engine import Engine
+from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery import TiedRecovery
 from streams.worker.state.user_table import UserTable
 
 COMMIT_SHARE: Final = 0.9
-"""Of what is left of the lease, for draining and committing together: then the group goes on without this worker."""
+"""Share of the remaining lease for draining and committing together: then the group goes on without this worker."""
 
 
 class _BootStrategy(BootStrategy):
@@ -44,26 +45,50 @@ class _Tables(TableManager):
 
 
 class App(faust.App):
-    """A Faust app whose consumer delivers batches."""
+    """A Faust app without a web server."""
 
     BootStrategy = _BootStrategy
-    settings: Settings
-    engine: Engine
-    throttle: Throttle
-
-    def _new_transport(self) -> BatchTransport:
-        transport = BatchTransport(self.conf.broker_consumer, self)
-        transport.settings = self.settings
-        transport.lease = no_lease()
-        transport.throttle = self.throttle
-        transport.on_assigned = self.engine.begin
-        transport.losses = self.engine.losses
-        return transport
 
 
-def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
-    """Return the app, with agents that hand their batches to the engine."""
-    app = App(
+class GroupMember:
+    """This worker in its group, as `streams.worker.engine.Member`.
+
+    Args:
+        app: not necessarily started yet.
+        table: of that app.
+        settings: of the worker.
+    """
+
+    def __init__(self, app: App, table: UserTable, settings: Settings) -> None:
+        self._app = app
+        self._table = table
+        self._names = [topic_name(settings, topic) for topic in INPUTS]
+
+    @property
+    def states(self) -> LocalStore:
+        """The local store."""
+        return self._table.states
+
+    async def committed(self, numbers: Collection[int]) -> Mapping[TopicPartition, int]:
+        """Return the committed offsets of the inputs of these partitions, of those that have one."""
+        asked = [TP(name, number) for name in self._names for number in numbers]
+        offsets: Mapping[TopicPartition, int] = await self._app.consumer.committed_offsets(asked)
+        return offsets
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
+        await self._app.consumer.begin_at(offsets)
+
+    def rejoin(self) -> None:
+        """Leave the partitions and join the group again."""
+        self._app.consumer.rejoin()
+
+
+def create_app(settings: Settings) -> App:
+    """Return an app that takes in nothing yet: it is made before the engine, which `attach` ties it to."""
+    # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
+    logging.getLogger("faust").setLevel(logging.ERROR)
+    return App(
         settings.topic_prefix + settings.group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
@@ -76,7 +101,7 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         broker_max_poll_records=settings.batch_records,
         # Where there is no position, or none any more, `streams.worker.consuming.losses` decides.
         consumer_auto_offset_reset="none",
-        # What a partition may buffer undecoded; a larger record still comes: a broker returns at least one batch.
+        # Bytes that a partition may buffer undecoded. A larger record still comes: a broker returns at least one batch.
         consumer_max_fetch_size=1 << 20,
         datadir=str(settings.state_dir.absolute()),
         # Faust clears its queues once more when streams resume, and a standby would miss what was in them.
@@ -93,13 +118,21 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         logging_config=None,
         autodiscover=False,
     )
-    app.settings = settings
-    app.engine = engine
-    app.throttle = throttle
-    engine.table = UserTable.of(app, settings)
-    engine.rejoin = lambda: app.consumer.rejoin()
-    engine.begin_at = lambda offsets: app.consumer.begin_at(offsets)
-    names = [topic_name(settings, topic) for topic in INPUTS]
+
+
+def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings: Settings, throttle: Throttle) -> None:
+    """Have an app deliver to an engine: its consumer, an agent per input topic, and the recovery of the table.
+
+    Args:
+        app: not started yet.
+        table: of that app.
+        engine: takes over partitions, takes batches, and releases what is revoked.
+        losses: judges positions that a log has not.
+        settings: of the worker.
+        throttle: waits out the broker's quotas.
+    """
+    # Before the agents, for which Faust would make one of its own.
+    app.transport = BatchTransport(app, settings, throttle, losses, engine.begin)
 
     def agent(topic: str) -> None:
         source = app.topic(topic_name(settings, topic), schema=RawSchema(), allow_empty=True)
@@ -113,17 +146,12 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
     for topic in (REVIEWS, SEARCHES, CLICKS, ERASURES):
         agent(topic)
 
-    async def committed(numbers: Collection[int]) -> Mapping[TopicPartition, int]:
-        offsets: Mapping[TopicPartition, int]
-        offsets = await app.consumer.committed_offsets([TP(name, number) for name in names for number in numbers])
-        return offsets
-
     async def let_go(_: Any, revoked: set[TP], **__: Any) -> None:
         patience_s = COMMIT_SHARE * engine.assignment.lease.remaining_s
         began = time.monotonic()
         await engine.release()
         if not patience_s:
-            # Nothing was taken over, or it is somebody else's by now.
+            # Nothing was taken over, or another worker owns it by now.
             return
         # Waited for, not cancelled: one that comes too late is refused by the group.
         committing = asyncio.ensure_future(app.consumer.commit())
@@ -133,17 +161,10 @@ def create_app(settings: Settings, engine: Engine, throttle: Throttle) -> App:
         else:
             log.warning("the broker takes no commit, leaving the partitions without it")
 
-    recovery = TiedRecovery(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
-    recovery.table = engine.table
-    recovery.take_over = lambda serial, numbers: engine.take_over(serial, numbers, committed)
-    recovery.begin_delivery = lambda serial: app.consumer.begin_delivery(serial)
-    app.tables._recovery = recovery
-    engine.table.on_recovered = engine.count_recovered
-    engine.table.on_erased = engine.erasures.met
+    app.tables._recovery = TiedRecovery(
+        app, table, engine.take_over, lambda serial: app.consumer.begin_delivery(serial)
+    )
     app.on_partitions_revoked.connect(let_go, weak=False)
-    # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
-    logging.getLogger("faust").setLevel(logging.ERROR)
-    return app
 
 
 def _credentials(settings: Settings) -> Any:

@@ -18,9 +18,10 @@ from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
+from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane, Workshop
 from streams.worker.applying.partition import Partition
-from streams.worker.applying.quiet_users import Decay
+from streams.worker.applying.quiet_users import Decay, schedules
 from streams.worker.epochs import epoch_of
 from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
@@ -30,11 +31,11 @@ DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""
 
 DRAIN_SHARE: Final = 0.8
-"""Of what is left of the lease: the broker waits for this worker no longer, and has to hear from it in between."""
+"""Share of the remaining lease: the broker waits for this worker no longer, and has to hear from it in between."""
 
 
 class Superseded(Exception):
-    """A rebalance has ended the assignment that a step was for; whoever awaits it has nothing more to do."""
+    """A rebalance has ended the assignment that a step was for; the caller has nothing more to do."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Assignment:
         serial, lease: see above.
         partitions: taken over, by number; none before `open` and after `end`.
         decays: the keepers of their quiet users.
-        accepting: whether events are taken: not before `open` and no more once `end` began. What is delivered outside
-            would be applied after a gap, and the offset fence would take the events of the gap for applied.
+        accepting: whether events are taken: not before `open` and no more once `end` began. Events delivered
+            outside would be applied after a gap, and the offset fence would take the events of the gap for applied.
     """
 
     def __init__(self, serial: int, generation: int, lease: Lease) -> None:
@@ -121,7 +122,7 @@ class Assignment:
             self._steps.discard(task)
         if self._ended or task.cancelled():
             if not task.cancelled():
-                # Looked at, or the event loop would tell of it: nobody waits for what it would have been.
+                # Retrieved, or the event loop would log it: nobody waits for the result of this step.
                 task.exception()
             raise Superseded
         task.result()
@@ -146,7 +147,7 @@ class Assignment:
         self.accepting = True
 
     def _take(self, number: int, outlets: Outlets) -> Partition:
-        furnishing = self._furnishing
+        furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         epoch = epoch_of(self._generation, int(time.time() * 1000), furnishing.states.progress(number).epoch)
         partition = Partition(
             number,
@@ -156,10 +157,11 @@ class Assignment:
             encoder=furnishing.encoder,
             cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
             partitions=furnishing.count,
+            on_erased=furnishing.on_erased,
+            on_applied=None if clock is None else schedules(due, clock),
         )
-        partition.on_erased = furnishing.on_erased
-        if furnishing.clock is not None:
-            self.decays[number] = Decay(partition, furnishing.clock, furnishing.metrics, self._failed)
+        if clock is not None:
+            self.decays[number] = Decay(partition, due, clock, furnishing.metrics, self._failed)
             self.decays[number].start()
         return partition
 
@@ -176,12 +178,12 @@ class Assignment:
     async def end(self) -> None:
         """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go.
 
-        However often it is asked for, and whoever gives up waiting for it: it is done once, and to its end.
+        It is done once, however often it is asked for, and to its end, even if the caller stops waiting.
         """
         if self._ending is None:
             self._ended = True
             self.accepting = False
-            # At once: a step that is about to go on must not find its assignment whole.
+            # At once: a step that is about to go on must find that its assignment has ended.
             for step in self._steps:
                 step.cancel()
             self._ending = asyncio.create_task(self._end(), name=f"end-{self.serial}")
@@ -218,7 +220,7 @@ class Assignment:
         if self._strays is not None:
             self._strays.stop()
         for partition in self.partitions.values():
-            await partition.committer.stop()
+            await partition.stop()
         self.lease.end()
         self._lanes.clear()
         self.decays.clear()

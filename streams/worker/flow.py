@@ -15,17 +15,15 @@ from features.exceptions import OnlineStoreError, OnlineStoreURLError
 from features.online.opening import open_online_store
 from features.online.store import OnlineStore
 from models.encoder.bert import Encoder
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import reaching
 from streams.broker.embedded import EmbeddedBroker
-from streams.broker.errors.explaining import explained
-from streams.broker.errors.rights import worker_rights
 from streams.broker.lease import Lease
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
-from streams.exceptions import BrokerError, ConfigurationError, StreamsError
+from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.loading import Inference, load_inference
 from streams.log import log
 from streams.settings import Settings, WindowEdge
@@ -33,10 +31,12 @@ from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
-from streams.worker.app import App, create_app
+from streams.worker.app import App
+from streams.worker.building import build
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
+from streams.worker.lifecycle.explaining import as_ours, explain, explain_start
 from streams.worker.lifecycle.starting import start_app
 from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.production.model_watch import Production
@@ -51,10 +51,10 @@ STOP_S: Final = 12.0
 """How long leaving may take: neither a broker nor a store that answers nothing must keep a worker from ending."""
 
 INTERRUPTED_S: Final = 1.0
-"""The same where the flow is left by cancellation: nothing is settled then."""
+"""How long leaving may take where the flow is cancelled: nothing is settled then."""
 
 SETTLE_S: Final = 7.0
-"""Of that, what settling and committing what is applied may take."""
+"""The part of `STOP_S` that settling and committing may take."""
 
 
 class Flow:
@@ -73,7 +73,7 @@ class Flow:
         failed: done with the error that ended the worker, if one does.
         failed_with: that error.
         started: whether the group is joined and the state recovered.
-        broker_silent: whether the broker answers nothing; kept by whoever watches the flow.
+        broker_silent: whether the broker answers nothing; kept by the monitor.
         throttle: the client quotas of the broker.
     """
 
@@ -174,36 +174,35 @@ class Flow:
         self._online = online
         online.start(self.fail)
         closing.add("online store", online.stop)
-        # Of no assignment: a letter that is written twice is known by its place.
+        # Without a lease: a letter that is written twice is recognised by the place of its record.
         letters = Publisher(self.settings, throttle=self.throttle)
         async with reaching(self.settings):
             await letters.start()
         closing.add("dead letters", letters.abandon)
-        self.engine = Engine(
+        built = build(
             self.settings,
             self.inference,
-            Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
-            online,
-            self.tally,
-            self.metrics,
-            self.throttle,
-            self._as_of,
-            self._clock,
-            self.fail,
+            letters=Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
+            online=online,
+            tally=self.tally,
+            metrics=self.metrics,
+            throttle=self.throttle,
+            as_of=self._as_of,
+            clock=self._clock,
+            on_failure=self.fail,
         )
-        self._topics = TopicWatch(self.settings, self.engine.progress, self.fail)
-        self.production = Production(self.settings, self.inference, self.engine, self.metrics, self._clock, self.fail)
+        self.app, self.engine = built.app, built.engine
+        self._topics = TopicWatch(self.settings, self.engine.held.progress, self.fail)
+        self.production = Production(self.settings, self.inference, self.engine, built.watch, self.metrics, self.fail)
         # Stopped after the app, whose last micro-batches it still takes in.
         closing.add("models in production", self.production.stop)
         await self._start_app()
 
     async def _start_app(self) -> None:
         self._progress("consumer")
-        self.app = create_app(self.settings, self.engine, self.throttle)
-        self.app.on_startup_finished = None
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        await start_app(self.app, START_S, self._start_error)
+        await start_app(self.app, START_S, partial(explain_start, settings=self.settings))
         self._watching = asyncio.create_task(self._watch())
         self._topics.start()
         self._closing.add("watch on topics", self._topics.stop)
@@ -275,27 +274,12 @@ class Flow:
     def fail(self, error: BaseException) -> None:
         """End the worker: what `wait` raises is the first error given."""
         if isinstance(error, KafkaError):
-            # Its client tells little; what it means may have to be asked of the broker.
+            # A client's error says little; its meaning may have to be asked of the broker.
             self._explaining.begin(self._fail_explained(error))
         elif self.failed_with is None:
-            failure = error if isinstance(error, StreamsError) else StreamsError(f"{type(error).__name__}: {error}")
-            if failure is not error:
-                failure.__cause__ = error
-            self.failed_with = failure
-            self.failed.set_exception(failure)
+            self.failed_with = as_ours(error)
+            self.failed.set_exception(self.failed_with)
 
     async def _fail_explained(self, error: KafkaError) -> None:
-        # Of a topic that is gone, or made anew, a client speaks in many ways, of which few name it.
-        self.fail(await self._topics.change() or await self._explained(error))
-
-    async def _explained(self, error: KafkaError) -> BrokerError:
-        explanation = await explained(error, connection(self.settings), worker_rights(self.settings))
-        explanation.__cause__ = error
-        return explanation
-
-    async def _start_error(self, reason: BaseException | None) -> StreamsError:
-        if isinstance(reason, StreamsError):
-            return reason
-        if isinstance(reason, KafkaError):
-            return await self._explained(reason)
-        return BrokerError(f"the worker could not join its group: {reason or 'the consumer ended'}")
+        # A client reports a topic that is gone, or made anew, in many ways, and few of them name it.
+        self.fail(await self._topics.change() or await explain(error, self.settings))

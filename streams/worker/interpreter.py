@@ -23,7 +23,7 @@ def tune_interpreter() -> None:
 
     The users' states are many, live long and form no cycles; walking them all again and again was the largest single
     cost of a worker with 60,000 live users, in pauses that every event waited out. What forms cycles is rare and young.
-    What of it outlives its first look is left to `streams.worker.monitor`, which collects all of it from time to time.
+    Cycles that outlive their first look are left to `streams.worker.monitor`, which collects them from time to time.
     """
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(YOUNG_OBJECTS, _NEVER, _NEVER)

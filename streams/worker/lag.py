@@ -30,7 +30,7 @@ class Behind(NamedTuple):
 def behind(bounds: Bounds, settled: int) -> Behind:
     """Return where a partition stands whose log has these bounds.
 
-    What was deleted from a log cannot be waited for, nor can what an open transaction holds back.
+    Records that were deleted, or that an open transaction holds back, are not counted: nobody can wait for them.
     """
     settled = max(settled, bounds.start)
     return Behind(max(0, bounds.stable - settled), settled)
@@ -62,7 +62,7 @@ class LagGauges:
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
         self._metrics = metrics
         self._clock = clock
-        # Of partitions with nothing delivered yet: which offset is the next, and when its record was written.
+        # Partitions with nothing delivered yet: their next offset, and when its record was written.
         self._waiting: dict[TP, tuple[int, int | None]] = {}
 
     async def show(self, topics: Mapping[str, str], found: Mapping[TP, Behind], consumer: Any, logs: LogEnds) -> None:

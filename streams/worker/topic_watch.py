@@ -1,7 +1,7 @@
 """Whether the topics stay as they were found at the start, while a worker runs.
 
-Faust hears of added partitions too, and shares them out: users would be split over two partitions without a word. Of
-a topic that was deleted it hears nothing.
+Faust hears of added partitions too, and shares them out: users would be split over two partitions without a word. It
+hears nothing of a topic that was deleted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SIGHTINGS: Final = 2
 
 
 class TopicWatch:
-    """Looks at the topics from time to time; a broker that does not answer is for others to tell.
+    """Looks at the topics from time to time; it says nothing of a broker that does not answer.
 
     Args:
         settings: with the number of partitions found at the start.
@@ -67,7 +67,7 @@ class TopicWatch:
                 continue
 
     async def change(self) -> StreamsError | None:
-        """Return what has become of the topics, for who met an error that may come of it; None for nothing known."""
+        """Return what has become of the topics, to explain an error that may come of it; None for nothing known."""
         try:
             for _ in range(SIGHTINGS):
                 await self.look()
@@ -101,7 +101,7 @@ class TopicWatch:
                     f"expected the topic {name!r}, found none: it was deleted while the worker ran; restore it, or "
                     f"{START_OVER}"
                 )
-        # A worker that is on its way out has none any more.
+        # A worker that is on its way out holds no partition any more.
         self._reached = self._progress() or self._reached
         if not self._missing:
             await check_ends(self._settings, self._reached)

@@ -185,7 +185,7 @@ class RestlessFlow(Flow):
     async def _rejoin(self, times: int, seconds: float) -> None:
         for _ in range(times):
             await asyncio.sleep(random.uniform(0.5, 1.5) * seconds)
-            self.engine.rejoin()
+            self.app.consumer.rejoin()
         log.info("rejoins no more")
 
 

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -26,14 +26,20 @@ from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher, Written
 from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
+from streams.inference.active_scorer import Served
 from streams.inference.loading import Inference
 from streams.records.observer import NOTHING_READ, Reading
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
+from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.engine import Engine
+from streams.worker.equipment import Equipment
+from streams.worker.publishing.emitter import Emitter
+from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.state.local_store import Progress
+from streams.worker.state.recovery_news import RecoveryNews
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -51,10 +57,6 @@ class Shelf:
     def __init__(self) -> None:
         self._states: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._progress: dict[int, Progress] = {}
-
-    @property
-    def states(self) -> Shelf:
-        return self
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         return self._states[partition].get(key)
@@ -226,8 +228,17 @@ class Untaken:
         """Nothing was begun."""
 
 
-async def begun(_: Mapping[TopicPartition, int]) -> None:
-    """Every input begins at 0."""
+class Unwatched:
+    """In place of whatever is told of what is served."""
+
+    def served(self, served: Served) -> None:
+        """Nothing is compared or counted."""
+
+    def erased(self, user_id: str) -> None:
+        """Nothing is kept of a user."""
+
+    def released(self) -> None:
+        """Nothing is kept of anybody."""
 
 
 class Worker:
@@ -245,25 +256,41 @@ class Worker:
         self.taking_over: asyncio.Task[bool] | None = None
         self.told = asyncio.Lock()
         """A member is told of one rebalance after the other."""
+        held, watchers = HeldPartitions(), Unwatched()
+        equipment = Equipment(
+            # None of its records is refused.
+            letters=Letters(Publisher(group.settings), DEAD_LETTERS),
+            online=group.store,  # type: ignore[arg-type]
+            reader=Unread(),  # type: ignore[arg-type]
+            emitter=Emitter(group.inference.encoder, group.inference.scoring, lambda: None, watchers),
+            tally=Tally(Metrics(), keep_latencies=False),
+            metrics=Metrics(),
+            throttle=Throttle(),
+            clock=group.clock,
+            on_failure=self.failures.append,
+        )
         self.engine = Engine(
             group.settings,
             group.inference,
-            # None of its records is refused.
-            Letters(Publisher(group.settings), DEAD_LETTERS),
-            group.store,  # type: ignore[arg-type]
-            Tally(Metrics(), keep_latencies=False),
-            Metrics(),
-            Throttle(),
-            lambda: None,
-            group.clock,
-            self.failures.append,
+            equipment,
+            member=self,
+            held=held,
+            losses=Untaken(),  # type: ignore[arg-type]
+            erasures=RecoveredErasures(group.settings, lambda: held.partitions, self.failures.append),
+            resetter=Untaken(),  # type: ignore[arg-type]
+            news=RecoveryNews(Metrics()),
+            watchers=watchers,
         )
-        self.engine.table = self.shelf  # type: ignore[assignment]
-        self.engine.rejoin = lambda: None
-        self.engine.begin_at = begun
-        self.engine.losses = Untaken()  # type: ignore[assignment]
-        self.engine._resetter = Untaken()  # type: ignore[assignment]
-        self.engine._workshop = replace(self.engine._workshop, reader=Unread())  # type: ignore[arg-type]
+
+    @property
+    def states(self) -> Shelf:
+        return self.shelf
+
+    def rejoin(self) -> None:
+        """The test says when it joins again."""
+
+    async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Every input begins at 0."""
 
     async def assign(self, generation: int, numbers: frozenset[int]) -> None:
         """Be told of a new assignment, recover it, and begin to take it over."""
@@ -276,12 +303,12 @@ class Worker:
         self.taking_over = asyncio.create_task(self._take_over(serial, numbers))
 
     async def _take_over(self, serial: int, numbers: frozenset[int]) -> bool:
-        taken = await self.engine.take_over(serial, numbers, self._committed)
+        taken = await self.engine.take_over(serial, numbers)
         if taken and self.serial == serial:
             self.positions = {(topic, number): self.group.committed[topic, number] for topic, number in inputs(numbers)}
         return taken
 
-    async def _committed(self, numbers: Collection[int]) -> Mapping[TopicPartition, int]:
+    async def committed(self, numbers: Collection[int]) -> Mapping[TopicPartition, int]:
         await self.group.gate()
         return {TopicPartition(*one): self.group.committed[one] for one in inputs(numbers)}
 

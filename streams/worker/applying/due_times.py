@@ -42,18 +42,24 @@ class DueTimes:
     which a tile of theirs leaves a window.
     """
 
+    _index: DueIndex
+    _buckets: dict[int, _Bucket]
+    # Heaps of the minutes that have a bucket: those that are reached, and those to come.
+    _reached_minutes: list[int]
+    _coming: list[int]
+
     def __init__(self) -> None:
-        self._index = DueIndex()
-        self._buckets: dict[int, _Bucket] = {}
-        # Heaps of the minutes that have a bucket: those that are reached, and those to come.
-        self._reached_minutes: list[int] = []
-        self._coming: list[int] = []
-        self._reached = -1
-        self._backlog = 0
+        self.clear()
 
     def __len__(self) -> int:
         """Entries: due times that are not taken."""
         return len(self._index)
+
+    def clear(self) -> None:
+        """Forget all due times, and which minutes were reached."""
+        self._index, self._buckets = DueIndex(), {}
+        self._reached_minutes, self._coming = [], []
+        self._reached, self._backlog = -1, 0
 
     def schedule(self, user_id: str, due: int) -> None:
         """Have a user be due at `due` (ms), rounded up to the minute, or earlier if that is scheduled already."""
@@ -98,7 +104,7 @@ class DueTimes:
         return now - self._reached_minutes[0] * MINUTE if self._reached_minutes else 0
 
     def kept_until(self, now: int) -> int:
-        """Return the instant (ms) up to which whoever was due is taken: `now`, if nobody is left."""
+        """Return the instant (ms) up to which all due users are taken: `now`, if none is left."""
         self._reach(now)
         # Due times of that minute were rounded up to it.
         return (self._reached_minutes[0] - 1) * MINUTE if self._reached_minutes else now

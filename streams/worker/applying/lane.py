@@ -103,7 +103,7 @@ class Lane:
             # Faust's event and message refer to each other and wait for the cycle collector, and an acknowledgement
             # may be long in coming: without their records.
             event.value = event.message.value = None
-            self._tasks.begin(self._acknowledge(event, self._partition.committer.settled(), letters))
+            self._tasks.begin(self._acknowledge(event, self._partition.settled(), letters))
 
     async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
         letters: list[Letter] = []
@@ -121,10 +121,13 @@ class Lane:
         fates: list[Fate] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
-            reading = readings.get(position, NOTHING_READ) if readings else NOTHING_READ
-            if isinstance(reading, TextRejectedError):
-                item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
-                reading = NOTHING_READ
+            reading = NOTHING_READ
+            if readings:
+                found = readings.get(position, NOTHING_READ)
+                if isinstance(found, TextRejectedError):
+                    item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
+                else:
+                    reading = found
             if isinstance(item, Rejection):
                 # In offset order, and before this lane can be closed while it waits.
                 self._count(offsets, fates)

@@ -38,7 +38,7 @@ class LiveStates:
         return state
 
     def put(self, user_id: str, state: UserState) -> None:
-        """Keep a state; whoever was not seen for a whole generation goes."""
+        """Keep a state; users who were not seen for a whole generation go."""
         generation = max(1, self._limit() // 2)
         if len(self._younger) - self._held_back >= generation:
             self._begin_generation(generation)
@@ -52,7 +52,7 @@ class LiveStates:
         leaving, ending = self._older, self._younger
         surplus = len(ending) - self._held_back - size
         if surplus > 0:
-            # The limit has fallen since: of those that ought to be kept, the ones seen last are.
+            # The limit has fallen since: the users seen last are kept.
             for user_id in list(islice(ending, len(ending) - size)):
                 leaving[user_id] = ending.pop(user_id)
         self._older = ending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -10,7 +11,7 @@ from features.observation import Observation, Source
 from features.state import Outcome, UserState
 from streams.contract import ERASURES
 from streams.records.events import Erasure
-from streams.records.placement import check_record
+from streams.records.placement import check_record, partition_of_key
 from streams.telemetry.tally import Fate
 from streams.worker.applying.live_states import LiveStates
 from streams.worker.publishing.committer import Committer, Outlets
@@ -40,11 +41,12 @@ class Partition:
         encoder: identity of the loaded encoder.
         cached_users: tells how many live states are kept decoded; asked again and again.
         partitions: how many there are, by which a user's record is known to lie in the right one.
+        on_erased: told of every erasure, so that what is remembered beside the state goes too.
+        on_applied: told of every event applied: its user and its time, ms; None where nobody is.
 
     Attributes:
         epoch: see above.
         states: the local store.
-        committer: commits what is touched here.
     """
 
     def __init__(
@@ -57,18 +59,18 @@ class Partition:
         encoder: str,
         cached_users: Callable[[], int],
         partitions: int,
+        on_erased: Callable[[], None],
+        on_applied: Callable[[str, int], None] | None,
     ) -> None:
         self.number = number
         self._partitions = partitions
         self.epoch = epoch
-        self.committer = Committer(number, epoch, states, outlets)
+        self._committer = Committer(number, epoch, states, outlets)
         self.states = states
         self._encoder = encoder
-        self._live = LiveStates(cached_users, self.committer.busy_users)
-        self.on_applied: Callable[[str, int], None] = _nothing
-        """Told of every event applied: its user and its time, ms."""
-        self.on_erased: Callable[[], None] = _forget_nothing
-        """Told of every erasure, so that what is remembered beside the state goes too."""
+        self._live = LiveStates(cached_users, self._committer.busy_users)
+        self._on_erased = on_erased
+        self._on_applied = on_applied
 
     def apply(self, user_id: str, seen: Observation, topic: str, arrived: int) -> Fate:
         """Apply one observation; `arrived` is the record's Kafka timestamp, ms.
@@ -82,11 +84,12 @@ class Partition:
         outcome = state.apply(seen, self._encoder)
         if outcome is _APPLIED:
             state.epoch = self.epoch
-            self.committer.applied(user_id, state, topic, seen.offset, arrived)
-            self.on_applied(user_id, seen.timestamp)
+            self._committer.applied(user_id, state, topic, seen.offset, arrived)
+            if self._on_applied is not None:
+                self._on_applied(user_id, seen.timestamp)
         elif outcome is _REDELIVERED:
             # The process that applied it may have died before row and score were out.
-            self.committer.touch(user_id, state, changed=False)
+            self._committer.touch(user_id, state, changed=False)
         return FATE[outcome]
 
     def erase(self, request: Erasure, offset: int) -> Fate:
@@ -102,17 +105,19 @@ class Partition:
         changed = outcome is Outcome.APPLIED
         if changed:
             state.epoch = self.epoch
-        self.on_erased()
-        self.committer.touch(request.user_id, state, changed=changed, erased=True)
+        self._on_erased()
+        self._committer.touch(request.user_id, state, changed=changed, erased=True)
         return FATE[outcome]
 
     def _admit(self, user_id: str, topic: str, offset: int) -> UserState:
-        """Return the state of a user whom the cache does not hold.
+        """Return the state of a user who is not in the cache.
 
         Only then is the place looked at: for every record it would cost a tenth of the throughput.
         """
-        place = f"{topic}-{self.number}, offset {offset}"
-        check_record(user_id.encode(), self.number, self._partitions, place)
+        key = user_id.encode()
+        if partition_of_key(key, self._partitions) != self.number:
+            # Raises: the name of the record is made for that alone.
+            check_record(key, self.number, self._partitions, f"{topic}-{self.number}, offset {offset}")
         return self.state_of(user_id)
 
     def refresh(self) -> None:
@@ -121,15 +126,15 @@ class Partition:
         for user_id in known | dict.fromkeys(self._live.users()):
             state = self.state_of(user_id)
             if state.revision:
-                self.committer.touch(user_id, state, changed=False)
+                self._committer.touch(user_id, state, changed=False)
 
     def rewrite(self, user_id: str) -> None:
-        """Have the state, row and score of a user written once more, in front of what somebody else wrote of them."""
+        """Have the state, row and score of a user written once more, so that they are the last in their logs."""
         state = self.state_of(user_id)
-        # Of a user who is not known here there is nothing to defend: their events are still to come.
+        # A user who is not known here has nothing to defend: their events are still to come.
         if state.sequence:
             state.epoch = self.epoch
-            self.committer.touch(user_id, state, changed=True)
+            self._committer.touch(user_id, state, changed=True)
 
     def state_of(self, user_id: str) -> UserState:
         """Return the live state of a user; a new one if there is none."""
@@ -140,10 +145,42 @@ class Partition:
             self._live.put(user_id, state)
         return state
 
+    def touch(self, user_id: str, state: UserState, *, erased: bool = False, reset: bool = False) -> None:
+        """Have a user published again as they are, on account of no event.
 
-def _nothing(user_id: str, timestamp: int) -> None:
-    """Be told, and do nothing."""
+        Args:
+            user_id: of this partition.
+            state: their live state.
+            erased: whether a removal and a tombstone go first; nothing else follows for a user who is gone.
+            reset: whether a tombstone goes first, so that consumers forget the record before.
+        """
+        self._committer.touch(user_id, state, changed=False, erased=erased, reset=reset)
 
+    def settled(self) -> asyncio.Future[None]:
+        """Return a future that is done when everything touched so far is durable and published.
 
-def _forget_nothing() -> None:
-    """Be told, and do nothing."""
+        It is cancelled when the partition is stopped before.
+        """
+        return self._committer.settled()
+
+    def busy_users(self) -> set[str]:
+        """Return the users with changes that the local store does not hold yet."""
+        return self._committer.busy_users()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everything touched so far is acknowledged by the broker and the online store."""
+        return self._committer.quiet
+
+    @property
+    def kept_until(self) -> int:
+        """Wall time (ms) up to which users whose features change by the clock alone are published."""
+        return self._committer.kept_until
+
+    def keep_until(self, instant: int) -> None:
+        """Have the local store remember, with the next group, up to when (ms) those users are published."""
+        self._committer.kept_until = instant
+
+    async def stop(self) -> None:
+        """Drop what is not committed; its input is not acknowledged and will be delivered again."""
+        await self._committer.stop()

@@ -23,11 +23,25 @@ LEAST_INTERVAL: Final = 5 * MINUTE
 POLL_S: Final = 1.0
 
 SLICE_USERS: Final = 256
-"""Users touched before the next ones wait for these to be published: live events never queue behind more. Whoever is
-due is touched slice after slice without a pause, so the worker's own speed is the limit."""
+"""Users touched before the next ones wait for these to be published: live events never queue behind more. Slices
+of due users follow one another without a pause, so the worker's own speed is the limit."""
 
 SCAN_USERS: Final = 200
 """Users scheduled before other work gets its turn."""
+
+
+def schedules(due: DueTimes, clock: Callable[[], int]) -> Callable[[str, int], None]:
+    """Return what has a user become due after an event, given its user and its time (ms).
+
+    Args:
+        due: of the partition.
+        clock: the wall clock, ms.
+    """
+
+    def schedule(user_id: str, timestamp: int) -> None:
+        due.schedule(user_id, due_of_event(timestamp, clock()))
+
+    return schedule
 
 
 class Decay:
@@ -35,6 +49,7 @@ class Decay:
 
     Args:
         partition: just recovered.
+        due: made before the partition, which schedules there the users of its events (`schedules`).
         clock: the wall clock, ms.
         metrics: told how many users wait, and for how long.
         on_failure: told of an error that ends it.
@@ -43,6 +58,7 @@ class Decay:
     def __init__(
         self,
         partition: Partition,
+        due: DueTimes,
         clock: Callable[[], int],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
@@ -51,12 +67,11 @@ class Decay:
         self._clock = clock
         self._steps = ClockSteps(clock)
         self._metrics = metrics
-        self._due = DueTimes()
+        self._due = due
         self._tasks = Tasks(f"decay-{partition.number}", on_failure)
-        partition.on_applied = self._applied
 
     def start(self) -> None:
-        """Schedule the users that were recovered, then touch whoever is due, until stopped."""
+        """Schedule the users that were recovered, then touch users as they become due, until stopped."""
         self._trust_no_instant_to_come()
         self._tasks.begin(self._run())
 
@@ -68,16 +83,15 @@ class Decay:
 
     async def _run(self) -> None:
         await self._schedule_stored()
-        committer = self._partition.committer
         while True:
             await self._notice_a_step()
             now = self._clock()
             touched = self.touch_due()
             self._tell(now)
-            await committer.settled()
-            # What a restart is not to look for again is out now.
-            committer.kept_until = self._due.kept_until(now)
-            # Users who were erased are due and not touched: nothing above has waited then.
+            await self._partition.settled()
+            # These users are published, so a restart need not look for them again.
+            self._partition.keep_until(self._due.kept_until(now))
+            # Erased users may be due and are not touched: then `settled` has not waited.
             await asyncio.sleep(POLL_S if touched < SLICE_USERS else 0)
 
     def touch_due(self) -> int:
@@ -89,7 +103,7 @@ class Decay:
             following = next_due(state, now)
             if following is not None:
                 self._due.schedule(user_id, max(following, now + LEAST_INTERVAL))
-                self._partition.committer.touch(user_id, state, changed=False)
+                self._partition.touch(user_id, state)
         return len(users)
 
     def _tell(self, now: int) -> None:
@@ -103,22 +117,21 @@ class Decay:
             log.warning(
                 "the clock was set back, due times are found anew", partition=self._partition.number, by_s=back / 1000
             )
-            # What was scheduled by the wrong clock may lie as far ahead as it did.
-            self._due = DueTimes()
+            # Due times that were scheduled by the wrong clock may lie as far ahead as it did.
+            self._due.clear()
             self._trust_no_instant_to_come()
             await self._schedule_stored()
 
     def _trust_no_instant_to_come(self) -> None:
-        """Whoever was kept up to an instant ahead of the clock was so by a wrong clock, and is published again."""
-        committer = self._partition.committer
-        committer.kept_until = min(committer.kept_until, self._clock())
+        """Go back to the clock: an instant ahead of it was stored by a wrong clock, and its users are due again."""
+        self._partition.keep_until(min(self._partition.kept_until, self._clock()))
 
     async def _schedule_stored(self) -> None:
-        """Schedule every user from when their features were last kept up: what has left since is due now."""
+        """Schedule every user from `kept_until` on: a tile that has left a window since makes its user due now."""
         states, number = self._partition.states, self._partition.number
-        kept_until = self._partition.committer.kept_until
+        kept_until = self._partition.kept_until
         # The store does not hold these in full yet.
-        for user_id in self._partition.committer.busy_users():
+        for user_id in self._partition.busy_users():
             self._schedule(user_id, self._partition.state_of(user_id), kept_until)
         for position, (key, data) in enumerate(states.items(number)):
             self._schedule(key.decode(), decode(data), kept_until)
@@ -129,6 +142,3 @@ class Decay:
         due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
         if due is not None:
             self._due.schedule(user_id, due)
-
-    def _applied(self, user_id: str, timestamp: int) -> None:
-        self._due.schedule(user_id, due_of_event(timestamp, self._clock()))

@@ -21,7 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
-from streams.broker.lease import Lease
+from streams.broker.lease import Lease, no_lease
 from streams.broker.throttling import Throttle
 from streams.broker.topics.log_ends import high_watermarks
 from streams.settings import Settings
@@ -36,7 +36,7 @@ FULL_POLL_S: Final = 0.02
 IDLE_POLL_S: Final = 1.0
 
 _NOTHING: Final[Records] = {}
-"""What was not even asked for."""
+"""Stands for a fetch that was not made, since every partition was full."""
 
 
 class BatchConsumer(driver.Consumer):
@@ -54,7 +54,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
         self.progressed = asyncio.Event()
-        """Set whenever a batch is acknowledged; whoever waits for progress clears it first."""
+        """Set whenever a batch is acknowledged; a waiter for progress clears it first."""
         self._room = asyncio.Event()
         """The same, for the fetching of partitions that were full."""
         self._assignments = 0
@@ -79,13 +79,13 @@ class BatchConsumer(driver.Consumer):
                 self.ledgers[tp].reach(reached[tp])
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != serial:
-                # A rebalance began after these were taken. What is dropped here was not delivered, and recovery begins
-                # with a seek in the changelogs and ends with one to the committed offsets, so it is fetched again.
+                # A rebalance began after these were taken. They are not delivered, and they are fetched again: recovery
+                # begins with a seek in the changelogs and ends with one to the committed offsets.
                 return
             if self._is_changelog_tp(tp):
-                batch = fetched
+                batch: list[ConsumerRecord] = fetched
             else:
-                batch = self.ledgers[tp].deliver(fetched)
+                batch = self.ledgers[tp].deliver(fetched, fetched.size)
                 self.ledgers[tp].reach(reached[tp])
             if batch:
                 yield tp, self._batch_message(tp, batch, serial)
@@ -198,8 +198,8 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin an assignment, with a lease of its own: being given partitions is word from the broker."""
-        # The end of an earlier recovery may have let records flow since the partitions were revoked; of this one none
-        # may, before its recovery has gone to where the local store is.
+        # The end of an earlier recovery may have let records flow since the partitions were revoked. Records of this
+        # assignment may not flow before its recovery has gone to the position of the local store.
         self.stop_flow()
         self.app.flow_control.suspend()
         self._assignments += 1
@@ -210,7 +210,7 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, serial)
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit where partitions begin of which nothing was taken in yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
         if offsets:
             await self._thread.begin_at(offsets)
 
@@ -234,21 +234,36 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     """The aiokafka transport with batches for messages.
 
-    Attributes:
+    Args:
+        app: Faust's.
+        settings: of the worker.
+        throttle: waits out the broker's quotas.
         losses: judges positions that a log has not.
-        lease: on the partitions assigned last.
-        synced_at: when they were asked for (monotonic seconds).
         on_assigned: awaited with the serial number of the assignment, the generation of the group and the lease,
             before any recovery.
+
+    Attributes:
+        lease: on the partitions assigned last.
+        synced_at: when they were asked for (monotonic seconds).
     """
 
     Consumer = BatchConsumer
-    settings: Settings
-    losses: Losses
-    lease: Lease
-    throttle: Throttle
-    synced_at: float = float("-inf")
-    on_assigned: Callable[[int, int, Lease], Awaitable[None]]
+
+    def __init__(
+        self,
+        app: Any,
+        settings: Settings,
+        throttle: Throttle,
+        losses: Losses,
+        on_assigned: Callable[[int, int, Lease], Awaitable[None]],
+    ) -> None:
+        super().__init__(app.conf.broker_consumer, app)
+        self.settings = settings
+        self.throttle = throttle
+        self.losses = losses
+        self.on_assigned = on_assigned
+        self.lease = no_lease()
+        self.synced_at = float("-inf")
 
 
 class RawSchema(faust.Schema):

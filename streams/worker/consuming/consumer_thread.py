@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import NoError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
@@ -18,7 +18,7 @@ from mode.threads import ServiceThread, WorkerThread
 from streams.broker.errors.client_failures import report_failures
 from streams.exceptions import BrokerError
 from streams.log import log
-from streams.worker.consuming.intake import LARGEST_RESPONSE, bound_fetches, take
+from streams.worker.consuming.intake import LARGEST_RESPONSE, Taken, bound_fetches, take
 from streams.worker.consuming.losses import NO_POSITION
 
 FETCH_WAIT_MS: Final = 10
@@ -29,7 +29,7 @@ spends 5 % of a core on asking so often, and 2 % at 50 ms."""
 STOP_POLL_S: Final = 0.01
 """How soon it is noticed that the thread has ended."""
 
-Records = Mapping[TP, list[ConsumerRecord]]
+Records = Mapping[TP, Taken]
 
 
 class _DaemonThread(WorkerThread):
@@ -68,7 +68,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        # What a transaction of a producer upstream took back was never said.
+        # Records of a transaction that a producer upstream has aborted are not delivered.
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_bytes = LARGEST_RESPONSE
         self.transport.throttle.hold_consumer(consumer)

@@ -14,7 +14,7 @@ from streams.broker.unpacking import BoundedRecords
 from streams.settings import Settings
 
 RECORD_BYTES: Final = 512
-"""What a record takes beside its bytes: the objects that it and its fields are."""
+"""Bytes that a record takes beside its key, value and headers: those of the Python objects that hold them."""
 
 LARGEST_SHARE: Final = 4 << 20
 """Bytes of a changelog taken at once at most."""
@@ -26,10 +26,24 @@ SMALLEST_FETCH: Final = 1 << 16
 """Bytes of a partition that are always fetched ahead, however many partitions share the buffer."""
 
 LARGEST_FETCH: Final = 1 << 20
-"""What a partition fetches ahead at most. A larger batch still comes: a broker returns at least one."""
+"""Bytes of a partition that are fetched ahead at most. A larger batch still comes: a broker returns at least one."""
 
 LARGEST_RESPONSE: Final = 16 << 20
 """Bytes that a broker may answer with at once; aiokafka holds the answer, and what it cuts out of it."""
+
+
+class Taken(list[ConsumerRecord]):
+    """Records of one partition, in the order of their offsets.
+
+    Attributes:
+        size: bytes of memory that they take, about.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
 
 
 def weigh(records: Iterable[ConsumerRecord]) -> int:
@@ -65,7 +79,7 @@ def bound_fetches(consumer: Any, settings: Settings) -> None:
 
 async def take(
     fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int, timeout: float
-) -> dict[TP, list[ConsumerRecord]]:
+) -> dict[TP, Taken]:
     """Return what is fetched of these partitions, waiting for the first records.
 
     Args:
@@ -96,10 +110,8 @@ async def take(
             waiter.result()
 
 
-def _take_all(
-    fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int
-) -> dict[TP, list[ConsumerRecord]]:
-    taken: dict[TP, list[ConsumerRecord]] = {}
+def _take_all(fetcher: Any, room: Mapping[TP, int], most_records: int, unpacked_bytes: int) -> dict[TP, Taken]:
+    taken: dict[TP, Taken] = {}
     left = most_records
     for tp, result in list(fetcher._records.items()):
         if left <= 0:
@@ -119,28 +131,30 @@ def _take_all(
     return taken
 
 
-def _take_some(
-    fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes: int, unpacked_bytes: int
-) -> list[ConsumerRecord]:
+def _take_some(fetcher: Any, tp: TP, result: Any, most_records: int, most_bytes: int, unpacked_bytes: int) -> Taken:
     """Take records of one partition, and move its position behind them."""
-    taken: list[ConsumerRecord] = []
+    taken = Taken()
     if result.check_assignment(tp) and result.has_more():
         fetched = result._partition_records
         if not isinstance(fetched._records, BoundedRecords):
             fetched._records = BoundedRecords(fetched._records, unpacked_bytes)
+        size = 0
         try:
-            for record in fetched:
+            # The iterator in it, which costs a call less for every record.
+            for record in fetched._records_iterator or ():
                 taken.append(record)
-                most_bytes -= _weight(record)
-                if len(taken) >= most_records or most_bytes <= 0:
+                size += _weight(record)
+                if size >= most_bytes or len(taken) >= most_records:
                     result._update_position()
+                    taken.size = size
                     return taken
         except BaseException:
-            # What was read before the damage is not delivered: fetched again, none of it is missing.
+            # Records read before the damage are not delivered. They are fetched again, so none is missing.
             _forget(fetcher, tp)
             raise
         result._update_position()
         result._partition_records = None
+        taken.size = size
     _forget(fetcher, tp)
     return taken
 

@@ -51,7 +51,8 @@ class Ledger:
     def reach(self, position: int) -> None:
         """Take note of how far the log was read, beyond the last record delivered by now.
 
-        What lies between is no record: markers of transactions, what they took back, what is compacted away or deleted.
+        The offsets between are no records: markers of transactions, records that a transaction took back, and records
+        that are compacted away or deleted.
         """
         if self._begun is None:
             self._begun = position
@@ -63,17 +64,27 @@ class Ledger:
         if not self._batches and self._reached is not None and settled is not None and self._reached > settled:
             self.committable = self._reached
 
-    def deliver(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """Enter a batch; records delivered before (a fetch after a seek) are left out."""
+    def deliver(self, records: list[ConsumerRecord], size: int | None = None) -> list[ConsumerRecord]:
+        """Enter a batch.
+
+        Args:
+            records: at least one.
+            size: bytes of memory that they take, about; None to have them weighed here.
+
+        Returns:
+            The records without those that were delivered before (a fetch after a seek).
+        """
         if records[0].offset <= self.delivered:
             records = [record for record in records if record.offset > self.delivered]
+            size = None
             if not records:
                 return []
         if self.committable is None and not self._batches:
             self._begun = records[0].offset if self._begun is None else min(self._begun, records[0].offset)
         last = records[-1]
         self.delivered, self.timestamp = last.offset, last.timestamp
-        size = weigh(records)
+        if size is None:
+            size = weigh(records)
         self._batches.append((last.offset, len(records), size))
         self.pending += len(records)
         self.pending_bytes += size

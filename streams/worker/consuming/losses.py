@@ -21,7 +21,7 @@ from streams.settings import LostInput, Settings
 from streams.telemetry.metrics import Metrics
 
 NO_POSITION: Final = (NoOffsetForPartitionError, OffsetOutOfRangeError)
-"""What a consumer raises that is not told to move its position by itself."""
+"""Errors that a consumer raises where it has no position and may not choose one."""
 
 
 class Losses:

@@ -1,4 +1,4 @@
-"""What a worker waits for before it takes events: the group, the changelog, or the broker's word on the logs."""
+"""The things that a worker waits for before it takes events: the group, the changelog, or the ends of the logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Awaited(NamedTuple):
-    """What is waited for.
+    """A thing that is waited for.
 
     Attributes:
         what: in words, to follow "expected".

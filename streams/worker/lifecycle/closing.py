@@ -13,7 +13,7 @@ PART_S: Final = 5.0
 """How long a part may take."""
 
 LEAST_S: Final = 0.1
-"""What a part gets when those before it have used up the time: enough for what takes none."""
+"""The time of a part when those before it have used up theirs: enough for a part that only lets go."""
 
 
 class Closing:

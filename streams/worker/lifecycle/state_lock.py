@@ -58,7 +58,7 @@ def _take(descriptor: int, folder: Path) -> None:
             f"WHEREWITHAL_STATE_DIR: expected a file system with locks, found {error.strerror} ({folder}); name a "
             "folder on another"
         ) from error
-    # For whoever is refused; a disk that is full has no room for it, and keeps the lock all the same.
+    # For the message of a worker that is refused. A full disk has no room for it, and the lock holds all the same.
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())

@@ -21,7 +21,7 @@ class ArtefactWatch:
     """Has every new artefact in a folder take over.
 
     A folder whose files still change is left alone, so that one that is being copied is not refused half way: it is
-    read when two looks in a row found the same. What was refused is not read again until it changes or is asked for.
+    read when two looks in a row found the same. A refused artefact is not read again until it changes or is asked for.
 
     Args:
         role: `live` or `shadow`, for log and metrics.

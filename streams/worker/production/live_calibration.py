@@ -19,7 +19,7 @@ from streams.telemetry.metrics import Metrics
 from streams.worker.production.pending_predictions import Pending, read_pending, write_pending
 
 HORIZON: Final = 30 * DAY
-"""What a prediction speaks of, ms."""
+"""The time ahead that a prediction is about, ms."""
 
 MOST_PENDING: Final = 20_000
 """Predictions that are kept at once, about 200 bytes each; further users are left out until some are judged."""
@@ -28,7 +28,7 @@ INTERVAL_S: Final = 60.0
 """How often due predictions are judged and changes written: what a crash loses at most."""
 
 VERIFY_EVERY: Final = 60
-"""Of so many judgements one looks at every pending user: those erased, or served elsewhere now, are dropped."""
+"""One of so many judgements looks at every pending user, and drops users who were erased or moved to another worker."""
 
 AT_ONCE: Final = 100
 """Users looked at before other work gets its turn."""
@@ -52,8 +52,8 @@ class Users(Protocol):
 class Outcomes:
     """Keeps at most one prediction of each sampled user, and judges it when its 30 days are over.
 
-    What was spent is the difference of the user's lifetime spend, so that an event delivered twice counts once. Less
-    what is known by the hour to have come after the 30 days. The next prediction of that user is a new one.
+    The spend is the difference of the user's lifetime spend, so that an event delivered twice counts once. Spend that
+    is known by the hour to have come after the 30 days is taken off. The user's next prediction is then a new one.
 
     Args:
         users: those served now.
@@ -100,7 +100,7 @@ class Outcomes:
     def remember(self, served: Served) -> None:
         """Take up the predictions of sampled users who have none pending."""
         predicted, bound = served.predicted, self._bound
-        # Of every user that is served: a checksum is spread evenly enough, and the same after a restart.
+        # Computed for every user that is served: a checksum is spread evenly enough, and the same after a restart.
         sampled = [place for place, user_id in enumerate(served.users) if crc32(user_id.encode()) < bound]
         for position in sampled:
             user_id = served.users[position]
@@ -202,12 +202,12 @@ class Outcomes:
 
 
 def _life(state: UserState) -> int:
-    """What an erasure changes for good, and an event never does: changes that were no events of this life."""
+    """Return a number that an erasure changes for good and an event never does: changes that were no events."""
     return state.sequence - state.revision
 
 
 def _spent_within(pending: Pending, state: UserState) -> float | None:
-    """What the user spent within the 30 days, money; None where too much came after them to tell."""
+    """Return the spend within the 30 days, money; None where too much came after them to tell."""
     due = pending.made_at + HORIZON
     if state.newest is None or state.newest - due >= _HOURLY:
         return None

@@ -8,23 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from streams.exceptions import ConfigurationError
-from streams.inference.active_scorer import Scoring, Served
+from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference, artefact_folder
-from streams.settings import Settings, WindowEdge
+from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.worker.engine import Engine
 from streams.worker.production.artefact_watch import ArtefactWatch
-from streams.worker.production.live_calibration import Outcomes
-from streams.worker.production.served_drift import Drift
-from streams.worker.production.shadow import Shadow
+from streams.worker.production.served_watch import ServedWatch
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
 
 PUBLISH_S: Final = 15.0
 """How often drift is computed: about as often as it is scraped."""
-
-OUTCOMES_FILE: Final = "pending-predictions.json"
 
 
 class Production:
@@ -33,16 +29,14 @@ class Production:
     Args:
         settings: of the worker.
         inference: what it began with.
-        engine: started; its emitter tells what is served.
+        engine: whose scorer is swapped.
+        watch: told by that engine of what is served.
         metrics: where everything is published.
-        clock: the wall clock, ms.
         on_failure: told of an error that ends any of it.
 
     Attributes:
         live, shadow_watch: on the folders; `shadow_watch` is None where no shadow is set.
-        shadow, drift: see there.
         republisher: publishes every user again when asked to.
-        outcomes: None where features are not as of the clock, by which predictions fall due, or nobody is sampled.
     """
 
     def __init__(
@@ -50,8 +44,8 @@ class Production:
         settings: Settings,
         inference: Inference,
         engine: Engine,
+        watch: ServedWatch,
         metrics: Metrics,
-        clock: Callable[[], int],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._engine = engine
@@ -61,18 +55,8 @@ class Production:
         self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
         self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure)
         self._tasks = Tasks("drift", on_failure)
-        self.shadow = Shadow(metrics)
-        self.drift = Drift(metrics)
-        self.outcomes: Outcomes | None = None
-        if settings.window_edge is WindowEdge.CLOCK and settings.calibration_share > 0:
-            self.outcomes = Outcomes(
-                engine,
-                settings.state_dir / OUTCOMES_FILE,
-                share=settings.calibration_share,
-                clock=clock,
-                metrics=metrics,
-                on_failure=on_failure,
-            )
+        self._watch = watch
+        shadow = watch.shadow
         self.live = ArtefactWatch(
             "live",
             artefact_folder(settings),
@@ -93,21 +77,15 @@ class Production:
                 "shadow",
                 Path(settings.shadow_artefact),
                 accept=inference.accept,
-                current=lambda: None if self.shadow.scoring is None else self.shadow.scoring.version,
-                take=self.shadow.use,
+                current=lambda: None if shadow.scoring is None else shadow.scoring.version,
+                take=shadow.use,
                 metrics=metrics,
                 on_failure=on_failure,
             )
 
     def start(self) -> None:
         """Watch until stopped."""
-        emitter = self._engine.emitter
-        self.drift.use(emitter.scoring)
-        emitter.on_served = self._served
-        emitter.on_erased = self._erased
-        self._engine.on_released = self.drift.begin
-        if self.outcomes is not None:
-            self.outcomes.start()
+        self._watch.start(self._engine.emitter.scoring)
         self._tasks.begin(self._publish())
         for watch in self._watches():
             watch.start(self._poll_s)
@@ -120,8 +98,7 @@ class Production:
         await self.republisher.stop()
         self._tasks.cancel()
         await self._tasks.ended()
-        if self.outcomes is not None:
-            await self.outcomes.stop()
+        await self._watch.stop()
 
     def reload(self) -> None:
         """Read the artefact folders now."""
@@ -136,21 +113,10 @@ class Production:
         self._engine.swap(scoring)
         self._metrics.model.remove(before.version, before.model["encoder"])
         self._metrics.model.labels(scoring.version, scoring.model["encoder"]).set(1)
-        self.drift.use(scoring)
+        self._watch.drift.use(scoring)
         self._refresher.begin()
-
-    def _served(self, served: Served) -> None:
-        self.shadow.compare(served)
-        self.drift.count(served)
-        if self.outcomes is not None:
-            self.outcomes.remember(served)
-
-    def _erased(self, user_id: str) -> None:
-        self.drift.erase(user_id)
-        if self.outcomes is not None:
-            self.outcomes.erase(user_id)
 
     async def _publish(self) -> None:
         while True:
-            self.drift.publish()
+            self._watch.drift.publish()
             await asyncio.sleep(PUBLISH_S)

@@ -21,7 +21,7 @@ MOST_USERS: Final = 4096
 """Users in the sample: between this and half of it, whose index is by chance alone about 10 / 2048 = 0.005."""
 
 LEAST_USERS: Final = 1000
-"""Of fewer the index is by chance alone above 10 / 1000 = 0.01, too near to what is worth a look."""
+"""With fewer users the index is by chance alone above 10 / 1000 = 0.01, too near to an index that is worth a look."""
 
 _HASHES: Final = 1 << 60
 
@@ -87,7 +87,7 @@ class Drift:
         self._metrics.drift_users.set(len(self._sample))
         if self._reference is not None and len(self._sample) >= self._least_users:
             rows, predictions = zip(*self._sample.values(), strict=True)
-            # Once for all: a micro-batch is small, and to sort each into bins cost a tenth of scoring it.
+            # All of the sample at once: to sort each micro-batch into bins cost a tenth of scoring it.
             bins = self._reference.bins(rows, np.array(predictions))
             for feature, index in self._reference.drift(bins).items():
                 self._metrics.drift.labels(feature).set(index)

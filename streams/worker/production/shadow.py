@@ -1,4 +1,4 @@
-"""The shadow: a second scorer on the same micro-batches, of which nothing but its difference is published."""
+"""The shadow: a second scorer on the same micro-batches; only its difference from the live one is published."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Group commit, one per partition: one state write, one feature row and one score per touched user and group.
 
-A group is what was touched while the group before it awaited the changelog. Its states are sent to the changelog
-first; only when the broker holds them are they put into the local store, and row and score published. A batch of
-input is settled, and may be acknowledged, when all three are acknowledged for every user it touched.
+A group is what was touched while the group before it awaited the changelog. `Committer._commit` enforces the order in
+which changelog, local store, score, row and committed offset come about.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Final
 
 from features.state import UserState
 from streams.broker.lease import Lease
-from streams.broker.publisher import Publisher, Sent
+from streams.broker.publisher import Publisher, Sent, Written
 from streams.records.outgoing import Outgoing
 from streams.tasks import Tasks
 from streams.telemetry.tally import Tally
 from streams.worker.publishing.group import Group, Touch
 from streams.worker.publishing.online_writer import OnlineWriter
-from streams.worker.publishing.rounds import Rounds
+from streams.worker.publishing.rounds import Rounds, Scored
 from streams.worker.state.local_store import LocalStore
 
 GROUP_USERS: Final = 512
@@ -63,8 +62,8 @@ class Committer:
         outlets: where the users go.
 
     Attributes:
-        kept_until: wall time (ms) up to which users whose features change by the clock alone are published, which the
-            local store remembers with the states; whoever keeps them says so.
+        kept_until: wall time (ms) up to which users whose features change by the clock alone are published. The local
+            store remembers it with the states of the next group.
     """
 
     def __init__(self, partition: int, epoch: int, states: LocalStore, outlets: Outlets) -> None:
@@ -135,24 +134,46 @@ class Committer:
             waiter.cancel()
 
     async def _run(self) -> None:
-        out = self._out
         while True:
             await self._work.wait()
             await self._slots.acquire()
+            self._out.lease.check()
+            await self._commit(await self._out.rounds.join(self._take))
+
+    async def _commit(self, scored: Scored) -> None:
+        """Bring a group out in five steps; none begins before the one before it is done.
+
+        1. Changelog: the new states are sent, and the broker has acknowledged them.
+        2. Local store: it takes these states, in one write with how far into the changelog they are.
+        3. Score and row: the score records are sent to the broker, the rows handed to the online store's writer.
+        4. Settle: broker and online store have acknowledged both. Futures of `settled` are done, the oldest first.
+        5. Commit of the offsets: the lane acknowledges its batch, and the consumer commits what its ledger has
+           acknowledged without a gap.
+
+        A crash between two steps repeats the later ones and misses none: the input is delivered again, and a state
+        that holds it already is published again. Step 4 is awaited in a task of its own (`_settle`), so that the next
+        group goes to the changelog meanwhile. Step 5 is up to those who await `settled`.
+
+        Raises:
+            LeaseLostError: the partition may be somebody else's; the steps that are left are not taken.
+            KafkaError: the broker has not taken the states or scores in time.
+        """
+        out, (group, emission) = self._out, scored
+        if group.states:
+            records = [Outgoing(key, state) for key, state in group.states.items()]
+            sent = await out.publisher.send(out.changelog, self._partition, records)
+            self._keep(group, await sent.acknowledged())
             out.lease.check()
-            group = await out.rounds.join(self._take)
-            if group.states:
-                records = [Outgoing(key, state) for key, state in group.states.items()]
-                sent = await out.publisher.send(out.changelog, self._partition, records)
-                written = await sent.acknowledged()
-                # What somebody else has put in between is for a recovery to see: it begins where this stands.
-                held = written.last if written.follows(self._progress.offset) else self._progress.offset
-                progress = self._progress.onward(held, self._epoch, [group.offsets], self.kept_until)
-                self._progress = progress.without(group.states)
-                self._states.write(self._partition, group.states, self._progress)
-                out.lease.check()
-            scores = await out.publisher.send(out.scores, self._partition, group.emission.scores)
-            self._tasks.begin(self._finish(group, scores, out.online.put(group.emission.rows)))
+        scores = await out.publisher.send(out.scores, self._partition, emission.scores)
+        self._tasks.begin(self._settle(scored, scores, out.online.put(emission.rows)))
+
+    def _keep(self, group: Group, written: Written) -> None:
+        """Put into the local store what the changelog holds."""
+        # Records that somebody else has put in between are left to a recovery, which begins at this offset.
+        held = written.last if written.follows(self._progress.offset) else self._progress.offset
+        progress = self._progress.onward(held, self._epoch, [group.offsets], self.kept_until)
+        self._progress = progress.without(group.states)
+        self._states.write(self._partition, group.states, self._progress)
 
     def _take(self) -> Group:
         touches = self._touched
@@ -169,9 +190,10 @@ class Committer:
             self._work.clear()
         return group
 
-    async def _finish(self, group: Group, scores: Sent, stored: asyncio.Future[None]) -> None:
+    async def _settle(self, scored: Scored, scores: Sent, stored: asyncio.Future[None]) -> None:
+        group, emission = scored
         await scores.acknowledged()
-        self._out.tally.scored(group.arrivals, group.emission.score_count)
+        self._out.tally.scored(group.arrivals, emission.score_count)
         await stored
         self._out.tally.stored(group.arrivals)
         group.done = True

@@ -1,10 +1,11 @@
-"""What is published of groups of users: their feature rows and score records, computed in one vectorised step."""
+"""The emitter: feature rows and score records of groups of users, computed in one vectorised step."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -14,7 +15,6 @@ from features.online.rows import Forget, OnlineRow
 from features.row import profiles, scalars
 from features.state import UserState
 from streams.inference.active_scorer import Scoring, Served
-from streams.inference.loading import Inference
 from streams.records.outgoing import Outgoing
 from streams.records.score_record import Trigger, encode_score
 
@@ -23,7 +23,7 @@ AsOf = Callable[[], int | None]
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
-    """A user of whom something is to be published.
+    """A user to be published.
 
     Attributes:
         epoch: of the partition's owner, which leads the fence of the row: whatever an earlier owner's clock said, the
@@ -54,28 +54,40 @@ class Emission:
         return sum(record.value is not None for record in self.scores)
 
 
+class Watchers(Protocol):
+    """Whatever is told of what a worker serves."""
+
+    def served(self, served: Served) -> None:
+        """Be told of a micro-batch of served users."""
+
+    def erased(self, user_id: str) -> None:
+        """Be told of a user who is gone, or who was erased and came back."""
+
+    def released(self) -> None:
+        """Be told that partitions are let go: erasures of their users are not heard of any more."""
+
+
 class Emitter:
     """Computes emissions.
 
     Args:
-        inference: scorer and encoder identity.
+        encoder: identity of the loaded encoder.
+        scoring: what scores at first.
         as_of: asked once per call of `emit`.
+        watchers: told of every micro-batch and of every erased user.
 
     Attributes:
         encoder_down: whether texts are being held back; scores then say `degraded`.
         scoring: what scores; replaced as a whole, and read once per call of `emit`.
-        on_served: told of every micro-batch of served users.
-        on_erased: told of every user of whom nothing is left, or who was erased before.
     """
 
-    def __init__(self, inference: Inference, as_of: AsOf) -> None:
-        self._encoder = inference.encoder
+    def __init__(self, encoder: str, scoring: Scoring, as_of: AsOf, watchers: Watchers) -> None:
+        self._encoder = encoder
         self._as_of = as_of
+        self._watchers = watchers
         self._last_emitted = 0
         self.encoder_down = False
-        self.scoring: Scoring = inference.scoring
-        self.on_served: Callable[[Served], None] = _watch_nothing
-        self.on_erased: Callable[[str], None] = _forget_nothing
+        self.scoring = scoring
 
     @property
     def degraded(self) -> bool:
@@ -98,7 +110,7 @@ class Emitter:
                     # remember, and the removal takes what the row does not replace.
                     emission.scores.append(Outgoing(subject.user_id.encode(), None))
                     emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
-                    self.on_erased(subject.user_id)
+                    self._watchers.erased(subject.user_id)
                 elif subject.reset:
                     emission.scores.append(Outgoing(subject.user_id.encode(), None))
                 if subject.state.revision:
@@ -164,7 +176,7 @@ class Emitter:
                     scorer=scoring.version,
                 )
             )
-        self.on_served(Served(scoring, users, states, instants, rows, vectors, predicted))
+        self._watchers.served(Served(scoring, users, states, instants, rows, vectors, predicted))
 
 
 def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
@@ -175,11 +187,3 @@ def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
 
 def _fence(subject: Subject, emitted_at: int) -> tuple[int, int, int]:
     return subject.epoch, subject.state.sequence, emitted_at
-
-
-def _watch_nothing(served: Served) -> None:
-    """Be told, and do nothing."""
-
-
-def _forget_nothing(user_id: str) -> None:
-    """Be told, and do nothing."""

@@ -9,7 +9,7 @@ import msgspec
 from features.codec import encode
 from features.state import UserState
 from streams.records.score_record import Trigger
-from streams.worker.publishing.emitter import Emission, Subject
+from streams.worker.publishing.emitter import Subject
 
 
 class Touch(msgspec.Struct):
@@ -53,14 +53,11 @@ class Group:
         states: what the changelog lacks, by encoded user id.
         offsets: for each `Source`, the greatest that any of these states has applied.
         arrivals: Kafka timestamps (ms) of the events applied.
-        subjects: of whom something is to be published; their states go on changing once others have their turn.
-        emission: what is published of them.
-        done: whether all of it is acknowledged.
+        subjects: the users to be published; their states go on changing once other work has its turn.
+        done: whether all that was published of them is acknowledged.
     """
 
-    __slots__ = ("arrivals", "done", "emission", "first", "offsets", "states", "subjects", "users")
-
-    emission: Emission
+    __slots__ = ("arrivals", "done", "first", "offsets", "states", "subjects", "users")
 
     def __init__(self, touches: Mapping[str, Touch], partition: int, epoch: int) -> None:
         self.users = frozenset(touches)

@@ -61,7 +61,7 @@ class OnlineWriter:
         """Monotonic time of the first failure of the running series; None while the store takes rows."""
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Begin writing; `on_failure` is told of what is no refusal of the store but a fault of this program."""
+        """Begin writing; `on_failure` is told of faults of this program, not of refusals of the store."""
         self._tasks = Tasks("online-writer", on_failure)
         self._tasks.begin(self._run())
 

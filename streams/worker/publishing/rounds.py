@@ -1,7 +1,7 @@
 """Rounds: the groups of all partitions that are ready at the same time are taken and scored together.
 
 Scoring has a price per call and a price per user. Under a light load groups are small, and the first would be most of
-what they cost. Those of one step are sent together too: in one request to a broker, not one each.
+what they cost. Groups of one step are also sent together: in one request to a broker, not one each.
 """
 
 from __future__ import annotations
@@ -9,18 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from streams.worker.publishing.emitter import Emitter
+from streams.worker.publishing.emitter import Emission, Emitter
 from streams.worker.publishing.group import Group
 
 STEP_USERS: Final = 512
-"""Users from whom on a step takes no further group: scoring them must not hold the event loop for long."""
+"""A step with so many users takes no further group: scoring them must not hold the event loop for long."""
 
 INTERVAL_S: Final = 0.01
-"""From one round to the next at least; the steps of one round follow each other at once. Without it a worker that is
-not busy answers with ever smaller groups until it is: a round has its price however few are in it, and what waits for
-the event loop waits for it."""
+"""Seconds from one round to the next at least; the steps of one round follow each other at once. Without it a worker
+that is not busy answers with ever smaller groups until it is busy: a round has its price however few users are in it,
+and other work of the event loop waits for it."""
+
+
+class Scored(NamedTuple):
+    """A group, and what is to be published of its users."""
+
+    group: Group
+    emission: Emission
 
 
 class Rounds:
@@ -32,11 +39,11 @@ class Rounds:
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Group]]] = deque()
+        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Scored]]] = deque()
         self._next_at = 0.0
 
-    def join(self, take: Callable[[], Group]) -> asyncio.Future[Group]:
-        """Have a group taken in the next round; the future is done with it, its emission filled in.
+    def join(self, take: Callable[[], Group]) -> asyncio.Future[Scored]:
+        """Have a group taken and scored in the next round; the future is done with both.
 
         Taking and scoring are one step: a score speaks of the very state that goes to the changelog with it.
 
@@ -45,16 +52,16 @@ class Rounds:
         """
         loop = asyncio.get_running_loop()
         if not self._ready:
-            # Never at once: whoever else gets ready in this turn of the event loop is then in the same round.
+            # Never at once: partitions that get ready in this turn of the event loop are then in the same round.
             loop.call_at(max(loop.time(), self._next_at), self._step)
-        taken: asyncio.Future[Group] = loop.create_future()
+        taken: asyncio.Future[Scored] = loop.create_future()
         self._ready.append((take, taken))
         return taken
 
     def _step(self) -> None:
         loop = asyncio.get_running_loop()
         self._next_at = loop.time() + INTERVAL_S
-        joined: list[tuple[Group, asyncio.Future[Group]]] = []
+        joined: list[tuple[Group, asyncio.Future[Scored]]] = []
         users = 0
         while self._ready and users < STEP_USERS:
             take, taken = self._ready.popleft()
@@ -78,8 +85,7 @@ class Rounds:
         if self._ready:
             loop.call_soon(self._step)
 
-    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Group]]]) -> None:
+    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Scored]]]) -> None:
         emissions = self._emitter.emit([group.subjects for group, _ in joined])
         for (group, taken), emission in zip(joined, emissions, strict=True):
-            group.emission = emission
-            taken.set_result(group)
+            taken.set_result(Scored(group, emission))

@@ -13,7 +13,7 @@ from features.state import UserState
 
 
 class Rank(msgspec.Struct, frozen=True):
-    """What a consumer orders the records of a user by; times in ms."""
+    """The order that consumers give the records of a user; times in ms."""
 
     revision: int
     event_time: int
@@ -31,7 +31,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     Attributes:
         event_time: of what a record speaks of.
-        emitted_at: of when it was made; None where any will do, for it is later than that of the record before.
+        emitted_at: of the making of a record; None where it is not judged, since it is later than that of the record
+            before.
     """
 
     event_time: int

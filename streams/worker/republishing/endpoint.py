@@ -18,7 +18,7 @@ ANSWER_S: Final = 10.0
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
-    """What a POST may ask for.
+    """The body of a POST.
 
     Attributes:
         users_per_s: users published in a second, at most; None for the worker's setting.
@@ -45,7 +45,7 @@ class RepublishEndpoint:
         return _STARTING if republisher is None else Answer(200, msgspec.json.encode(republisher.progress))
 
     def post(self, body: bytes) -> Answer:
-        """Begin; whatever is under way gives way."""
+        """Begin; a run that is under way ends."""
         republisher = self._republisher()
         if republisher is None:
             return _STARTING

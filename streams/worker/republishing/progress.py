@@ -18,7 +18,7 @@ class Progress(msgspec.Struct, frozen=True):
     """How far a worker is with its last request.
 
     Attributes:
-        worker: drawn anew for every process, so that whoever watches notices another.
+        worker: drawn anew for every process, so that a client notices a restart.
         run: counts the requests of this process; 0 before the first.
         state: `none`, `running` or `done`.
         users, erased: whose row and score, or removal and tombstone, are out.

@@ -1,8 +1,8 @@
 """What recovery learns of erasures reaches the online store and the score topic too, whatever stands there.
 
 A state folder that is restored from a backup, its SQLite store with it, may be of a time before an erasure. The
-changelog says that the user is gone; the row of before would be served for ever. Whom recovery meets is noted on disk
-before the local store holds it: a worker that dies in between would not meet them again.
+changelog says that the user is gone; the old row would be served for ever. Erased users that recovery meets are noted
+on disk before the local store holds the erasure: a worker that dies in between would not meet them again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FOLDER: Final = "recovered-erasures"
 
 
 class RecoveredErasures:
-    """Publishes the erased whom recovery took from the changelog: gone, or as they are since they came back.
+    """Publishes erased users that recovery took from the changelog: as gone, or as they are if they came back.
 
     Args:
         settings: of the state folder.

@@ -46,7 +46,7 @@ class Republisher:
     def begin(self, users_per_s: int | None = None) -> Progress:
         """Publish everybody from now on.
 
-        What is under way gives way: what it published before this request may be what the store has lost since.
+        A run that is under way ends: the store may have lost since what that run has published.
         """
         self._tasks.cancel()
         self.progress = Progress(

@@ -45,7 +45,7 @@ class Resetter:
         wall: the clock that stamps records, ms.
 
     Attributes:
-        looked: whether all was looked at since the last take-over, and whoever was found is published.
+        looked: whether all was looked at since the last take-over, and the users found are published.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Resetter:
             try:
                 found = await find_ahead(self._settings, [TopicPartition(topic, number) for number in assigned], limits)
             except BrokerError as error:
-                # For as long as the partitions are ours.
+                # Asked again until it answers, or the partitions are let go.
                 log.warning("could not look for records ahead of the clock, trying again", error=str(error))
                 await asyncio.sleep(RETRY_S)
             else:
@@ -111,11 +111,11 @@ class Resetter:
                 user_id = key.decode()
                 state = partition.state_of(user_id)
                 if limits.wronged(state, rank):
-                    partition.committer.touch(user_id, state, changed=False, reset=True)
+                    partition.touch(user_id, state, reset=True)
                     furthest = max(furthest, 0 if rank is None else limits.lead(rank))
                     reset += 1
             # Waited for, not awaited: it is cancelled with the partition.
-            await asyncio.wait([partition.committer.settled()])
+            await asyncio.wait([partition.settled()])
         if reset:
             self._metrics.reset_users.inc(reset)
             log.warning(

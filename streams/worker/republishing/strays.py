@@ -97,8 +97,8 @@ class Strays:
             ends = await logs.of(list(self._ends))
         for tp, end in ends.items():
             partition = self._partitions.get(tp.partition)
-            # What is under way is not acknowledged yet, and would look like somebody else's.
-            if partition is not None and partition.committer.quiet and end > self._ends[tp]:
+            # Records under way are not acknowledged yet, and would look like those of somebody else.
+            if partition is not None and partition.quiet and end > self._ends[tp]:
                 self.written(tp.topic, tp.partition, end, 0)
 
     async def _answer(self, tp: TopicPartition, start: int, stop: int) -> None:
@@ -139,5 +139,5 @@ class Strays:
                 "what was not sent is dropped and delivered again"
             )
         with suppress(UnicodeDecodeError):
-            # A key that is no text is of no user.
+            # A key that is no text belongs to no user.
             partition.rewrite(record.key.decode())

@@ -20,7 +20,7 @@ SLICES_PER_S: Final = 5
 """Slices that one partition publishes in a second, at least: each waits for the freshness deadline of its rows."""
 
 Partitions = Callable[[], Mapping[int, Partition]]
-"""Those assigned now, by number."""
+"""The partitions assigned now, by number."""
 
 
 class Passed(NamedTuple):
@@ -54,8 +54,8 @@ class Sweep:
 
     async def everybody(self, partition: Partition) -> bool:
         """Publish every user of a partition; return whether it stayed assigned until all were out."""
-        # Those in hand may not be in the store yet.
-        return await self.some(partition, chain(partition.committer.busy_users(), _stored(partition)))
+        # Busy users may not be in the store yet.
+        return await self.some(partition, chain(partition.busy_users(), _stored(partition)))
 
     async def some(self, partition: Partition, users: Iterable[str]) -> bool:
         """Publish these users of a partition; return whether it stayed assigned until all were out."""
@@ -68,7 +68,7 @@ class Sweep:
             next_at = time.monotonic() + self._slice_s
             passed = self._touch(partition, names)
             # Waited for, not awaited: it is cancelled with the partition, and the sweep goes on with the next one.
-            settled = partition.committer.settled()
+            settled = partition.settled()
             await asyncio.wait([settled])
             if settled.cancelled():
                 return False
@@ -84,10 +84,10 @@ class Sweep:
         for user_id in users:
             state = partition.state_of(user_id)
             if state.revision:
-                partition.committer.touch(user_id, state, changed=False)
+                partition.touch(user_id, state)
                 living += 1
             elif self._erased and state.erased_at is not None:
-                partition.committer.touch(user_id, state, changed=False, erased=True)
+                partition.touch(user_id, state, erased=True)
                 erased += 1
         return Passed(living, erased)
 

@@ -1,4 +1,4 @@
-"""What the remembered state is bound to: a cluster, a number of partitions, and logs that reach as far as it does.
+"""The binding of the remembered state: to a cluster, a number of partitions, and logs that reach as far as it does.
 
 State that speaks of another log must never be used: its offset fence would take new records for records it holds, and
 skip them silently.

@@ -21,7 +21,7 @@ from rocksdb.errors import Corruption, RocksIOError
 from streams.worker.state.damage import disk_error, mark_damaged, open_or_remake
 
 _SIZE_PROPERTY: Final = b"rocksdb.estimate-live-data-size"
-# For each partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
+# Sizes per partition. RocksDB's write buffers keep every version of a state until they are full, and Faust's own sizes
 # (three buffers of 64 MiB, a cache of 2 GiB) let a worker grow for minutes before its memory is flat.
 ROCKSDB_OPTIONS: Final = {
     "write_buffer_size": 8 << 20,
@@ -44,8 +44,8 @@ class Progress(msgspec.Struct, frozen=True):
         epoch: the highest it has seen; 0 for none.
         applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
         kept_until: wall time (ms) up to which users whose features change by the clock are published; 0 if unknown.
-        outranked: keys of users for whom the changelog has a record that an earlier one outranks. Compaction would
-            keep the later of the two, so the owner of the partition has to write these users again.
+        outranked: keys of users with a record in the changelog that an earlier one outranks. Compaction would keep the
+            later of the two, so the owner of the partition has to write these users again.
     """
 
     offset: int = -1
@@ -171,8 +171,8 @@ class RocksStore(rocksdb.Store):
             batch.put(key, state)
         batch.put(self.offset_key, str(progress.offset).encode())
         batch.put(_PROGRESS_KEY, msgspec.json.encode(progress))
-        # The changelog is the log ahead of this store. What a crash takes from memory, offset and states alike, is
-        # read from there again; a second log would only cost a write to disk per group.
+        # The changelog is the log ahead of this store. Offset and states that a crash takes from memory are read from
+        # there again; a second log would only cost a write to disk per group.
         try:
             self._db_for_partition(partition).write(batch, disable_wal=True)
         except RocksIOError as error:

@@ -17,16 +17,25 @@ from streams.worker.state.user_table import UserTable
 class TiedRecovery(Recovery):
     """Takes in only what was read for the assignment of now, and lets partitions be taken over only in it.
 
-    Attributes:
+    Args:
+        app: Faust's.
         table: whose changelogs these are.
         take_over: awaited with the serial number of the assignment and the partitions it has recovered, before events
             are delivered; returns whether they may be.
         begin_delivery: told the assignment whose events may be delivered from now on.
     """
 
-    table: UserTable
-    take_over: Callable[[int, set[int]], Awaitable[bool]]
-    begin_delivery: Callable[[int], None]
+    def __init__(
+        self,
+        app: Any,
+        table: UserTable,
+        take_over: Callable[[int, set[int]], Awaitable[bool]],
+        begin_delivery: Callable[[int], None],
+    ) -> None:
+        self.table = table
+        self.take_over = take_over
+        self.begin_delivery = begin_delivery
+        super().__init__(app, app.tables, beacon=app.tables.beacon, loop=app.tables.loop)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Take the partitions over, and have events delivered if that went well."""
@@ -98,7 +107,7 @@ class TiedRecovery(Recovery):
 
 
 def _as_ours(error: Exception) -> StreamsError | KafkaError:
-    # What a client of the broker raises is explained where it ends the worker.
+    # Errors of a client of the broker are explained by the flow, once they end the worker.
     if isinstance(error, StreamsError | KafkaError):
         return error
     ours = StreamsError(f"taking over the partitions failed ({type(error).__name__}: {error}): start the worker again")

@@ -24,19 +24,30 @@ from streams.worker.state.local_store import ROCKSDB_OPTIONS, LocalStore, Memory
 
 
 class UserTable(faust.Table):
-    """The states of all users of the assigned partitions, keyed by user id (UTF-8)."""
+    """The states of all users of the assigned partitions, keyed by user id (UTF-8).
 
-    settings: Settings
-    on_recovered: Callable[[int], object]
-    """Told how many users' states were taken from the changelog."""
-    on_erased: Callable[[int, Collection[bytes]], object]
-    """Told of a partition and the users taken from its changelog who were erased at some time, before the local store
-    holds that."""
+    It registers itself with the app.
 
-    @classmethod
-    def of(cls, app: faust.App, settings: Settings) -> UserTable:
-        """Make the table and register it with the app."""
-        table = cls(
+    Args:
+        app: Faust's.
+        settings: of the worker.
+        on_recovered: told how many users' states were taken from the changelog.
+        on_erased: told of a partition and the users taken from its changelog who were erased at some time, before the
+            local store holds that.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        settings: Settings,
+        *,
+        on_recovered: Callable[[int], object],
+        on_erased: Callable[[int, Collection[bytes]], object],
+    ) -> None:
+        self.settings = settings
+        self._on_recovered = on_recovered
+        self._on_erased = on_erased
+        super().__init__(
             app,
             name="users",
             partitions=settings.partitions,
@@ -46,9 +57,7 @@ class UserTable(faust.Table):
             store=f"{settings.state_store}://",
             use_partitioner=True,
         )
-        table.settings = settings
-        app.tables.add(table)
-        return table
+        app.tables.add(self)
 
     def _new_store_by_url(self, url: Any) -> Any:
         kind = RocksStore if self.settings.state_store is StateStore.ROCKSDB else MemoryStore
@@ -117,7 +126,7 @@ class UserTable(faust.Table):
             else:
                 outranked.add(record.key)
         if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
-            self.on_erased(partition, erased)
+            self._on_erased(partition, erased)
         progress = progress.onward(offset, max(ranks)[0], reached)
         states.write(partition, newest, replace(progress, outranked=tuple(sorted(outranked))))
-        self.on_recovered(len(newest))
+        self._on_recovered(len(newest))

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from support.artefacts import fitted_artefact
 from support.encoders import HashEncoder
+from support.group import Unwatched
 
 from features.observation import Kind, Observation, Source, event_key
 from features.online.rows import OnlineRow
@@ -46,12 +47,12 @@ def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhil
     subjects = [Subject(f"u{number}", living(), 1) for number in range(3)]
     served: list[Served] = []
 
-    def take_over(batch: Served) -> None:
-        served.append(batch)
-        emitter.scoring = new
+    class Swapping(Unwatched):
+        def served(self, batch: Served) -> None:
+            served.append(batch)
+            emitter.scoring = new
 
-    emitter = Emitter(inference, lambda: None)
-    emitter.on_served = take_over
+    emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Swapping())
     first, second = (published(emission) for _ in range(2) for emission in emitter.emit([subjects]))
     assert {scorer for scorer, _, _ in first} == {served[0].scoring.version} == {old.version}
     assert {scorer for scorer, _, _ in second} == {served[1].scoring.version} == {new.version}
@@ -61,10 +62,17 @@ def test_an_emission_is_made_by_one_artefact_even_if_another_takes_over_meanwhil
 
 
 def test_watchers_are_told_what_was_served_and_who_was_erased(inference: Inference) -> None:
-    emitter = Emitter(inference, lambda: None)
     told: list[Served] = []
     erased: list[str] = []
-    emitter.on_served, emitter.on_erased = told.append, erased.append
+
+    class Noting(Unwatched):
+        def served(self, batch: Served) -> None:
+            told.append(batch)
+
+        def erased(self, user_id: str) -> None:
+            erased.append(user_id)
+
+    emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Noting())
     state = living()
     subjects = [Subject("a", state, 1), Subject("gone", UserState(), 1), Subject("back", living(), 1, erased=True)]
     (emission,) = emitter.emit([subjects])

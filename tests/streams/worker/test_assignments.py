@@ -334,7 +334,7 @@ def test_a_recovery_of_an_assignment_before_a_rejoin_takes_nothing_over_in_the_s
     driven.hold(True)
     driven.rejoin(0, TURNS)
     generation, serial = worker.generation, worker.serial
-    assert driven.run(worker.engine.take_over(serial - 1, {0, 1}, worker._committed)) is False
+    assert driven.run(worker.engine.take_over(serial - 1, {0, 1})) is False
     assert not worker.engine.partitions
     driven.hold(False)
     assert worker.generation == generation
@@ -381,7 +381,7 @@ def test_a_worker_that_leaves_takes_nothing_over_again(driven: Rebalances) -> No
     driven.rebalance([0, 0], None, TURNS)
     assert worker.engine.assignment.serial == serial
     assert not worker.engine.partitions
-    assert not worker.engine.serving()
+    assert not worker.engine.held.serving()
     # For the end of the test: somebody who works on.
     driven.workers[0] = Worker(driven.world, "d")
 

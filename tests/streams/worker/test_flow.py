@@ -166,7 +166,7 @@ async def test_a_redelivered_topic_changes_no_state_and_publishes_every_user_aga
             while seen != users or flow.tally.fates.total() < first.summary.events_in:
                 await asyncio.sleep(0.05)
                 seen = set((await read_back(flow, first.summary)).scores)
-        await flow.engine.settle()
+        await flow.engine.held.settle()
         again = await read_back(flow, first.summary)
     assert flow.tally.fates["applied"] == 0
     assert_same(first, again)

@@ -85,7 +85,7 @@ async def test_nobody_is_scored_again_before_a_tile_leaves(quiet_flow):
     flow, clock = quiet_flow
     before = flow.tally.scores_out
     clock.now = START + 59 * MINUTE
-    assert flow.engine.decays[0].touch_due() == 0
+    assert flow.engine.held.decays[0].touch_due() == 0
     clock.now = START + 66 * MINUTE
     await record_as_of(flow, clock.now)
     assert flow.tally.scores_out == before + 1
@@ -105,9 +105,9 @@ async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tm
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
         await put_through(flow, [purchase(number, f"u{number}", START) for number in range(30)])
         # All of them are due at once, and an event follows when five of them are published.
-        flow.engine.decays[0].stop()
+        flow.engine.held.decays[0].stop()
         clock.now = START + 66 * MINUTE
-        assert flow.engine.decays[0].touch_due() == 5
+        assert flow.engine.held.decays[0].touch_due() == 5
         await put_through(flow, [purchase(30, "late", clock.now)])
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow, asyncio.timeout(PATIENCE_S):
         while min(score["event_time"] for score in (await last_scores(settings)).values()) < clock.now:
@@ -120,7 +120,7 @@ async def test_the_store_remembers_how_far_users_are_kept_once_they_are_publishe
     clock.now = START + 66 * MINUTE
     await record_as_of(flow, clock.now)
     async with asyncio.timeout(PATIENCE_S):
-        while partition.committer.kept_until < clock.now:
+        while partition.kept_until < clock.now:
             await asyncio.sleep(0.05)
     await put_through(flow, [purchase(2, "u", clock.now)])
     assert partition.states.progress(0).kept_until == clock.now

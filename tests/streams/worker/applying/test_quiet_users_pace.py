@@ -15,22 +15,30 @@ from features.state import UserState
 from features.tiles import DAY, HOUR, MINUTE
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying import quiet_users
+from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.quiet_users import SLICE_USERS, Decay
 
 NOW = 1_764_000_000_000
 NUMBER = 3
 
 
-class Committer:
-    """Remembers who was touched, and settles them when told to."""
+class Quiet:
+    """A partition of users who did one thing each, and nothing since; it settles when told to."""
 
-    def __init__(self, kept_until: int) -> None:
+    number = NUMBER
+
+    def __init__(self, last_seen: dict[str, int], kept_until: int) -> None:
         self.kept_until = kept_until
         self.touched: list[str] = []
         self.settling = asyncio.Event()
         self.settles_at_once = False
+        self.states = self
+        self.users = {}
+        for user_id, timestamp in last_seen.items():
+            state = self.users[user_id] = UserState()
+            state.apply(Observation(Kind.VIEW, Source.CLICKS, 1, timestamp, b"12345678"), "")
 
-    def touch(self, user_id: str, state: UserState, *, changed: bool) -> None:
+    def touch(self, user_id: str, state: UserState) -> None:
         self.touched.append(user_id)
 
     async def settled(self) -> None:
@@ -41,20 +49,8 @@ class Committer:
     def busy_users(self) -> set[str]:
         return set()
 
-
-class Quiet:
-    """A partition of users who did one thing each, and nothing since."""
-
-    number = NUMBER
-
-    def __init__(self, last_seen: dict[str, int], kept_until: int) -> None:
-        self.committer = Committer(kept_until)
-        self.states = self
-        self.on_applied: Any = None
-        self.users = {}
-        for user_id, timestamp in last_seen.items():
-            state = self.users[user_id] = UserState()
-            state.apply(Observation(Kind.VIEW, Source.CLICKS, 1, timestamp, b"12345678"), "")
+    def keep_until(self, instant: int) -> None:
+        self.kept_until = instant
 
     def state_of(self, user_id: str) -> UserState:
         return self.users[user_id]
@@ -69,14 +65,14 @@ class Run:
     def __init__(self, last_seen: dict[str, int], kept_until: int = 0) -> None:
         self.now = NOW
         self.partition = Quiet(last_seen, kept_until)
-        self.committer = self.partition.committer
         self.metrics = Metrics()
         self.errors: list[BaseException] = []
-        self.decay = Decay(self.partition, lambda: self.now, self.metrics, self.errors.append)  # type: ignore[arg-type]
+        partition: Any = self.partition
+        self.decay = Decay(partition, DueTimes(), lambda: self.now, self.metrics, self.errors.append)
 
     async def until_touched(self, users: int) -> None:
         async with asyncio.timeout(30):
-            while len(self.committer.touched) < users:
+            while len(self.partition.touched) < users:
                 assert not self.errors
                 await asyncio.sleep(0.001)
 
@@ -90,7 +86,7 @@ async def begin() -> AsyncIterator[Any]:
 
     def start(*args: Any, **settled: bool) -> Run:
         run = Run(*args)
-        run.committer.settles_at_once = settled.get("settles_at_once", True)
+        run.partition.settles_at_once = settled.get("settles_at_once", True)
         runs.append(run)
         run.decay.start()
         return run
@@ -108,9 +104,9 @@ async def test_slice_follows_slice_as_soon_as_the_one_before_is_published(begin,
         # However long these take, nobody is put in front of live events meanwhile.
         for _ in range(20):
             await asyncio.sleep(0)
-        assert len(run.committer.touched) == slices * SLICE_USERS
+        assert len(run.partition.touched) == slices * SLICE_USERS
         assert run.gauge("backlog_users") == (3 - slices) * SLICE_USERS + 1
-        run.committer.settling.set()
+        run.partition.settling.set()
     await run.until_touched(3 * SLICE_USERS + 1)
     assert run.gauge("backlog_users") == 0
 
@@ -122,7 +118,7 @@ async def test_how_late_the_longest_due_user_is_shows_until_nobody_is_late(begin
     run.now = due + 10 * MINUTE
     await run.until_touched(SLICE_USERS)
     assert run.gauge("lateness_seconds") == 600.0
-    run.committer.settling.set()
+    run.partition.settling.set()
     await run.until_touched(SLICE_USERS + 1)
     assert run.gauge("lateness_seconds") == 0.0
 
@@ -131,12 +127,12 @@ async def test_a_restart_is_not_to_forget_who_is_still_due(begin):
     due = NOW // MINUTE * MINUTE
     run = begin({f"u{number}": NOW - 3 * HOUR for number in range(SLICE_USERS + 1)}, settles_at_once=False)
     await run.until_touched(SLICE_USERS)
-    run.committer.settling.set()
+    run.partition.settling.set()
     await run.until_touched(SLICE_USERS + 1)
-    assert run.committer.kept_until < due, "one of them was not published"
-    run.committer.settling.set()
+    assert run.partition.kept_until < due, "one of them was not published"
+    run.partition.settling.set()
     async with asyncio.timeout(30):
-        while run.committer.kept_until != NOW:
+        while run.partition.kept_until != NOW:
             await asyncio.sleep(0.001)
 
 
@@ -150,7 +146,7 @@ async def test_a_partition_that_left_has_no_gauges(begin):
 
 async def test_users_kept_up_to_an_instant_to_come_are_due_all_the_same(begin):
     run = begin({"u": NOW - 30 * MINUTE}, NOW + 365 * DAY)
-    assert run.committer.kept_until == NOW
+    assert run.partition.kept_until == NOW
     run.now = NOW + HOUR
     await run.until_touched(1)
 
@@ -161,12 +157,12 @@ async def test_a_clock_that_is_put_right_leaves_nothing_of_its_error(begin, monk
     run.now = NOW + 365 * DAY
     await run.until_touched(1)
     async with asyncio.timeout(30):
-        while run.committer.kept_until < NOW + 364 * DAY:
+        while run.partition.kept_until < NOW + 364 * DAY:
             await asyncio.sleep(0.001)
     run.now = NOW + MINUTE
     async with asyncio.timeout(30):
-        while run.committer.kept_until > NOW + MINUTE:
+        while run.partition.kept_until > NOW + MINUTE:
             await asyncio.sleep(0.001)
-    assert len(run.committer.touched) == 1
+    assert len(run.partition.touched) == 1
     run.now = NOW + HOUR
     await run.until_touched(2)

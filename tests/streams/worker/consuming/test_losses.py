@@ -118,7 +118,7 @@ async def test_with_the_setting_it_goes_on_and_counts_them_once(settings: Settin
         assert lost(flow) == 0
         await publish(settings, range(20, 23))
         await settled(flow, 23)
-        assert flow.engine.find("u") is not None
+        assert flow.engine.held.find("u") is not None
         assert next(decode(state).revision for _, state in flow.engine.partitions[0].states.items(0)) == 8
 
 

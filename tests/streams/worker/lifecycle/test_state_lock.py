@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.encoders import HashEncoder
@@ -24,7 +25,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from streams.settings import load_settings
-from streams.state_lock import lock_state
+from streams.worker.lifecycle.state_lock import lock_state
 unlock = lock_state(load_settings(state_dir=Path(sys.argv[1])))
 print("locked", flush=True)
 time.sleep(3600)
@@ -64,9 +65,9 @@ def test_a_folder_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None
 
 
 async def test_a_second_worker_on_a_folder_does_not_start_and_a_third_does_once_the_first_has_left(
-    tmp_path: Path,
+    tmp_path: Path, broker: Any
 ) -> None:
-    settings = quick_settings(tmp_path, state_store=StateStore.ROCKSDB)
+    settings = quick_settings(tmp_path, state_store=StateStore.ROCKSDB, broker=broker.url)
     async with Flow(settings, encoder=HashEncoder()) as first:
         with pytest.raises(LocalStateError, match="in use by another"):
             await Flow(first.settings, encoder=HashEncoder()).__aenter__()

@@ -31,7 +31,9 @@ from streams.settings import Settings, StateStore, WindowEdge
 from streams.worker.flow import Flow
 from streams.worker.production import live_calibration as outcomes_module
 from streams.worker.production import model_watch as production_module
+from streams.worker.production import served_watch
 from streams.worker.production.served_drift import Drift
+from streams.worker.production.served_watch import OUTCOMES_FILE
 
 pytestmark = pytest.mark.usefixtures("broker")
 
@@ -89,7 +91,7 @@ async def test_an_artefact_swapped_in_under_traffic_leaves_the_state_and_the_sco
         feeder = await feed(flow, drain, encoded(lines[1600:]))
         await drain.drained(feeder.ends)
         await everybody_scored_by(flow, after)
-        await flow.engine.settle()
+        await flow.engine.held.settle()
         swapped = await read_back(flow, summarise(flow, feeder, 1.0))
         await assert_score_log(flow.settings)
         records = await records_of(flow.settings)
@@ -177,7 +179,7 @@ async def test_a_shadow_is_compared_on_every_score_and_never_published(tmp_path)
 
 async def test_drift_is_shown_by_feature_where_the_artefact_has_a_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(production_module, "PUBLISH_S", 0.05)
-    monkeypatch.setattr(production_module, "Drift", lambda metrics: Drift(metrics, least_users=50))
+    monkeypatch.setattr(served_watch, "Drift", lambda metrics: Drift(metrics, least_users=50))
     artefact = fitted_artefact()
     ship(replace(artefact, drift=drift_reference(artefact)), tmp_path / "live")
     async with Flow(live_settings(tmp_path), encoder=HashEncoder()) as flow:
@@ -242,7 +244,7 @@ async def test_predictions_are_judged_30_days_later_across_a_restart_and_without
         assert [shown(name) for name in totals] == pytest.approx(
             [sum(predicted[user] for user in ("u0", "u1", "u2")), 42.5, 3]
         )
-        assert b"u3" not in (tmp_path / production_module.OUTCOMES_FILE).read_bytes()
+        assert b"u3" not in (tmp_path / OUTCOMES_FILE).read_bytes()
 
 
 class OtherEncoder(HashEncoder):

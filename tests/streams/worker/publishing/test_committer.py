@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from support.encoders import HashEncoder
+from support.group import Unwatched
 from support.patience import PATIENCE_S
 
 from features.codec import decode
@@ -44,14 +44,14 @@ BASE = 1_760_000_000_000
 class Sending:
     """A send that is acknowledged, or fails, when the test says."""
 
-    def __init__(self, topic: str, records: Sequence[Outgoing], offset: int) -> None:
+    def __init__(self, topic: str, records: Sequence[Outgoing], first: int) -> None:
         self.topic = topic
         self.records = records
-        self.offset = offset
+        self.written = Written(first, first + len(records) - 1, len(records))
         self.answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
 
     def acknowledge(self) -> None:
-        self.answer.set_result(Written(self.offset - len(self.records) + 1, self.offset, len(self.records)))
+        self.answer.set_result(self.written)
 
     async def acknowledged(self) -> Written:
         return await asyncio.shield(self.answer)
@@ -63,12 +63,12 @@ class HeldPublisher:
     def __init__(self) -> None:
         self.sent: dict[str, list[Sending]] = {CHANGELOG: [], SCORES: []}
         self.open: set[str] = set()
-        self._ends: Counter[str] = Counter()
+        self._ends = {CHANGELOG: 0, SCORES: 0}
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sending:
         assert partition == PARTITION
+        sending = Sending(topic, records, self._ends[topic])
         self._ends[topic] += len(records)
-        sending = Sending(topic, records, self._ends[topic] - 1)
         self.sent[topic].append(sending)
         if topic in self.open:
             sending.acknowledge()
@@ -131,7 +131,7 @@ class Bench:
             scores=SCORES,
             publisher=self.publisher,  # type: ignore[arg-type]
             online=self.online,  # type: ignore[arg-type]
-            rounds=Rounds(Emitter(inference, lambda: None)),
+            rounds=Rounds(Emitter(inference.encoder, inference.scoring, lambda: None, Unwatched())),
             tally=self.tally,
             lease=self.lease,
             on_failure=self.failures.append,
@@ -231,7 +231,7 @@ async def test_the_local_store_holds_a_state_only_once_the_changelog_does(infere
         made.changelog[0].acknowledge()
         await until(lambda: bool(made.online.puts))
         assert decode(made.shelf.states[b"u"]).revision == state.revision == 1
-        assert (made.shelf.known.offset, made.shelf.known.epoch) == (made.changelog[0].offset, EPOCH)
+        assert (made.shelf.known.offset, made.shelf.known.epoch) == (made.changelog[0].written.last, EPOCH)
         assert made.shelf.known.applied[Source.CLICKS] == 0
 
 

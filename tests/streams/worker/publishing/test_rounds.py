@@ -11,7 +11,7 @@ from features.state import UserState
 from streams.worker.publishing import rounds
 from streams.worker.publishing.emitter import Emission, Subject
 from streams.worker.publishing.group import Group, Touch
-from streams.worker.publishing.rounds import STEP_USERS, Rounds
+from streams.worker.publishing.rounds import STEP_USERS, Rounds, Scored
 
 
 class CountingEmitter:
@@ -49,7 +49,7 @@ async def test_groups_that_are_ready_in_one_turn_are_scored_in_one_step() -> Non
     together = Rounds(emitter)  # type: ignore[arg-type]
     groups = await asyncio.gather(*(together.join(group(users)) for users in (1, 2, 3)))
     assert emitter.calls == [[1, 2, 3]]
-    assert [len(one.users) for one in groups] == [1, 2, 3]
+    assert [len(one.group.users) for one in groups] == [1, 2, 3]
     assert {one.emission.emitted_at for one in groups} == {1}
 
 
@@ -102,9 +102,9 @@ async def test_a_group_that_cannot_be_scored_fails_alone() -> None:
     together = Rounds(emitter)  # type: ignore[arg-type]
     joined = [together.join(group(users)) for users in (1, 3, 2)]
     first, second, third = await asyncio.gather(*joined, return_exceptions=True)
-    assert isinstance(first, Group)
+    assert isinstance(first, Scored)
     assert isinstance(second, ValueError)
-    assert isinstance(third, Group)
+    assert isinstance(third, Scored)
     assert emitter.calls == [[1], [2]]
 
 
@@ -116,5 +116,5 @@ async def test_a_group_that_cannot_be_taken_fails_alone() -> None:
     together = Rounds(emitter)  # type: ignore[arg-type]
     first, second = await asyncio.gather(together.join(take), together.join(group(2)), return_exceptions=True)
     assert isinstance(first, ValueError)
-    assert isinstance(second, Group)
+    assert isinstance(second, Scored)
     assert emitter.calls == [[2]]

@@ -81,7 +81,7 @@ async def test_a_quiet_user_whom_somebody_else_overwrote_is_written_again(flow: 
     assert decode((await records(settings, changelog))[-1].value).revision == 3
     await flow.engine.assignment._strays.look()
     await until(lambda: flow.metrics.registry.get_sample_value("wherewithal_foreign_records_total") == 2)
-    await flow.engine.settle()
+    await flow.engine.held.settle()
     assert decode((await records(settings, changelog))[-1].value).revision == 5
     assert orjson.loads((await records(settings, scores))[-1].value)["revision"] == 5
 
@@ -97,7 +97,7 @@ async def test_the_next_write_to_a_log_tells_what_somebody_else_wrote_before_it(
     )
     await fed(flow, views(0, 1, other))
     await until(lambda: flow.metrics.registry.get_sample_value("wherewithal_foreign_records_total") == 1)
-    await flow.engine.settle()
+    await flow.engine.held.settle()
     newest = {record.key: decode(record.value).revision for record in await records(settings, changelog)}
     assert newest == {b"u": 2, other.encode(): 1}
 
@@ -111,7 +111,7 @@ async def test_a_worker_gives_its_partitions_up_when_a_later_owner_writes(flow: 
     serial = flow.engine.assignment.serial
     await append(settings, changelog, record, encode(state))
     await flow.engine.assignment._strays.look()
-    await until(lambda: flow.engine.serving() and flow.engine.assignment.serial > serial)
+    await until(lambda: flow.engine.held.serving() and flow.engine.assignment.serial > serial)
     assert flow.failed_with is None
 
 

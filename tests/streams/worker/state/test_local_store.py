@@ -25,7 +25,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from test_local_store import BYTES, GROUPS, USERS, make_store
-from streams.local_store import Progress
+from streams.worker.state.local_store import Progress
 
 store = make_store(Path(sys.argv[1]))
 for group in range(GROUPS):
@@ -37,7 +37,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def make_store(folder: Path) -> RocksStore:
     app = faust.App("table-test", broker="memory://", datadir=folder)
-    store = UserTable.of(app, load_settings(state_store="rocksdb", state_dir=folder)).data
+    settings = load_settings(state_store="rocksdb", state_dir=folder)
+    store = UserTable(app, settings, on_recovered=lambda _: None, on_erased=lambda *_: None).data
     assert isinstance(store, RocksStore)
     return store
 

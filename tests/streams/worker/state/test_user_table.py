@@ -46,9 +46,8 @@ def batch(first: int, records: Sequence[tuple[bytes | None, bytes | None]]) -> A
 
 @pytest.fixture
 async def table(tmp_path: Path) -> UserTable:
-    made = UserTable.of(faust.App("changelog-test", broker="memory://", datadir=tmp_path), SETTINGS)
-    made.on_recovered = made.on_erased = lambda *_: None
-    return made
+    app = faust.App("changelog-test", broker="memory://", datadir=tmp_path)
+    return UserTable(app, SETTINGS, on_recovered=lambda _: None, on_erased=lambda *_: None)
 
 
 def newer_release(version: int) -> bytes:

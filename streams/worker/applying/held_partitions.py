@@ -1,0 +1,56 @@
+"""The partitions that a worker holds now, for everything that looks at users from outside of an assignment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from features.state import UserState
+from streams.worker.applying.partition import Partition
+from streams.worker.applying.quiet_users import Decay
+from streams.worker.state.local_store import Progress
+
+
+class HeldPartitions:
+    """The partitions that are taken over and not on their way out.
+
+    It is made before the engine, which fills and empties it.
+
+    Attributes:
+        partitions: by number; the same mapping for good.
+        decays: the keepers of their quiet users, by number; the same mapping for good.
+    """
+
+    def __init__(self) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self.decays: dict[int, Decay] = {}
+
+    def hold(self, partitions: Mapping[int, Partition], decays: Mapping[int, Decay]) -> None:
+        """Add partitions that were just taken over."""
+        self.partitions.update(partitions)
+        self.decays.update(decays)
+
+    def let_go(self) -> None:
+        """Hold nothing: nothing from outside may touch a partition that is on its way out."""
+        self.partitions.clear()
+        self.decays.clear()
+
+    def serving(self) -> bool:
+        """Return whether any partition is held."""
+        return bool(self.partitions)
+
+    def progress(self) -> dict[int, Progress]:
+        """Return how far the local state of each partition is."""
+        return {number: partition.states.progress(number) for number, partition in self.partitions.items()}
+
+    def find(self, user_id: str) -> UserState | None:
+        """Return the state of a user; None if no partition's store has one."""
+        key = user_id.encode()
+        for number, partition in self.partitions.items():
+            if partition.states.read(number, key) is not None:
+                return partition.state_of(user_id)
+        return None
+
+    async def settle(self) -> None:
+        """Wait until everything touched in any partition is durable and published."""
+        await asyncio.gather(*(partition.settled() for partition in self.partitions.values()))

@@ -1,0 +1,99 @@
+"""Building the parts of a worker that know one another, in an order in which each is whole once it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streams.broker.letters import Letters
+from streams.broker.throttling import Throttle
+from streams.inference.loading import Inference
+from streams.inference.text_reader import TextReader
+from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
+from streams.worker.app import App, GroupMember, attach, create_app
+from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.consuming.losses import Losses
+from streams.worker.engine import Engine
+from streams.worker.equipment import Equipment
+from streams.worker.production.served_watch import ServedWatch
+from streams.worker.publishing.emitter import AsOf, Emitter
+from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.republishing.recovered_erasures import RecoveredErasures
+from streams.worker.republishing.resetting import Resetter
+from streams.worker.state.recovery_news import RecoveryNews
+from streams.worker.state.user_table import UserTable
+
+
+@dataclass(frozen=True)
+class Built:
+    """An app and an engine that are tied to one another, and who is told of what they serve."""
+
+    app: App
+    engine: Engine
+    watch: ServedWatch
+
+
+def build(
+    settings: Settings,
+    inference: Inference,
+    *,
+    letters: Letters,
+    online: OnlineWriter,
+    tally: Tally,
+    metrics: Metrics,
+    throttle: Throttle,
+    as_of: AsOf,
+    clock: Callable[[], int],
+    on_failure: Callable[[BaseException], None],
+) -> Built:
+    """Build the app and the engine of a worker.
+
+    The app delivers to the engine, and the engine asks the app's consumer back. So the table of held partitions comes
+    first, the app without its agents next, then the engine, and the two are tied last.
+
+    Args:
+        settings: with the address of the broker and the number of partitions filled in.
+        inference: models.
+        letters: where records go that are refused.
+        online: where rows go.
+        tally: counts fates and latencies.
+        metrics: count everything else.
+        throttle: shared by the clients of the worker.
+        as_of: the as-of instant of the features.
+        clock: the wall clock, ms, by which quiet users become due.
+        on_failure: told of the error that makes going on unsound.
+    """
+    held = HeldPartitions()
+    watch = ServedWatch(settings, held, metrics, clock, on_failure)
+    erasures = RecoveredErasures(settings, lambda: held.partitions, on_failure)
+    losses = Losses(settings, metrics)
+    news = RecoveryNews(metrics)
+    app = create_app(settings)
+    table = UserTable(app, settings, on_recovered=news.count, on_erased=erasures.met)
+    equipment = Equipment(
+        letters=letters,
+        online=online,
+        reader=TextReader(inference.batcher, inference.projection),
+        emitter=Emitter(inference.encoder, inference.scoring, as_of, watch),
+        tally=tally,
+        metrics=metrics,
+        throttle=throttle,
+        clock=clock,
+        on_failure=on_failure,
+    )
+    engine = Engine(
+        settings,
+        inference,
+        equipment,
+        member=GroupMember(app, table, settings),
+        held=held,
+        losses=losses,
+        erasures=erasures,
+        resetter=Resetter(settings, held.partitions, clock, metrics, on_failure),
+        news=news,
+        watchers=watch,
+    )
+    attach(app, table, engine, losses, settings, throttle)
+    return Built(app, engine, watch)
