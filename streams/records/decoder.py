@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from features.tiles import HOUR
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
-from streams.records.events import LATEST_MS, MAX_MONEY, Click, Erasure, Review, Search
+from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search
 from streams.records.fields import (
     read_action,
     read_id,
@@ -20,6 +20,7 @@ from streams.records.fields import (
     read_string,
     refuse,
 )
+from streams.records.future import is_future
 from streams.records.plain_clicks import decode_plain_clicks
 from streams.records.rejection import Reason, Rejection
 from streams.records.strict_json import loads, loads_exact
@@ -134,7 +135,7 @@ class Decoder:
         if type(event) is not Click and self._is_long(_text_of(event)):
             limit = f"at most {self._max_text_bytes} UTF-8 bytes"
             return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
-        if event.timestamp > min(kafka_timestamp_ms + self._max_future_ms, LATEST_MS):
+        if is_future(event.timestamp, kafka_timestamp_ms, self._max_future_ms):
             limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp, and no year after 9999"
             return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
         return event
@@ -151,12 +152,13 @@ class Decoder:
                 return self.decode_all(topic, records[:middle]) + self.decode_all(topic, records[middle:])
         if clicks is None:
             return [self.decode(topic, record.key, record.value, record.timestamp) for record in records]
+        tolerance = self._max_future_ms
         return [
             click
             if (
                 self._is_sound(click)
                 and record.key == click.user_id.encode()
-                and click.timestamp <= record.timestamp + self._max_future_ms
+                and not is_future(click.timestamp, record.timestamp, tolerance)
             )
             else self.decode(topic, record.key, record.value, record.timestamp)
             for click, record in zip(clicks, records, strict=True)
@@ -164,12 +166,11 @@ class Decoder:
 
     def _is_sound(self, click: Click) -> bool:
         """Whether a plain click is valid in this deployment. If not, the thorough way says what is wrong with it."""
-        price, currency = click.price, click.currency
         return (
             click.timestamp >= self._earliest_ms
             # Nothing costs minus zero.
-            and (price is None or 0.0 < price * click.quantity <= MAX_MONEY)
-            and (currency is None or currency == self._currency)
+            and (click.price is None or 0.0 < click.price * click.quantity <= MAX_MONEY)
+            and (click.currency is None or click.currency == self._currency)
         )
 
     def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:

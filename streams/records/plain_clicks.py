@@ -8,7 +8,7 @@ of ids, which msgspec counts in characters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -28,8 +28,10 @@ def decode_plain_clicks(values: Sequence[bytes | None], most_bytes: int) -> list
         values: of records.
         most_bytes: of all of them together; of more, none is looked into.
     """
-    present = [value for value in values if value]
-    if len(present) != len(values) or sum(map(len, present)) > most_bytes:
+    if not all(values):
+        return None
+    present = cast("Sequence[bytes]", values)
+    if sum(map(len, present)) > most_bytes:
         return None
     lines = b"\n".join(present)
     count = len(values)
