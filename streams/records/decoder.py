@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from features.tiles import HOUR
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
-from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search
+from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search, text_of
 from streams.records.fields import (
     read_action,
     read_id,
@@ -132,7 +132,7 @@ class Decoder:
         if key != event.user_id.encode():
             found = "no key" if key is None else "another key"
             return Rejection(Reason.KEY_MISMATCH, f"key: expected the user_id in UTF-8, found {found}")
-        if type(event) is not Click and self._is_long(_text_of(event)):
+        if type(event) is not Click and self._is_long(text_of(event)):
             limit = f"at most {self._max_text_bytes} UTF-8 bytes"
             return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
         if is_future(event.timestamp, kafka_timestamp_ms, self._max_future_ms):
@@ -257,9 +257,3 @@ class Decoder:
         if value is None or value == self._currency:
             return None if value is None else self._currency
         refuse("currency", f"the deployment's own, {self._currency}", value, "another" if type(value) is str else "")
-
-
-def _text_of(event: Review | Search | Click | Erasure) -> str:
-    if isinstance(event, Review):
-        return event.text
-    return event.query if isinstance(event, Search) else ""

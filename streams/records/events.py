@@ -125,3 +125,10 @@ class Erasure(msgspec.Struct, frozen=True, gc=False):
 
 Event: TypeAlias = Review | Search | Click
 """What changes a user's features."""
+
+
+def text_of(event: Event | Erasure) -> str:
+    """Return what the user wrote: the text of a review, the query of a search; empty for a click or an erasure."""
+    if isinstance(event, Review):
+        return event.text
+    return event.query if isinstance(event, Search) else ""

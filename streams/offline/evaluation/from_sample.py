@@ -21,9 +21,9 @@ from streams.offline.evaluation.texts import Texts, read_texts
 from streams.offline.sample.cdnow import Order
 from streams.offline.sample.shopper import Habits, Shopper
 from streams.offline.sample.simulator import DEFAULT_SEED, is_held_out
-from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after, text_of
+from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after
 from streams.offline.training.source import SAMPLE
-from streams.records.events import Event
+from streams.records.events import Event, text_of
 from streams.records.observer import Observer
 
 GROUPS: Final = ("cohort_month", "category", "language")

@@ -13,7 +13,7 @@ from features.history import Snapshot
 from models.scoring.scorer import Predictions, Scorer
 from streams.offline.evaluation.perturbing import KINDS, perturbed
 from streams.offline.evaluation.texts import Texts
-from streams.offline.sample.training_set import text_of
+from streams.records.events import text_of
 
 USERS: Final = 100
 PERCENTILES: Final = (5, 25, 50, 75, 95)

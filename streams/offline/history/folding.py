@@ -23,7 +23,7 @@ from streams.inference.text_reader import TextReader
 from streams.offline.history.files import Arrived, plain_bytes, read_history
 from streams.offline.history.spill import Spill
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure, Event, Review, Search
+from streams.records.events import Click, Erasure, Event, Review, Search, text_of
 from streams.records.ndjson import RejectedLine
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
@@ -166,7 +166,7 @@ class History:
         return users
 
     async def _read(self, users: Iterable[_Gathered]) -> dict[str, Reading | TextRejectedError]:
-        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := _text(event))))
+        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := text_of(event))))
         readings: dict[str, Reading | TextRejectedError] = {}
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[start : start + TEXTS_AT_ONCE]
@@ -176,7 +176,7 @@ class History:
     def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
         arrived: list[Observation] = []
         for event in user.events:
-            reading = readings.get(_text(event), NOTHING_READ)
+            reading = readings.get(text_of(event), NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 self.account.dead_letters += 1
             else:
@@ -187,9 +187,3 @@ class History:
         self.account.erased += folded.outcomes[Outcome.REFUSED]
         self.account.users += bool(folded.applied)
         return User(user_id, folded, user.notes, user.erased_at is not None)
-
-
-def _text(event: Event) -> str:
-    if isinstance(event, Click):
-        return ""
-    return event.text if isinstance(event, Review) else event.query

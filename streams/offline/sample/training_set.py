@@ -33,7 +33,7 @@ from streams.inference.text_reader import TextReader
 from streams.offline.sample.cdnow import PERIOD_END, Order
 from streams.offline.sample.simulator import CATEGORIES, simulate
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure, Event, Review
+from streams.records.events import Click, Erasure, Event, Review, text_of
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
@@ -150,13 +150,6 @@ async def _read_all(events: Sequence[Event], encoder: Encoder) -> tuple[Projecti
     return projection, {
         text: reading for text, reading in zip(texts, readings, strict=True) if isinstance(reading, Reading)
     }
-
-
-def text_of(event: Event) -> str:
-    """Return what the user wrote, empty for a click."""
-    if isinstance(event, Click):
-        return ""
-    return event.text if isinstance(event, Review) else event.query
 
 
 def _is_purchase_or_review(event: Event) -> bool:
