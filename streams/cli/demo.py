@@ -24,9 +24,10 @@ from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.cli.replay import STOP_S, Summary, local_settings, print_summary, summarise
 from streams.cli.stopping import Stopper
+from streams.contract import HORIZON
 from streams.offline.sample.cdnow import PERIOD_END, Order, orders
 from streams.offline.sample.simulator import is_held_out, simulate
-from streams.offline.sample.training_set import HORIZON, spend_after
+from streams.offline.sample.training_set import spend_after
 from streams.operating.demo_screen import Reading, Screen
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder

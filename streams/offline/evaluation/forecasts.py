@@ -7,16 +7,18 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.tiles import DAY
 from models.measures.baselines import BG_NBD, BG_NBD_GAMMA_GAMMA, BOOSTING, Histories, baselines
 from models.measures.classification import best_threshold
 from models.scoring.scorer import Scorer
+from streams.contract import HORIZON
 from streams.offline.evaluation.material import Mask, Material, Rows
 
 Vector = NDArray[np.float64]
 
 SCORER: Final = "scorer"
 WITHOUT_TEXT: Final = "scorer_text_withheld"
-HORIZON_DAYS: Final = 30.0
+HORIZON_DAYS: Final = HORIZON / DAY
 
 _FITTED: Final = (BG_NBD, BG_NBD_GAMMA_GAMMA, BOOSTING)
 

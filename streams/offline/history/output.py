@@ -18,11 +18,12 @@ from features.observation import MICRO, Kind, Observation
 from features.offline_parquet import OFFLINE_FOLDER, offline_table
 from features.online.rows import OnlineRow
 from models.batching.batcher import MicroBatcher
+from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History, User
 from streams.offline.history.instants import regular
-from streams.offline.training.rows_file import FILE_NAME, HORIZON, TrainingRow, schema, to_table
+from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
 
 ROWS_IN_PART: Final = 20_000

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from features.history import snapshots
 from features.observation import Observation
 from features.row import Value
-from features.tiles import DAY
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
+from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import identify
 from streams.inference.text_reader import TextReader
@@ -37,9 +37,6 @@ from streams.records.events import Click, Erasure, Event, Review, text_of
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
-
-HORIZON = 30 * DAY
-"""How far ahead the target looks, ms."""
 
 CUT_OFFS = tuple(PERIOD_END - HORIZON * months for months in range(16, 0, -1))
 """Every 30 days, from the second month of the data to the last instant with a full horizon after it."""

@@ -17,14 +17,10 @@ from numpy.typing import NDArray
 
 from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
 from features.row import Value
-from features.tiles import DAY
 from streams.exceptions import ConfigurationError
 
 FILE_NAME: Final = "training_rows.parquet"
 """Its name in the folder that `history` writes."""
-
-HORIZON: Final = 30 * DAY
-"""How far ahead the target looks, ms."""
 
 USER: Final = "user_id"
 INSTANT: Final = "instant"
