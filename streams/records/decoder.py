@@ -8,6 +8,7 @@ from typing import Any, Final, Self, TypeAlias
 from aiokafka import ConsumerRecord
 
 from features.tiles import HOUR
+from streams.contract import CLICKS, ERASURES, REVIEWS, SEARCHES
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
 from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search, text_of
 from streams.records.fields import (
@@ -29,7 +30,6 @@ from streams.records.withheld import Why, Withheld
 from streams.settings import MAX_RECORD_BYTES, Settings
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
-_CLICKS: Final = "clicks"
 _FEWEST_TOGETHER: Final = 16
 """So few are not halved again: where none of them is plain, every further attempt is in vain."""
 
@@ -83,10 +83,10 @@ class Decoder:
         self._max_text_bytes = max_text_bytes
         self._max_future_ms = max_future_ms
         self._readers: dict[str, Callable[[_Fields, int], Review | Search | Click | Erasure]] = {
-            "reviews": self._review,
-            "searches": self._search,
-            _CLICKS: self._click,
-            "erasures": self._erasure,
+            REVIEWS: self._review,
+            SEARCHES: self._search,
+            CLICKS: self._click,
+            ERASURES: self._erasure,
         }
 
     @classmethod
@@ -143,7 +143,7 @@ class Decoder:
     def decode_all(self, topic: str, records: Sequence[ConsumerRecord]) -> list[Decoded]:
         """Decode records of one topic, each to what `decode` returns of it; plain clicks together."""
         clicks = None
-        if topic == _CLICKS:
+        if topic == CLICKS:
             # Within the limit of one record, none of them is over it, and joining them takes no more memory than one.
             clicks = decode_plain_clicks([record.value for record in records], self._max_record_bytes)
             if clicks is None and len(records) > _FEWEST_TOGETHER:

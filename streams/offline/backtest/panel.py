@@ -16,6 +16,7 @@ from features.row import Value
 from features.tiles import DAY
 from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
+from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
 from streams.offline.sample.cdnow import Order
 from streams.records.decoder import Decoder
@@ -100,7 +101,7 @@ def _observation(decoder: Decoder, observer: Observer, order: Order, number: int
         "price": order.dollars / units,
         "quantity": units,
     }
-    event = decoder.decode("clicks", order.customer_id.encode(), orjson.dumps(click), order.timestamp)
+    event = decoder.decode(CLICKS, order.customer_id.encode(), orjson.dumps(click), order.timestamp)
     if not isinstance(event, Click):
         raise ConfigurationError("orders: expected each to make a valid purchase event, found one that does not")
     return observer.observe(event, number)

@@ -18,6 +18,7 @@ from features.observation import Observation
 from features.point_in_time import Folded, UserHistory
 from features.state import Outcome
 from models.exceptions import TextRejectedError
+from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
 from streams.offline.history.files import Arrived, plain_bytes, read_history
@@ -139,9 +140,9 @@ class History:
         event = self._decoder.decode(
             record.topic, record.key, record.value, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
         )
-        account.events_in += record.topic != "erasures"
+        account.events_in += record.topic != ERASURES
         if isinstance(event, Rejection):
-            account.dead_letters += record.topic != "erasures"
+            account.dead_letters += record.topic != ERASURES
             return
         if not isinstance(event, Erasure):
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streams.contract import CLICKS, REVIEWS, SEARCHES
 from streams.offline.sample import phrases
 from streams.offline.sample.cdnow import DAY_MS, Order
 from streams.offline.sample.phrases import CATEGORIES, Language
@@ -102,7 +103,7 @@ def _order(
     span = (order.timestamp - rng.randint(10 * _MINUTE, _LONGEST_VISIT), order.timestamp)
     yield from _visit(rng, shopper, name, steps, span, item, category)
     yield (
-        "clicks",
+        CLICKS,
         {
             "event_id": name,
             "user_id": order.customer_id,
@@ -117,7 +118,7 @@ def _order(
     )
     written = order.timestamp + rng.randint(2 * DAY_MS, 20 * DAY_MS)
     if rng.random() < habits.reviews_per_order and written < until:
-        yield "reviews", _review(rng, shopper, f"{name}-r", item, category, written)
+        yield REVIEWS, _review(rng, shopper, f"{name}-r", item, category, written)
 
 
 def _steps(rng: random.Random, habits: Habits, *, favorite: float, cart: float) -> list[str]:
@@ -148,13 +149,13 @@ def _visit(
         }
         if step == "search":
             text = phrases.query(rng, category, shopper.language)
-            yield "searches", event | {"query": text, "results": rng.randrange(200)}
+            yield SEARCHES, event | {"query": text, "results": rng.randrange(200)}
             continue
         # The view before a favorite, a cart or an order is of that item; earlier ones look around.
         looking = step == "view" and steps[number + 1 : number + 2] == ["view"]
         seen = _item(rng, category) if looking else item
         yield (
-            "clicks",
+            CLICKS,
             event | {"item_id": seen, "action": step, "price": _catalogue_price(seen), "session_id": name},
         )
 
