@@ -24,7 +24,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from streams.settings import load_settings
-from streams.state_lock import lock_state
+from streams.worker.lifecycle.state_lock import lock_state
 unlock = lock_state(load_settings(state_dir=Path(sys.argv[1])))
 print("locked", flush=True)
 time.sleep(3600)
