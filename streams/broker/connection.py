@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import aiokafka.client
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -62,6 +63,21 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
         raise ConfigurationError(
             f"WHEREWITHAL_BROKER_CA_FILE: expected CA certificates in PEM, found {error.strerror or error}"
         ) from error
+
+
+async def new_client(settings: Settings, **options: Any) -> AIOKafkaClient:
+    """A plain client that has met the cluster; one that cannot is closed.
+
+    Raises:
+        KafkaError: no node can be reached.
+    """
+    client = AIOKafkaClient(**connection(settings) | options)
+    try:
+        await client.bootstrap()
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:

@@ -13,10 +13,11 @@ import orjson
 from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
-from streams.exceptions import ConfigurationError, StreamsError
+from streams.cli.cluster import load_cluster_settings
+from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
 from streams.records.ndjson import check_files, read_lines
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         StreamsError: not all could be published; the message says what was.
     """
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to publish to")
+    settings = load_cluster_settings("to publish to")
     check_files(arguments.files)
     production = _Production()
     try:

@@ -28,6 +28,7 @@ from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.records.events import LATEST_MS
 from streams.records.ndjson import check_files, read_lines
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
@@ -43,8 +44,7 @@ STOP_S: Final = 1.2
 STOP_AND_DROP_S: Final = 10.0
 """The same for a run on somebody's broker, from which its topics are removed."""
 
-EARLIEST: Final = parse_rfc3339("0001-01-01T00:00:00Z")
-LATEST: Final = parse_rfc3339("9999-12-31T23:59:59.999Z")
+EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
@@ -202,7 +202,7 @@ def _instant(text: str) -> int:
         raise ConfigurationError(
             f"--as-of: expected epoch milliseconds or RFC 3339 text with an offset, found {text!r}"
         ) from error
-    if not EARLIEST <= instant <= LATEST:
+    if not EARLIEST_MS <= instant <= LATEST_MS:
         raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
     return instant
 

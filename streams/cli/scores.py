@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.labels.table import PRICE_BANDS
+from streams.cli.cluster import load_cluster_settings
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.read_back import last_scores
 from streams.operating.score_stream import follow_scores
@@ -26,7 +27,7 @@ from streams.operating.segments import (
     matches,
     parse_conditions,
 )
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = parse_conditions(arguments.where)
     if arguments.follow and (wanted or arguments.segments):
         raise ConfigurationError("--follow: expected it without --segments and --where, which look at what is there")
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to read from")
+    settings = load_cluster_settings("to read from")
     if arguments.follow:
         asyncio.run(_follow(settings, arguments.json))
         return 0

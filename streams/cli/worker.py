@@ -8,10 +8,10 @@ import contextlib
 import signal
 from typing import Final
 
+from streams.cli.cluster import load_cluster_settings
 from streams.cli.stopping import Stopper
-from streams.exceptions import ConfigurationError
 from streams.log import log
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.server import Server
 from streams.worker.flow import Flow
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT, then drain and leave."""
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to work against")
+    settings = load_cluster_settings("to work against")
     with Stopper("worker", STOP_S) as stopper:
         stopper.run(_work(settings, stopper))
     return 0

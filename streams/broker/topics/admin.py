@@ -27,7 +27,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import new_client, reaching
 from streams.exceptions import BrokerError
 from streams.settings import Settings
 
@@ -90,13 +90,8 @@ class Admin:
             BrokerError: no node can be reached.
         """
         patience_ms = int(min(ATTEMPT_S, self._settings.request_timeout_s) * 1000)
-        self._client = AIOKafkaClient(**connection(self._settings) | {"request_timeout_ms": patience_ms})
         async with reaching(self._settings):
-            try:
-                await self._client.bootstrap()
-            except BaseException:
-                await self._client.close()
-                raise
+            self._client = await new_client(self._settings, request_timeout_ms=patience_ms)
         return self
 
     async def __aexit__(

@@ -28,7 +28,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record import MemoryRecords
 
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import new_client, reaching
 from streams.exceptions import BrokerError, MissingLogError
 from streams.settings import Settings
 
@@ -133,19 +133,12 @@ class LogEnds:
             for attempt in range(1, _ATTEMPTS + 1):
                 began = time.monotonic()
                 try:
-                    return await self._connect()
+                    self._client = await new_client(self._settings)
+                    return
                 except KafkaConnectionError:
                     if attempt == _ATTEMPTS or time.monotonic() - began > _AT_ONCE_S:
                         raise
                 await asyncio.sleep(_RETRY_S * attempt)
-
-    async def _connect(self) -> None:
-        self._client = AIOKafkaClient(**connection(self._settings))
-        try:
-            await self._client.bootstrap()
-        except BaseException:
-            await self._client.close()
-            raise
 
     async def close(self) -> None:
         """Close the connections."""

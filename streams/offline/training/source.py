@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoder.bert import BertEncoder
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
-from streams.inference.loading import load_inference
+from streams.inference.loading import load_inference, open_encoder
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import CATEGORIES, is_held_out
 from streams.offline.sample.training_set import training_set
@@ -64,13 +63,7 @@ class Source:
 
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
-    encoder = BertEncoder.load(
-        settings.encoder,
-        settings.device,
-        settings.encoder_threads,
-        settings.cache_dir,
-        settings.encoder_precision,
-    )
+    encoder = open_encoder(settings)
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
     return Source(
         values=np.array(rows.scalars, dtype=np.float64),
