@@ -31,9 +31,9 @@ from streams.settings import MAX_RECORD_BYTES, Settings
 
 _MAX_DOUBLE: Final = 1.7976931348623157e308
 _FEWEST_TOGETHER: Final = 16
-"""So few are not halved again: where none of them is plain, every further attempt is in vain."""
+"""The smallest group of clicks that is halved to look for plain ones; a smaller group is decoded one by one."""
 
-# orjson turns integers from here on into floats.
+# orjson turns integers of this size and more into floats, which lose digits.
 _FIRST_INEXACT_INTEGER: Final = float(2**64)
 
 _WITHHELD: Final = {
@@ -100,12 +100,12 @@ class Decoder:
         )
 
     def decode(self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int) -> Decoded:
-        """Decode one record; whatever its bytes, this returns.
+        """Decode one record. It returns for any bytes, and raises nothing because of them.
 
         Args:
             topic: `reviews`, `searches`, `clicks` or `erasures`, without the deployment's prefix.
             key: the record's key.
-            value: the record's value; None or nothing is `malformed`.
+            value: the record's value; None or an empty one is `malformed`.
             kafka_timestamp_ms: the record's Kafka timestamp, in epoch milliseconds.
 
         Returns:
@@ -141,13 +141,13 @@ class Decoder:
         return event
 
     def decode_all(self, topic: str, records: Sequence[ConsumerRecord]) -> list[Decoded]:
-        """Decode records of one topic, each to what `decode` returns of it; plain clicks together."""
+        """Decode records of one topic. The result is that of `decode` for each; plain clicks are decoded together."""
         clicks = None
         if topic == CLICKS:
-            # Within the limit of one record, none of them is over it, and joining them takes no more memory than one.
+            # One record's limit holds for all values together: each is within it, and joining takes no more memory.
             clicks = decode_plain_clicks([record.value for record in records], self._max_record_bytes)
             if clicks is None and len(records) > _FEWEST_TOGETHER:
-                # So that one odd record takes the thorough way with few others.
+                # One odd record then sends few others the thorough way.
                 middle = len(records) // 2
                 return self.decode_all(topic, records[:middle]) + self.decode_all(topic, records[middle:])
         if clicks is None:
@@ -165,10 +165,10 @@ class Decoder:
         ]
 
     def _is_sound(self, click: Click) -> bool:
-        """Whether a plain click is valid in this deployment. If not, the thorough way says what is wrong with it."""
+        """Tell whether a plain click is valid in this deployment. The thorough way names the fault if not."""
         return (
             click.timestamp >= self._earliest_ms
-            # Nothing costs minus zero.
+            # A price of zero is left to the thorough way, which turns minus zero into zero.
             and (click.price is None or 0.0 < click.price * click.quantity <= MAX_MONEY)
             and (click.currency is None or click.currency == self._currency)
         )
@@ -177,7 +177,7 @@ class Decoder:
         """Decode a record field by field.
 
         Raises:
-            MalformedJSONError, InvalidEventError: why it is rejected.
+            MalformedJSONError, InvalidEventError: the record is rejected, for the reason in the message.
         """
         fields = loads(raw)
         if type(fields) is not dict:
