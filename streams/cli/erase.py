@@ -66,10 +66,10 @@ def _seconds(text: str) -> float:
 
 
 def _request(settings: Settings, user_id: str, timestamp: str | None) -> Erasure:
-    """Return the request, refused here where a worker would refuse it.
+    """Return the request, checked as a worker would check it.
 
     Raises:
-        ConfigurationError: the user id or the time is none that a worker takes.
+        ConfigurationError: a worker would refuse the user id or the time.
     """
     now = int(time.time() * 1000)
     when: int | str = now if timestamp is None else timestamp

@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, write the page and the document, and print what was found."""
+    """Evaluate, write the page and the document, and print the results."""
     settings = load_settings()
-    # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
+    # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from models.artefact.artefact import Artefact
     from models.artefact.files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
     from models.artefact.files import TENSORS_FILE

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Publish the files; lines that are no records become dead letters.
 
     Raises:
-        StreamsError: not all could be published; the message says what was.
+        StreamsError: not all could be published; the message says which lines were.
     """
     settings = load_cluster_settings("to publish to")
     check_files(arguments.files)
@@ -58,7 +58,7 @@ class _Production:
     """Publishes files one after the other.
 
     Attributes:
-        feeder: once the topics are there.
+        feeder: set once the topics exist.
     """
 
     feeder: Feeder
@@ -70,7 +70,7 @@ class _Production:
         """Publish the files.
 
         Raises:
-            StreamsError: not all could be published; `so_far` tells what was.
+            StreamsError: not all could be published; `so_far` tells which lines were.
         """
         partitions = (await make_topics(settings)).partitions
         publisher = Publisher(settings)
@@ -86,7 +86,7 @@ class _Production:
 
     @property
     def so_far(self) -> str:
-        """What was published of files that were not published to their end, to follow why; empty before the first."""
+        """The lines published so far, in words to follow the reason of an early end; empty before the first file."""
         if self._file is None:
             return ""
         lines = f"; {self.feeder.published:,} lines were published"

@@ -57,7 +57,7 @@ async def _redrive(settings: Settings, choice: Choice, go: bool) -> list[Letter]
 
 
 def report(letters: list[Letter], go: bool) -> dict[str, Any]:
-    """Return what `--json` prints of the letters."""
+    """Return the object that `--json` prints for the letters."""
     chosen = [letter for letter in letters if letter.standing is not Standing.NOT_CHOSEN]
     standings = Counter(letter.standing for letter in chosen)
     by_reason: dict[str, Counter[str]] = {}

@@ -20,7 +20,7 @@ from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.progress import PATH
 
 STOP_S: Final = 15.0
-"""How long a worker may take to end. It is more than its parts may take together (`streams.worker.flow`), and less than
+"""Seconds that a worker may take to end: more than its parts may take together (`streams.worker.flow`), and less than
 the 30 s after which Kubernetes kills it."""
 
 
