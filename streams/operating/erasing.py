@@ -47,7 +47,7 @@ POLL_S: Final = 0.2
 """Seconds between two questions to the group for its progress: a fifth of its default commit interval."""
 
 READINGS: Final = 3
-"""How often an unclean place is read again: a user who returns meanwhile changes one place after the other."""
+"""How often an unclean place is read at most: a user who returns meanwhile changes one place after the other."""
 
 _PROBE: Final = (0, 0, 0)
 """A fence below every fence of a worker."""

@@ -35,7 +35,7 @@ EARLIER_DAYS: Final = (112, 84, 56, 28)
 _REPORT_EVERY: Final = 1000
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the name of a step, the amount done and the whole amount."""
 
 
 class Panel(NamedTuple):
@@ -56,11 +56,11 @@ def panel(customers: Mapping[str, Sequence[Order]], progress: Progress) -> Panel
     """Fold every customer's orders up to each cut-off.
 
     Args:
-        customers: the orders of each, in order of time, at most one a day.
-        progress: told how many customers are done.
+        customers: the orders of each customer by time, at most one a day.
+        progress: called with the number of customers done.
 
     Raises:
-        ConfigurationError: an order that makes no valid event, or no customer with one before the first cut-off.
+        ConfigurationError: an order makes no valid event, or no customer has an order before the first cut-off.
     """
     cut_offs = [CALIBRATION_END - days * DAY for days in (*EARLIER_DAYS, 0)]
     rows: dict[int, list[tuple[str, tuple[Value, ...]]]] = {cut_off: [] for cut_off in cut_offs}

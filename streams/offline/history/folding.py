@@ -1,7 +1,7 @@
 """A history of events, folded user by user with the code that folds the stream.
 
-In two passes, so that memory holds one bucket of users (`history_spill`), whatever the length of the history: records
-are decoded and spilled by user; then, bucket by bucket, texts are read and users folded.
+There are two passes, so that memory holds one bucket of users however long the history is. The first decodes records
+and spills them by user (`spill`). The second reads texts and folds users, bucket by bucket.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.records.rejection import Rejection
 from streams.settings import Settings
 
 TEXTS_AT_ONCE: Final = 2048
-"""Texts handed to the micro-batcher together, for it to sort and fill batches from."""
+"""Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
 
 _EVENTS: Final = (Review, Search, Click, Erasure)
 _NOTE: Final = len(_EVENTS)
@@ -42,11 +42,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 @dataclass
 class Account:
-    """What became of a history's events, as `replay` accounts for them.
+    """The fates of a history's events, as `replay` accounts for them.
 
     Attributes:
-        erased: forgotten by an erasure that came later, or refused after one.
-        users: with an applied event.
+        erased: events that a later erasure removed, or that were refused after one.
+        users: number of users with an applied event.
         oldest, newest: times (ms) of valid events; None without one.
     """
 
@@ -64,7 +64,7 @@ class User(NamedTuple):
     """One user of a history.
 
     Attributes:
-        notes: what the caller noted of the user, in order.
+        notes: the notes that the caller attached to the user, in order.
         erased: whether an erasure is in the history.
     """
 
@@ -84,14 +84,14 @@ class _Gathered:
 class History:
     """Folds the history in files.
 
-    Erasures are obeyed in the order of the input: what arrived of the user before one is in no row, however early the
-    instant, and later events up to its time are refused.
+    Erasures apply in the order of the input. Events that arrived before an erasure are in no row of the user, however
+    early the instant, and events after it are refused up to its time.
 
     Args:
-        settings: what events are valid.
+        settings: decide which events are valid.
         inference: encoder, projection and categories; its batcher is started.
         files: NDJSON or Parquet, in the order of arrival.
-        folder: for what is spilled; exists, and the caller removes it.
+        folder: an existing folder for spilled records, which the caller removes.
     """
 
     def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
@@ -105,21 +105,21 @@ class History:
 
     @property
     def texts_read(self) -> int:
-        """Distinct texts per bucket that were given an embedding."""
+        """The number of distinct texts per bucket that got an embedding."""
         return self._reader.encoded
 
     def gather(self) -> None:
-        """Decode and spill the files; once, before `users`."""
+        """Decode and spill the files. It is called once, before `users`."""
         now = int(time.time() * 1000)
         for arrived in read_history(self._files):
             self._take(arrived, now)
 
     def note(self, user_id: str, what: Any) -> None:
-        """Attach something that MessagePack can hold to a user, whether or not the history knows of that user."""
+        """Attach a value that MessagePack can hold to a user, who may be unknown to the history."""
         self._spill.add(user_id, _NOTE, _encode((user_id, what)))
 
     async def users(self) -> AsyncGenerator[User, None]:
-        """Yield every user of the history or with a note, once.
+        """Yield every user that has an event or a note, once.
 
         Raises:
             EncoderUnavailableError: the encoder is down.
@@ -127,7 +127,7 @@ class History:
         for frames in self._spill.buckets():
             gathered = self._group(frames)
             readings = await self._read(gathered.values())
-            # Let go one by one, and before the next bucket is read.
+            # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
                 yield self._fold(user_id, gathered.pop(user_id), readings)
 

@@ -1,4 +1,4 @@
-"""What goes wrong between a shopper and the topics: duplicates, late arrivals and lines that are no event."""
+"""Faults between a shopper and the topics: duplicates, late arrivals and lines that are no event."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Arrival:
 
     @classmethod
     def on_time(cls, topic: str, event: dict[str, Any]) -> Arrival:
-        """The arrival of an event at its own timestamp."""
+        """Return the arrival of an event at its own timestamp."""
         return cls(event["timestamp"], event["event_id"], {"topic": topic, "value": event})
 
 
 def deliver(rng: random.Random, topic: str, event: dict[str, Any]) -> Iterator[Arrival]:
-    """Yield the arrivals of one event: one, or for a small share a second within the hour; some late.
+    """Yield the arrivals of one event. A small share arrives a second time within the hour, and some arrive late.
 
     A purchase is never late: cutting the lines at a moment then cuts the orders at the same moment.
     """

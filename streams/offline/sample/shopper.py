@@ -1,4 +1,4 @@
-"""What one simulated shopper does: visits, orders and reviews, as events of the contract."""
+"""The behaviour of one simulated shopper: visits, orders and reviews, as events of the contract."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How much happens around an order and without one."""
+    """The amount of behaviour around an order and without one."""
 
     reviews_per_order: float
     searches_per_visit: float
@@ -36,7 +36,7 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """What a simulated shopper is like, from the first visit on: drawn from the id, never from the orders."""
+    """The traits of a simulated shopper, drawn from the id and never from the orders."""
 
     customer_id: str
     language: Language
@@ -54,12 +54,12 @@ class Shopper:
         return cls(customer_id, language, (first, second, third), rate)
 
     def category(self, rng: random.Random) -> str:
-        """Draw what a visit is about: nearly always something from this shopper's taste."""
+        """Draw the category of a visit, nearly always one from this shopper's taste."""
         return rng.choice(CATEGORIES) if rng.random() < 0.1 else rng.choices(self.taste, _TASTE_WEIGHTS)[0]
 
 
 def chance(seed: int, *names: str) -> random.Random:
-    """A source of chance of its own for each purpose, so that no draw shifts another.
+    """Return a separate source of chance for each purpose, so that no draw shifts another.
 
     A string seed goes through SHA-512: it does not depend on the interpreter's hash seed.
     """
@@ -70,10 +70,10 @@ def life(shopper: Shopper, orders: list[Order], seed: int, habits: Habits, until
     """Yield everything one shopper does, as (topic, event): around each order, then without one.
 
     Args:
-        shopper: who.
-        orders: this shopper's own orders in order of time, at least one.
+        shopper: the shopper.
+        orders: this shopper's orders by time, at least one.
         seed: of everything simulated.
-        habits: how often.
+        habits: the amount of behaviour.
         until: epoch milliseconds at which browsing and reviewing end.
     """
     for number, order in enumerate(orders):
@@ -138,7 +138,7 @@ def _visit(
     item: str,
     category: str,
 ) -> Iterator[tuple[str, Event]]:
-    """The steps of a visit in their order, at times drawn between its start and its end (exclusive)."""
+    """Yield the steps of a visit in order, at times drawn between its start and its end (exclusive)."""
     moments = sorted(rng.randrange(*span) for _ in steps)
     for number, (step, moment) in enumerate(zip(steps, moments, strict=True)):
         event: Event = {
@@ -182,5 +182,5 @@ def _item(rng: random.Random, category: str) -> str:
 
 
 def _catalogue_price(item: str) -> float:
-    """What the shop shows for an item: a price of its own, unrelated to what an order cost."""
+    """Return the price that the shop shows for an item, which is unrelated to the price of an order."""
     return _PRICES[int(item.rpartition("-")[2]) % len(_PRICES)]

@@ -1,4 +1,4 @@
-"""Where `wherewithal train` takes its rows from: the bundled orders, or a file that `wherewithal history` wrote."""
+"""The rows of `wherewithal train`: the bundled orders, or a file that `wherewithal history` wrote."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HISTORY: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Rows to train on, and what an artefact has to know of where they come from.
+    """Rows to train on, and the facts about their origin that an artefact holds.
 
     Attributes:
         values: float64[n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
@@ -45,7 +45,7 @@ class Source:
         encoder_name: of the encoder behind the profiles.
         encoder_identity: of that encoder with P.
         categories: the closed list of tags.
-        data: what the rows are, in words.
+        data: the origin of the rows, in words.
     """
 
     values: NDArray[np.float64]
@@ -81,12 +81,12 @@ def from_sample(settings: Settings) -> Source:
 
 
 def from_rows(settings: Settings, path: Path) -> Source:
-    """Return the rows of a file, all of them the population; projection and tags are those of the scorer in use.
+    """Return the rows of a file. All are the population; projection and tags are those of the scorer in use.
 
     Rows whose 30 days the history did not cover are left out.
 
     Raises:
-        ConfigurationError: no such file, no targets in it, or profiles of another encoder than the one in use.
+        ConfigurationError: the file is missing, or has no targets, or profiles of another encoder than that in use.
     """
     rows = read_training_rows(path)
     if rows.spend_after is None:
