@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="only users that meet this condition, printed as NDJSON of their ids unless they are counted; "
-        f"FIELD is one of {', '.join((*CLOSED, INTEREST))}; several of one field accept any of the values, several fields need all",
+        f"FIELD is one of {', '.join((*CLOSED, INTEREST))}; several of one field accept any of the values, "
+        "several fields need all",
     )
 
 
