@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Self, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Self, TypeAlias
 
 from aiokafka import ConsumerRecord
 
 from features.tiles import HOUR
-from streams.contract import CLICKS, ERASURES, REVIEWS, SEARCHES
+from streams.contract import CLICKS, INPUTS
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
+from streams.records.event_reader import EventReader
 from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search, text_of
-from streams.records.fields import (
-    read_action,
-    read_id,
-    read_number,
-    read_optional_string,
-    read_price,
-    read_quantity,
-    read_string,
-    refuse,
-)
 from streams.records.future import is_future
 from streams.records.plain_clicks import decode_plain_clicks
 from streams.records.rejection import Reason, Rejection
-from streams.records.strict_json import loads, loads_exact
-from streams.records.timestamps import parse_rfc3339
 from streams.records.withheld import Why, Withheld
 from streams.settings import MAX_RECORD_BYTES, Settings
 
-_MAX_DOUBLE: Final = 1.7976931348623157e308
 _FEWEST_TOGETHER: Final = 16
 """The smallest group of clicks that is halved to look for plain ones; a smaller group is decoded one by one."""
-
-# orjson turns integers of this size and more into floats, which lose digits.
-_FIRST_INEXACT_INTEGER: Final = float(2**64)
 
 _WITHHELD: Final = {
     Why.TOO_LARGE: Rejection(
@@ -44,7 +29,6 @@ _WITHHELD: Final = {
     Why.UNREADABLE: Rejection(Reason.MALFORMED, "batch: expected one that can be unpacked, found a damaged one"),
 }
 
-_Fields: TypeAlias = dict[str, Any]
 Decoded: TypeAlias = Review | Search | Click | Erasure | Rejection
 
 
@@ -66,7 +50,7 @@ class Decoder:
         "_max_future_ms",
         "_max_record_bytes",
         "_max_text_bytes",
-        "_readers",
+        "_reader",
     )
 
     def __init__(
@@ -82,12 +66,7 @@ class Decoder:
         self._max_record_bytes = max_record_bytes
         self._max_text_bytes = max_text_bytes
         self._max_future_ms = max_future_ms
-        self._readers: dict[str, Callable[[_Fields, int], Review | Search | Click | Erasure]] = {
-            REVIEWS: self._review,
-            SEARCHES: self._search,
-            CLICKS: self._click,
-            ERASURES: self._erasure,
-        }
+        self._reader = EventReader(currency, earliest_ms)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -114,9 +93,8 @@ class Decoder:
         Raises:
             ConfigurationError: there is no such topic.
         """
-        reader = self._readers.get(topic)
-        if reader is None:
-            raise ConfigurationError(f"expected a topic among {', '.join(self._readers)}, found another")
+        if topic not in INPUTS:
+            raise ConfigurationError(f"expected a topic among {', '.join(INPUTS)}, found another")
         if not value:
             if isinstance(value, Withheld):
                 return _WITHHELD[value.why]
@@ -124,7 +102,7 @@ class Decoder:
         if len(value) > self._max_record_bytes:
             return Rejection(Reason.TOO_LARGE, f"record: expected at most {self._max_record_bytes} bytes, found more")
         try:
-            event = self._read(reader, value)
+            event = self._reader.read(topic, value)
         except MalformedJSONError as error:
             return Rejection(Reason.MALFORMED, f"record: {error}")
         except InvalidEventError as error:
@@ -173,87 +151,6 @@ class Decoder:
             and (click.currency is None or click.currency == self._currency)
         )
 
-    def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:
-        """Decode a record field by field.
-
-        Raises:
-            MalformedJSONError, InvalidEventError: the record is rejected, for the reason in the message.
-        """
-        fields = loads(raw)
-        if type(fields) is not dict:
-            refuse("record", "an object", fields)
-        event: Review | Search | Click | Erasure = reader(fields, self._timestamp(fields, raw))
-        return event
-
     def _is_long(self, text: str) -> bool:
         # No character takes more than 4 bytes in UTF-8.
         return len(text) * 4 > self._max_text_bytes and len(text.encode()) > self._max_text_bytes
-
-    def _timestamp(self, fields: _Fields, raw: bytes) -> int:
-        value = fields.get("timestamp")
-        if type(value) is float and value >= _FIRST_INEXACT_INTEGER:
-            exact = loads_exact(raw)
-            value = exact.get("timestamp") if isinstance(exact, dict) else None
-        if type(value) is str:
-            try:
-                value = parse_rfc3339(value)
-            except ValueError as error:
-                raise InvalidEventError(f"timestamp: {error}") from None
-        elif type(value) is not int:
-            refuse("timestamp", "integer epoch milliseconds or RFC 3339 text", value)
-        if value < self._earliest_ms:
-            limit = f"expected epoch milliseconds from {self._earliest_ms}, found an earlier instant"
-            raise InvalidEventError(f"timestamp: {limit}; seconds must be sent as milliseconds")
-        return int(value)
-
-    def _review(self, fields: _Fields, timestamp: int) -> Review:
-        get = fields.get
-        return Review(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_id(get("item_id"), "item_id"),
-            read_string(get("text"), "text"),
-            read_number(get("rating"), "rating", 1.0, 5.0),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            read_price(get("price"), 1),
-            read_optional_string(get("locale"), "locale"),
-            self._own_currency(get("currency")),
-        )
-
-    def _search(self, fields: _Fields, timestamp: int) -> Search:
-        get = fields.get
-        results = get("results")
-        return Search(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_string(get("query"), "query"),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            None if results is None else read_number(results, "results", 0.0, _MAX_DOUBLE),
-        )
-
-    def _click(self, fields: _Fields, timestamp: int) -> Click:
-        get = fields.get
-        quantity = read_quantity(get("quantity"))
-        session_id = get("session_id")
-        return Click(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_id(get("item_id"), "item_id"),
-            read_action(get("action")),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            read_price(get("price"), quantity),
-            quantity,
-            self._own_currency(get("currency")),
-            None if session_id is None else read_id(session_id, "session_id"),
-        )
-
-    def _erasure(self, fields: _Fields, timestamp: int) -> Erasure:
-        return Erasure(read_id(fields.get("user_id"), "user_id"), timestamp)
-
-    def _own_currency(self, value: object) -> str | None:
-        if value is None or value == self._currency:
-            return None if value is None else self._currency
-        refuse("currency", f"the deployment's own, {self._currency}", value, "another" if type(value) is str else "")
