@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from streams.records.events import LATEST_MS
+
 RETENTION: Final = "retention.ms"
 COMPACTION: Final = "max.compaction.lag.ms"
 TOMBSTONES: Final = "delete.retention.ms"
@@ -22,9 +24,6 @@ _COMPACTION_FROM: Final = "min.compaction.lag.ms"
 
 _UNSET: Final = 2**63 - 1
 """Kafka's value for a lag without a bound."""
-
-_LAST_DATE: Final = 253_402_300_799_999
-"""The end of the year 9999, epoch ms. A setting may be any number of 63 bits, so a sum may lie beyond every date."""
 
 BROKER_MS: Final = 3600 * 1000
 """The time that a broker may take to delete, ms. By default it looks every five minutes, and deletes a minute later."""
@@ -63,8 +62,9 @@ def of_records(config: Mapping[str, str], now: int) -> Lifetime:
     found = _numbers(config, RETENTION, _SEGMENT)
     if isinstance(found, Lifetime):
         return found
+    # A setting may be any number of 63 bits, so the sum may lie beyond every date.
     latest = now + sum(found.values()) + BROKER_MS
-    if latest > _LAST_DATE:
+    if latest > LATEST_MS:
         return _never(found)
     return Lifetime(f"gone by {_date(latest)} at the latest ({_told(found)})", latest)
 
@@ -86,7 +86,7 @@ def of_replaced(config: Mapping[str, str], now: int) -> Lifetime:
         return Lifetime(f"no latest date: {COMPACTION} is not set, so that nothing bounds when compaction comes")
     closed = min(found[COMPACTION], found[_SEGMENT])
     latest = now + max(found[COMPACTION], closed + found[_COMPACTION_FROM]) + BROKER_MS
-    if latest > _LAST_DATE:
+    if latest > LATEST_MS:
         return _never(found)
     until = (
         f"gone by {_date(latest)} at the latest, if the partition takes a record after {_date(now + closed)} "
