@@ -15,7 +15,7 @@ from features.online.layout import JOIN_KEY, VIEWS, Kind, columns
 from features.online.rows import OnlineRow
 
 OFFLINE_FOLDER: Final = "offline"
-"""Where `features.repository` looks for the parts, under the folder of the repository."""
+"""The Parquet parts of the training rows, under the folder of the Feast repository."""
 
 TIMESTAMP_FIELD: Final = "event_timestamp"
 """The column of the parts that holds T, a UTC timestamp; Feast joins by it."""

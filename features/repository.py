@@ -16,6 +16,7 @@ from typing import Any, Final
 import redis
 
 from features.exceptions import OnlineStoreError
+from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD
 from features.online.address import RedisAddress, SqliteAddress, parse
 from features.online.layout import BEHAVIOR, JOIN_KEY, PROJECT, VIEWS, Kind
 from features.online.opening import PATIENCE_S
@@ -28,10 +29,6 @@ from feast.data_format import ParquetFormat
 from feast.types import Array, Float32, Float64, Int64, String
 
 SERVICE: Final = "purchasing_power_v1"
-OFFLINE_FOLDER: Final = "offline"
-"""Parquet parts of the training rows, under the repository folder; one row holds the columns of all views."""
-TIMESTAMP_FIELD: Final = "event_timestamp"
-"""The column of the Parquet parts that holds T, a UTC timestamp."""
 
 _TYPES: Final = {
     Kind.INT64: Int64,

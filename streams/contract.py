@@ -1,9 +1,10 @@
-"""The topics of the contract, and their names on the broker."""
+"""What the contract fixes for every deployment: the topics with their names on the broker, and the horizon."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from features.tiles import DAY
 from streams.settings import Settings
 
 REVIEWS: Final = "reviews"
@@ -16,6 +17,9 @@ INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
 TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
+
+HORIZON: Final = 30 * DAY
+"""How far ahead a prediction of spend looks, ms."""
 
 
 def topic_name(settings: Settings, topic: str) -> str:

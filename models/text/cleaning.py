@@ -163,10 +163,11 @@ def fingerprint() -> str:
 def digest(*modules: ModuleType) -> str:
     """Return the hex SHA-256 over the rules of modules: the name and value of every constant in capitals.
 
-    Comments and layout have no part in it.
+    Comments and layout have no part in it, nor has the folder that a module lies in.
     """
     rules = [
-        [module.__name__, name, value]
+        # As the modules were called when artefacts in use were written: an artefact fits only the digest it names.
+        [f"models.{module.__name__.rpartition('.')[2]}", name, value]
         for module in modules
         for name, value in sorted(vars(module).items())
         if name.isupper()

@@ -1,4 +1,4 @@
-"""Connections to the broker, and the names of the topics."""
+"""Connections to the broker: the options that all clients share, and clients made with them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import aiokafka.client
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -21,13 +22,13 @@ from streams.settings import MAX_TOPIC_BYTES, Settings
 HEADROOM_BYTES: Final = 1 << 16
 """Room for key, headers and framing around the largest record."""
 
-# Every client of this process, Faust's included, asks about its topics again and again. To ask for one that an
-# operator has deleted would make it, with the partitions and settings that the broker gives any topic.
+# Every client of this process, Faust's included, asks about its topics again and again. Asking must not make a topic
+# that an operator has deleted: the broker would give it its default partitions and settings.
 aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments that every aiokafka client of these settings shares.
+    """Return the keyword arguments that every aiokafka client of these settings shares.
 
     Raises:
         ConfigurationError: the CA file cannot be read.
@@ -51,7 +52,7 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext:
-    """The TLS context of the settings.
+    """Return the TLS context of the settings.
 
     Raises:
         ConfigurationError: the CA file cannot be read.
@@ -64,15 +65,30 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
         ) from error
 
 
+async def new_client(settings: Settings, **options: Any) -> AIOKafkaClient:
+    """Return a plain client that is connected to the cluster; a client that cannot connect is closed.
+
+    Raises:
+        KafkaError: no node can be reached.
+    """
+    client = AIOKafkaClient(**connection(settings) | options)
+    try:
+        await client.bootstrap()
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
 def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
-    """A producer that waits for every in-sync replica and takes the largest record a topic does."""
+    """Return a producer that waits for every in-sync replica and takes the largest record that a topic takes."""
     return AIOKafkaProducer(
         **connection(settings), acks="all", max_request_size=MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES, **options
     )
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    """A consumer outside of any group, for reading what is committed of a topic as it stands."""
+    """Return a consumer without a group, for reading the committed records that a topic holds now."""
     consumer = AIOKafkaConsumer(
         **connection(settings),
         group_id=None,
@@ -87,12 +103,12 @@ def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
 
 @asynccontextmanager
 async def reaching(settings: Settings, rights: Rights = READ, topic: str | None = None) -> AsyncIterator[None]:
-    """Turn an error of the broker into one line that says which broker, and what to check.
+    """Turn an error of the broker into one line that names the broker and says what to check.
 
     Args:
         settings: of the cluster.
-        rights: what is done with topics meanwhile.
-        topic: the only one, by its name on the broker.
+        rights: the rights that the enclosed code needs of topics.
+        topic: the only topic it uses, by its name on the broker.
 
     Raises:
         BrokerError: the broker could not be used.

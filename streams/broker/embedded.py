@@ -24,17 +24,17 @@ from streams.exceptions import BrokerError
 
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 2.0
-"""It waits for its clients to disconnect; there is nothing it would have to save."""
+"""How long the broker may take to end, s. It waits for its clients to disconnect, and has nothing to save."""
 
 ATTEMPTS: Final = 3
-"""Another process may take the free port between its choice and its use."""
+"""How many free ports are tried: another process may take one between its choice and its use."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _ELSEWHERE: Final = "set WHEREWITHAL_BROKER=kafka://host:port to use another broker"
 
 
 class EmbeddedBroker:
-    """A Tansu broker on a loopback port, gone when its parent is.
+    """A Tansu broker on a loopback port, which ends with its parent process.
 
     Args:
         port: 0 takes any free one.
@@ -74,13 +74,13 @@ class EmbeddedBroker:
         """Wait until the broker has ended by itself.
 
         Raises:
-            BrokerError: it has.
+            BrokerError: always, once the broker has ended.
         """
         if self._process is not None:
             raise BrokerError(f"the embedded broker ended with exit code {self._process.wait()}; {_ELSEWHERE}")
 
     def stop(self) -> None:
-        """Stop the broker; what it held is gone."""
+        """Stop the broker; its records are gone."""
         self._forget()
         if self._process is not None:
             self._process.terminate()
@@ -112,8 +112,8 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # A terminal sends Ctrl-C to every process of its group: a broker that is gone before those who use it
-                # keeps them waiting for it.
+                # A terminal sends Ctrl-C to every process of its group. A broker that ended before its clients would
+                # keep them waiting.
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -125,13 +125,13 @@ class EmbeddedBroker:
         return self._process
 
     def _kill_all(self) -> None:
-        """Kill the broker and what it may have started, which is of its process group."""
+        """Kill the broker and every process of its process group."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _leave_nothing(self) -> None:
-        """Leave nothing behind, and wait for nothing."""
+        """Kill the broker and remove its files, without waiting."""
         self._kill_all()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -181,7 +181,7 @@ class EmbeddedBroker:
 
 
 def _nothing() -> None:
-    """There is nothing to be forgotten yet."""
+    """Do nothing: a broker that has not started has nothing to remove."""
 
 
 def _packed_binary() -> Path:

@@ -1,4 +1,4 @@
-"""Ending the process at once, whatever its threads do: what must not outlive it is undone first."""
+"""Ending the process at once, whatever its threads do. Registered clean-ups run first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _acts: list[Callable[[], object]] = []
 
 
 def at_forced_end(act: Callable[[], object]) -> Callable[[], None]:
-    """Have a forced end call `act`, from any thread; it may raise `OSError`. Call what is returned to have it not."""
+    """Register a clean-up for a forced end. It may run in any thread and raise `OSError`. The result cancels it."""
     _acts.append(act)
 
     def forget() -> None:
-        # Whoever undid it may be asked to do so again.
+        # A second call finds it cancelled already.
         if act in _acts:
             _acts.remove(act)
 
@@ -23,7 +23,7 @@ def at_forced_end(act: Callable[[], object]) -> Callable[[], None]:
 
 
 def end_now(code: int) -> NoReturn:
-    """End the process with this exit code: no thread is waited for, and no buffer written."""
+    """End the process with this exit code. It waits for no thread and writes no buffer."""
     for act in reversed(_acts):
         with suppress(OSError):
             act()

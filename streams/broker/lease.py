@@ -1,4 +1,4 @@
-"""The lease: how long a worker may take the partitions of one assignment for its own without word from the broker."""
+"""The lease: the time for which a worker may rely on owning its partitions without an answer from the broker."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from streams.exceptions import StreamsError
 
 
 class LeaseLostError(StreamsError):
-    """The partitions may be somebody else's: no heartbeat was answered for a session timeout, or a rebalance began."""
+    """Another worker may own the partitions: no heartbeat was answered for a session timeout, or a rebalance began."""
 
 
 class Lease:
-    """Held from one answered heartbeat for a session timeout, counted from the moment the heartbeat was asked.
+    """A lease on the partitions of one assignment. It ends a session timeout after the last answered request.
 
     The broker counts a member's session, and its patience during a rebalance, from when it received the last request
-    that it answered well. That is not before the request was asked, and both are a session timeout long, so a lease
-    always ends before the broker gives the partitions away. A process that was stopped and goes on again finds it
-    expired before it sends anything: the monotonic clock does not stop with the process. Without it, a record that
-    waited through the stop would end up behind what the new owner wrote, and compaction would keep it.
+    that it answered well. It cannot receive a request before the worker sends it, and both times are a session timeout
+    long. So a lease always ends before the broker gives the partitions away. A process that was stopped and goes on
+    finds its lease expired before it sends anything, because the monotonic clock runs on. Without the lease, a record
+    that waited through the stop would be written behind the records of the new owner, and compaction would keep it.
 
     Args:
-        term_s: the broker gives the partitions away after so long.
-        asked_at: when the request that got the partitions was asked (monotonic seconds).
+        term_s: seconds after which the broker gives the partitions away.
+        asked_at: when the request that got the partitions was sent (monotonic seconds).
     """
 
     def __init__(self, term_s: float, asked_at: float) -> None:
@@ -31,28 +31,28 @@ class Lease:
         self._ended = False
 
     def renew(self, asked_at: float) -> None:
-        """Take note of an answer to what was asked at `asked_at` (monotonic seconds); one that has ended stays so."""
+        """Extend the lease by the answer to a request of `asked_at` (monotonic seconds). An ended lease stays ended."""
         self._renewed_at = max(self._renewed_at, asked_at)
 
     def end(self) -> None:
-        """Let go of the partitions for good: what comes after a rebalance has a lease of its own."""
+        """End the lease for good; the assignment after a rebalance gets a new one."""
         self._ended = True
 
     @property
     def remaining_s(self) -> float:
-        """How long it still holds without another answer, in seconds; 0 once it has expired."""
+        """The seconds for which the lease still holds without another answer; 0 once it has expired."""
         return 0.0 if self._ended else max(0.0, self._renewed_at + self._term_s - time.monotonic())
 
     @property
     def expired(self) -> bool:
-        """Whether the partitions may be somebody else's."""
+        """Whether another worker may own the partitions."""
         return self._ended or time.monotonic() - self._renewed_at > self._term_s
 
     def check(self) -> None:
         """Raise if the lease has expired.
 
         Raises:
-            LeaseLostError: it has; nothing must be sent.
+            LeaseLostError: the lease has expired, so nothing may be sent.
         """
         if self._ended:
             raise LeaseLostError(

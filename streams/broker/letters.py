@@ -1,4 +1,4 @@
-"""Dead letters on their way out: what their topic does not take as it is goes cut, and says so."""
+"""Publishing dead letters. A letter that the topic does not take whole is cut, and its headers say so."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from streams.settings import MAX_TOPIC_BYTES
 from streams.telemetry.metrics import Metrics
 
 CUTS: Final = (1 << 16, 1 << 10, 0)
-"""Bytes of value and key that are tried, one after the other, of a letter that the topic does not take whole: enough to
-see what it was, and far less than the smallest limit that anybody gives a topic."""
+"""Bytes of value and key that are tried in turn for a letter that the topic does not take whole. They are enough to see
+what the record was, and far below the smallest limit that a topic is likely to have."""
 
 TRUNCATED: Final = "truncated"
-"""The header of a letter that does not hold the whole record: how many bytes the record's value had."""
+"""The header of a letter that holds only a part of the record: the bytes of the record's value."""
 
 UNKNOWN_SIZE: Final = b"-1"
-"""The same of a record that was never unpacked."""
+"""The value of that header for a record that was never unpacked."""
 
 Origin = tuple[str, int, int]
-"""The record that a letter is of: topic (its name in the contract), partition and offset."""
+"""The record behind a letter: topic (its name in the contract), partition and offset."""
 
 
 class Letters:
-    """Sends dead letters, each in a batch of its own: one that is refused takes no other with it.
+    """Sends dead letters, each in its own batch, so that the refusal of one does not affect another.
 
     Args:
         publisher: started.
-        topic: name of the dead letters on the broker.
+        topic: the dead-letter topic, by its name on the broker.
         metrics: count the letters that were cut or not taken at all.
     """
 
@@ -45,7 +45,7 @@ class Letters:
         self, origin: Origin, key: bytes | None, value: bytes | None, rejection: Rejection, partition: int
     ) -> Letter:
         """Hand the letter of a rejected record over to the producer; `Letter.acknowledged` awaits the broker."""
-        # A broker answers no request beyond its bound (100 MiB), it hangs up: that must not be found out by trying.
+        # A broker closes the connection on a request beyond its bound (100 MiB), so such a letter is not even tried.
         whole = _size(key) + _size(value) <= MAX_TOPIC_BYTES
         outgoing = Outgoing(key, value, headers(rejection, *origin))
         if isinstance(value, Withheld):
@@ -55,16 +55,16 @@ class Letters:
         return letter
 
     async def send(self, partition: int, outgoing: Outgoing) -> Sent:
-        """Hand over one letter, as it is."""
+        """Hand over one letter unchanged."""
         return await self._publisher.send(self._topic, partition, [outgoing])
 
     def count_cut(self) -> None:
-        """Count a letter that the topic holds cut."""
+        """Count a letter that was cut for the topic."""
         if self._metrics is not None:
             self._metrics.dead_letters_cut.inc()
 
     def give_up(self, origin: Origin, refusal: RecordRefusedError) -> None:
-        """Say of a letter that its topic takes nothing of it at all."""
+        """Log and count a letter that the topic does not take in any form."""
         topic, partition, offset = origin
         log.error(
             "dead letter refused by its topic even without key and value, it is counted and not written",
@@ -81,11 +81,11 @@ class Letter:
     """A dead letter handed over, and not yet acknowledged.
 
     Args:
-        letters: where it goes.
-        origin: the record that it is of.
-        partition: of the dead letters.
+        letters: sends the letter.
+        origin: the record behind the letter.
+        partition: of the dead-letter topic.
         outgoing: the whole letter.
-        whole: whether that is tried at all.
+        whole: whether the whole letter is tried.
     """
 
     __slots__ = ("_letters", "_origin", "_outgoing", "_partition", "_sent", "_sizes")
@@ -100,13 +100,13 @@ class Letter:
         self._sizes: list[int | None] = [None, *CUTS] if whole else [*CUTS]
 
     async def send(self) -> None:
-        """Hand over the largest form that was not refused yet."""
+        """Hand over the largest form of the letter that was not refused yet."""
         most = self._sizes[0]
         outgoing = self._outgoing if most is None else cut(self._outgoing, most)
         self._sent = await self._letters.send(self._partition, outgoing)
 
     async def acknowledged(self) -> None:
-        """Wait until the broker holds the letter, cut as far as it must be, or has refused all forms of it.
+        """Wait until the broker holds the letter in some form, or has refused every form.
 
         Raises:
             KafkaError: the broker took nothing within the request timeout.
@@ -126,7 +126,7 @@ class Letter:
                 return
 
     async def settled(self) -> None:
-        """Wait until the broker has taken or refused what was sent of it."""
+        """Wait until the broker has taken or refused the form that was sent."""
         await self._sent.settled()
 
     @property

@@ -1,4 +1,4 @@
-"""Writing to the broker by the batch: one acknowledgement to await for all records of a partition."""
+"""Writing to the broker in batches. All records of a send to a partition have one acknowledgement."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ BATCH_BYTES: Final = 1 << 20
 _RETRY_S: Final = 0.1
 
 CLOSE_S: Final = 1.0
-"""How long a producer that is abandoned may take to end."""
+"""How long an abandoned producer may take to end, s."""
 
 
 class Publisher:
     """Sends records in the order of the calls, per partition.
 
-    Where the broker offers it the producer is idempotent: a batch whose acknowledgement was lost is then not appended
-    a second time, behind what was sent after it.
+    The producer is idempotent where the broker allows it. A batch whose acknowledgement was lost is then not appended a
+    second time, behind later batches.
 
     Args:
         settings: of the cluster.
-        lease: checked before every request, first tries and repeated ones alike; whatever waits in the producer when
-            it has expired fails with `LeaseLostError` and is never sent.
-        on_written: told (topic, partition, first offset, records) of every batch that the broker has acknowledged, in
-            the order of the offsets.
+        lease: checked before every request, repeated ones included. Once it has expired, records that wait in the
+            producer fail with `LeaseLostError` and are never sent.
+        on_written: called with (topic, partition, first offset, records) for every acknowledged batch, in the order of
+            the offsets.
         throttle: waits out the broker's quotas, shared with the other clients of a worker.
     """
 
@@ -56,8 +56,8 @@ class Publisher:
         self._throttle = throttle or Throttle()
         self._producer: Any = None
         self._closing: asyncio.Future[None] | None = None
-        # A compacted topic keeps the last record of a key, so two sends to a partition must not overtake one another
-        # while they wait for room.
+        # A compacted topic keeps the last record of a key, so of two sends to a partition that wait for room, the first
+        # must stay first.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
@@ -76,7 +76,7 @@ class Publisher:
             keep_in_sequence(producer)
             if self._lease is not None:
                 _guard(producer, self._lease)
-            # Around the guard: a lease is looked at after the wait, not before it.
+            # The throttle goes around the guard, so that the lease is checked after the wait.
             self._throttle.hold_producer(producer)
             await producer._sender.start()
         except BaseException:
@@ -85,19 +85,19 @@ class Publisher:
         self._producer = producer
 
     async def stop(self) -> None:
-        """Send what is buffered and disconnect."""
+        """Send the buffered records and disconnect."""
         if self._producer is not None:
             await self._producer.stop()
 
     async def abandon(self) -> None:
-        """Disconnect at once: what waits in the producer fails with `LeaseLostError` and is never sent."""
+        """Disconnect at once. Records that wait in the producer fail with `LeaseLostError` and are never sent."""
         producer = self._producer
         if producer is None or producer._closed:
             return
         producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
-        # Before the sender, which would wait for answers that nobody waits for any more.
+        # The connections go before the sender, which would wait for answers that are of no use any more.
         await _close(producer)
-        # It waits for requests that a quota holds back, and that the lease will not let out.
+        # The sender waits for requests that a quota holds back and that the lease will refuse.
         self._closing = asyncio.ensure_future(producer._sender.close())
         await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
@@ -128,7 +128,7 @@ class Publisher:
             try:
                 future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
             except KafkaTimeoutError:
-                # The batch before it is held back by a quota: that says nothing of the broker's health.
+                # A quota holds back the batch before it, which is no sign that the broker fails.
                 if not self._throttle.active:
                     raise
             else:
@@ -137,7 +137,7 @@ class Publisher:
     def _written(self, topic: str, partition: int, count: int, future: asyncio.Future[Any]) -> None:
         if self._on_written is not None and not future.cancelled() and future.exception() is None:
             first = future.result().offset
-            # A broker that recognises a repeated batch, but has forgotten where it is, answers -1.
+            # A broker answers -1 if it recognises a repeated batch but has forgotten its offset.
             if first >= 0:
                 self._on_written(topic, partition, first, count)
 
@@ -148,16 +148,16 @@ class Publisher:
 
 
 async def _close(producer: Any) -> None:
-    """Close the connections of a producer whose sender is not to be waited for."""
+    """Close the connections of a producer, without waiting for its sender."""
     producer._closed = True
     await producer.client.close()
 
 
 async def _gives_producer_ids(client: Any, patience_s: float) -> bool:
-    """Whether the broker tells repeated batches from new ones: it gives out ids of producers then.
+    """Tell whether the broker recognises repeated batches. Such a broker gives out producer ids.
 
     Raises:
-        KafkaError: no node has said so in time.
+        KafkaError: no node has answered in time.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -167,7 +167,7 @@ async def _gives_producer_ids(client: Any, patience_s: float) -> bool:
         if time.monotonic() > deadline:
             raise error
         await asyncio.sleep(_RETRY_S)
-        # Another node may be asked the next time, and one that is down is known to be by then.
+        # The next attempt may ask another node, and a node that is down is known by then.
         await client.force_metadata_update()
     if error is not None:
         log.info("the broker gives out no producer ids, sending without them", reason=type(error).__name__)
@@ -185,12 +185,12 @@ async def _refusal_of_producer_id(client: Any, patience_s: float) -> KafkaError 
 
 
 def _guard(producer: Any, lease: Lease) -> None:
-    """Have the producer's sender fail its batches, rather than send them, once the lease has expired."""
+    """Make the producer's sender fail its batches once the lease has expired, instead of sending them."""
     sender = producer._sender
     send = sender._send_produce_req
 
     async def send_under_lease(node_id: int, batches: Mapping[Any, Any]) -> None:
-        # A connection may take longer to make than the lease holds: what leaves is looked at when it can leave.
+        # Making a connection may take longer than the lease holds, so the lease is checked once the request can leave.
         await producer.client.ready(node_id)
         try:
             lease.check()
@@ -206,7 +206,7 @@ def _guard(producer: Any, lease: Lease) -> None:
 
 
 class Batch(NamedTuple):
-    """A batch handed over: its acknowledgement, how many records it has, and their bytes."""
+    """A batch that was handed over: its acknowledgement, number of records and bytes."""
 
     done: asyncio.Future[Any]
     records: int
@@ -214,26 +214,26 @@ class Batch(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Where in the log of a partition the broker has put records; offsets are -1 where it does not know."""
+    """The place of records in the log of a partition; offsets are -1 where the broker does not know them."""
 
     first: int
     last: int
     records: int
 
     def follows(self, offset: int) -> bool:
-        """Return whether nothing lies between the record at that offset and these, and nothing among these."""
+        """Tell whether these records directly follow the record at an offset, with no gap before or among them."""
         return self.first == offset + 1 and self.last - offset == self.records
 
 
 class Sent(NamedTuple):
-    """Records of one partition handed over, and not yet acknowledged."""
+    """Records of one partition that were handed over and may not be acknowledged yet."""
 
     topic: str
     partition: int
     batches: Sequence[Batch]
 
     async def acknowledged(self) -> Written:
-        """Wait for the broker; return where it has put the records.
+        """Wait for the broker's acknowledgement; return the place of the records.
 
         Raises:
             KafkaError: a record was not taken within the request timeout.
@@ -256,7 +256,7 @@ class Sent(NamedTuple):
 
     @property
     def taken(self) -> int:
-        """How many records the broker has acknowledged so far."""
+        """Return how many records the broker has acknowledged so far."""
         return sum(batch.records for batch in self.batches if _is_taken(batch.done))
 
 

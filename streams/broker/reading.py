@@ -1,4 +1,4 @@
-"""Looking at topics as they stand, without making any: how many partitions, and what was appended since an offset."""
+"""Reading the records of topics up to their present ends, and removing topics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def read_from(
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield the records of partitions from an offset each up to their ends at the time of the call.
 
-    An end is that of what is committed: a transaction that is still open, and what lies behind it, is not read.
+    Only committed records are read: the end lies before a transaction that is still open.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -59,16 +59,16 @@ async def read_topic(settings: Settings, name: str) -> AsyncGenerator[list[Consu
 async def read_to(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], patience_s: float
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield what a consumer has before it in each partition, up to an offset each.
+    """Yield the records that a consumer gets from each partition, up to an offset each.
 
     Raises:
-        BrokerError: nothing more came for `patience_s`; the consumer itself would ask for ever.
+        BrokerError: no record came for `patience_s`; the consumer itself would ask for ever.
     """
     unread, heard = dict(ends), time.monotonic()
     reached: dict[TopicPartition, int] = {}
     while unread := await _unread(consumer, unread):
         fetched = await consumer.getmany(*unread, timeout_ms=200)
-        # Not by the records: a long transaction that was aborted brings none.
+        # The position counts, not the records: a long aborted transaction brings none.
         positions = {partition: await consumer.position(partition) for partition in unread}
         if positions != reached:
             reached, heard = positions, time.monotonic()
@@ -80,7 +80,7 @@ async def read_to(
 
 @asynccontextmanager
 async def reading(settings: Settings, consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
-    """Run a consumer, and stop it whether or not it could start.
+    """Run a consumer, and stop it even if it could not start.
 
     Raises:
         BrokerError: the broker could not be used.

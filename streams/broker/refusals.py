@@ -1,4 +1,4 @@
-"""Refusals of the broker that no repetition changes: it is the record itself that the topic does not take."""
+"""Refusals of the broker that concern the record itself, so that a repetition is of no use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiokafka.errors import (
 from streams.exceptions import BrokerError
 
 SIZE_SETTING: Final = "max.message.bytes"
-"""The setting of a topic that bounds a batch of records, as it is stored."""
+"""The setting of a topic that bounds the stored size of a batch."""
 
 
 class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
@@ -29,7 +29,7 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
     description = "The broker has failed to validate the record."
 
 
-# aiokafka has no name for this code, and would call it an unknown error of the server.
+# aiokafka does not know this code, and would call it an unknown error of the server.
 kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
@@ -51,10 +51,10 @@ def refused(topic: str, partition: int, records: int, size: int, refusal: BaseEx
 
     Args:
         topic: its name on the broker.
-        partition: of it.
-        records: how many were refused together.
+        partition: of the topic.
+        records: number of records that were refused together.
         size: bytes of their batch.
-        refusal: what the broker answered.
+        refusal: the broker's answer.
     """
     what = "a record" if records == 1 else f"a batch of {records} records"
     found = f"{what} of {size} bytes refused ({type(refusal).__name__})"
@@ -68,10 +68,10 @@ def refused(topic: str, partition: int, records: int, size: int, refusal: BaseEx
 
 
 def keep_in_sequence(producer: Any) -> None:
-    """Have an idempotent producer go on behind a refused batch.
+    """Let an idempotent producer go on after a refused batch.
 
-    Each record is given a number when its batch leaves, and the broker takes none that comes after a gap: the numbers
-    of records that it has refused are given to the next ones.
+    Each record gets a sequence number when its batch leaves, and the broker takes no record after a gap in the numbers.
+    So the numbers of refused records are given to the next records.
     """
     sender = producer._sender
     send = sender._send_produce_req
@@ -80,7 +80,7 @@ def keep_in_sequence(producer: Any) -> None:
         await send(node_id, batches)
         if sender._txn_manager is None:
             return
-        # Nothing is awaited since the answer, and a partition has one batch under way: no later one has its numbers.
+        # No later batch has numbers yet: a partition has one batch under way, and nothing was awaited since the answer.
         for tp, batch in batches.items():
             if batch.future.done() and isinstance(batch.future.exception(), REFUSALS):
                 sender._txn_manager._sequence_numbers[tp] -= batch.record_count

@@ -1,7 +1,7 @@
-"""Client quotas: a broker that throttles a client answers at once, says for how long, and reads nothing until then.
+"""Client quotas. A broker that throttles a client answers at once with a time, and reads nothing until it is over.
 
-A request that is sent all the same waits unread, runs into its timeout and is taken for one that the broker lost. So
-the next one is held back here for as long as the broker has asked.
+A request that is sent meanwhile waits unread, runs into its timeout, and looks like one that the broker lost. So the
+next request is held back here for the time that the broker has asked for.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from streams.log import log
 from streams.telemetry.metrics import Metrics
 
 LATELY_S: Final = 5.0
-"""For so long after its last wait a client counts as throttled: between two waits the broker takes one request."""
+"""Seconds for which a client still counts as throttled after a wait: the broker takes one request between two waits."""
 
 NEWS_S: Final = 60.0
-"""How often the log repeats that a quota is at work."""
+"""Seconds between two log lines about a quota."""
 
 
 class Throttle:
-    """What the broker asks of clients that belong together.
+    """The waits that the broker asks of clients that belong together.
 
     Args:
-        metrics: count the seconds that it asks them to wait.
+        metrics: count the seconds of waiting that the broker asks for.
     """
 
     def __init__(self, metrics: Metrics | None = None) -> None:
@@ -37,11 +37,11 @@ class Throttle:
 
     @property
     def active(self) -> bool:
-        """Whether the broker has asked for patience, now or just before: what stands still meanwhile is not stuck."""
+        """Whether the broker throttles now, or did a moment ago. Work that stands still meanwhile is not stuck."""
         return time.monotonic() < self._until + LATELY_S
 
     def hold_consumer(self, consumer: Any) -> None:
-        """Have a consumer wait as long as the broker asks."""
+        """Make a consumer wait as long as the broker asks."""
         connections = _Connections(self)
         send = connections.listen(consumer._client)
 
@@ -52,7 +52,7 @@ class Throttle:
         consumer._client.send = send_in_time
 
     def hold_producer(self, producer: Any) -> None:
-        """Have a producer wait as long as the broker asks, before anything else is looked at that allows a request."""
+        """Make a producer wait as long as the broker asks, before any other check that allows a request."""
         connections = _Connections(self)
         producer.client.send = connections.listen(producer.client)
         sender = producer._sender
@@ -61,14 +61,14 @@ class Throttle:
         async def send_in_time(node_id: int, batches: Mapping[Any, Any]) -> None:
             waited = await connections.passed(node_id, ConnectionGroup.DEFAULT)
             for batch in batches.values():
-                # Its time to be delivered in does not run while it is held back.
+                # The delivery timeout of a batch does not run while the batch is held back.
                 batch._ttl += waited
             await send(node_id, batches)
 
         sender._send_produce_req = send_in_time
 
     def asked(self, seconds: float) -> None:
-        """Take in that the broker asks to wait."""
+        """Note that the broker asks to wait."""
         now = time.monotonic()
         self._until = max(self._until, now + seconds)
         if self._metrics is not None:
@@ -79,14 +79,14 @@ class Throttle:
 
 
 class _Connections:
-    """Until when each connection of one client is not read, monotonic time."""
+    """The monotonic times until which the broker does not read the connections of one client."""
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
         self._until: dict[tuple[int, Any], float] = {}
 
     async def passed(self, node_id: int, group: Any) -> float:
-        """Wait until the broker reads what a connection sends; return the seconds of waiting."""
+        """Wait until the broker reads a connection again; return the seconds of waiting."""
         seconds = self._until.get((node_id, group), 0.0) - time.monotonic()
         if seconds <= 0:
             return 0.0
@@ -94,7 +94,7 @@ class _Connections:
         return seconds
 
     def listen(self, client: Any) -> Any:
-        """Return the client's `send`, with what the broker asks in its answers noted."""
+        """Return the client's `send`, which also notes the waits that the broker asks for in its answers."""
         send = client.send
 
         async def send_and_listen(node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:

@@ -1,7 +1,7 @@
-"""Compressed batches are unpacked within a bound: what is a few kilobytes in the log may unpack to gigabytes.
+"""Unpacking compressed batches within a bound, because a few kilobytes in the log may unpack to gigabytes.
 
-A batch that unpacks to more, or that cannot be unpacked at all although its checksum is right, is the same at every
-fetch. Its records are withheld: each offset of it is delivered without its bytes, to be refused like any bad record.
+A batch that unpacks to more, or that cannot be unpacked although its checksum is right, does so at every fetch. Its
+records are withheld: each offset is delivered without its bytes, and then refused like any bad record.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from streams.records.withheld import Why, Withheld
 
 FIRST_BYTES: Final = 1 << 16
 GROWTH: Final = 4
-"""How a buffer grows whose unpacked size is not known: it is tried in vain for at most a third of the work."""
+"""The factor by which a buffer of unknown size grows; at most a third of the work is then done in vain."""
 
 
 class UnpackedTooLargeError(StreamsError, ValueError):
-    """A batch unpacks to more than it may."""
+    """A batch unpacks to more than the bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class WithheldRecord:
-    """A record of a batch that is not unpacked, in the shape of aiokafka's own."""
+    """A record of a batch that is not unpacked, with the attributes of aiokafka's records."""
 
     offset: int
     timestamp: int
@@ -44,10 +44,10 @@ class WithheldRecord:
 
 
 class BoundedRecords:
-    """The batches of a fetch as aiokafka reads them, each unpacked to a bound.
+    """The batches of a fetch in aiokafka's interface, each unpacked within a bound.
 
     Args:
-        records: aiokafka's.
+        records: the batches as aiokafka has them.
         most: bytes that a batch may unpack to.
     """
 
@@ -65,7 +65,7 @@ class BoundedRecords:
 
 
 class _BoundedBatch:
-    """A batch that is unpacked when it is first looked into."""
+    """A batch that is unpacked when its records are first read."""
 
     def __init__(self, batch: Any, most: int) -> None:
         self._batch = batch
@@ -96,12 +96,12 @@ class _BoundedBatch:
         return next(self._batch)
 
 
-# The name of a header is any bytes to the broker, and text to aiokafka.
+# To the broker the name of a header is any bytes; to aiokafka it is text.
 _DAMAGES: Final = (CorruptRecordException, EOFError, UnicodeDecodeError, zlib.error, cramjam.DecompressionError)
 
 
 class _Bound(threading.local):
-    """The bound of what this thread unpacks now; None for what others of this process read."""
+    """The bound for the batch that this thread unpacks now; None outside of the worker's consumers."""
 
     most: int | None = None
 
@@ -129,7 +129,7 @@ def _gzip(packed: Any, most: int) -> Any:
             raise _too_large(most)
         if not stream.eof:
             raise EOFError
-        # A stream may have members, one after the other, and zeros behind them.
+        # A stream may have several members, and zeros behind them.
         rest = stream.unused_data.lstrip(b"\0")
     return unpacked
 
@@ -153,7 +153,7 @@ def _snappy_blocks(data: memoryview) -> list[memoryview]:
 
 
 def _frames(decompress_into: Callable[[Any, bytearray], int]) -> Callable[[Any, int], Any]:
-    """Return what unpacks frames that need not say how large they unpack."""
+    """Return a function that unpacks frames which need not hold their unpacked size."""
 
     def unpack(packed: Any, most: int) -> Any:
         size = max(FIRST_BYTES, GROWTH * len(packed))
@@ -190,7 +190,7 @@ def _within_bounds(decode: Callable[[Any], Any], unpack: Callable[[Any, int], An
 
 
 _snappy_decode: Final = batches.snappy_decode
-# aiokafka unpacks where nobody can look in between, by functions that its module of batches looks up by name.
+# aiokafka unpacks by functions that its module of batches looks up by name. Replacing them is the only way in.
 batches.gzip_decode = _within_bounds(batches.gzip_decode, _gzip)
 batches.snappy_decode = _within_bounds(batches.snappy_decode, _snappy)
 batches.lz4_decode = _within_bounds(batches.lz4_decode, _frames(cramjam.lz4.decompress_into))

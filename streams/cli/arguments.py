@@ -1,4 +1,4 @@
-"""Kinds of arguments that several commands take; what is wrong with one is said before anything is imported or made."""
+"""Kinds of arguments that several commands take. They are checked before anything heavy is imported or made."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def user_id(text: str) -> str:
     """Return a user id.
 
     Raises:
-        argparse.ArgumentTypeError: it is none that an event could have.
+        argparse.ArgumentTypeError: no event could have this id.
     """
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        # Bytes of a command line that are no UTF-8 come as lone surrogates.
+        # Bytes of a command line that are no UTF-8 arrive as lone surrogates.
         size = 0
     if not 1 <= size <= MAX_ID_BYTES:
         raise argparse.ArgumentTypeError(f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, found something else")
@@ -26,7 +26,7 @@ def user_id(text: str) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return what reads a whole number from `least`, to `most` if there is a bound."""
+    """Return a function that reads a whole number from `least` to `most`; None is no upper bound."""
     expected = f"expected a whole number from {least}" + ("" if most is None else f" to {most}")
 
     def read(text: str) -> int:
@@ -42,10 +42,10 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def file(text: str) -> Path:
-    """Return the path of a file that is there.
+    """Return the path of an existing file.
 
     Raises:
-        argparse.ArgumentTypeError: there is none.
+        argparse.ArgumentTypeError: there is no such file.
     """
     path = Path(text)
     if path.is_dir() or not path.exists():
@@ -54,10 +54,10 @@ def file(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
-    """Return the path of a folder that is there.
+    """Return the path of an existing folder.
 
     Raises:
-        argparse.ArgumentTypeError: there is none.
+        argparse.ArgumentTypeError: there is no such folder.
     """
     path = Path(text)
     if not path.is_dir():

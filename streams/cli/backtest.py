@@ -1,4 +1,4 @@
-"""`wherewithal backtest`: hold the model to what customers really spent, beside what it has to beat."""
+"""`wherewithal backtest`: compare the model and the baselines with the real spend of customers."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run both protocols and print what every model and baseline reached."""
+    """Run both protocols and print the measures of every model and baseline."""
     customers = by_customer(orders() if arguments.transactions is None else read_orders(arguments.transactions))
     groups = _groups(arguments, customers)
-    # Arrays, trees and regressions take seconds to import: not for a wrong argument, and not for --help.
+    # Arrays, trees and regressions take seconds to import, which a wrong argument or --help should not cost.
     import numpy as np
 
     from models.backtest.measures import best, measure
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     _say("next period", 1, 1)
     following = next_period(rows.at_end, rows.inside)
     outcomes = {
-        # What does not depend on the split is forecast once; the seeds then differ by whom they resample.
+        # Forecasts that do not depend on the split are made once. The seeds then differ in the customers they resample.
         NEW_CUSTOMERS: measure(_told(runs * (SEEDS // len(runs))), draws=DRAWS, seeds=range(SEEDS)),
         NEXT_PERIOD: measure(_told([following] * SEEDS), draws=DRAWS, seeds=range(SEEDS)),
     }
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(orjson.dumps(_document(outcomes, winner, MODEL)).decode())
     else:
         console = Console()
-        # Below this the numbers break; a terminal that is narrower wraps lines, and a file has no width.
+        # Below this width the numbers would break. A narrower terminal wraps lines, and a file has no width.
         console.width = max(console.width, _WIDTH)
         _print(console, outcomes, winner, [len(runs[0][0]), len(following[0])])
     return 0
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _groups(
     arguments: argparse.Namespace, customers: Mapping[str, Sequence[Order]]
 ) -> list[tuple[list[str], list[str]]]:
-    """Return whom to train on and whom to test on: one pair as listed, or else halves drawn by each seed."""
+    """Return the customers to train on and to test on: the pair as listed, or else halves drawn by each seed."""
     train, test = (
         None if path is None else read_customers(path, customers)
         for path in (arguments.train_customers, arguments.test_customers)

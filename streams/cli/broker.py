@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the broker until it is told to stop; what it holds is in memory and gone with it."""
+    """Run the broker until it is told to stop. Its records are in memory only."""
     with EmbeddedBroker(arguments.port) as broker:
         print(f"export WHEREWITHAL_BROKER={broker.url}", flush=True)
         print("until Ctrl-C; what it holds is in memory, and gone with it", file=sys.stderr, flush=True)

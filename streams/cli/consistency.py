@@ -1,4 +1,4 @@
-"""`wherewithal consistency`: compare what was served with a history folded again."""
+"""`wherewithal consistency`: compare the log of served rows with a history that is folded again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
     settings = load_settings()
     check_history(arguments.events)
-    # Torch takes a second to import: not for a wrong argument, and not for --help.
+    # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts
     from streams.offline.history.folding import History

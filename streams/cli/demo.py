@@ -24,9 +24,10 @@ from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.cli.replay import STOP_S, Summary, local_settings, print_summary, summarise
 from streams.cli.stopping import Stopper
+from streams.contract import HORIZON
 from streams.offline.sample.cdnow import PERIOD_END, Order, orders
 from streams.offline.sample.simulator import is_held_out, simulate
-from streams.offline.sample.training_set import HORIZON, spend_after
+from streams.offline.sample.training_set import spend_after
 from streams.operating.demo_screen import Reading, Screen
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
@@ -37,24 +38,24 @@ from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 2_000
-"""A small lead, so that the latency shown is that of the flow and not of a queue the demo made itself."""
+"""A small lead, so that the latency shown is that of the flow, not of a queue that the demo itself made."""
 
 CUT_OFF: Final = PERIOD_END - HORIZON
-"""The scores as of then are compared with what customers really spent in the 30 days that follow."""
+"""The instant of the scores that are compared with the real spend of the 30 days after it."""
 
 SHOWN: Final = 10
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How the scores of customers that no scorer was trained on agreed with what came after.
+    """The agreement between scores and later spend, for customers on whom no scorer was trained.
 
     Attributes:
-        customers: how many were scored.
-        buyers: how many of them bought in the 30 days after.
-        concordance: share of pairs with different spend in the right order; 0.5 is chance.
+        customers: number of customers scored.
+        buyers: number of them that bought in the 30 days after.
+        concordance: share of pairs with different spend that the scores order rightly; 0.5 is chance.
         top_decile_share: share of the money spent by the tenth with the highest predictions.
-        concordance_of_past_orders: the same of ordering by the number of past orders.
+        concordance_of_past_orders: the same for an order by the number of past orders.
     """
 
     customers: int
@@ -113,7 +114,7 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
 
 
 def _until(lines: Sequence[tuple[int, bytes]], instant: int) -> int:
-    """Position of the first purchase after an instant; purchases are never late."""
+    """Return the position of the first purchase after an instant. Purchases are never late."""
     for position, (_, line) in enumerate(lines):
         value = orjson.loads(line).get("value", {})
         if value.get("action") == "purchase" and value.get("timestamp", 0) > instant:

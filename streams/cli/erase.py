@@ -12,6 +12,7 @@ import orjson
 
 from features.exceptions import OnlineStoreURLError
 from streams.cli.arguments import user_id
+from streams.cli.cluster import load_cluster_settings
 from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
 from streams.operating.erasing import erase
@@ -19,7 +20,7 @@ from streams.operating.receipt import Receipt
 from streams.records.decoder import Decoder
 from streams.records.events import Erasure
 from streams.records.rejection import Rejection
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Erase the user; return 0 only if every place was read back clean."""
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to publish to")
+    settings = load_cluster_settings("to publish to")
     request = _request(settings, arguments.user, arguments.timestamp)
     try:
         receipt = asyncio.run(erase(settings, request, arguments.timeout))
@@ -67,10 +66,10 @@ def _seconds(text: str) -> float:
 
 
 def _request(settings: Settings, user_id: str, timestamp: str | None) -> Erasure:
-    """Return the request, refused here where a worker would refuse it.
+    """Return the request, checked as a worker would check it.
 
     Raises:
-        ConfigurationError: the user id or the time is none that a worker takes.
+        ConfigurationError: a worker would refuse the user id or the time.
     """
     now = int(time.time() * 1000)
     when: int | str = now if timestamp is None else timestamp

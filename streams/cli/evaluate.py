@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, write the page and the document, and print what was found."""
+    """Evaluate, write the page and the document, and print the results."""
     settings = load_settings()
-    # Torch, trees and plots take seconds to import: not for a wrong argument, and not for --help.
+    # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from features.catalogue import NAMES
     from models.artefact.artefact import Artefact
     from models.artefact.files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
@@ -81,19 +81,12 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
         from streams.offline.evaluation.from_rows import from_rows
 
         return from_rows(arguments.rows, artefact, arguments.group or ())
-    from models.encoder.bert import BertEncoder
+    from streams.inference.loading import open_encoder
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
     from streams.offline.sample.cdnow import orders
 
     _say("reading texts", 0, 1)
-    encoder = BertEncoder.load(
-        settings.encoder,
-        settings.device,
-        settings.encoder_threads,
-        settings.cache_dir,
-        settings.encoder_precision,
-    )
-    return from_sample(artefact, encoder, orders(), arguments.group or GROUPS)
+    return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
 
 
 def _print(document: dict[str, Any], output: Path) -> None:

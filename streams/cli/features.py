@@ -1,4 +1,4 @@
-"""`wherewithal features USER`: what the online store serves of a user now, read through Feast."""
+"""`wherewithal features USER`: the features of a user in the online store, read through Feast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write, found none at "
             f"{address.path}; give them the values that the workers have"
         )
-    # Feast takes seconds to import: not for a wrong setting, and not for --help.
+    # Feast takes seconds to import, which a wrong setting or --help should not cost.
     from features.repository import apply, read_users
 
     found = read_users(apply(settings.state_dir / "feast", settings.online_url), [arguments.user])

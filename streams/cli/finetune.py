@@ -1,4 +1,4 @@
-"""`wherewithal finetune`: adapt the encoder to texts and what is known of them."""
+"""`wherewithal finetune`: adapt the encoder to texts with labels or numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.finetuning.texts import Split
 
 MINUTES: Final = 8.0
-"""Leaves the probes their share of a quarter of an hour."""
+"""Minutes of training, which leave time for the probes within a quarter of an hour."""
 
 DISTILLING_MINUTES: Final = 4.0
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _finetune(arguments: argparse.Namespace, options: Options, wanted: list[str]) -> None:
     settings = load_settings()
-    # Torch reads it on import: its threads would else spin on cores that others need.
+    # Torch reads this variable on import. Without it, idle threads would spin on cores that others need.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from models.finetuning.files import read
     from models.finetuning.reviews import reviews
@@ -123,7 +123,7 @@ def _finetune(arguments: argparse.Namespace, options: Options, wanted: list[str]
 
 
 def _watch(folder: Path | None) -> tuple[Callable[[dict[str, float]], None], Callable[[], None]]:
-    """Return what shows a point of the curve, and what ends it."""
+    """Return a function that shows a point of the curve, and one that ends the curve."""
     if folder is None:
         return _show, lambda: None
     if importlib.util.find_spec("tensorboard") is None:

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_history(arguments.events)
     check_output(arguments.output)
     plan = _plan(arguments)
-    # Torch takes a second to import: not for a wrong argument, and not for --help.
+    # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
     from streams.offline.history.output import write_history
     from streams.telemetry.metrics import Metrics

@@ -57,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 2 for arguments and settings, 1 for what failed at work."""
+    """Run a command; return its exit code: 2 for wrong arguments and settings, 1 for a failure at work."""
     words = list(sys.argv[1:] if argv is None else argv)
     with _told_to_end() as told:
         try:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_to_end() -> Iterator[list[int]]:
-    """Have SIGTERM end a command as Ctrl-C does, its broker stopped and its folder removed; yield what came."""
+    """Let SIGTERM end a command as Ctrl-C does, so that its broker stops and its folder goes; yield the signals."""
     told: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -89,7 +89,7 @@ def _told_to_end() -> Iterator[list[int]]:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    # Imports cost seconds here and megabytes: only the command that is run is imported.
+    # Imports cost seconds and megabytes, so only the module of the command is imported.
     first = next((word for word in words if not word.startswith("-")), None)
     wanted = first if first in COMMANDS else None
     parser = _Parser(
@@ -101,7 +101,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        # Before or after the command: an absent one must not take back the other.
+        # The option may stand before or after the command. The absent one must not reset the other.
         command.add_argument(
             "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what an operator may want to know"
         )
@@ -134,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{name}: {_meaning(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader of the output has gone (`| head`); there is nobody left to tell.
+        # The reader of the output has gone (`| head`), so an error has no reader either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
@@ -147,7 +147,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _meaning(error: KafkaError) -> str:
-    """What an error of a Kafka client means; its own text may quote records."""
+    """Return the meaning of a Kafka client's error; the error's own text may quote records."""
     from streams.broker.connection import connection
     from streams.broker.errors.explaining import explained
     from streams.settings import load_settings

@@ -13,10 +13,11 @@ import orjson
 from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
-from streams.exceptions import ConfigurationError, StreamsError
+from streams.cli.cluster import load_cluster_settings
+from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
 from streams.records.ndjson import check_files, read_lines
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Publish the files; lines that are no records become dead letters.
 
     Raises:
-        StreamsError: not all could be published; the message says what was.
+        StreamsError: not all could be published; the message says which lines were.
     """
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to publish to")
+    settings = load_cluster_settings("to publish to")
     check_files(arguments.files)
     production = _Production()
     try:
@@ -59,7 +58,7 @@ class _Production:
     """Publishes files one after the other.
 
     Attributes:
-        feeder: once the topics are there.
+        feeder: set once the topics exist.
     """
 
     feeder: Feeder
@@ -71,7 +70,7 @@ class _Production:
         """Publish the files.
 
         Raises:
-            StreamsError: not all could be published; `so_far` tells what was.
+            StreamsError: not all could be published; `so_far` tells which lines were.
         """
         partitions = (await make_topics(settings)).partitions
         publisher = Publisher(settings)
@@ -87,7 +86,7 @@ class _Production:
 
     @property
     def so_far(self) -> str:
-        """What was published of files that were not published to their end, to follow why; empty before the first."""
+        """The lines published so far, in words to follow the reason of an early end; empty before the first file."""
         if self._file is None:
             return ""
         lines = f"; {self.feeder.published:,} lines were published"

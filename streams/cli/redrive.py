@@ -10,11 +10,11 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.arguments import whole_number
+from streams.cli.cluster import load_cluster_settings
 from streams.contract import INPUTS
-from streams.exceptions import ConfigurationError
 from streams.operating.redriving import Choice, Letter, Redrive, Standing
 from streams.records.rejection import Reason
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 _REMARKS: Final = {
     Standing.SENT_BEFORE: "sent back by an earlier run",
@@ -38,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the dead letters that are asked for, and with `--go` send them back."""
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to read from")
+    settings = load_cluster_settings("to read from")
     choice = Choice(reasons=arguments.reason or (), topics=arguments.topic or (), limit=arguments.limit)
     letters = asyncio.run(_redrive(settings, choice, arguments.go))
     if arguments.json:
@@ -59,7 +57,7 @@ async def _redrive(settings: Settings, choice: Choice, go: bool) -> list[Letter]
 
 
 def report(letters: list[Letter], go: bool) -> dict[str, Any]:
-    """Return what `--json` prints of the letters."""
+    """Return the object that `--json` prints for the letters."""
     chosen = [letter for letter in letters if letter.standing is not Standing.NOT_CHOSEN]
     standings = Counter(letter.standing for letter in chosen)
     by_reason: dict[str, Counter[str]] = {}

@@ -28,6 +28,7 @@ from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.records.events import LATEST_MS
 from streams.records.ndjson import check_files, read_lines
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
@@ -35,22 +36,21 @@ from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 20_000
-"""How far publishing runs ahead: enough to keep every lane busy, little enough that memory stays flat."""
+"""How many records publishing runs ahead: enough to keep every lane busy, and few enough to keep memory flat."""
 
 STOP_S: Final = 1.2
-"""How long a run may take to end when it is told to: there is nothing to settle, for nothing of it is kept."""
+"""Seconds that a run may take to end when it is told to. It has nothing to settle, because its results are not kept."""
 
 STOP_AND_DROP_S: Final = 10.0
-"""The same for a run on somebody's broker, from which its topics are removed."""
+"""The same for a run on an external broker, from which it removes its topics."""
 
-EARLIEST: Final = parse_rfc3339("0001-01-01T00:00:00Z")
-LATEST: Final = parse_rfc3339("9999-12-31T23:59:59.999Z")
+EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a replayed input, in the terms of the contract."""
+    """The account of a replayed input, in the terms of the contract."""
 
     events_in: int
     events_applied: int
@@ -69,7 +69,7 @@ class Summary:
         return self.events_in == self.events_applied + self.duplicates + self.dead_letters + self.erased
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as `--json` prints it."""
+        """Return the object that `--json` prints."""
         latency = self.event_to_score_ms
         rate = round(self.events_in / self.seconds, 1) if self.seconds else 0.0
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def local_settings(stopper: Stopper) -> Iterator[Settings]:
-    """Yield settings of a run that starts from nothing and leaves nothing behind, not even when its end is forced."""
+    """Yield settings of a run that starts empty and leaves nothing behind, even if its end is forced."""
     with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder:
         forget = at_forced_end(partial(shutil.rmtree, folder, ignore_errors=True))
         settings = load_settings(
@@ -116,7 +116,7 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             heartbeat_interval_s=0.5,
         )
         if not settings.embedded:
-            # Topics of its own: a replay is no member of the cluster's flow.
+            # The run has its own topics, because a replay is no member of the cluster's flow.
             prefix = f"{settings.topic_prefix}replay-{uuid4().hex[:8]}-"
             settings = settings.model_copy(update={"topic_prefix": prefix})
             stopper.patience_s = STOP_AND_DROP_S
@@ -150,7 +150,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
 
 
 async def feed(flow: Flow, drain: Drain, lines: Iterable[tuple[int, bytes]]) -> Feeder:
-    """Publish lines, held back by what is not settled, and return the feeder with its counts."""
+    """Publish lines, held back by unsettled records, and return the feeder with its counts."""
     publisher = Publisher(flow.settings)
     await publisher.start()
     try:
@@ -202,7 +202,7 @@ def _instant(text: str) -> int:
         raise ConfigurationError(
             f"--as-of: expected epoch milliseconds or RFC 3339 text with an offset, found {text!r}"
         ) from error
-    if not EARLIEST <= instant <= LATEST:
+    if not EARLIEST_MS <= instant <= LATEST_MS:
         raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
     return instant
 
@@ -211,7 +211,7 @@ def _check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
     taken = {path.resolve() for path in files}
     for path in outputs:
         if path.exists() and not path.is_file() and not path.is_dir():
-            continue  # A pipe or a device may stand for several.
+            continue  # Several outputs may go to one pipe or device.
         if path.is_dir() or not path.parent.is_dir():
             raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
         if not os.access(path if path.exists() else path.parent, os.W_OK):

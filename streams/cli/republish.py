@@ -16,7 +16,7 @@ from streams.settings import load_settings
 from streams.worker.republishing.progress import Progress
 
 LINE_S: Final = 10.0
-"""From one line of progress to the next, where it is not written over the one before."""
+"""Seconds between two lines of progress, where a line is not written over the one before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def _worker(text: str) -> str:
 
 
 def _progress(terminal: bool) -> Callable[[Sequence[Progress]], None]:
-    """Return what shows progress: one line that is written over on a terminal, else a line every `LINE_S`."""
+    """Return a function that shows progress: one line that is overwritten on a terminal, else a line every `LINE_S`."""
     last = float("-inf")
 
     def show(found: Sequence[Progress]) -> None:

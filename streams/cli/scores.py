@@ -1,4 +1,4 @@
-"""`wherewithal scores`: the score stream, readable, and the segments that its newest records make."""
+"""`wherewithal scores`: show the score stream, or the segments that its newest records make."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.labels.table import PRICE_BANDS
+from streams.cli.cluster import load_cluster_settings
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.read_back import last_scores
 from streams.operating.score_stream import follow_scores
@@ -26,7 +27,7 @@ from streams.operating.segments import (
     matches,
     parse_conditions,
 )
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,19 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help=f"only users of whom this holds, printed as NDJSON of their ids unless they are counted; FIELD is one of "
-        f"{', '.join((*CLOSED, INTEREST))}; several of one field accept any of the values, several fields need all",
+        help="only users that meet this condition, printed as NDJSON of their ids unless they are counted; "
+        f"FIELD is one of {', '.join((*CLOSED, INTEREST))}; several of one field accept any of the values, "
+        "several fields need all",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the newest score of every user or of some, what segments they make, or with `--follow` every new score."""
+    """Print the newest score of every user or of some, their segments, or with `--follow` every new score."""
     wanted = parse_conditions(arguments.where)
     if arguments.follow and (wanted or arguments.segments):
         raise ConfigurationError("--follow: expected it without --segments and --where, which look at what is there")
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to read from")
+    settings = load_cluster_settings("to read from")
     if arguments.follow:
         asyncio.run(_follow(settings, arguments.json))
         return 0

@@ -1,4 +1,4 @@
-"""Ending a command when it is told to: in order at the first signal, at once at the second or after a time."""
+"""Ending a command by signals: in order at the first one, at once at the second one or after a time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from streams.log import log
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _BEGIN: Final = 0
-"""No signal has this number: the time runs from now on, though nobody told."""
+"""The time runs from now on, without a signal. No signal has this number."""
 
 _CLOSE: Final = 255
 
 _TOLD: Final = 128
-"""Added to the number of a signal it is the exit code of what that signal ended."""
+"""The exit code of a process that a signal ended is this plus the signal's number."""
 
 T = TypeVar("T")
 
@@ -43,19 +43,19 @@ class ToldToEnd(KeyboardInterrupt):
 
 
 class Stopper:
-    """Has a command end in order, and forces it where that takes too long; a context manager for the main thread.
+    """Ends a command in order, and by force if that takes too long. It is a context manager for the main thread.
 
-    The interpreter writes signals into a pipe, and a thread of its own reads them: neither an event loop that is stuck
-    nor a call that does not return keeps the second one, or the end of the time, from being seen.
+    The interpreter writes signals into a pipe, and a separate thread reads them. So the second signal and the end of
+    the time are noticed even if the event loop is stuck or a call does not return.
 
     Args:
-        command: its name, for what is said last.
-        patience_s: how long ending may take, from the first signal or from `begin` on.
+        command: name of the command, for the last message.
+        patience_s: seconds that ending may take, from the first signal or from `begin` on.
         end: ends the process with an exit code.
 
     Attributes:
         patience_s: see above.
-        told: number of the first signal; None while none came.
+        told: number of the first signal; None before it.
     """
 
     def __init__(self, command: str, patience_s: float, end: Callable[[int], object] = end_now) -> None:
@@ -87,10 +87,10 @@ class Stopper:
         os.close(self._write)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on an event loop of its own; a signal cancels it, and once it fails the time runs.
+        """Run a coroutine on a new event loop. A signal cancels it; if it fails, the time starts to run.
 
         Raises:
-            ToldToEnd: a signal did.
+            ToldToEnd: a signal has ended the coroutine.
         """
 
         async def listening() -> T:
@@ -100,7 +100,7 @@ class Stopper:
             try:
                 return await work
             except Exception as error:
-                # What is left on the event loop is cancelled now, and may not end by that.
+                # The tasks left on the event loop are cancelled now, and may not end by that.
                 self.begin(str(error))
                 raise
 
@@ -114,29 +114,29 @@ class Stopper:
             self._asking = None
 
     def ask(self, end: Callable[[], object]) -> None:
-        """Have a signal call `end` on the running event loop, in place of what it did before."""
+        """Let a signal call `end` on the running event loop, instead of its former action."""
         self._asking = asyncio.get_running_loop(), end
         if self.told is not None:
             end()
 
     def hear(self, number: int, act: Callable[[], object]) -> None:
-        """Have a signal that asks for no end call `act` on the running event loop."""
+        """Let a signal that does not ask for an end call `act` on the running event loop."""
         loop = asyncio.get_running_loop()
         before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
         self._handlers.setdefault(signal.Signals(number), before)
 
     def begin(self, last_words: str = "") -> None:
-        """Let the time run from now on, if it does not yet; `last_words` are said if the end has to be forced."""
+        """Start the time, unless it runs already. `last_words` are printed if the end has to be forced."""
         self._last_words = self._last_words or last_words
         os.write(self._write, bytes([_BEGIN]))
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        # An event loop that runs is asked by the thread, which wakes it up as well.
+        # The thread asks a running event loop, which also wakes it up.
         if self._asking is None:
             raise ToldToEnd(number)
 
     def _watch(self) -> None:
-        """Look at what the interpreter and this object write into the pipe, until the latter closes it."""
+        """Read what the interpreter and this object write into the pipe, until this object closes it."""
         deadline: float | None = None
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -161,7 +161,7 @@ class Stopper:
     def _ask(self) -> None:
         if self._asking is not None:
             loop, end = self._asking
-            # One that has just ended by itself needs no asking.
+            # A loop that has just ended by itself need not be asked.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(end)
 
@@ -172,10 +172,10 @@ class Stopper:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with an exit code, when all is done and undone.
+    """End the process with an exit code, after all work and all clean-up.
 
-    A thread that hangs, as one that waits for a store, would keep the interpreter from ending, for ever and without a
-    word; and whoever was told to end is not to wait the seconds in which an interpreter takes itself apart.
+    A thread that hangs, for example on a store, would silently keep the interpreter from ending. Ending at once also
+    saves the seconds in which an interpreter takes itself apart.
     """
     waited_for = {thread for thread in threading.enumerate() if not thread.daemon} - {threading.main_thread()}
     if waited_for or code > _TOLD:

@@ -52,13 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--output: expected a folder beside --rows, found none; the shipped artefact is made from bundled orders"
         )
-    # Torch takes a second to import: not for a wrong argument, and not for --help.
+    # Torch takes a second to import, which a wrong argument or --help should not cost.
     from models.artefact.card import CARD_FILE, card
     from models.training.threads import one_thread
     from streams.inference.loading import artefact_folder
     from streams.offline.training.source import from_rows, from_sample
 
-    # The projection is fitted to embeddings, whose last digits depend on the threads that computed them.
+    # The projection is fitted to embeddings, whose last digits depend on the number of threads.
     settings = settings.model_copy(update={"encoder_threads": 1})
     with one_thread():
         source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
@@ -117,13 +117,13 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Arte
 
 @contextmanager
 def _progress_bars() -> Iterator[Progress]:
-    """Show a bar for each kind of model on standard error, where somebody looks."""
+    """Show a bar for each kind of model on standard error, if that is a terminal."""
     tqdm = _library("tqdm").tqdm
     bars: dict[str, Any] = {}
 
     def progress(kind: str, done: int, total: int) -> None:
         if kind not in bars:
-            # None: only where standard error is a terminal.
+            # None shows the bar only if standard error is a terminal.
             bars[kind] = tqdm(total=total, desc=kind, file=sys.stderr, disable=None)
         bars[kind].update(done - bars[kind].n)
 
@@ -161,7 +161,7 @@ def _library(name: str) -> Any:
 
 
 def _command(arguments: argparse.Namespace, made: date) -> str:
-    """The command that makes this artefact again, its defaults left out."""
+    """Return the command that makes this artefact again, without default values."""
     words = ["wherewithal train", f"--date {made.isoformat()}"]
     words += [f"--scorer {arguments.scorer}"] if arguments.scorer != SCORERS[0] else []
     words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []

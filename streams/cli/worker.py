@@ -8,10 +8,10 @@ import contextlib
 import signal
 from typing import Final
 
+from streams.cli.cluster import load_cluster_settings
 from streams.cli.stopping import Stopper
-from streams.exceptions import ConfigurationError
 from streams.log import log
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.server import Server
 from streams.worker.flow import Flow
@@ -20,7 +20,7 @@ from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.progress import PATH
 
 STOP_S: Final = 15.0
-"""How long a worker may take to end. It is more than its parts may take together (`streams.worker.flow`), and less than
+"""Seconds that a worker may take to end: more than its parts may take together (`streams.worker.flow`), and less than
 the 30 s after which Kubernetes kills it."""
 
 
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT, then drain and leave."""
-    settings = load_settings()
-    if settings.embedded:
-        raise ConfigurationError("WHEREWITHAL_BROKER: expected kafka://host:port, found no broker to work against")
+    settings = load_cluster_settings("to work against")
     with Stopper("worker", STOP_S) as stopper:
         stopper.run(_work(settings, stopper))
     return 0

@@ -114,6 +114,26 @@ def identify(encoder: Encoder, projection: Projection) -> str:
     )
 
 
+def open_encoder(settings: Settings, threads: int | None = None) -> BertEncoder:
+    """Load the encoder that the settings name.
+
+    Args:
+        settings: of the encoder, its device and precision.
+        threads: that it takes where the settings do not say; None for as many as there are cores.
+
+    Raises:
+        EncoderNotFoundError: there is no such encoder here.
+        EncoderLoadError: it cannot be used, or not on this device or in this precision.
+    """
+    return BertEncoder.load(
+        settings.encoder,
+        settings.device,
+        settings.encoder_threads or threads,
+        settings.cache_dir,
+        settings.encoder_precision,
+    )
+
+
 def load_encoder(settings: Settings) -> BertEncoder:
     """Load the encoder that the settings name, ready for its first text.
 
@@ -123,13 +143,7 @@ def load_encoder(settings: Settings) -> BertEncoder:
         EncoderNotFoundError: there is no such encoder here.
         EncoderLoadError: it cannot be used, or not on this device or in this precision.
     """
-    encoder = BertEncoder.load(
-        settings.encoder,
-        settings.device,
-        settings.encoder_threads or max(1, _cores() - 1),
-        settings.cache_dir,
-        settings.encoder_precision,
-    )
+    encoder = open_encoder(settings, max(1, _cores() - 1))
     encoder.warm_up()
     return encoder
 

@@ -1,1 +1,1 @@
-"""What an operator does to a running system."""
+"""The operations on a running system: feed, drain, erase, redrive, republish, follow scores, count segments."""

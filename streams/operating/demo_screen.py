@@ -17,12 +17,12 @@ MOVES_KEPT_S: Final = 10.0
 PLAIN_EVERY_S: Final = 5.0
 RATE_OVER_S: Final = 5.0
 WIDE: Final = 110
-"""Columns of a terminal that has room for the lifecycle stage beside the reason."""
+"""The least width of a terminal, in columns, that shows the lifecycle stage beside the reason."""
 
 
 @dataclass
 class Movers:
-    """Which users' scores changed most of late."""
+    """Finds the users whose scores changed most in the last seconds."""
 
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     _moves: deque[tuple[float, str, float]] = field(default_factory=deque)
@@ -38,7 +38,7 @@ class Movers:
             self._moves.append((time.monotonic(), user_id, score["score"] - known["score"]))
 
     def top(self) -> list[tuple[str, float]]:
-        """Return whose score rose most over the last seconds and whose fell most, half of each, with the change."""
+        """Return the users whose scores rose or fell most over the last seconds, half of each, with the change."""
         while self._moves and self._moves[0][0] < time.monotonic() - MOVES_KEPT_S:
             self._moves.popleft()
         totals: dict[str, float] = {}
@@ -46,14 +46,14 @@ class Movers:
             totals[user_id] = totals.get(user_id, 0.0) + move
         moves = sorted(totals.items(), key=lambda item: -item[1])
         falling = [move for move in moves if move[1] <= 0]
-        # One side fills what the other leaves: when everybody is scored anew at a later instant, nearly all fall.
+        # If one side has too few, the other fills the rest: scored anew at a later instant, nearly all users fall.
         rising = moves[: len(moves) - len(falling)][: max(MOVERS // 2, MOVERS - len(falling))]
         return rising + falling[len(rising) - MOVERS :] if falling else rising
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the screen shows at a moment."""
+    """The figures that the screen shows at a moment."""
 
     settled: int
     lag: int
@@ -67,9 +67,9 @@ class Screen:
     """Shows the progress of a flow.
 
     Args:
-        console: where to.
-        total: events that will come.
-        plain: print a line now and then rather than a live table.
+        console: to print to.
+        total: number of events to come.
+        plain: whether to print a line now and then instead of a live table.
     """
 
     def __init__(self, console: Console, total: int, plain: bool) -> None:

@@ -14,15 +14,15 @@ from streams.operating.feeder import Ends
 from streams.worker.flow import Flow
 
 STALLED_S: Final = 300.0
-"""Without any progress for so long, waiting on is no use."""
+"""Seconds without progress after which waiting is given up."""
 
 
 class Drain:
-    """Watches how far a flow has settled what was published to it.
+    """Watches how many of the published records a flow has settled.
 
     Args:
         flow: started.
-        lead: records that may be published and not settled (`hold_back`).
+        lead: the number of published records that may be unsettled (`hold_back`).
     """
 
     def __init__(self, flow: Flow, lead: int) -> None:
@@ -30,7 +30,7 @@ class Drain:
         self._lead = lead
 
     def behind(self, ends: Ends) -> int:
-        """Records published and not settled."""
+        """Return the number of published records that are not settled."""
         return sum(max(0, end - self._settled(topic, partition)) for (topic, partition), end in ends.items())
 
     async def hold_back(self, ends: Ends) -> None:

@@ -44,36 +44,36 @@ from streams.records.ndjson import partition_of
 from streams.settings import Settings
 
 POLL_S: Final = 0.2
-"""How often the group is asked how far it is: a fifth of its default commit interval."""
+"""Seconds between two questions to the group for its progress: a fifth of its default commit interval."""
 
 READINGS: Final = 3
-"""A user who returns or is erased again changes one place after the other: what looks unclean is read anew."""
+"""How often an unclean place is read at most: a user who returns meanwhile changes one place after the other."""
 
 _PROBE: Final = (0, 0, 0)
-"""A fence below any that a worker writes."""
+"""A fence below every fence of a worker."""
 
 _PROBE_TTL_S: Final = 1
 
 
 async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Receipt:
-    """Publish a request, wait until the workers' group has settled it, and read back what it removed.
+    """Publish a request, wait until the workers' group has settled it, and read every place back.
 
     Args:
         settings: those of the workers: broker, prefix, group and online store.
         request: valid by the rules of the decoder.
-        timeout_s: how long the workers may take, in seconds; the reading back comes on top.
+        timeout_s: seconds that the workers may take; reading back takes time beyond them.
 
     Raises:
         BrokerError: the broker or a topic cannot be used; nothing was published if a topic is missing.
         DrainTimeoutError: no worker settled the request in time.
-        OnlineStoreURLError: the settings name no online store this program knows; nothing was published.
-        StreamsError: what the workers made of it cannot be read; the message says that the request was published.
+        OnlineStoreURLError: the settings name no online store that this program knows; nothing was published.
+        StreamsError: the result cannot be read back; the message says that the request was published.
     """
     before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
     requests, changelog, scores = _topics(settings)
     count = await common_partitions(settings, [requests, changelog, scores])
     number = partition_of(request.user_id.encode(), count, 0)
-    # Whatever this request causes is appended behind these ends: nothing before them needs to be read.
+    # All effects of this request are appended behind these ends, so no record before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     with _obeyed_all_the_same(place):
@@ -88,10 +88,10 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
 
 @contextmanager
 def _obeyed_all_the_same(place: Place) -> Iterator[None]:
-    """Have whatever goes wrong after the request was published say that it was.
+    """Add to every error inside that the request was published.
 
     Raises:
-        StreamsError: something did.
+        StreamsError: the enclosed code failed.
     """
     try:
         yield
@@ -128,7 +128,7 @@ async def _publish(settings: Settings, target: TopicPartition, request: Erasure)
 
 async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
     group = settings.topic_prefix + settings.group
-    # It names the group only to ask for its offsets: without a subscription it never joins.
+    # The consumer names the group only to read its offsets. Without a subscription it never joins the group.
     consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     committed = 0
     async with reaching(settings):
@@ -157,7 +157,7 @@ async def _read_back(
     starts: Mapping[TopicPartition, int],
     kept: Sequence[Kept],
 ) -> Receipt:
-    """Read the places against the order in which a worker writes them.
+    """Read the places in the reverse of the order in which a worker writes them.
 
     A row or score of a returned user is then never seen without the state in the changelog that explains it.
     """
@@ -183,10 +183,10 @@ async def _records(settings: Settings, tail: TopicPartition, start: int, key: by
 
 
 def look_up(url: str, user_id: str) -> StoreReading:
-    """Return what an online store holds of a user.
+    """Return the record of an online store about a user.
 
     Raises:
-        OnlineStoreURLError: the URL names no store this program knows.
+        OnlineStoreURLError: the URL names no store that this program knows.
     """
     address = parse(url)
     if isinstance(address, SqliteAddress) and not address.path.exists():
@@ -196,7 +196,7 @@ def look_up(url: str, user_id: str) -> StoreReading:
         store = open_online_store(url)
         try:
             serves = store.has(user_id)
-            # An erasure below every fence changes nothing where there is one, and soon expires where there is none.
+            # An erasure below every fence changes nothing if the user has a fence, and soon expires if there is none.
             probed = store.delete({user_id: _PROBE}, _PROBE_TTL_S)
         finally:
             store.close()
@@ -206,7 +206,7 @@ def look_up(url: str, user_id: str) -> StoreReading:
 
 
 async def _topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the settings of the topics that keep something of a user, as far as the broker tells them."""
+    """Return the settings of the topics that hold records of a user, as far as the broker tells them."""
     names = {topic_name(settings, topic): topic for topic in (*INPUTS, SCORES, DEAD_LETTERS)}
     names[changelog_name(settings)] = USER_TABLE
     admin = AIOKafkaAdminClient(**connection(settings))
@@ -217,7 +217,7 @@ async def _topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
         finally:
             await admin.close()
     except KafkaError:
-        # A broker, or its rules of access, may refuse this; the receipt then says that it is unknown.
+        # A broker or its access rules may refuse this. The receipt then says that the settings are unknown.
         return {}
     found: dict[str, dict[str, str]] = {}
     for answer in answers:

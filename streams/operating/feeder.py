@@ -1,4 +1,4 @@
-"""Publishing NDJSON lines to the input topics, in batches, with a bound on how far to run ahead."""
+"""Publishing NDJSON lines to the input topics in batches, no further ahead of the flow than a bound allows."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CHUNK_LINES: Final = 500
 CHUNK_BYTES: Final = 4 << 20
 
 Ends = dict[tuple[str, int], int]
-"""For each topic (its name in the contract) and partition, the offset after the last record published."""
+"""The offset after the last published record, by topic (its name in the contract) and partition."""
 
 NO_PARTITION: Final = -1
-"""The partition that the dead letter of a line names: the line never was a record."""
+"""The partition named in the dead letter of a line, which never was a record."""
 
 
 class Feeder:
@@ -34,17 +34,17 @@ class Feeder:
     Args:
         settings: of the cluster.
         publisher: started.
-        before_chunk: awaited with the ends before more is published; holds the feeder back.
-        barrier: awaited with the ends before and after an erasure, so that a file's order decides what an
-            erasure removes; without one, erasures are published as they come.
+        before_chunk: awaited with the ends before each chunk of lines; it holds the feeder back.
+        barrier: awaited with the ends before and after an erasure, so that the order of lines decides which events an
+            erasure removes. Without a barrier, erasures are published like other lines.
 
     Attributes:
-        ends: what was published.
-        published: lines that the broker has acknowledged, whatever they were.
-        reached: the number of a line of those that are fed: it and all before it are acknowledged.
-        events: lines read, those of `erasures` left out.
-        erasures: those.
-        rejected: lines that were no records.
+        ends: the ends of the published records.
+        published: number of lines of any kind that the broker has acknowledged.
+        reached: the number of the last line up to which all lines are acknowledged.
+        events: number of lines read, without erasures.
+        erasures: number of erasures read.
+        rejected: number of lines that were no records.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Feeder:
         """Publish numbered lines and wait for the broker's acknowledgements.
 
         Raises:
-            BrokerError: a line could not be published; `published` and `reached` tell which were.
+            BrokerError: a line could not be published; `published` and `reached` tell which lines were.
         """
         self._last = self.reached = 0
         for number, line in lines:
@@ -97,7 +97,7 @@ class Feeder:
         await self.flush()
 
     async def flush(self) -> None:
-        """Publish what is gathered."""
+        """Publish the gathered records."""
         if self._before_chunk is not None:
             await self._before_chunk(self.ends)
         chunk, self._chunk = self._chunk, defaultdict(list)
@@ -115,7 +115,7 @@ class Feeder:
                 await asyncio.gather(*(letter.acknowledged() for letter in posted))
             self.reached = self._last
         except BrokerError:
-            # The others are on their way, and will be taken or not.
+            # The other batches are on their way, and may still be taken.
             await asyncio.gather(
                 *(batch.settled() for batch in sent.values()), *(letter.settled() for letter in posted)
             )

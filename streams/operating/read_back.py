@@ -1,4 +1,4 @@
-"""Reading back what a flow has published: last scores, dead letters, and what the online store serves."""
+"""Reading back the results of a flow: last scores, dead letters, and the features in the online store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Scores = dict[str, dict[str, Any]]
 
 
 async def last_scores(settings: Settings) -> Scores:
-    """Return the newest score record of each user, as a consumer of the compacted topic keeps it."""
+    """Return the newest score record of each user, as a consumer of the compacted topic would keep it."""
     scores: Scores = {}
     async for records in read_topic(settings, topic_name(settings, SCORES)):
         for record in records:
@@ -31,7 +31,7 @@ async def last_scores(settings: Settings) -> Scores:
 
 
 def take_score(scores: Scores, key: bytes, value: bytes | None) -> dict[str, Any] | None:
-    """Take one record of the score topic into `scores`; return it if it was news."""
+    """Take one record of the score topic into `scores`; return the record if it was newer."""
     user_id = key.decode()
     if value is None:
         scores.pop(user_id, None)
@@ -62,7 +62,7 @@ def _letter(record: Any) -> dict[str, Any]:
         "offset": int(why["offset"]),
         "key": None if record.key is None else record.key.decode(errors="replace"),
     }
-    # The bytes that value and key had, of a letter that holds only the first of them.
+    # The full sizes of value and key, for a letter that holds only their first bytes.
     letter |= {name: int(why[name]) for name in ("truncated", "truncated_key") if name in why}
     raw = record.value or b""
     try:
@@ -83,7 +83,7 @@ def known_users(flow: Flow) -> list[str]:
 
 
 def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what plain Feast serves of these users; imports Feast, which takes seconds."""
+    """Return the features of these users as plain Feast serves them. It imports Feast, which takes seconds."""
     from features.repository import apply, read_users
 
     store = apply(folder, settings.online_url)

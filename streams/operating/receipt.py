@@ -1,8 +1,8 @@
-"""The receipt of an erasure: what was read back of the user in each place, judged, and what no erasure removes.
+"""The receipt of an erasure: a verdict on each place that was read back, and a list of the data that stays.
 
-A place counts as clean only on evidence that the request passed there, never on finding nothing: the marker in the
-changelog has seen the request's offset, a tombstone was appended after it was published, and the online store holds
-the user's fence, which a store that the workers do not write cannot.
+A place counts as clean only on evidence that the request has passed there; an empty place is no evidence. The evidence
+is a marker in the changelog that has seen the request's offset, a tombstone behind the request in the score topic, and
+the user's fence in the online store, which only a store that the workers write can hold.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KEPT_FOR_GOOD: Final = {
 
 
 class Place(NamedTuple):
-    """A record: the name of its topic on the broker, its partition and offset."""
+    """The place of a record: the name of its topic on the broker, its partition and offset."""
 
     topic: str
     partition: int
@@ -62,12 +62,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was read back in one place.
+    """The verdict on one place that was read back.
 
     Attributes:
         where: the deciding record, or the address of the store.
-        remains: what is still there, or why that cannot be told, and what to do; None when it is clean.
-        facts: what else was read.
+        remains: the data still there, or the reason why that is unknown, and what to do; None if the place is clean.
+        facts: further values that were read.
     """
 
     where: str
@@ -76,14 +76,14 @@ class Finding:
 
 
 class Kept(NamedTuple):
-    """What an erasure leaves in one place.
+    """The data that an erasure leaves in one place.
 
     Attributes:
         place: a topic of the contract, `user_table` or `online_store`.
-        holds: what stays there.
-        setting: the topic's setting that limits how long; None for what is kept for good.
-        value: its value in ms as the broker tells it; None if it does not.
-        lifetime: until when.
+        holds: the data that stays there.
+        setting: the topic's setting that limits the time; None for data that is kept for good.
+        value: the setting's value in ms; None if the broker does not tell it.
+        lifetime: the time for which the data stays.
     """
 
     place: str
@@ -93,7 +93,7 @@ class Kept(NamedTuple):
     lifetime: Lifetime
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the entry in the form of JSON."""
         return {
             "place": self.place,
             "holds": self.holds,
@@ -105,13 +105,13 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a request.
+    """The result of a request.
 
     Attributes:
-        request: what was published.
-        place: where.
-        removed: by place, what was read back.
-        kept: what an erasure does not remove.
+        request: the erasure that was published.
+        place: the place of the request.
+        removed: the verdict by place.
+        kept: the data that an erasure does not remove.
         revision: events newer than the erasure that were applied since; 0 while the user is gone.
         served_before: whether the online store served the user before the request; None if it could not be asked.
     """
@@ -125,11 +125,11 @@ class Receipt:
 
     @property
     def verified(self) -> bool:
-        """Whether nothing from before the erasure is left in any place."""
+        """Whether every place is free of data from before the erasure."""
         return all(finding.remains is None for finding in self.removed.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the receipt as JSON has it."""
+        """Return the receipt in the form of JSON."""
         return {
             "user_id": self.request.user_id,
             "timestamp": self.request.timestamp,
@@ -146,7 +146,7 @@ class Receipt:
 
 
 def judge_state(state: UserState, newest: Place | None, request: Erasure, place: Place, changelog: str) -> Finding:
-    """Judge the newest state written since the request; `newest` is its record, None if there is none."""
+    """Judge the newest state since the request; `newest` is its record, None if there is none."""
     remains: str | None = None
     if newest is None:
         remains = (
@@ -177,13 +177,13 @@ def judge_scores(published: Sequence[ConsumerRecord], topic: str, state: UserSta
 
 @dataclass(frozen=True, slots=True)
 class StoreReading:
-    """What the online store says of a user.
+    """The record of the online store about a user.
 
     Attributes:
         address: of the store, without its password.
         serves: whether any view holds a value.
         fenced: whether the store knows a version of the user, erased or not.
-        trouble: why it could not be read.
+        trouble: the reason why the store could not be read; None if it could.
     """
 
     address: str
@@ -193,7 +193,7 @@ class StoreReading:
 
 
 def judge_store(found: StoreReading, state: UserState) -> Finding:
-    """Judge what the online store holds, given the newest state."""
+    """Judge the record of the online store, given the newest state."""
     remains: str | None = None
     if found.trouble is not None:
         remains = f"it could not be read: {found.trouble}"
@@ -208,7 +208,7 @@ def judge_store(found: StoreReading, state: UserState) -> Finding:
 
 
 def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
-    """Return what an erasure leaves behind.
+    """Return the data that an erasure leaves behind.
 
     Args:
         configs: the settings of the topics by their place, as far as the broker tells them.

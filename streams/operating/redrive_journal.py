@@ -1,11 +1,11 @@
-"""Which dead letters were sent back: a compacted topic of this program's own, so that a second run sends none again.
+"""The journal of dead letters that were sent back: a compacted topic, so that a second run sends no letter again.
 
-Event ids alone would not do: only a user's last 128 of a topic are remembered, and an erasure has none. Nor would the
-committed offset of a group: letters are chosen by reason, so the ones that were sent lie scattered.
+Event ids are not enough, because only a user's last 128 of a topic are remembered, and an erasure has no id. The
+committed offset of a group is not enough either: letters are chosen by reason, so the letters that were sent lie apart.
 
-An entry is written twice: before the letter is sent, with the end of the log it goes to, and with its offset once the
-broker has acknowledged it. A run that died in between leaves the first; whether its letter arrived is then looked up
-behind that end, by the header that every redriven record carries.
+An entry is written twice: before the letter is sent, with the end of the log that it goes to, and after the broker has
+acknowledged it, with its offset. A run that died in between leaves the first entry. The next run then looks behind that
+end for the letter, by the header that every redriven record carries.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from streams.contract import topic_name
 from streams.settings import Settings
 
 HEADER: Final = "redriven-from"
-"""Of a redriven record: the dead letter it was, as `topic/partition/offset`."""
+"""The header of a redriven record that names its dead letter, as `topic/partition/offset`."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One letter that was, or was about to be, sent back.
+    """A letter that was sent back, or was about to be.
 
     Attributes:
-        letter: the dead letter, as the header has it.
-        topic: where it went, by its name in the contract.
+        letter: the dead letter, as the header names it.
+        topic: the topic it went to, by its name in the contract.
         partition: of that topic.
-        end: of that partition before the letter was sent.
-        offset: where it arrived; None while that is not known.
+        end: the end of that partition before the letter was sent.
+        offset: the offset at which it arrived; None while that is not known.
     """
 
     letter: str
@@ -46,20 +46,20 @@ class Entry(msgspec.Struct, frozen=True):
     offset: int | None = None
 
     def arrived(self, offset: int) -> Entry:
-        """Return the entry of the letter once it has arrived there."""
+        """Return the entry with the offset at which the letter arrived."""
         return Entry(self.letter, self.topic, self.partition, self.end, offset)
 
 
 def journal_name(settings: Settings) -> str:
-    """The name on the broker of the journal's topic."""
+    """Return the name of the journal's topic on the broker."""
     return f"{settings.topic_prefix}{settings.group}-redriven"
 
 
 def identity(record: tuple[object, object, object], value: bytes | None) -> str:
-    """Return what a letter is known by: (topic, partition, offset) of the input record, and 64 bits of its digest.
+    """Return the identity of a letter: (topic, partition, offset) of the input record, and 64 bits of its digest.
 
-    Two letters of one record, as a worker that was killed may leave them, are thereby one; and a record of a topic
-    made anew is not mistaken for the one that had its offset before.
+    Two letters of one record, which a killed worker may leave, have one identity. A record of a topic that was made
+    anew has another identity than the record that had its offset before.
     """
     topic, partition, offset = record
     return f"{topic}/{partition}/{offset}/{blake2b(value or b'', digest_size=8).hexdigest()}"
@@ -70,7 +70,7 @@ class Journal:
 
     Attributes:
         entries: letters known to have arrived.
-        found: those of them whose arrival an interrupted run did not write down.
+        found: entries among them whose arrival an interrupted run did not write down.
     """
 
     def __init__(self, settings: Settings, entries: Mapping[str, Entry]) -> None:
@@ -81,7 +81,7 @@ class Journal:
 
     @classmethod
     async def read(cls, settings: Settings) -> Journal:
-        """Read the journal; one whose topic does not exist yet is empty.
+        """Read the journal, which is empty while its topic does not exist.
 
         Raises:
             BrokerError: the broker cannot be reached or does not answer.
@@ -112,7 +112,7 @@ class Journal:
         """Make the topic if it is missing.
 
         Raises:
-            BrokerError: the broker cannot be reached, or does not make it.
+            BrokerError: the broker cannot be reached, or does not make the topic.
         """
         topic = Made(self._name, 1, self._settings.replication, {"cleanup.policy": "compact"})
         async with Admin(self._settings) as admin:
@@ -129,7 +129,7 @@ class Journal:
 
 
 def origin(record: ConsumerRecord) -> str | None:
-    """Return the dead letter that a record of the input was, if it was redriven."""
+    """Return the dead letter behind an input record, if the record was redriven."""
     for name, value in record.headers:
         if name == HEADER:
             return str(value, errors="replace")

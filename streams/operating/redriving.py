@@ -1,4 +1,4 @@
-"""Redriving: dead letters go back to their topics as they came, each at most once."""
+"""Redriving: dead letters go back to their topics unchanged, each at most once."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from streams.records.ndjson import partition_of
 from streams.settings import Settings
 
 UNKNOWN: Final = "?"
-"""Reason or topic of a letter whose headers do not name one of the contract's."""
+"""The reason or topic of a letter whose headers name none of the contract."""
 
 
 class Standing(StrEnum):
-    """What became, or would become, of a dead letter."""
+    """The fate of a dead letter: what a run does, or would do, with it."""
 
     NOT_CHOSEN = "not_chosen"
-    """Another reason or topic than those asked for."""
+    """The letter's reason or topic is not among those asked for."""
     TO_SEND = "to_redrive"
     SENT = "redriven"
     SENT_BEFORE = "already_redriven"
     SAME_RECORD = "same_record"
     """Another letter of the same input record stands for it."""
     NO_RECORD = "never_a_record"
-    """A line that never was a record, or a letter that names none of the input topics."""
+    """The letter is that of a line that never was a record, or names no input topic."""
     TRUNCATED = "truncated"
-    """Its topic took only a part of the record; all of it lies, or lay, at its place in the input."""
+    """The dead-letter topic took only a part of the record. The whole record is, or was, at its place in the input."""
     REFUSED = "refused"
-    """The input topic takes no record like it, such as one that was compressed when it came."""
+    """The input topic takes no such record: for example one that was compressed when it came."""
     OVER_LIMIT = "over_limit"
 
 
@@ -52,12 +52,12 @@ class Letter:
 
     Attributes:
         place: (partition, offset) among the dead letters.
-        record: (topic, partition, offset) of the input record it was, by the topic's name in the contract; partition
-            -1 for a line that never was one, None for numbers that the letter does not tell.
-        identity: what the journal knows it by.
-        target: the partition it goes back to.
-        truncated: bytes of the record's value, if the letter holds only a part of the record; None if it holds all.
-        again: whether the record had been redriven before, and failed again.
+        record: (topic, partition, offset) of the input record, by the topic's name in the contract. The partition is -1
+            for a line that never was a record; numbers that the letter does not tell are None.
+        identity: the letter's identity in the journal.
+        target: the partition that the letter goes back to.
+        truncated: bytes of the record's value, if the letter holds only a part of the record; else None.
+        again: whether the record was redriven before and failed again.
     """
 
     place: tuple[int, int]
@@ -76,7 +76,7 @@ class Letter:
         return f"{DEAD_LETTERS}/{self.place[0]}/{self.place[1]}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the letter as JSON has it: its place, and nothing a user wrote."""
+        """Return the letter in the form of JSON: its place, without any text of a user."""
         topic, partition, offset = self.record
         return {
             "letter": self.name,
@@ -96,8 +96,8 @@ class Choice:
     """Which letters to redrive.
 
     Attributes:
-        reasons, topics: those named; all if empty.
-        limit: how many letters at most, the oldest of each partition first; None for all.
+        reasons, topics: the reasons and topics wanted; empty for all.
+        limit: the largest number of letters, the oldest of each partition first; None for all.
     """
 
     reasons: Collection[str] = ()
@@ -105,13 +105,13 @@ class Choice:
     limit: int | None = None
 
     def takes(self, letter: Letter) -> bool:
-        """Whether the letter's reason and topic are asked for."""
+        """Tell whether the letter's reason and topic are asked for."""
         reason = not self.reasons or letter.reason in self.reasons
         return reason and (not self.topics or letter.record[0] in self.topics)
 
 
 class Redrive:
-    """One look at the dead letters, and their way back.
+    """Surveys the dead letters once, and sends them back.
 
     Args:
         settings: of the cluster.
@@ -126,7 +126,7 @@ class Redrive:
         self.letters: list[Letter] = []
 
     async def survey(self, choice: Choice) -> None:
-        """Read the dead letters up to their end and decide on each; sends nothing.
+        """Read the dead letters up to their end and decide on each, without sending any.
 
         Raises:
             BrokerError: the broker or a topic cannot be used.
@@ -138,7 +138,7 @@ class Redrive:
         letters = [
             read_letter(record, partitions) async for records in read_topic(settings, names[-1]) for record in records
         ]
-        # Partition by partition, so that a user's events go back in the order in which they came.
+        # By partition, so that a user's events go back in the order in which they came.
         self.letters = sorted(letters, key=lambda letter: letter.place)
         arrived = {(entry.topic, entry.partition, entry.offset) for entry in self._journal.entries.values()}
         for letter in self.letters:
@@ -146,7 +146,7 @@ class Redrive:
         _decide([letter for letter in self.letters if choice.takes(letter)], self._journal.entries.keys(), choice.limit)
 
     async def send(self) -> None:
-        """Send what `survey` decided to send, and write it down.
+        """Send the letters that `survey` has chosen, and write them into the journal.
 
         Raises:
             BrokerError: the broker cannot be used; a further run goes on where this one ended.
@@ -208,9 +208,9 @@ class Redrive:
 
 
 def read_letter(record: ConsumerRecord, partitions: int) -> Letter:
-    """Return the letter of a record of the dead letters; `partitions` is how many every topic has."""
+    """Return the letter in a record of the dead-letter topic; every topic has `partitions` partitions."""
     why = {name: str(value, errors="replace") for name, value in record.headers}
-    # A rejected line may have named any topic: that is text of a user.
+    # A rejected line may have named any topic, so the name counts as text of a user.
     topic = why["topic"] if why.get("topic") in INPUTS else UNKNOWN
     partition, offset = _number(why.get("partition")), _number(why.get("offset"))
     place = (DEAD_LETTERS, record.partition, record.offset)

@@ -1,4 +1,4 @@
-"""Asking workers over HTTP to publish every user again, and watching them until they have."""
+"""Asking workers over HTTP to publish every user again, and waiting for them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from streams.worker.republishing.progress import DONE, PATH, Progress
 POLL_S: Final = 0.5
 
 ANSWER_S: Final = 15.0
-"""Longer than a worker takes to say that its event loop does not answer."""
+"""Seconds to wait for an answer. A worker takes less to say that its event loop does not answer."""
 
 ATTEMPTS: Final = 3
-"""How often a worker that was reached before is asked again before it counts as gone."""
+"""How often a worker that was reached before is asked before it counts as gone."""
 
 
 class RepublishError(StreamsError):
-    """A worker could not be asked, or ended or lost partitions before all of its users were published."""
+    """A worker could not be asked, ended, or lost partitions before all of its users were published."""
 
 
 class _UnreachableError(RepublishError):
@@ -36,7 +36,7 @@ def worker_url(text: str) -> str:
     """Return the address of a worker's metrics server.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no such address.
     """
     parts = _split(text)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
@@ -50,13 +50,13 @@ def own_worker(settings: Settings) -> str:
     """Return the address of the worker of these settings.
 
     Raises:
-        ConfigurationError: they leave the port to the worker.
+        ConfigurationError: the settings leave the choice of a port to the worker.
     """
     if settings.metrics_port == 0:
         raise ConfigurationError(
             "WHEREWITHAL_METRICS_PORT: expected the port of a worker, found 0; name the worker with --worker"
         )
-    # Addresses to listen on everywhere are none to connect to.
+    # An address that means "listen everywhere" cannot be connected to.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.metrics_host, settings.metrics_host)
     return f"http://[{host}]:{settings.metrics_port}" if ":" in host else f"http://{host}:{settings.metrics_port}"
 
@@ -67,18 +67,18 @@ def republish(
     """Have workers publish every user of their partitions again, and wait until they have.
 
     Args:
-        workers: addresses of their metrics servers; together they must own every partition.
-        users_per_s: of each worker, at most; None for its own setting.
-        watched: told of their progress, again and again.
+        workers: addresses of the workers' metrics servers; together the workers must own every partition.
+        users_per_s: the greatest rate of each worker; None for the worker's own setting.
+        watched: called with the workers' progress again and again.
 
     Returns:
-        Of each worker what it published.
+        The progress of each worker at its end.
 
     Raises:
         RepublishError: a worker could not be asked, ended in between, or a partition was not gone through.
     """
     body = msgspec.json.encode({} if users_per_s is None else {"users_per_s": users_per_s})
-    # All are asked before any is waited for; what one of them has begun goes on whatever becomes of the others.
+    # All workers are asked before any is waited for. A worker that has begun goes on even if another one fails.
     known = [_ask(url, "POST", body) for url in workers]
     while True:
         watched(known)

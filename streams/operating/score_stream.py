@@ -1,4 +1,4 @@
-"""Following the score topic as a consumer of it does."""
+"""Following the score topic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.exceptions import BrokerError
 from streams.settings import Settings
 
 QUIET_S: Final = 10.0
-"""After so long without a record the broker is asked whether it is still there."""
+"""Seconds without a record after which the broker is asked whether it still answers."""
 
 
 async def follow_scores(
@@ -27,7 +27,7 @@ async def follow_scores(
 
     Args:
         settings: of the cluster.
-        on_silence: told, once each time, that the broker answers no more; it is waited for.
+        on_silence: called once each time that the broker stops answering; the broker is then waited for.
 
     Raises:
         BrokerError: there is no score topic, or the broker does not answer from the start.
@@ -59,7 +59,7 @@ async def follow_scores(
 
 
 async def _silence(settings: Settings, partitions: Collection[TopicPartition]) -> BrokerError | None:
-    """Return why the broker does not answer, None if it does."""
+    """Return the reason why the broker does not answer, None if it does."""
     try:
         await high_watermarks(settings, partitions)
     except BrokerError as error:

@@ -1,4 +1,4 @@
-"""Segments: users chosen by what their newest record says, counted by tier, lifecycle stage and price band."""
+"""Segments: users chosen by their newest score record, counted by tier, lifecycle stage and price band."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.scoring.scorer import TIERS
 from streams.exceptions import ConfigurationError
 
 UNLABELLED: Final = "unlabelled"
-"""What stands for the labels of a record from before there were any."""
+"""The label of records that were written before there were labels."""
 
 INTEREST: Final = "interest"
 
@@ -20,11 +20,11 @@ CLOSED: Final[Mapping[str, Sequence[str]]] = {
     "tier": TIERS,
     **{field: (*values, UNLABELLED) for field, values in LABELS.items()},
 }
-"""What a condition may ask for, with the values there are; `interest` takes any."""
+"""The fields of a condition with their values; the field `interest` takes any value."""
 
 Record = Mapping[str, Any]
 Wanted = Mapping[str, frozenset[str]]
-"""Accepted values by field: a record has to have one of each."""
+"""Accepted values by field. A record meets the conditions if it has an accepted value of every field."""
 
 
 def parse_conditions(conditions: Iterable[str]) -> Wanted:
@@ -47,19 +47,19 @@ def parse_conditions(conditions: Iterable[str]) -> Wanted:
 
 
 def matches(record: Record, wanted: Wanted) -> bool:
-    """Whether a record has one of the accepted values of every field."""
+    """Tell whether a record has an accepted value of every field."""
     return all(not accepted.isdisjoint(_values(record, field)) for field, accepted in wanted.items())
 
 
 @dataclass(frozen=True)
 class Segments:
-    """How many users there are of each kind.
+    """The numbers of users by kind.
 
     Attributes:
-        users: all that were counted.
-        cells: by (tier, lifecycle stage, price band), foremost first; those without anybody are left out.
-        intents: by intent.
-        interests: by category, for users of whom it is an interest, the most frequent first.
+        users: number of all users.
+        cells: numbers by (tier, lifecycle stage, price band), the foremost first; empty cells are left out.
+        intents: numbers by intent.
+        interests: numbers by category of interest, the most frequent first.
     """
 
     users: int
@@ -68,7 +68,7 @@ class Segments:
     interests: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `scores --segments --json` prints."""
+        """Return the object that `scores --segments --json` prints."""
         names = ("tier", "lifecycle", "price_band")
         return {
             "users": self.users,
@@ -86,7 +86,7 @@ def count_segments(records: Iterable[Record]) -> Segments:
     for record in records:
         cells[record["tier"], _label(record, "lifecycle"), _label(record, "price_band")] += 1
         intents[_label(record, "intent")] += 1
-        # As a list: of a mapping, a counter would add up the shares.
+        # As a list, because a counter would add up the shares of a mapping.
         interests.update(list(_values(record, INTEREST)))
     ranks = [{name: rank for rank, name in enumerate(names)} for names in (TIERS[::-1], STAGES, PRICE_BANDS)]
     last = max(map(len, ranks))

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Self, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Self, TypeAlias
 
 from aiokafka import ConsumerRecord
 
 from features.tiles import HOUR
+from streams.contract import CLICKS, INPUTS
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
-from streams.records.events import LATEST_MS, MAX_MONEY, Click, Erasure, Review, Search
-from streams.records.fields import (
-    read_action,
-    read_id,
-    read_number,
-    read_optional_string,
-    read_price,
-    read_quantity,
-    read_string,
-    refuse,
-)
+from streams.records.event_reader import EventReader
+from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search, text_of
+from streams.records.future import is_future
 from streams.records.plain_clicks import decode_plain_clicks
 from streams.records.rejection import Reason, Rejection
-from streams.records.strict_json import loads, loads_exact
-from streams.records.timestamps import parse_rfc3339
 from streams.records.withheld import Why, Withheld
 from streams.settings import MAX_RECORD_BYTES, Settings
 
-_MAX_DOUBLE: Final = 1.7976931348623157e308
-_CLICKS: Final = "clicks"
 _FEWEST_TOGETHER: Final = 16
-"""So few are not halved again: where none of them is plain, every further attempt is in vain."""
-
-# orjson turns integers from here on into floats.
-_FIRST_INEXACT_INTEGER: Final = float(2**64)
+"""The smallest group of clicks that is halved to look for plain ones; a smaller group is decoded one by one."""
 
 _WITHHELD: Final = {
     Why.TOO_LARGE: Rejection(
@@ -43,7 +29,6 @@ _WITHHELD: Final = {
     Why.UNREADABLE: Rejection(Reason.MALFORMED, "batch: expected one that can be unpacked, found a damaged one"),
 }
 
-_Fields: TypeAlias = dict[str, Any]
 Decoded: TypeAlias = Review | Search | Click | Erasure | Rejection
 
 
@@ -65,7 +50,7 @@ class Decoder:
         "_max_future_ms",
         "_max_record_bytes",
         "_max_text_bytes",
-        "_readers",
+        "_reader",
     )
 
     def __init__(
@@ -81,12 +66,7 @@ class Decoder:
         self._max_record_bytes = max_record_bytes
         self._max_text_bytes = max_text_bytes
         self._max_future_ms = max_future_ms
-        self._readers: dict[str, Callable[[_Fields, int], Review | Search | Click | Erasure]] = {
-            "reviews": self._review,
-            "searches": self._search,
-            _CLICKS: self._click,
-            "erasures": self._erasure,
-        }
+        self._reader = EventReader(currency, earliest_ms)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -99,12 +79,12 @@ class Decoder:
         )
 
     def decode(self, topic: str, key: bytes | None, value: bytes | None, kafka_timestamp_ms: int) -> Decoded:
-        """Decode one record; whatever its bytes, this returns.
+        """Decode one record. It returns for any bytes, and raises nothing because of them.
 
         Args:
             topic: `reviews`, `searches`, `clicks` or `erasures`, without the deployment's prefix.
             key: the record's key.
-            value: the record's value; None or nothing is `malformed`.
+            value: the record's value; None or an empty one is `malformed`.
             kafka_timestamp_ms: the record's Kafka timestamp, in epoch milliseconds.
 
         Returns:
@@ -113,9 +93,8 @@ class Decoder:
         Raises:
             ConfigurationError: there is no such topic.
         """
-        reader = self._readers.get(topic)
-        if reader is None:
-            raise ConfigurationError(f"expected a topic among {', '.join(self._readers)}, found another")
+        if topic not in INPUTS:
+            raise ConfigurationError(f"expected a topic among {', '.join(INPUTS)}, found another")
         if not value:
             if isinstance(value, Withheld):
                 return _WITHHELD[value.why]
@@ -123,7 +102,7 @@ class Decoder:
         if len(value) > self._max_record_bytes:
             return Rejection(Reason.TOO_LARGE, f"record: expected at most {self._max_record_bytes} bytes, found more")
         try:
-            event = self._read(reader, value)
+            event = self._reader.read(topic, value)
         except MalformedJSONError as error:
             return Rejection(Reason.MALFORMED, f"record: {error}")
         except InvalidEventError as error:
@@ -131,134 +110,47 @@ class Decoder:
         if key != event.user_id.encode():
             found = "no key" if key is None else "another key"
             return Rejection(Reason.KEY_MISMATCH, f"key: expected the user_id in UTF-8, found {found}")
-        if type(event) is not Click and self._is_long(_text_of(event)):
+        if type(event) is not Click and self._is_long(text_of(event)):
             limit = f"at most {self._max_text_bytes} UTF-8 bytes"
             return Rejection(Reason.TOO_LARGE, f"text or query: expected {limit}, found more")
-        if event.timestamp > min(kafka_timestamp_ms + self._max_future_ms, LATEST_MS):
+        if is_future(event.timestamp, kafka_timestamp_ms, self._max_future_ms):
             limit = f"at most {self._max_future_ms} ms after the record's Kafka timestamp, and no year after 9999"
             return Rejection(Reason.FUTURE, f"timestamp: expected {limit}, found a later one")
         return event
 
     def decode_all(self, topic: str, records: Sequence[ConsumerRecord]) -> list[Decoded]:
-        """Decode records of one topic, each to what `decode` returns of it; plain clicks together."""
+        """Decode records of one topic. The result is that of `decode` for each; plain clicks are decoded together."""
         clicks = None
-        if topic == _CLICKS:
-            # Within the limit of one record, none of them is over it, and joining them takes no more memory than one.
+        if topic == CLICKS:
+            # One record's limit holds for all values together: each is within it, and joining takes no more memory.
             clicks = decode_plain_clicks([record.value for record in records], self._max_record_bytes)
             if clicks is None and len(records) > _FEWEST_TOGETHER:
-                # So that one odd record takes the thorough way with few others.
+                # One odd record then sends few others the thorough way.
                 middle = len(records) // 2
                 return self.decode_all(topic, records[:middle]) + self.decode_all(topic, records[middle:])
         if clicks is None:
             return [self.decode(topic, record.key, record.value, record.timestamp) for record in records]
+        tolerance = self._max_future_ms
         return [
             click
             if (
                 self._is_sound(click)
                 and record.key == click.user_id.encode()
-                and click.timestamp <= record.timestamp + self._max_future_ms
+                and not is_future(click.timestamp, record.timestamp, tolerance)
             )
             else self.decode(topic, record.key, record.value, record.timestamp)
             for click, record in zip(clicks, records, strict=True)
         ]
 
     def _is_sound(self, click: Click) -> bool:
-        """Whether a plain click is valid in this deployment. If not, the thorough way says what is wrong with it."""
-        price, currency = click.price, click.currency
+        """Tell whether a plain click is valid in this deployment. The thorough way names the fault if not."""
         return (
             click.timestamp >= self._earliest_ms
-            # Nothing costs minus zero.
-            and (price is None or 0.0 < price * click.quantity <= MAX_MONEY)
-            and (currency is None or currency == self._currency)
+            # A price of zero is left to the thorough way, which turns minus zero into zero.
+            and (click.price is None or 0.0 < click.price * click.quantity <= MAX_MONEY)
+            and (click.currency is None or click.currency == self._currency)
         )
-
-    def _read(self, reader: Callable[[_Fields, int], Any], raw: bytes) -> Review | Search | Click | Erasure:
-        """Decode a record field by field.
-
-        Raises:
-            MalformedJSONError, InvalidEventError: why it is rejected.
-        """
-        fields = loads(raw)
-        if type(fields) is not dict:
-            refuse("record", "an object", fields)
-        event: Review | Search | Click | Erasure = reader(fields, self._timestamp(fields, raw))
-        return event
 
     def _is_long(self, text: str) -> bool:
         # No character takes more than 4 bytes in UTF-8.
         return len(text) * 4 > self._max_text_bytes and len(text.encode()) > self._max_text_bytes
-
-    def _timestamp(self, fields: _Fields, raw: bytes) -> int:
-        value = fields.get("timestamp")
-        if type(value) is float and value >= _FIRST_INEXACT_INTEGER:
-            exact = loads_exact(raw)
-            value = exact.get("timestamp") if isinstance(exact, dict) else None
-        if type(value) is str:
-            try:
-                value = parse_rfc3339(value)
-            except ValueError as error:
-                raise InvalidEventError(f"timestamp: {error}") from None
-        elif type(value) is not int:
-            refuse("timestamp", "integer epoch milliseconds or RFC 3339 text", value)
-        if value < self._earliest_ms:
-            limit = f"expected epoch milliseconds from {self._earliest_ms}, found an earlier instant"
-            raise InvalidEventError(f"timestamp: {limit}; seconds must be sent as milliseconds")
-        return int(value)
-
-    def _review(self, fields: _Fields, timestamp: int) -> Review:
-        get = fields.get
-        return Review(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_id(get("item_id"), "item_id"),
-            read_string(get("text"), "text"),
-            read_number(get("rating"), "rating", 1.0, 5.0),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            read_price(get("price"), 1),
-            read_optional_string(get("locale"), "locale"),
-            self._own_currency(get("currency")),
-        )
-
-    def _search(self, fields: _Fields, timestamp: int) -> Search:
-        get = fields.get
-        results = get("results")
-        return Search(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_string(get("query"), "query"),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            None if results is None else read_number(results, "results", 0.0, _MAX_DOUBLE),
-        )
-
-    def _click(self, fields: _Fields, timestamp: int) -> Click:
-        get = fields.get
-        quantity = read_quantity(get("quantity"))
-        session_id = get("session_id")
-        return Click(
-            read_id(get("event_id"), "event_id"),
-            read_id(get("user_id"), "user_id"),
-            read_id(get("item_id"), "item_id"),
-            read_action(get("action")),
-            timestamp,
-            read_optional_string(get("category"), "category"),
-            read_price(get("price"), quantity),
-            quantity,
-            self._own_currency(get("currency")),
-            None if session_id is None else read_id(session_id, "session_id"),
-        )
-
-    def _erasure(self, fields: _Fields, timestamp: int) -> Erasure:
-        return Erasure(read_id(fields.get("user_id"), "user_id"), timestamp)
-
-    def _own_currency(self, value: object) -> str | None:
-        if value is None or value == self._currency:
-            return None if value is None else self._currency
-        refuse("currency", f"the deployment's own, {self._currency}", value, "another" if type(value) is str else "")
-
-
-def _text_of(event: Review | Search | Click | Erasure) -> str:
-    if isinstance(event, Review):
-        return event.text
-    return event.query if isinstance(event, Search) else ""

@@ -1,4 +1,4 @@
-"""The events a shopper causes, after validation: what every later step may rely on."""
+"""The events that shoppers cause, after validation. Every later step relies on the limits given here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 
 class Action(StrEnum):
-    """What a click did."""
+    """The action of a click."""
 
     VIEW = "view"
     FAVORITE = "favorite"
@@ -19,8 +19,8 @@ class Action(StrEnum):
 
 
 LATEST_MS: Final = 253_402_300_799_999
-"""The last instant that RFC 3339 can write. A record's own timestamp may claim any 64 bits; what stores hold of an
-event's, and windows add to it, must stay within them."""
+"""The last instant that RFC 3339 can write, epoch ms. A record's own timestamp may be any 64 bits; an event's must stay
+well below, because windows add to it and stores keep the sum in 64 bits."""
 
 MAX_ID_BYTES: Final = 256
 MAX_MONEY: Final = 1e9
@@ -31,10 +31,10 @@ Timestamp: TypeAlias = Annotated[int, Meta(le=LATEST_MS)]
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0, le=MAX_MONEY)]
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
-"""What msgspec checks when it decodes a click: `streams.records.plain_clicks` has it do so."""
+"""Limits that msgspec checks when it decodes a click (`streams.records.plain_clicks`)."""
 
 
-# Events hold scalars only, so no reference cycle can pass through one: they need no garbage collection.
+# Events hold scalars only. No reference cycle can pass through one, so they need no garbage collection.
 class Review(msgspec.Struct, frozen=True, gc=False):
     """A review of an item.
 
@@ -42,7 +42,7 @@ class Review(msgspec.Struct, frozen=True, gc=False):
         event_id: 1..256 UTF-8 bytes, unique within a user and topic.
         user_id: 1..256 UTF-8 bytes.
         item_id: 1..256 UTF-8 bytes.
-        text: what was written, as it came; it may be empty.
+        text: the review as the shopper wrote it; it may be empty.
         rating: 1..5.
         timestamp: epoch milliseconds, UTC.
         category: None when absent.
@@ -69,7 +69,7 @@ class Search(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         event_id: 1..256 UTF-8 bytes, unique within a user and topic.
         user_id: 1..256 UTF-8 bytes.
-        query: what was searched, as it came; it may be empty.
+        query: the query as the shopper wrote it; it may be empty.
         timestamp: epoch milliseconds, UTC.
         category: None when absent.
         results: number of results shown, >= 0 and finite; None when absent.
@@ -90,7 +90,7 @@ class Click(msgspec.Struct, frozen=True, gc=False):
         event_id: 1..256 UTF-8 bytes, unique within a user and topic.
         user_id: 1..256 UTF-8 bytes.
         item_id: 1..256 UTF-8 bytes.
-        action: what the click did.
+        action: view, favorite, cart or purchase.
         timestamp: epoch milliseconds, UTC.
         category: None when absent.
         price: money for one piece, >= 0, with price x quantity <= 10^9; None when absent.
@@ -124,4 +124,11 @@ class Erasure(msgspec.Struct, frozen=True, gc=False):
 
 
 Event: TypeAlias = Review | Search | Click
-"""What changes a user's features."""
+"""An event that changes a user's features."""
+
+
+def text_of(event: Event | Erasure) -> str:
+    """Return the text that the user wrote: a review or a query; empty for a click or an erasure."""
+    if isinstance(event, Review):
+        return event.text
+    return event.query if isinstance(event, Search) else ""

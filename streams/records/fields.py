@@ -1,4 +1,4 @@
-"""The fields of an event, one by one: a decoded JSON value becomes what the contract says, or `InvalidEventError`."""
+"""The fields of an event: a decoded JSON value becomes a valid field, or `InvalidEventError` is raised."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS: Final = {
 
 
 def is_short_id(text: str) -> bool:
-    """Whether a string takes no more than the 256 UTF-8 bytes of an id."""
+    """Tell whether a string fits into the 256 UTF-8 bytes of an id."""
     # No character takes more than 4.
     return len(text) * 4 <= MAX_ID_BYTES or len(text.encode()) <= MAX_ID_BYTES
 
@@ -48,7 +48,7 @@ def read_optional_string(value: object, name: str) -> str | None:
 
 
 def read_action(value: object) -> Action:
-    """Return what a click did."""
+    """Return the action of a click."""
     action = _ACTIONS.get(value) if type(value) is str else None
     if action is None:
         refuse("action", f"one of {', '.join(_ACTIONS)}", value, "another" if type(value) is str else "")
@@ -64,7 +64,7 @@ def read_number(value: object, name: str, low: float, high: float) -> float:
 
 
 def read_quantity(value: object) -> int:
-    """Return a number of pieces, 1 for null; 2.0 is no integer."""
+    """Return a number of pieces, 1 for null. 2.0 is refused: it is no integer."""
     if value is None:
         return 1
     if type(value) is int and 1 <= value <= MAX_QUANTITY:
@@ -73,7 +73,7 @@ def read_quantity(value: object) -> int:
 
 
 def read_price(value: object, quantity: int) -> float | None:
-    """Return money for one of `quantity` pieces, or None for null."""
+    """Return the price of one of `quantity` pieces, or None for null."""
     if value is None:
         return None
     price = read_number(value, "price", 0.0, MAX_MONEY)
@@ -89,5 +89,5 @@ def _beyond(value: object, low: float) -> str:
 
 
 def refuse(name: str, expected: str, value: object, found: str = "") -> NoReturn:
-    """Raise the error of a value that is not what was expected; told is `found`, or its kind, and never the value."""
+    """Raise the error of an unexpected value. The message holds `found`, or the kind of the value, never the value."""
     raise InvalidEventError(f"{name}: expected {expected}, found {found or _KINDS[type(value)]}")

@@ -1,4 +1,4 @@
-"""NDJSON lines: how events are written in a file, and how they become records."""
+"""NDJSON lines: the form of events in a file, and the records made from them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from streams.records.rejection import Reason, Rejection
 from streams.settings import MAX_TOPIC_BYTES
 
 KEY_HEADROOM: Final = 1 << 15
-"""Bytes of key that a record of the largest value may have beside it: far more than an id."""
+"""Bytes of key allowed beside the largest value: far more than an id takes."""
 
 MAX_TOPIC_NAME: Final = 249
-"""Characters of a topic's name in Kafka; more of what a line names is not repeated in its dead letter."""
+"""Characters of a topic's name in Kafka. A dead letter repeats no more than these of the topic that its line names."""
 
 
 class Record(NamedTuple):
-    """A record for one of the input topics (its name in the contract)."""
+    """A record for one of the input topics; `topic` is its name in the contract."""
 
     topic: str
     key: bytes | None
@@ -37,9 +37,9 @@ class RejectedLine(NamedTuple):
     """A line that is no record.
 
     Attributes:
-        topic: what it named, as far as it named one.
-        raw: the line; only its head if it is larger than what a topic takes.
-        rejection: why.
+        topic: the topic that the line names; empty if it names none.
+        raw: the line, or its head if the line is larger than a topic takes.
+        rejection: the reason.
     """
 
     topic: str
@@ -66,9 +66,9 @@ _owner = msgspec.json.Decoder(_Owner)
 
 
 def parse_line(line: bytes) -> Record | RejectedLine:
-    """Return the record of a line, or why it is none.
+    """Return the record of a line, or the reason why it is none.
 
-    The value stays byte for byte as it stands in the line: whether it is valid is for the worker to say.
+    The value keeps the bytes that it has in the line. The worker decides whether the value is valid.
     """
     try:
         parsed = _parse(line)
@@ -90,15 +90,15 @@ def _parse(line: bytes) -> _Line:
     try:
         return _line.decode(line)
     except (msgspec.DecodeError, RecursionError):
-        # NaN, a lone surrogate or deep nesting: in a value they are for the worker to call malformed.
+        # NaN, a lone surrogate or deep nesting may stand in the value: the worker then calls it malformed.
         return _parse_around_value(line)
 
 
 def _parse_around_value(line: bytes) -> _Line:
-    """Parse a line whose value is more than strict JSON, and stays as it stands.
+    """Parse a line whose value goes beyond strict JSON. The value keeps its bytes.
 
     Raises:
-        ValueError: what is around the value is no such line.
+        ValueError: the text around the value is not that of a line.
     """
     with suppress(RecursionError):
         json.loads(line.decode())
@@ -111,7 +111,7 @@ def _parse_around_value(line: bytes) -> _Line:
 
 
 def _members(line: bytes) -> dict[bytes, bytes]:
-    """Return the members of an object by their names, both as they stand in the text."""
+    """Return the members of an object by name; names and values are the text as written."""
     members: dict[bytes, bytes] = {}
     depth = start = 0
     name = b""
@@ -156,7 +156,7 @@ def _key_of_malformed(value: bytes) -> bytes | None:
 
 
 def _blame(line: bytes) -> tuple[str, str]:
-    """Return the topic that a line names, if it is one of ours, and what was expected of the line."""
+    """Return the topic that a line names, if it is an input topic, and a text that says what was expected."""
     expected = "an object with `topic` and one of `value`, `raw` and `raw_base64`"
     try:
         found = json.loads(line.decode())
@@ -181,14 +181,14 @@ def _reject(topic: str, line: bytes, expected: str, reason: Reason = Reason.INVA
 
 
 def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
-    """The partition of a key, as Kafka's default partitioner has it; `spread` places records without a key."""
+    """Return the partition of a key by Kafka's default partitioner; `spread` places records without a key."""
     if key is None:
         return spread % partitions
     return partition_of_key(key, partitions)
 
 
 def check_files(files: Iterable[Path]) -> None:
-    """Refuse files that are not there, before anything is done with the others.
+    """Refuse missing files before any other file is read.
 
     Raises:
         ConfigurationError: a file that does not exist, or a folder.
@@ -203,7 +203,7 @@ def _what(path: Path) -> str:
 
 
 def read_lines(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
-    """Yield the non-empty lines of files, each with its number in its file, from 1.
+    """Yield the lines of files that are not empty, each with its number in its file; the first is 1.
 
     Raises:
         ConfigurationError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""From a validated event to the observation that the user state applies."""
+"""Turning a validated event into the observation that a user's state applies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from features.observation import (
 from streams.records.events import Action, Click, Event, Review, Search
 
 OTHER: Final = "other"
-"""The category of whatever the artefact's closed list does not name."""
+"""The category of every name that the artefact's closed list does not hold."""
 
 
 # Members of an enumeration are slow to look up, and these are looked up for every event.
@@ -38,7 +38,7 @@ _KIND_OF: Final = {
 
 
 class Reading(msgspec.Struct, gc=False):
-    """What was understood of a text.
+    """The result of reading a text.
 
     Attributes:
         noisy: whether it is advertising or gibberish, judged from the text alone.
@@ -68,7 +68,7 @@ class Observer:
         self._keys = {name: category_key(name) for name in categories}
 
     def observe(self, event: Event, offset: int, reading: Reading = NOTHING_READ) -> Observation:
-        """Return the observation of an event at `offset`; `reading` is that of its text, if it has one."""
+        """Return the observation of an event at `offset`; `reading` belongs to its text, if it has one."""
         if type(event) is Click:
             return self._click(event, offset)
         if type(event) is Review:

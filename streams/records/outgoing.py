@@ -1,4 +1,4 @@
-"""A record on its way out."""
+"""The record that a publisher sends."""
 
 from __future__ import annotations
 

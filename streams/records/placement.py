@@ -1,7 +1,7 @@
-"""Which partition a key belongs in, and what it means that it was found in another.
+"""The partition that a key belongs in, and the errors for a key found in another.
 
-The state of a user lies in one partition. A user whose records come in two has two states, each with a part of the
-events, and both are published: that is wrong without anybody hearing of it, so it is refused.
+The state of a user lies in one partition. If the records of one user come in two partitions, the user gets two states,
+each with a part of the events, and both are published. Nobody would notice, so the records are refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ START_OVER: Final = (
     "start over behind a new WHEREWITHAL_TOPIC_PREFIX with a new WHEREWITHAL_STATE_DIR, and copy the input there by "
     "key (docs/operating.md, More partitions)"
 )
-"""What is left to do once users lie in the wrong partitions: Kafka neither takes partitions away nor moves records."""
+"""The only way on once users lie in wrong partitions: Kafka neither removes partitions nor moves records."""
 
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
@@ -27,7 +27,7 @@ class MisplacedKeyError(StateMismatchError):
 
 
 def murmur2(data: bytes) -> int:
-    """The 32-bit MurmurHash2 of Kafka's Java clients, a third of the time of aiokafka's own.
+    """Return the 32-bit MurmurHash2 of Kafka's Java clients. It takes a third of the time of aiokafka's function.
 
     Source: `org.apache.kafka.common.utils.Utils.murmur2`.
     """
@@ -44,7 +44,7 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of_key(key: bytes, partitions: int) -> int:
-    """The partition that Kafka's own clients put a key in."""
+    """Return the partition that Kafka's own clients put a key in."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
@@ -52,13 +52,13 @@ def check_record(key: bytes, number: int, partitions: int, place: str) -> None:
     """Check that a record of the input lies in the partition of its key.
 
     Args:
-        key: of the record.
-        number: of the partition it was found in.
-        partitions: how many there are.
-        place: the record, for the message.
+        key: the record's key.
+        number: the partition that the record was found in.
+        partitions: the number of partitions.
+        place: names the record in the message.
 
     Raises:
-        MisplacedKeyError: it lies in another.
+        MisplacedKeyError: the key belongs in another partition.
     """
     expected = partition_of_key(key, partitions)
     if expected != number:
@@ -73,13 +73,13 @@ def check_state(key: bytes, number: int, partitions: int, changelog: str) -> Non
     """Check that a state read from the changelog lies in the partition of its user.
 
     Args:
-        key: of the state.
-        number: of the partition it was found in.
-        partitions: how many there are.
-        changelog: the topic, for the message.
+        key: the state's key.
+        number: the partition that the state was found in.
+        partitions: the number of partitions.
+        changelog: names the topic in the message.
 
     Raises:
-        MisplacedKeyError: it lies in another.
+        MisplacedKeyError: the key belongs in another partition.
     """
     expected = partition_of_key(key, partitions)
     if expected != number:
@@ -94,9 +94,9 @@ def added_partitions(found: dict[str, int], known: int, where: str) -> StateMism
     """Return the error to raise for topics that have more partitions than the state.
 
     Args:
-        found: partitions by topic, of those that have another number.
-        known: how many the state has.
-        where: the state is remembered.
+        found: the number of partitions of each topic whose number differs.
+        known: the number of partitions of the state.
+        where: the place in which the state's number is kept.
     """
     listed = ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
     return StateMismatchError(

@@ -1,4 +1,4 @@
-"""Why a record was refused: the closed list of reasons, and a reason with its detail."""
+"""The reasons for which a record is refused, a closed list, and the rejection that carries one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Rejection:
 
     Attributes:
         reason: the first reason that applies.
-        detail: what was expected and which kind of thing was found: names of known fields, types, positions
-            and limits, never anything a user wrote.
+        detail: says what was expected and which kind of value was found. It holds names of known fields, types,
+            positions and limits, and no text that a user wrote.
     """
 
     reason: Reason
@@ -32,7 +32,7 @@ class Rejection:
 
 
 def headers(rejection: Rejection, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
-    """Return the headers of a dead letter: why, and which record of the input it is."""
+    """Return the headers of a dead letter: the reason, and the place of the record in the input."""
     return [
         ("reason", rejection.reason.value.encode()),
         ("detail", rejection.detail.encode()),

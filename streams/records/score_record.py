@@ -1,4 +1,4 @@
-"""The score record: what is published of a user, and the tags and labels that go with it."""
+"""The score record: the JSON that is published for a user."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def encode_score(
     model: Mapping[str, str],
     degraded: bool,
 ) -> bytes:
-    """Return the JSON of a score record, full doubles everywhere."""
+    """Return the JSON of a score record; numbers keep all digits of a double."""
     cause: Any = None
     if trigger is not None:
         cause = {"topic": trigger.topic, "partition": trigger.partition, "offset": trigger.offset}
@@ -65,10 +65,10 @@ def encode_score(
 
 
 def newer(record: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Whether a consumer that holds `known` of a user is to take `record`."""
+    """Tell whether a consumer that holds the record `known` of a user takes `record` in its place."""
     return _rank(record) > _rank(known)
 
 
 def _rank(record: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    # Releases before lives wrote none, of anybody.
+    # Records of releases without lives have none.
     return record.get("life", 0), record["revision"], record["event_time"], record["emitted_at"]

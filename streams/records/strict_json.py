@@ -1,8 +1,8 @@
 """Strict JSON from untrusted bytes: RFC 8259, UTF-8 throughout, bounded in depth and in cost.
 
-orjson refuses everything the contract calls malformed except deep nesting; it also refuses numbers beyond the
-largest double, which are JSON. So nesting is checked first, and only what orjson refuses is judged again,
-by the standard library.
+orjson refuses everything that the contract calls malformed, except deep nesting. It also refuses numbers beyond the
+largest double, which are valid JSON. So nesting is checked first, and the standard library decides again on a text that
+orjson has refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[{]}"))
 _PAIRED_ESCAPE: Final = re.compile(
     r"\\(?:[^u]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})"
 )
-# int() refuses thousands of digits and takes quadratic time; doubles end before 310.
+# int() refuses thousands of digits and takes quadratic time. No double has 310 digits before its point.
 _MAX_INTEGER_CHARACTERS: Final = 310
 _BEYOND_DOUBLES: Final = 10**_MAX_INTEGER_CHARACTERS
 
@@ -40,7 +40,7 @@ def loads(raw: bytes) -> object:
     float: see `loads_exact`. Of a repeated key the last value counts.
 
     Args:
-        raw: the bytes as they came, of any content.
+        raw: the bytes of the record; any content is allowed.
 
     Raises:
         MalformedJSONError: no UTF-8, no RFC 8259 JSON, NaN or Infinity, a lone surrogate, a byte order mark,
@@ -50,7 +50,7 @@ def loads(raw: bytes) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        pass  # Judged again outside the handler: an error raised here would carry the record along.
+        pass  # Judged again outside the handler: an error that is raised inside would hold the record.
     return _loads_slowly(raw)
 
 
@@ -91,7 +91,7 @@ def _loads_slowly(raw: bytes) -> object:
     if fault:
         # Raised outside the handlers: the caught errors hold the record's text.
         raise MalformedJSONError(fault)
-    # Valid JSON has backslashes in escapes only, so one that is left starts a surrogate without its partner.
+    # Valid JSON has backslashes in escapes only, so a remaining backslash starts a surrogate without its partner.
     if "\\" in _PAIRED_ESCAPE.sub("", text):
         raise MalformedJSONError("expected escaped surrogates in pairs, found a lone one")
     return value

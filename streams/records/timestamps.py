@@ -12,8 +12,8 @@ _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _SECONDS_PER_DAY: Final = 86_400
 
-# datetime.fromisoformat takes more forms than RFC 3339 has, and fewer: it is given only what both agree on. From
-# Python 3.14 on, hour 24 is one of the former.
+# datetime.fromisoformat takes some forms that RFC 3339 lacks (from Python 3.14 on, hour 24), and lacks some others. It
+# is given only the forms that both have.
 _USUAL: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
@@ -46,7 +46,7 @@ def parse_rfc3339(text: str) -> int:
         try:
             return (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
         except ValueError:
-            pass  # No such day or hour: said below, without the caught error, which quotes the text.
+            pass  # No such day or hour. The error is raised below, because the caught one quotes the text.
     return _parse_by_parts(text)
 
 
@@ -56,7 +56,7 @@ def _parse_by_parts(text: str) -> int:
         raise ValueError("expected RFC 3339 with an offset, such as 2026-11-23T08:30:00Z, found another form")
     year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     fraction, sign, offset_hours, offset_minutes = match.group(7, 8, 9, 10)
-    # The months are checked first: monthrange has other errors for them.
+    # The month is checked first: monthrange raises another error for a wrong one.
     if not (year >= 1 and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]):
         raise ValueError("expected a date of the Gregorian calendar, years 0001 to 9999, found another")
     days = date(year, month, day).toordinal() - _EPOCH_ORDINAL
@@ -73,7 +73,7 @@ def _parse_by_parts(text: str) -> int:
 def _starts_month(seconds: int) -> bool:
     """Tell whether an instant, in epoch seconds, is the midnight (UTC) with which a month starts."""
     days, rest = divmod(seconds, _SECONDS_PER_DAY)
-    # One day further back, for the month that starts year 10000 has no date of its own.
+    # The day before is looked at, because the first day of year 10000 is no date of Python.
     eve = days - 1 + _EPOCH_ORDINAL
     if rest or eve < 1:
         return False

@@ -1,4 +1,4 @@
-"""Values of records whose batch is not unpacked."""
+"""The values of records whose batch is not unpacked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from enum import Enum, auto
 
 
 class Why(Enum):
-    """Why a batch is not unpacked."""
+    """The reason why a batch is not unpacked."""
 
     TOO_LARGE = auto()
     UNREADABLE = auto()
 
 
 class Withheld(bytes):
-    """The value of a record whose batch is not unpacked: empty, and it says why."""
+    """The value of a record whose batch is not unpacked. It is empty, and `why` holds the reason."""
 
     why: Why
 

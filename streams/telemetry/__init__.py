@@ -1,1 +1,1 @@
-"""What a worker tells of itself: metrics, health, and what it served."""
+"""Metrics, health and the log of served rows: the ways in which a worker reports on itself."""

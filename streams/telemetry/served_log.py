@@ -1,7 +1,7 @@
-"""The log of what was served: rows that the online store took, of a sample of users, as Parquet parts.
+"""The log of what was served: the rows that the online store took, of a sample of users, as Parquet parts.
 
-It never holds up or fails the flow. Rows wait in a bounded queue for a thread of the log's own; what does not fit, and
-what the disk does not take, is dropped and counted.
+The log never delays or fails the flow. Rows wait in a bounded queue for the log's own thread. Rows that do not fit into
+the queue, or that the disk does not take, are dropped and counted.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from streams.log import log
 from streams.telemetry.metrics import Metrics
 
 EMITTED_AT: Final = "emitted_at"
-"""The column of the log beside those of the views: wall clock of the worker, ms."""
+"""A column of the log beside those of the views: the worker's wall clock, ms."""
 
 SHARE: Final = b"served_log_share"
-"""Under this name the metadata of a part says which share of the users it samples."""
+"""The entry in a part's metadata that holds the share of users sampled."""
 
 PART_SUFFIX: Final = ".parquet"
 ROWS_IN_PART: Final = 10_000
 SECONDS_IN_PART: Final = 60.0
-"""What a crash may lose, at most: the rows of the part that is open."""
+"""How long a part stays open, s. A crash loses at most the rows of the open part."""
 
 WAITING_BATCHES: Final = 64
-"""Writes to the online store whose rows may wait: at the largest batches, about 30 MB."""
+"""How many writes to the online store may wait with their rows: about 30 MB at the largest batches."""
 
 STOP_S: Final = 3.0
-"""How long the last part may take; a disk that hangs must not keep a worker from ending."""
+"""How long writing the last part may take, s. A disk that hangs must not keep a worker from ending."""
 
 
 def is_sampled(user_id: str, share: float) -> bool:
-    """Whether a user is among a share (0..1) of all, the same for every worker; a larger share keeps the smaller's."""
+    """Tell whether a user is in a share (0..1) of all. Every worker agrees; a larger share includes a smaller one."""
     return int.from_bytes(blake2b(user_id.encode(), digest_size=8, person=b"served-log").digest()) < share * 2.0**64
 
 
@@ -66,7 +66,7 @@ class ServedLog:
         rows_in_part: int = ROWS_IN_PART,
         seconds_in_part: float = SECONDS_IN_PART,
     ) -> None:
-        # Loaded while the worker starts: an import in the middle of the flow would hold up every other thread.
+        # Imported while the worker starts: an import in the middle of the flow would delay every other thread.
         import pyarrow.parquet  # noqa: F401
 
         try:
@@ -89,7 +89,7 @@ class ServedLog:
         self._thread.start()
 
     def take(self, rows: Sequence[OnlineRow]) -> None:
-        """Log rows that the online store took; returns at once, from any thread."""
+        """Log rows that the online store took. It may be called from any thread, and returns at once."""
         if sampled := [row for row in rows if is_sampled(row.user_id, self._share)]:
             try:
                 self._waiting.put_nowait(sampled)
@@ -97,7 +97,7 @@ class ServedLog:
                 self._drop(len(sampled), "more rows are served than the disk takes")
 
     def stop(self) -> None:
-        """Write the open part, and end; a disk that hangs is left behind."""
+        """Write the open part and end; a disk that hangs is given up."""
         try:
             self._waiting.put(None, timeout=STOP_S)
         except queue.Full:
@@ -134,7 +134,7 @@ class ServedLog:
             unfinished.replace(part)
         except (OSError, pa.ArrowException) as error:
             _remove(unfinished)
-            # Not the error's own text: it may quote values.
+            # The error's own text is left out, because it may quote values.
             self._drop(len(rows), f"a part could not be written ({type(error).__name__})")
             return
         self._metrics.served_log_rows.inc(len(rows))

@@ -1,4 +1,4 @@
-"""The metrics and health server: a thread of its own, so that it answers even while the event loop does not."""
+"""The metrics and health server. It has its own thread, so it answers even while the event loop does not."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 
 Check = Callable[[], str | None]
-"""Returns why the answer is no, or None for yes."""
+"""A check. It returns the reason for a no, or None for a yes."""
 
 CLIENT_S: Final = 10.0
-"""Patience with a client that connects and says nothing, which would hold a thread."""
+"""How long a client may stay silent after it has connected, s. A silent client holds a thread."""
 
 POLL_S: Final = 0.1
 """How soon the server notices that it is to stop."""
@@ -33,18 +33,18 @@ TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 
 MOST_BODY_BYTES: Final = 1024
-"""What a request may say: some numbers."""
+"""The largest body of a request, bytes: room for some numbers."""
 
 
 class Answer(NamedTuple):
-    """What a resource answers: an HTTP status, and JSON."""
+    """The answer of a resource: an HTTP status and JSON."""
 
     status: int
     body: bytes
 
 
 class Resource(Protocol):
-    """What stands behind a further path; asked on threads of the server's."""
+    """A resource behind a further path. The server's threads call it."""
 
     def get(self) -> Answer:
         """Answer a GET."""
@@ -60,7 +60,7 @@ class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log a fault of ours; that a client has gone is no news."""
+        """Log a fault of the program. A client that has gone is not logged."""
         if not isinstance(sys.exc_info()[1], OSError):
             log.error("a request for metrics or health failed", error=str(sys.exc_info()[1]))
 
@@ -70,9 +70,9 @@ class Server:
 
     Args:
         settings: address and port.
-        metrics: what `/metrics` shows.
+        metrics: shown at `/metrics`.
         live, ready: the checks behind `/livez` and `/readyz`; 503 with the reason when they say no.
-        resources: what stands behind further paths.
+        resources: the resources behind further paths.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Server:
                     self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Log nothing: a scrape every few seconds is no news."""
+                """Log nothing: a scrape comes every few seconds."""
 
         try:
             self._server = _HTTPServer((settings.metrics_host, settings.metrics_port), Handler)
@@ -140,12 +140,12 @@ class Server:
 
 
 def _posted(resource: Resource | None, headers: Message, body: BufferedIOBase) -> tuple[int, bytes, str]:
-    """Return the answer to a POST; what no client of a resource would send is not read."""
+    """Return the answer to a POST. A body of another type or size than a client of a resource sends is not read."""
     size = headers.get("Content-Length", "")
     if resource is None:
         return 404, b"nothing is to be asked for here\n", TEXT
     if headers.get_content_type() != JSON:
-        # What a page in somebody's browser can send without being allowed to is of another type.
+        # A page in a browser can send other types without permission, but not this one.
         return 415, b"expected Content-Type: application/json\n", TEXT
     if not (size.isascii() and size.isdecimal()):
         return 411, b"expected Content-Length, a number of bytes\n", TEXT

@@ -1,4 +1,4 @@
-"""What became of the input, each record counted once however often it is delivered."""
+"""The fate of the input. Each record is counted once, however often it is delivered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.telemetry.metrics import Metrics
 
 
 class Fate(StrEnum):
-    """What became of an input record."""
+    """The fate of an input record."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
@@ -22,7 +22,7 @@ class Fate(StrEnum):
     ERASED = "erased"
     """Refused: not newer than its user's erasure."""
     REDELIVERED = "redelivered"
-    """Held by the state since before this process began."""
+    """Already in the state when this process began."""
 
 
 class Tally:
@@ -41,11 +41,11 @@ class Tally:
         self.scores_out = 0
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
-        """Count a record, unless one at its offset or later was counted; records come in offset order."""
+        """Count a record, unless a record at its offset or a later one was counted. Records come in offset order."""
         self.count_all(topic, partition, [offset], [fate])
 
     def count_all(self, topic: str, partition: int, offsets: Sequence[int], fates: Sequence[Fate]) -> None:
-        """Count records as `count` does, at the price of one."""
+        """Count records as `count` does; many cost hardly more than one."""
         if not offsets:
             return
         counted = self._counted.get((topic, partition), -1)
@@ -57,7 +57,7 @@ class Tally:
             self._metrics.events.labels(topic, fate.value).inc(number)
 
     def scored(self, arrivals: Sequence[int], scores: int) -> None:
-        """Take in the acknowledgement of scores that cover events with these Kafka timestamps (ms)."""
+        """Note that scores are acknowledged which cover events with these Kafka timestamps (ms)."""
         self.scores_out += scores
         self._metrics.scores.inc(scores)
         if arrivals:
@@ -67,7 +67,7 @@ class Tally:
                 self._latencies_ms.extend(waited.tolist())
 
     def stored(self, arrivals: Sequence[int]) -> None:
-        """Take in the writing of feature rows that cover events with these Kafka timestamps (ms)."""
+        """Note that feature rows are written which cover events with these Kafka timestamps (ms)."""
         if arrivals:
             waited = time.time() * 1000 - np.asarray(arrivals, np.float64)
             self._metrics.event_to_features.observe(waited / 1000)

@@ -159,7 +159,7 @@ def test_every_metric_named_in_a_rule_is_one_a_worker_shows() -> None:
     try:
         metrics = importlib.import_module("streams.telemetry.metrics")
     except ModuleNotFoundError as error:
-        pytest.skip(f"streams.metrics is not importable yet ({error.name})")
+        pytest.skip(f"streams.telemetry.metrics is not importable yet ({error.name})")
     shown = {base_name(name) for name in metrics.Metrics().names()}
     named = set(re.findall(r"(?<!\w)wherewithal_\w+", RULES.read_text(encoding="utf-8")))
     assert named

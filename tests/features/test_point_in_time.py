@@ -135,6 +135,7 @@ def test_a_table_holds_the_rows_as_they_are(make_row) -> None:
 
 def test_the_parts_are_where_feast_looks_for_them() -> None:
     repository = pytest.importorskip("features.repository")
-    assert (OFFLINE_FOLDER, TIMESTAMP_FIELD) == (repository.OFFLINE_FOLDER, repository.TIMESTAMP_FIELD)
+    source = repository.offline_source()
+    assert (source.path, source.timestamp_field) == (OFFLINE_FOLDER, TIMESTAMP_FIELD)
     fields = {field.name for view in repository.feature_views() for field in view.schema}
     assert set(view_schema().names) == fields

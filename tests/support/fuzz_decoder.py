@@ -10,6 +10,7 @@ import atheris
 with atheris.instrument_imports(
     include=[
         "streams.records.decoder",
+        "streams.records.event_reader",
         "streams.records.fields",
         "streams.records.strict_json",
         "streams.records.timestamps",

@@ -1,1 +1,1 @@
-"""What an error of a Kafka client means, in one line."""
+"""The meaning of a Kafka client's errors, in one line each."""

@@ -1,4 +1,4 @@
-"""What a consumer in a group waits for in silence: errors that only a caller who polls it would be told."""
+"""Errors of a consumer in a group that only a caller of `getmany` would see. Faust is not one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Final
 from streams.broker.errors.explaining import passes
 
 PAUSE_S: Final = 0.2
-"""Before a group is joined again after an error that passes."""
+"""Seconds before a group is joined again after an error that passes."""
 
 
 def report_failures(consumer: Any, report: Callable[[BaseException], None]) -> None:
-    """Have a consumer report what ends its membership or its fetching, once it is started.
+    """Make a consumer report the errors that end its membership or its fetching, once it is started.
 
-    A coordinator that was refused (a right, a session timeout, another group's protocol) hands its error to the next
-    call of `getmany` and waits for that for ever. Faust asks the fetcher below, which knows nothing of it.
-    An error that passes by itself, as while a coordinator moves, is no end: the group is joined again.
+    A coordinator that is refused (for a right, a session timeout, or another group's protocol) keeps its error for the
+    next call of `getmany`, and waits for that call for ever. Faust asks the fetcher below, which does not know the
+    error. After an error that passes by itself, as while a coordinator moves, the group is joined again.
 
     Args:
         consumer: of aiokafka, in a group, not started yet.
-        report: told of each error, in the consumer's own thread.
+        report: called with each error, in the consumer's own thread.
     """
     start = consumer.start
 
@@ -32,7 +32,7 @@ def report_failures(consumer: Any, report: Callable[[BaseException], None]) -> N
 
         def report_and_push(error: BaseException) -> Awaitable[Any]:
             if passes(error):
-                # Joining makes a heartbeat that is alive. Pushed, the error would end whoever waits for records.
+                # Joining again makes a heartbeat that is alive. If pushed, the error would end the await of records.
                 coordinator.request_rejoin()
                 return asyncio.sleep(PAUSE_S)
             report(error)

@@ -1,4 +1,4 @@
-"""What an error of a Kafka client means: who refuses whom what, and what to do about it, in one line."""
+"""The meaning of a Kafka client's error in one line: who refuses what to whom, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ READ: Final = "READ"
 WRITE: Final = "WRITE"
 
 Rights = str | Mapping[str, str]
-"""What is needed of topics, in the terms of access control lists: the same of all, or by a topic's name."""
+"""The rights needed of topics, in the terms of access control lists: the same for all, or by a topic's name."""
 
-# A client logs why it cannot connect and goes on without a word: only asking again tells a wrong password from a broker
-# that is away.
+# A client logs why it cannot connect, and then raises an error without the reason. Only a new connection tells a wrong
+# password from a broker that is away.
 _SILENCE: Final = (
     errors.KafkaConnectionError,
     errors.KafkaTimeoutError,
@@ -34,13 +34,13 @@ _SILENCE: Final = (
 async def explained(
     error: KafkaError, options: Mapping[str, Any], rights: Rights = READ, topic: str | None = None
 ) -> BrokerError:
-    """Return an error of ours that says what this one means; where it tells nothing, the broker is looked for.
+    """Return an error that says what a client's error means. If the error itself does not tell, look for the broker.
 
     Args:
         error: of a client.
         options: of that client, as `streams.broker.connection.connection` has them.
-        rights: what was to be done with topics.
-        topic: which, where the error may not name it.
+        rights: the rights that were needed of topics.
+        topic: the topic, for an error that does not name it.
     """
     told = explained_by_itself(error, options, rights, topic)
     if told is not None:
@@ -55,7 +55,7 @@ async def explained(
 
 
 def as_error(trouble: Trouble) -> BrokerError:
-    """Return what stands in the way of a connection as an error."""
+    """Return the obstacle to a connection as an error."""
     kind = BrokerRefusalError if trouble.lasting else BrokerError
     return kind(f"the broker at {trouble.server} {trouble.what}")
 
@@ -63,7 +63,7 @@ def as_error(trouble: Trouble) -> BrokerError:
 def explained_by_itself(
     error: KafkaError, options: Mapping[str, Any], rights: Rights = READ, topic: str | None = None
 ) -> BrokerError | None:
-    """Return what this error says by itself, as `explained` does; None for the silence of a broker."""
+    """Return the meaning that the error itself tells, as `explained` does; None if a broker was silent."""
     if type(error) is KafkaError and isinstance(error.__cause__, KafkaError):
         return explained_by_itself(error.__cause__, options, rights, topic)
     broker = f"the broker at {_servers(options)}"
@@ -103,14 +103,14 @@ def explained_by_itself(
                 "a topic holds batches of a codec that is not read here: install the package cramjam "
                 "(gzip, snappy, lz4 and zstd are)"
             )
-    # A client wraps what it did not expect into an error of no kind.
+    # A client wraps an error that it did not expect into a `KafkaError` of no kind.
     if isinstance(error, _SILENCE) or (type(error) is KafkaError and not _told(error)):
         return None
     return BrokerError(f"{broker} failed ({_told(error) or type(error).__name__}): look for it in its log")
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an error says that the same may well succeed a moment later."""
+    """Tell whether the same request may well succeed a moment after this error."""
     if not isinstance(error, KafkaError):
         return False
     kind = vars(errors).get(_told(error), type(error))
@@ -134,15 +134,15 @@ def _servers(options: Mapping[str, Any]) -> str:
 
 
 def _named(error: KafkaError) -> str | None:
-    """The topic or group that an error is about, where the client says so."""
+    """Return the topic or group that an error concerns, if the client names it."""
     about = error.args[0] if error.args else ()
     names = sorted(map(str, about)) if isinstance(about, set | frozenset | list | tuple) else [str(about)]
-    # Anything else is a sentence of the client's, which may quote what it was sent.
+    # Anything else is a sentence of the client's, which may quote records.
     return ", ".join(names) if names and all(map(_NAME.fullmatch, names)) else None
 
 
 def _told(error: KafkaError) -> str:
-    """The kind of error that a client wrapped into one of no kind, by its name."""
+    """Return the name of the error that a client wrapped into one of no kind."""
     text = str(error.args[0]) if type(error) is KafkaError and error.args else ""
     return next((name for name in _NAMES if name in text), "")
 

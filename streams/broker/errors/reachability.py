@@ -1,4 +1,4 @@
-"""Why a client gets no answer: every server of the cluster is connected to once, and says what it does not like."""
+"""Finding out why a client gets no answer, by one connection to every server of the cluster."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 _EXPIRED: Final = 10
 _OTHER_HOST: Final = (62, 64)
-"""OpenSSL's codes of a certificate that is out of date, and of one that names another host or address."""
+"""OpenSSL's codes for a certificate that is out of date, or that names another host or address."""
 
 _TLS_ALERT: Final = 0x1503
-"""How an alert of TLS begins, taken for the size of an answer."""
+"""The first bytes of a TLS alert, when they are read as the size of an answer."""
 
 
 class Trouble(NamedTuple):
-    """What stands between a client and a server.
+    """An obstacle between a client and a server.
 
     Attributes:
         server: `host:port`.
-        what: a sentence about it, beginning with its verb.
-        lasting: whether it stays until somebody changes a setting, a right or a certificate.
+        what: the sentence about the server, from its verb on.
+        lasting: whether only a change of a setting, a right or a certificate removes the obstacle.
     """
 
     server: str
@@ -42,7 +42,7 @@ class Trouble(NamedTuple):
 
 
 async def find_trouble(options: Mapping[str, Any]) -> Trouble | None:
-    """Return what is wrong with the connection to a server of the cluster; None if all is well with every one.
+    """Return an obstacle between this process and a server of the cluster; None if every server can be used.
 
     Args:
         options: of a client: `bootstrap_servers`, the login, the TLS context and `request_timeout_ms`, which bounds
@@ -53,12 +53,12 @@ async def find_trouble(options: Mapping[str, Any]) -> Trouble | None:
     further = sorted({server for look in looks if not isinstance(look, Trouble) for server in look} - set(known))
     looks += await asyncio.gather(*(_look(server, options) for server in further))
     troubles = [look for look in looks if isinstance(look, Trouble)]
-    # What waiting does not mend is the cause, whatever else is down beside it.
+    # An obstacle that waiting does not remove is the cause, even if other servers are down too.
     return max(troubles, key=lambda trouble: trouble.lasting, default=None)
 
 
 async def _look(server: str, options: Mapping[str, Any]) -> Trouble | list[str]:
-    """Return what is wrong with a server, or the servers that it names as those of its cluster."""
+    """Return the obstacle to a server, or the servers that it names as those of its cluster."""
     host, _, port = server.rpartition(":")
     chosen = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     try:
@@ -79,9 +79,9 @@ async def _named_by(connection: AIOKafkaConnection) -> list[str]:
 
 
 def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: bool = False) -> Trouble:
-    """Return what an error says of a server; `shaken` if it took the connection and failed on the first request."""
+    """Return the obstacle behind an error; `shaken` if the server took the connection but failed on a request."""
     cause = error.__cause__ if isinstance(error, KafkaConnectionError) and error.__cause__ is not None else error
-    # One that ends in the middle of a handshake may be going down.
+    # A server that ends in the middle of a handshake may be going down.
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Trouble(server, *_of_tls(cause))
     if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) >> 16 == _TLS_ALERT:
@@ -132,7 +132,7 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
 
 
 def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
-    """Return what an error of TLS says, and whether it stays."""
+    """Return the sentence for an error of TLS, and whether it is lasting."""
     if isinstance(error, ssl.SSLCertVerificationError):
         said = error.verify_message.rstrip(".")
         if error.verify_code == _EXPIRED:

@@ -12,7 +12,7 @@ _BOTH: Final = f"{READ} and {WRITE}"
 
 
 def worker_rights(settings: Settings) -> dict[str, str]:
-    """What a worker does with each topic, by the topic's name on the broker."""
+    """Return the rights that a worker needs of each topic, by the topic's name on the broker."""
     return {
         **{topic_name(settings, topic): READ for topic in INPUTS},
         topic_name(settings, DEAD_LETTERS): WRITE,

@@ -1,7 +1,6 @@
 """Administrative requests: asked of one node after the other until one answers, for a bounded time.
 
-aiokafka's own admin client asks a node drawn at random, or the one it takes for the controller, and gives up where
-that one is down.
+aiokafka's own admin client asks a random node, or the supposed controller, and gives up if that node is down.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import new_client, reaching
 from streams.exceptions import BrokerError
 from streams.settings import Settings
 
 ATTEMPT_S: Final = 5.0
-"""How long one node may take to answer before another one is asked."""
+"""Seconds that one node may take to answer before another one is asked."""
 
 _RETRY_S: Final = 0.1
 _NO_LEADER: Final = -1
@@ -40,16 +39,16 @@ _TOPIC: Final = 2
 _ANY_NODES: Final[Sequence[int]] = ()
 
 _PASSING: Final = (NotControllerError, RequestTimedOutError)
-"""Answers that another node, or the same one a little later, would not give."""
+"""Errors of one node that another node, or the same one a little later, may not return."""
 
 
 class Topic(NamedTuple):
-    """What a node says of a topic.
+    """A topic as a node describes it.
 
     Attributes:
-        partitions: how many.
-        leaderless: how many of them have no leader.
-        replicas: the fewest that any of them has.
+        partitions: number of partitions.
+        leaderless: number of partitions without a leader.
+        replicas: the least number of replicas of a partition.
     """
 
     partitions: int
@@ -61,8 +60,8 @@ class Made(NamedTuple):
     """A topic to be made.
 
     Attributes:
-        partitions: how many.
-        replication: replicas of each; -1 for the broker's own default.
+        partitions: number of partitions.
+        replication: replicas of each partition; -1 for the broker's own default.
         configs: its settings, by name.
     """
 
@@ -76,7 +75,7 @@ class Admin:
     """Asks the nodes of a cluster, as an asynchronous context manager.
 
     Args:
-        settings: of the cluster; each request has `request_timeout_s` in all.
+        settings: of the cluster; a request may take `request_timeout_s`, all nodes together.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -90,13 +89,8 @@ class Admin:
             BrokerError: no node can be reached.
         """
         patience_ms = int(min(ATTEMPT_S, self._settings.request_timeout_s) * 1000)
-        self._client = AIOKafkaClient(**connection(self._settings) | {"request_timeout_ms": patience_ms})
         async with reaching(self._settings):
-            try:
-                await self._client.bootstrap()
-            except BaseException:
-                await self._client.close()
-                raise
+            self._client = await new_client(self._settings, request_timeout_ms=patience_ms)
         return self
 
     async def __aexit__(
@@ -105,7 +99,7 @@ class Admin:
         await self._client.close()
 
     async def cluster(self) -> tuple[str, int]:
-        """Return the cluster's id (empty where it has none) and how many nodes run.
+        """Return the cluster's id (empty if it has none) and the number of running nodes.
 
         Raises:
             BrokerError: no node answers.
@@ -137,7 +131,7 @@ class Admin:
             async with reaching(self._settings):
                 views = [_topics(answer) for answer in answers if answer is not None]
             waiting = {name for name in names if not views or any(not _is_led(name, view) for view in views)}
-            # A node that has not heard yet of what another one made would tell a consumer so.
+            # A consumer may ask a node that has not yet heard of the topics that another node made.
             if not waiting and all(view == views[0] for view in views):
                 return views[0]
             if time.monotonic() > until:
@@ -158,10 +152,10 @@ class Admin:
             return None
 
     async def create(self, wanted: Sequence[Made]) -> None:
-        """Make topics; one that exists by now is left as it is.
+        """Make topics; a topic that exists is left unchanged.
 
         Raises:
-            BrokerError: the broker refuses one, for the reason in the line, or no node answers.
+            BrokerError: the broker refuses a topic, for the reason in the message, or no node answers.
         """
         requests = [
             (topic.name, topic.partitions, topic.replication, _ANY_NODES, [*topic.configs.items()]) for topic in wanted
@@ -178,7 +172,7 @@ class Admin:
                 )
 
     async def delete(self, names: Collection[str]) -> None:
-        """Delete topics; one that does not exist is none to delete.
+        """Delete topics; a topic that does not exist is passed over.
 
         Raises:
             BrokerError: the broker refuses one, or no node answers.
@@ -191,7 +185,7 @@ class Admin:
                     raise for_code(code)(name)
 
     async def configs(self, names: Collection[str]) -> dict[str, dict[str, str]]:
-        """Return the settings of topics, as far as the broker tells them; it may refuse some or all.
+        """Return the settings of topics by name. The broker may refuse to tell some or all of them.
 
         Raises:
             BrokerError: no node answers.
@@ -227,7 +221,7 @@ class Admin:
                 await self._client.force_metadata_update()
 
     def _nodes(self) -> list[int]:
-        """The nodes that are known, the controller first: an older broker takes some requests only there."""
+        """Return the known nodes, the controller first: in older clusters only the controller takes some requests."""
         cluster = self._client.cluster
         nodes = sorted(node.nodeId for node in cluster.brokers())
         controller = None if cluster.controller is None else cluster.controller.nodeId

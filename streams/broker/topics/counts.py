@@ -1,4 +1,4 @@
-"""How many partitions topics have, without making any by asking."""
+"""Counting the partitions of topics. Asking never makes a topic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.settings import Settings
 
 
 async def partition_counts(settings: Settings, names: Collection[str]) -> dict[str, int]:
-    """The number of partitions of each of these topics that exists; none is made by asking.
+    """Return the number of partitions of those topics that exist.
 
     Raises:
         BrokerError: the broker cannot be reached.
@@ -22,7 +22,7 @@ async def partition_counts(settings: Settings, names: Collection[str]) -> dict[s
 
 
 async def common_partitions(settings: Settings, names: Collection[str]) -> int:
-    """The number of partitions that all of these topics have.
+    """Return the number of partitions that all of these topics have.
 
     Raises:
         BrokerError: the broker cannot be reached, a topic is missing, or their numbers of partitions differ.
@@ -38,7 +38,7 @@ async def common_partitions(settings: Settings, names: Collection[str]) -> int:
 
 
 async def partitions_of(settings: Settings, name: str) -> list[TopicPartition]:
-    """The partitions of a topic.
+    """Return the partitions of a topic.
 
     Raises:
         BrokerError: there is no such topic, or the broker cannot be reached.
@@ -47,7 +47,7 @@ async def partitions_of(settings: Settings, name: str) -> list[TopicPartition]:
 
 
 def common_count(counts: Mapping[str, int]) -> int:
-    """The one number of partitions that topics of these numbers have.
+    """Return the number of partitions that all topics of a mapping share.
 
     Raises:
         BrokerError: they differ.

@@ -1,9 +1,9 @@
-"""Until when, at the latest, a broker keeps what an erasure leaves in topics, by the settings of each topic.
+"""The latest date until which a broker keeps the records that an erasure leaves in topics, by each topic's settings.
 
 Retention deletes a segment once its newest record is older than `retention.ms`, and a segment takes records for
-`segment.ms` at most. Compaction never touches the segment that is written to. That one is closed by the first record
-that comes after `segment.ms` or `max.compaction.lag.ms`, whichever is shorter: in a partition that takes no more
-records it is never closed, and what lies in it stays.
+`segment.ms` at most. Compaction never touches the segment that is written to. The first record that comes after the
+shorter of `segment.ms` and `max.compaction.lag.ms` closes that segment. In a partition that takes no more records the
+segment is never closed, and its records stay.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
+
+from streams.records.events import LATEST_MS
 
 RETENTION: Final = "retention.ms"
 COMPACTION: Final = "max.compaction.lag.ms"
@@ -21,21 +23,18 @@ _SEGMENT: Final = "segment.ms"
 _COMPACTION_FROM: Final = "min.compaction.lag.ms"
 
 _UNSET: Final = 2**63 - 1
-"""How Kafka says that a lag has no bound."""
-
-_LAST_DATE: Final = 253_402_300_799_999
-"""The end of the year 9999: a setting may be any number of 63 bits."""
+"""Kafka's value for a lag without a bound."""
 
 BROKER_MS: Final = 3600 * 1000
-"""What a broker may take to do it: it looks every five minutes by default, and deletes files a minute later."""
+"""The time that a broker may take to delete, ms. By default it looks every five minutes, and deletes a minute later."""
 
 
 class Lifetime(NamedTuple):
-    """How long something stays.
+    """The time for which a record stays.
 
     Attributes:
-        until: for a reader.
-        latest: epoch ms at which it is gone at the latest; None for no such date, or an unknown one.
+        until: the time in words.
+        latest: the latest date at which the record is gone, epoch ms; None if there is no date or it is unknown.
         if_record_after: the date holds only if the partition takes a record after this instant (epoch ms) and before
             the date; None for no condition.
     """
@@ -49,7 +48,7 @@ FOR_GOOD: Final = Lifetime("kept for good")
 
 
 def of_records(config: Mapping[str, str], now: int) -> Lifetime:
-    """Return how long a topic keeps every record that it holds now.
+    """Return the time for which a topic keeps every record that it holds now.
 
     Args:
         config: the topic's settings, as far as the broker tells them.
@@ -63,14 +62,15 @@ def of_records(config: Mapping[str, str], now: int) -> Lifetime:
     found = _numbers(config, RETENTION, _SEGMENT)
     if isinstance(found, Lifetime):
         return found
+    # A setting may be any number of 63 bits, so the sum may lie beyond every date.
     latest = now + sum(found.values()) + BROKER_MS
-    if latest > _LAST_DATE:
+    if latest > LATEST_MS:
         return _never(found)
     return Lifetime(f"gone by {_date(latest)} at the latest ({_told(found)})", latest)
 
 
 def of_replaced(config: Mapping[str, str], now: int) -> Lifetime:
-    """Return how long a topic keeps those records that are followed by a newer one of the same key now.
+    """Return the time for which a topic keeps those records that have a newer record of the same key now.
 
     Args:
         config: the topic's settings, as far as the broker tells them.
@@ -86,7 +86,7 @@ def of_replaced(config: Mapping[str, str], now: int) -> Lifetime:
         return Lifetime(f"no latest date: {COMPACTION} is not set, so that nothing bounds when compaction comes")
     closed = min(found[COMPACTION], found[_SEGMENT])
     latest = now + max(found[COMPACTION], closed + found[_COMPACTION_FROM]) + BROKER_MS
-    if latest > _LAST_DATE:
+    if latest > LATEST_MS:
         return _never(found)
     until = (
         f"gone by {_date(latest)} at the latest, if the partition takes a record after {_date(now + closed)} "
@@ -96,14 +96,14 @@ def of_replaced(config: Mapping[str, str], now: int) -> Lifetime:
 
 
 def of_tombstone(config: Mapping[str, str]) -> Lifetime:
-    """Return how long a compacted topic keeps a tombstone."""
+    """Return the time for which a compacted topic keeps a tombstone."""
     value = config.get(TOMBSTONES)
     after = f"{TOMBSTONES} {_days(value)} is over" if _is_number(value) else f"{TOMBSTONES} is over, which is unknown"
     return Lifetime(f"no latest date: it goes with the first compaction after {after}")
 
 
 def _numbers(config: Mapping[str, str], *names: str) -> dict[str, int] | Lifetime:
-    """Return these settings as numbers, or what to say where the broker does not tell one."""
+    """Return these settings as numbers, or a lifetime that says which one the broker does not tell."""
     for name in names:
         if not _is_number(config.get(name)):
             return Lifetime(f"latest date unknown: the broker does not tell {name}; ask it")

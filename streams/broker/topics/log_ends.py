@@ -1,7 +1,7 @@
-"""Where logs begin and end, asked of the broker directly: what a fetch says, without keeping what it brings.
+"""The beginning and end of logs, read from the broker's fetch responses without keeping their records.
 
-A consumer would do, but holds every batch it has fetched and not handed out in a reference cycle: asked every few
-seconds, that is a leak until the cycle collector comes round.
+A consumer could tell too. But it holds every batch that it has fetched and not handed out in a reference cycle. Asked
+every few seconds, it would leak memory until the cycle collector runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record import MemoryRecords
 
-from streams.broker.connection import connection, reaching
+from streams.broker.connection import new_client, reaching
 from streams.exceptions import BrokerError, MissingLogError
 from streams.settings import Settings
 
@@ -39,19 +39,20 @@ _UNCOMMITTED: Final = 0
 _COMMITTED: Final = 1
 
 _LEAST_BYTES: Final = 1
-"""Of all partitions together. A broker answers with one whole batch all the same, but with no more."""
+"""Bytes asked for, all partitions together. A broker still answers with one whole batch, but with no more."""
 
 _WAIT_MS: Final = 10
-"""How long a broker may hold a fetch that finds nothing. The embedded one leaves out every partition at 0."""
+"""Milliseconds for which a broker may hold a fetch that finds no record. At 0 the embedded broker leaves out every
+partition."""
 
 _RETRY_S: Final = 0.1
 
 MISSING_S: Final = 5.0
-"""How long a partition may be unknown to the broker, as one is that was made a moment ago."""
+"""Seconds for which a partition may be unknown to the broker: one that was just made is, for a moment."""
 
 _ATTEMPTS: Final = 3
 _AT_ONCE_S: Final = 1.0
-"""A connection that was cut, or refused, within this time is tried again: a take-over must not end by one of those."""
+"""A connection that is cut or refused within these seconds is tried again, so that it does not end a take-over."""
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -61,9 +62,9 @@ class Bounds(NamedTuple):
 
     Attributes:
         start: of the first record that may still be there; records before it are deleted.
-        end: the high watermark, which is what the next record will get. Not every offset before it is a record:
+        end: the high watermark, which is the offset of the next record. Not every offset before it is a record:
             transactions leave markers, and compaction leaves gaps.
-        stable: what a reader of committed records gets no further than; before `end` while a transaction is open.
+        stable: the end for a reader of committed records; it lies before `end` while a transaction is open.
     """
 
     start: int
@@ -72,7 +73,7 @@ class Bounds(NamedTuple):
 
 
 async def high_watermarks(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-    """The end of each log: the offset its next record will get.
+    """Return the end of each log: the offset of its next record.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -81,7 +82,7 @@ async def high_watermarks(settings: Settings, partitions: Collection[TopicPartit
 
 
 async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-    """How far each log can be read now: to its end, or to the first transaction that is still open.
+    """Return the offset up to which each log can be read now: its end, or the first open transaction.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -90,7 +91,7 @@ async def stable_ends(settings: Settings, partitions: Collection[TopicPartition]
 
 
 async def log_bounds(settings: Settings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
-    """Where each log begins and ends.
+    """Return the beginning and end of each log.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
@@ -102,10 +103,10 @@ async def log_bounds(settings: Settings, partitions: Collection[TopicPartition])
 
 
 class LogEnds:
-    """Asks the leaders of partitions where their logs begin and end, as an asynchronous context manager.
+    """Asks the leaders of partitions for the bounds of their logs, as an asynchronous context manager.
 
-    Ends are taken from fetch responses: a broker may answer ListOffsets with the end of its last batch's first record,
-    and a recovery that believed it would stop early and lose state.
+    Ends are taken from fetch responses. A broker may answer ListOffsets with the offset after the first record of its
+    last batch. A recovery that relied on it would stop early and lose state.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -133,26 +134,19 @@ class LogEnds:
             for attempt in range(1, _ATTEMPTS + 1):
                 began = time.monotonic()
                 try:
-                    return await self._connect()
+                    self._client = await new_client(self._settings)
+                    return
                 except KafkaConnectionError:
                     if attempt == _ATTEMPTS or time.monotonic() - began > _AT_ONCE_S:
                         raise
                 await asyncio.sleep(_RETRY_S * attempt)
-
-    async def _connect(self) -> None:
-        self._client = AIOKafkaClient(**connection(self._settings))
-        try:
-            await self._client.bootstrap()
-        except BaseException:
-            await self._client.close()
-            raise
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
     async def of(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the end of each log: the offset its next record will get.
+        """Return the end of each log: the offset of its next record.
 
         Raises:
             BrokerError: the broker cannot be reached or does not answer.
@@ -160,7 +154,7 @@ class LogEnds:
         return {tp: bounds.end for tp, bounds in (await self.bounds(partitions)).items()}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
-        """Return where each log begins and ends.
+        """Return the bounds of each log.
 
         Raises:
             MissingLogError: the broker knows no such partition.
@@ -197,7 +191,7 @@ class LogEnds:
         return None
 
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
-        """Return the bounds; for as long as the caller has patience, while leaders are being elected."""
+        """Return the bounds. While leaders are being elected it asks again, until the caller gives up."""
         self._troubled_by = None
         await self._client.set_topics({tp.topic for tp in partitions})
         missing_since: float | None = None
@@ -227,7 +221,7 @@ class LogEnds:
             return OffsetRequest(_CONSUMER, _UNCOMMITTED, topics)
 
         answers = await self._ask(dict.fromkeys(partitions, (instant,)), request)
-        # What follows the error code: a time stamp, and the offset.
+        # After the error code come a timestamp and the offset.
         return {tp: answer[1] for tp, answer in answers.items()}
 
     async def _fetched(self, first: _Offsets, at: _Offsets) -> dict[TopicPartition, Bounds]:
@@ -236,13 +230,13 @@ class LogEnds:
             return FetchRequest(_WAIT_MS, _LEAST_BYTES, _LEAST_BYTES, _COMMITTED, topics)
 
         answers = await self._ask({tp: (offset, _LEAST_BYTES) for tp, offset in at.items()}, request)
-        # What follows the error code: the high watermark, the last stable offset, and the records among others.
+        # After the error code come the high watermark, the last stable offset and, among others, the records.
         return {tp: Bounds(first[tp], answer[0], answer[1]) for tp, answer in answers.items()}
 
     async def _ask(
         self, arguments: Mapping[TopicPartition, tuple[int, ...]], request: Any
     ) -> dict[TopicPartition, list[Any]]:
-        """Ask each leader about its partitions; return what it says of each after the error code."""
+        """Ask each leader about its partitions; return the fields of each answer after the error code."""
         by_leader: defaultdict[int, defaultdict[str, list[tuple[int, ...]]]]
         by_leader = defaultdict(lambda: defaultdict(list))
         for tp, of_partition in arguments.items():

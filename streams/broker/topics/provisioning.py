@@ -1,4 +1,4 @@
-"""Making the topics that are missing, and judging those that exist, before anything is bound to them."""
+"""Making missing topics and checking existing ones, before state is bound to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.settings import Settings
 
 
 class Cluster(msgspec.Struct, frozen=True):
-    """What state is bound to: the cluster's id, and the number of partitions of every topic there."""
+    """The cluster that state is bound to: its id, and the number of partitions of every topic."""
 
     identity: str
     partitions: int
@@ -27,29 +27,29 @@ async def make_topics(settings: Settings) -> Cluster:
     """Make the topics that are missing, and check that all are co-partitioned.
 
     Returns:
-        The cluster, with the number of partitions found: for topics made elsewhere it is not that of the settings.
+        The cluster, with the number of partitions found, which may differ from the settings if others made the topics.
 
     Raises:
         BrokerError: the broker cannot be reached, refuses to make a topic, or the topics have unequal numbers of
             partitions.
-        StateMismatchError: they have more partitions than the changelog.
+        StateMismatchError: the topics have more partitions than the changelog.
     """
     configs = wanted(settings)
     async with Admin(settings) as admin:
         known = {name: topic.partitions for name, topic in (await admin.topics(configs)).items()}
-        # What exists decides: one that was deleted, or belongs to a new group, is made like the others.
+        # Existing topics decide the number: a missing one (deleted, or of a new group) is made like them.
         partitions = co_partitioned(settings, known) if known else settings.partitions
         await admin.create(
             [Made(name, partitions, settings.replication, configs[name]) for name in configs if name not in known]
         )
         topics = await admin.led(configs)
         identity, _ = await admin.cluster()
-    # A worker beside this one may have been faster, with other settings.
+    # Another worker may have made them first, with other settings.
     return Cluster(identity, co_partitioned(settings, {name: topic.partitions for name, topic in topics.items()}))
 
 
 async def check_topics(settings: Settings) -> None:
-    """Check the settings of the topics, which may have been made elsewhere or changed; warn of what may cost data.
+    """Check the settings of the topics, which others may have made or changed; warn of those that may cost data.
 
     Raises:
         BrokerError: the broker cannot be reached.
@@ -69,11 +69,11 @@ async def check_topics(settings: Settings) -> None:
 
 
 def co_partitioned(settings: Settings, counts: Mapping[str, int]) -> int:
-    """The one number of partitions that topics of these numbers have.
+    """Return the number of partitions that all topics of a mapping share.
 
     Raises:
         BrokerError: they differ.
-        StateMismatchError: some have more than the changelog, which holds the state.
+        StateMismatchError: some have more partitions than the changelog, which holds the state.
     """
     known = counts.get(changelog_name(settings), 0)
     if known and any(count > known for count in counts.values()):

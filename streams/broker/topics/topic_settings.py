@@ -1,4 +1,4 @@
-"""The settings of topics: what those that we make get, and what those that exist must have."""
+"""The settings of topics: those that new topics get, and those that existing topics must have."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from streams.settings import MAX_TOPIC_BYTES, Settings
 HOUR_MS: Final = 3_600_000
 
 MIN_COMPACTION_LAG_MS: Final = 24 * HOUR_MS
-"""A zombie's record must not be the only one that compaction leaves of a key: the newer owner needs this long to write
-after it."""
+"""Compaction must not leave only a zombie's record of a key. The newer owner needs this long to write a record after
+it."""
 
 MAX_COMPACTION_LAG_MS: Final = 48 * HOUR_MS
-"""After so long an older record of a key is compacted away, however few others came. Without a bound the broker waits
-until half of the log is outdated, and the states of the erased stay as long."""
+"""After this time an older record of a key is compacted away, even if few others came. Without a bound the broker waits
+until half of the log is outdated, and the states of erased users stay as long."""
 
 SEGMENT_MS: Final = 24 * HOUR_MS
-"""Neither retention nor compaction touches the segment that is written to; with the broker's own 7 days a record
-outlives its retention by as much."""
+"""Neither retention nor compaction touches the segment that is written to. With the broker's default of 7 days a record
+would outlive its retention by 7 days."""
 
 SHORT_RETENTION_MS: Final = 24 * HOUR_MS
-"""What a worker may have to catch up with after a bad night."""
+"""The least retention of the input: a worker may have to catch up after a night without one."""
 
 _POLICY: Final = "cleanup.policy"
 _FOREVER: Final = -1
@@ -40,9 +40,9 @@ class Complaint(NamedTuple):
     Attributes:
         topic: its name on the broker.
         setting: `NAME=VALUE` as expected.
-        found: the value.
-        why: what comes of it.
-        fatal: whether it costs committed events, so that no worker may start.
+        found: the value found.
+        why: the consequence.
+        fatal: whether committed events are lost, so that no worker may start.
     """
 
     topic: str
@@ -52,7 +52,7 @@ class Complaint(NamedTuple):
     fatal: bool = False
 
     def line(self) -> str:
-        """Return it as one line that says what to do."""
+        """Return the fault as one line that says what to do."""
         return (
             f"the topic {self.topic!r}: expected {self.setting}, found {self.found}: {self.why}; set it with "
             f"kafka-configs.sh --alter --entity-type topics --entity-name {self.topic} --add-config {self.setting}"
@@ -60,11 +60,11 @@ class Complaint(NamedTuple):
 
 
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the settings that topics get that we make, by name on the broker."""
+    """Return the settings of topics that this program makes, by name on the broker."""
     plain = {"max.message.bytes": str(MAX_TOPIC_BYTES + HEADROOM_BYTES), "segment.ms": str(SEGMENT_MS)}
-    # A producer's clock decides neither what is `future` nor how long a record is retained.
+    # With the broker's clock, no producer's clock decides which events are `future`, or the retention of a record.
     inputs = plain | {"message.timestamp.type": "LogAppendTime"}
-    # A dead letter is the record it rejects, whatever its size, and its headers.
+    # A dead letter holds a whole rejected record of any size, and headers.
     letters = plain | {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES)}
     configs = {topic_name(settings, topic): inputs for topic in INPUTS}
     configs[topic_name(settings, DEAD_LETTERS)] = letters
@@ -80,16 +80,16 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
 def complaints(
     settings: Settings, found: Mapping[str, Configs], replicas: Mapping[str, int], nodes: int
 ) -> list[Complaint]:
-    """Judge topics that exist; a setting that the broker does not tell is taken for right.
+    """Check existing topics. A setting that the broker does not tell counts as right.
 
     Args:
         settings: of the cluster.
         found: settings by topic, as far as the broker tells them.
-        replicas: the fewest that a partition of a topic has.
-        nodes: of the cluster.
+        replicas: the least number of replicas of a partition, by topic.
+        nodes: number of nodes of the cluster.
 
     Returns:
-        What is wrong, the fatal first.
+        The faults, fatal ones first.
     """
     wrong: list[Complaint] = []
     for name in _compacted(settings):

@@ -1,1 +1,1 @@
-"""The backtest's flow part: orders become events, events become feature rows by the code that serves them."""
+"""The input of the backtest: orders become events, and the serving code turns events into feature rows."""

@@ -1,4 +1,4 @@
-"""Orders in the format of the full CDNOW data, lists of customers, and the split of them."""
+"""Orders in the format of the full CDNOW data, lists of customers, and their split into two halves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_orders(path: Path) -> list[Order]:
     that customer's orders, as `streams.offline.sample.cdnow` does it.
 
     Raises:
-        ConfigurationError: the file holds no order, or a line that is none.
+        ConfigurationError: the file holds no order, or a line that is no order.
         OSError: the file cannot be read.
     """
     placed: list[Order] = []
@@ -56,7 +56,7 @@ def _parse(fields: Sequence[str], where: str, position: dict[str, int]) -> Order
 
 
 def by_customer(orders: Iterable[Order]) -> dict[str, list[Order]]:
-    """Return each customer's orders in order of time, those of one day (UTC) summed into the first of it."""
+    """Return each customer's orders by time. The orders of one day (UTC) are summed into the first of the day."""
     days: dict[tuple[str, int], Order] = {}
     for order in sorted(orders, key=lambda order: order.timestamp):
         key = order.customer_id, order.timestamp // DAY
@@ -77,10 +77,10 @@ def read_customers(path: Path, known: Iterable[str]) -> list[str]:
 
     Args:
         path: the list.
-        known: the ids of the orders, as those are written; what is returned is among them.
+        known: the ids of the orders as written there; the returned ids are among them.
 
     Raises:
-        ConfigurationError: no id, or ids that have no order.
+        ConfigurationError: the list is empty, or holds ids without an order.
         OSError: the file cannot be read.
     """
     written = {_number(customer): customer for customer in known}

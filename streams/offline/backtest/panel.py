@@ -16,6 +16,7 @@ from features.row import Value
 from features.tiles import DAY
 from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
+from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
 from streams.offline.sample.cdnow import Order
 from streams.records.decoder import Decoder
@@ -34,7 +35,7 @@ EARLIER_DAYS: Final = (112, 84, 56, 28)
 _REPORT_EVERY: Final = 1000
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the name of a step, the amount done and the whole amount."""
 
 
 class Panel(NamedTuple):
@@ -55,11 +56,11 @@ def panel(customers: Mapping[str, Sequence[Order]], progress: Progress) -> Panel
     """Fold every customer's orders up to each cut-off.
 
     Args:
-        customers: the orders of each, in order of time, at most one a day.
-        progress: told how many customers are done.
+        customers: the orders of each customer by time, at most one a day.
+        progress: called with the number of customers done.
 
     Raises:
-        ConfigurationError: an order that makes no valid event, or no customer with one before the first cut-off.
+        ConfigurationError: an order makes no valid event, or no customer has an order before the first cut-off.
     """
     cut_offs = [CALIBRATION_END - days * DAY for days in (*EARLIER_DAYS, 0)]
     rows: dict[int, list[tuple[str, tuple[Value, ...]]]] = {cut_off: [] for cut_off in cut_offs}
@@ -100,7 +101,7 @@ def _observation(decoder: Decoder, observer: Observer, order: Order, number: int
         "price": order.dollars / units,
         "quantity": units,
     }
-    event = decoder.decode("clicks", order.customer_id.encode(), orjson.dumps(click), order.timestamp)
+    event = decoder.decode(CLICKS, order.customer_id.encode(), orjson.dumps(click), order.timestamp)
     if not isinstance(event, Click):
         raise ConfigurationError("orders: expected each to make a valid purchase event, found one that does not")
     return observer.observe(event, number)

@@ -1,1 +1,1 @@
-"""The evaluation report: rows no scorer was fitted on, what is measured on them, and the page that shows it."""
+"""The evaluation report: rows that no scorer was fitted on, the measures on them, and the page that shows them."""

@@ -1,4 +1,4 @@
-"""What text adds: the scorer with its profile withheld, and two scorers fitted alike, one without any profile."""
+"""The worth of texts: the scorer with its profile withheld, and two scorers fitted alike, one without profiles."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ REFITTED: Final = "refitted"
 REFITTED_WITHOUT_TEXT: Final = "refitted_without_text"
 
 PAIRS: Final = {"withheld": ("scorer", WITHOUT_TEXT), "refitted": (REFITTED, REFITTED_WITHOUT_TEXT)}
-"""With and without text, by the way it is taken away."""
+"""The pairs of names with and without text, by the way in which the text is taken away."""
 
 _TRIALS: Final = 1
-"""Of a scorer whose options are searched: the default ones, on either side."""
+"""Trials of a search for options: one, which is the default options, on both sides."""
 
 
 class Ablation(NamedTuple):
     """The forecasts of an ablation.
 
     Attributes:
-        forecasts: by name.
-        fit_seconds: how long the fit with text took.
-        rows: fitted on.
+        forecasts: the forecasts by name.
+        fit_seconds: seconds that the fit with text took.
+        rows: number of rows fitted on.
     """
 
     forecasts: dict[str, Forecast]
@@ -41,8 +41,8 @@ class Ablation(NamedTuple):
 def ablation(artefact: Artefact, material: Material, seed: int) -> Ablation:
     """Score without the profile, and fit the same kind of scorer to the known rows with and without it.
 
-    To withhold the profile from a scorer that was fitted with it shows what the scorer leans on. Whether text helps,
-    only a scorer shows that never had it.
+    A scorer whose profile is withheld shows how far it relies on the profile. Only a scorer that was fitted without
+    profiles shows whether text helps.
 
     Raises:
         InvalidInputError: the known rows cannot be trained on.

@@ -1,4 +1,4 @@
-"""Every measure of every model on the same rows, with intervals, and how far one is ahead of the others."""
+"""Every measure of every model on the same rows, with intervals, and the differences between models."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 LESS_IS_BETTER: Final = frozenset({"calibration_error", "mae", "rmse"})
 
-# Of models that say the same, computed in another order.
+# The largest difference between equal forecasts that were computed in another order.
 _ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What k models reached.
+    """The measures of k models.
 
     Attributes:
         names: of the models.
@@ -55,7 +55,7 @@ class Comparison:
         return self._table(self.values, self.resampled)
 
     def ahead(self, of: str, others: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
-        """Return how far a model is ahead of each other one, better being positive, as `value`, `low` and `high`.
+        """Return the lead of a model over each other one (positive is better), as `value`, `low` and `high`.
 
         The differences are paired: each draw measures both on the same users.
         """
@@ -86,10 +86,10 @@ def compare(
     """Measure models on all rows, and on each resampling of the users.
 
     Args:
-        rows: what is judged.
-        forecasts: by name.
+        rows: the rows to judge.
+        forecasts: the forecasts by name of the model.
         resamplings: of the rows' users.
-        progress: told what is done.
+        progress: called with the progress.
 
     Raises:
         InvalidInputError: as in `models.measures.spend`.
@@ -105,7 +105,7 @@ def compare(
 
 
 def measurable(rows: Rows) -> Callable[[RowNumbers], bool]:
-    """Tell of a resampling whether every measure exists on it: there is a buyer, and not all spend the same."""
+    """Tell whether every measure exists on a resampling: it has a buyer, and not all users spend the same."""
 
     def usable(chosen: RowNumbers) -> bool:
         spent = rows.money[chosen]
@@ -116,7 +116,7 @@ def measurable(rows: Rows) -> Callable[[RowNumbers], bool]:
 
 
 def verdict(ahead: Mapping[str, Any]) -> str:
-    """Say what a difference's interval allows to say: `ahead`, `behind` or `not told apart`."""
+    """Return the verdict that a difference's interval allows: `ahead`, `behind` or `not told apart`."""
     return "ahead" if ahead["low"] > _ROUNDING else "behind" if ahead["high"] < -_ROUNDING else "not told apart"
 
 

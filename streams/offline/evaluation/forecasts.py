@@ -1,4 +1,4 @@
-"""What is compared: the scorer, and the baselines fitted on users that are not judged."""
+"""The forecasts to compare: those of the scorer, and of baselines fitted on users that are not judged."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.tiles import DAY
 from models.measures.baselines import BG_NBD, BG_NBD_GAMMA_GAMMA, BOOSTING, Histories, baselines
 from models.measures.classification import best_threshold
 from models.scoring.scorer import Scorer
+from streams.contract import HORIZON
 from streams.offline.evaluation.material import Mask, Material, Rows
 
 Vector = NDArray[np.float64]
 
 SCORER: Final = "scorer"
 WITHOUT_TEXT: Final = "scorer_text_withheld"
-HORIZON_DAYS: Final = 30.0
+HORIZON_DAYS: Final = HORIZON / DAY
 
 _FITTED: Final = (BG_NBD, BG_NBD_GAMMA_GAMMA, BOOSTING)
 
 
 class Forecast(NamedTuple):
-    """What a model says of the n rows judged.
+    """The forecast of a model for the n rows judged.
 
     Attributes:
-        order: float64 [n], in any unit: greater is more.
+        order: float64 [n], in any unit; a greater value means more spend.
         money: float64 [n], expected over the next 30 days.
-        threshold: the least `order` that counts as "will buy": of the highest F1 on rows that are not judged.
+        threshold: the least `order` that counts as "will buy". It gives the highest F1 on rows that are not judged.
     """
 
     order: Vector
@@ -36,7 +38,7 @@ class Forecast(NamedTuple):
 
 
 def of_scorer(scorer: Scorer, material: Material, *, use_profile: bool) -> Forecast:
-    """Return what a scorer says."""
+    """Return the forecast of a scorer."""
     asked, known = (
         scorer.predict(rows.values, rows.profiles, use_profile=use_profile)
         for rows in (material.asked, material.known.where(material.regular))
@@ -46,13 +48,13 @@ def of_scorer(scorer: Scorer, material: Material, *, use_profile: bool) -> Forec
 
 
 def of_baselines(material: Material) -> dict[str, Forecast]:
-    """Fit every baseline on the known rows and return what it says.
+    """Fit every baseline on the known rows and return its forecast.
 
-    A user without an order has no history to go by: rules that multiply past orders say zero, and the others what
-    such users spent on average among the known.
+    A user without an order has no history. For such a user, rules that multiply past orders forecast zero, and the
+    other baselines the mean spend of such users among the known rows.
 
     Raises:
-        InvalidInputError: the known rows have no order, no buyer, or a process that cannot be fitted.
+        InvalidInputError: the known rows have no order or no buyer, or a process cannot be fitted to them.
         MissingLibraryError: lifetimes, lightgbm or scikit-learn is not installed.
     """
     known = material.known.where(material.regular)
@@ -77,7 +79,7 @@ def of_baselines(material: Material) -> dict[str, Forecast]:
 
 
 def _both(first: Histories, second: Histories) -> Histories:
-    """Join histories, so that one fit predicts both."""
+    """Join histories, so that one fit predicts for both."""
     names = ("orders", "recency_days", "age_days", "spend")
     return Histories(**{name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names})
 
@@ -89,7 +91,7 @@ def _placed(money: Vector, customers: Mask, of_newcomers: float) -> Vector:
 
 
 def _newest(rows: Rows) -> Mask:
-    """Choose each user's last row: a process is fitted to users, each once."""
+    """Choose each user's last row, because a process is fitted to every user once."""
     _, codes = np.unique(np.asarray(rows.users), return_inverse=True)
     order = np.lexsort((rows.instants, codes))
     chosen = np.zeros(len(codes), dtype=np.bool_)

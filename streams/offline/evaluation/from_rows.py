@@ -1,4 +1,4 @@
-"""Rows of a file that `wherewithal history --targets` wrote, divided by user."""
+"""The rows of a file that `wherewithal history --targets` wrote, divided by user."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
 
     Args:
         path: the file, or the folder that `history` wrote.
-        artefact: to be judged.
-        columns: of the file, to compare groups by; null is a group, `unknown`.
+        artefact: the artefact to judge.
+        columns: columns of the file to compare groups by; null is the group `unknown`.
 
     Raises:
-        ConfigurationError: no such file or column, no targets, or users of one half only.
+        ConfigurationError: the file, a column or the targets are missing, or all users are in one half.
     """
     read = read_training_rows(path)
     if read.spend_after is None:

@@ -1,4 +1,4 @@
-"""The shipped data: the held-out customers to judge on, the others to fit baselines on, and what all of them wrote."""
+"""The shipped data: held-out customers to judge on, the others to fit baselines on, and the texts of all of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from streams.offline.evaluation.texts import Texts, read_texts
 from streams.offline.sample.cdnow import Order
 from streams.offline.sample.shopper import Habits, Shopper
 from streams.offline.sample.simulator import DEFAULT_SEED, is_held_out
-from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after, text_of
+from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after
 from streams.offline.training.source import SAMPLE
-from streams.records.events import Event
+from streams.records.events import Event, text_of
 from streams.records.observer import Observer
 
 GROUPS: Final = ("cohort_month", "category", "language")
-"""What the shipped customers can be grouped by; none is a protected attribute."""
+"""The columns by which the shipped customers can be grouped; none is a protected attribute."""
 
 _DATA: Final = (
     "Customers of the CDNOW sample whom the shipped split holds out, every 30 days, with the money they really spent "
@@ -42,13 +42,13 @@ def from_sample(
     """Return the rows of customers, divided by the shipped split.
 
     Args:
-        artefact: to be judged.
-        encoder: reads texts; if the artefact was fitted for another one, it is judged without the profile.
-        orders: real ones, of customers of both halves.
-        columns: of `GROUPS`, to compare groups by.
+        artefact: the artefact to judge.
+        encoder: reads texts. An artefact that was fitted for another encoder is judged without the profile.
+        orders: real orders of customers of both halves.
+        columns: names from `GROUPS` to compare groups by.
 
     Raises:
-        ConfigurationError: a column that there is not.
+        ConfigurationError: a column does not exist.
         EncoderUnavailableError: the encoder is down.
     """
     if unknown := sorted(set(columns) - set(GROUPS)):
@@ -83,7 +83,7 @@ def from_sample(
 
 
 def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tuple[Texts, bool]:
-    """Read what was written; tell whether the artefact was fitted to such profiles."""
+    """Read all texts; tell whether the artefact was fitted to such profiles."""
     events: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events_of(orders):
         events[event.user_id].append(event)
@@ -120,6 +120,6 @@ def _label(column: str, user_id: str, orders: Sequence[Order]) -> str:
     if column == "cohort_month":
         days = min(order.timestamp for order in orders) // DAY
         return str(np.datetime64(days, "D").astype("datetime64[M]"))
-    # Language and taste do not depend on how much there is to do.
+    # Language and taste do not depend on the habits.
     shopper = Shopper.draw(user_id, DEFAULT_SEED, Habits(0.0, 0.0, 0.0))
     return shopper.taste[0] if column == "category" else str(shopper.language)

@@ -1,4 +1,4 @@
-"""What an evaluation works on: rows to judge, rows of other users to fit baselines on, and what is known of both."""
+"""The material of an evaluation: rows to judge, rows of other users to fit baselines on, and facts about both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rows:
-    """n users at instants, and what they then spent.
+    """n users at instants, and their later spend.
 
     Attributes:
         values: float64 [n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
@@ -60,8 +60,8 @@ class Rows:
     def histories(self) -> Histories:
         """Return the past orders of rows that all have one.
 
-        A feature row has no time of the first order. With a single order it is that of the last; with more, the
-        user's first event stands for it, which is early by as long as the user looked around before buying.
+        A feature row does not hold the time of the first order. With a single order it is the time of the last one.
+        With more, the user's first event stands for it, which is too early by the time before the first order.
         """
         orders, spend, tenure, idle = (
             self.values[:, INDEX[name]]
@@ -73,20 +73,20 @@ class Rows:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Material:
-    """What is evaluated, and on what.
+    """The rows and texts of an evaluation.
 
     Attributes:
-        asked: rows to judge on.
-        known: rows of other users: what is compared is fitted on these.
-        regular: the rows of `known` that baselines are fitted on, bool [m]; a scorer takes all of them.
+        asked: rows to judge.
+        known: rows of other users, to fit baselines and refitted scorers on.
+        regular: the rows of `known` that baselines are fitted on, bool [m]; a scorer takes all rows.
         groups: columns to compare groups by, [n] labels each.
-        demonstration: whether those groups mean nothing to anybody.
+        demonstration: whether the groups only show the method and have no meaning.
         use_profile: whether the profiles are those that the scorer was fitted to.
         data: what the rows are, in words.
         overlap: whether the scorer has seen users of `asked`: `none`, `certain` or `unknown`.
-        overlap_reason: how that is known, or why not.
-        texts: what was written, to be written otherwise; None where it is not at hand.
-        without_texts: why not.
+        overlap_reason: how that is known, or why it is not.
+        texts: the texts to rewrite; None if they are not at hand.
+        without_texts: the reason why there are no texts.
     """
 
     asked: Rows

@@ -11,7 +11,7 @@ from streams.offline.evaluation.template import PAGE
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """Render what `streams.offline.evaluation.report.evaluate` found.
+    """Render the document of `streams.offline.evaluation.report.evaluate`.
 
     Raises:
         ConfigurationError: jinja2 is not installed.

@@ -1,4 +1,4 @@
-"""Small changes to a text that leave what it says: typing errors, case, punctuation, spaces, a synonym."""
+"""Small changes that keep the meaning of a text: typing errors, case, punctuation, spaces, a synonym."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORD: Final = re.compile("|".join(rf"\b{word}\b" if word.isascii() else word fo
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 _MARK: Final = re.compile(r"[.,;:!?。，！？]")
 _TYPOS_PER_LETTERS: Final = 25
-"""One slip in so many letters, and at least one."""
+"""Letters per slip; every text has at least one slip."""
 
 
 def typing_errors(text: str, rng: random.Random) -> str:
@@ -50,7 +50,7 @@ def spaces(text: str, rng: random.Random) -> str:
 
 
 def synonym(text: str, rng: random.Random) -> str:
-    """Put another word for one of those known; a text without any stays as it is."""
+    """Replace a known word by a synonym. A text without a known word stays unchanged."""
     found = list(_WORD.finditer(text))
     if not found:
         return text

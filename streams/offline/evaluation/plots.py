@@ -38,8 +38,8 @@ FOREST: Final = ("concordance", "normalized_gini", "top_decile_share", "average_
 
 
 def forest(ahead: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Draw how far the scorer is ahead of each baseline but zero, with intervals: a panel for each of four measures."""
-    # Whatever orders shoppers at all is so far ahead of zero that nothing else would be seen beside it.
+    """Draw the scorer's lead over each baseline except zero, with intervals, in a panel for each of four measures."""
+    # Every model that orders shoppers at all is so far ahead of zero that no other lead would be visible.
     names = [name for name in reversed(list(ahead)) if name != ZERO]
 
     def draw(figure: Any) -> None:
@@ -63,7 +63,7 @@ def calibration(deciles: Sequence[Mapping[str, float]]) -> str:
         axes = figure.subplots()
         expected = [row["expected"] for row in deciles]
         actual = [row["actual"] for row in deciles]
-        # The percentile interval of a decile that is drawn anew may leave its own mean out.
+        # The percentile interval of a resampled decile may exclude its own mean.
         below = [max(row["actual"] - row["low"], 0.0) for row in deciles]
         above = [max(row["high"] - row["actual"], 0.0) for row in deciles]
         ends = [*expected, *(row["low"] for row in deciles), *(row["high"] for row in deciles)]
@@ -87,7 +87,7 @@ def calibration(deciles: Sequence[Mapping[str, float]]) -> str:
 
 
 def curves(found: Mapping[str, Any], base_rate: float) -> str:
-    """Draw ROC and precision-recall of "will buy", of all that order shoppers at all."""
+    """Draw ROC and precision-recall of "will buy", for all models that order shoppers at all."""
 
     def draw(figure: Any) -> None:
         roc, recall = figure.subplots(1, 2)
@@ -110,8 +110,8 @@ def groups(number: int, found: Mapping[str, Any]) -> str:
     """Draw the scores of each group (percentiles 10, 25, 50, 75, 90) and its selection rate with the interval.
 
     Args:
-        number: of the plot on its page.
-        found: of one column.
+        number: the number of the plot on its page.
+        found: the results for one column.
     """
 
     def draw(figure: Any) -> None:

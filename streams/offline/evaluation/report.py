@@ -1,4 +1,4 @@
-"""Everything an evaluation finds, as one document of numbers that JSON can hold."""
+"""The result of an evaluation, as one document of numbers that JSON can hold."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from streams.offline.evaluation.stability import stability
 
 Vector = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the name of a step, the amount done and the whole amount."""
 
 SELECTED: Final = ("high", "premium")
-"""The tiers that are acted on: being in one of them is what "selected" means."""
+"""The tiers that are acted on. A user in one of them is "selected"."""
 
 _FEWEST_ROWS: Final = 10
 
@@ -39,12 +39,12 @@ def evaluate(
     """Judge a scorer.
 
     Args:
-        artefact: with the scorer.
+        artefact: holds the scorer.
         material: rows to judge it on, and rows to fit baselines on.
         size_bytes: of the artefact's files.
         draws: resamplings of the users behind every interval.
         seed: of resamplings, refits and rewritten texts.
-        progress: told what is done.
+        progress: called with the progress.
 
     Returns:
         `artefact`, `data`, `bootstrap`, `metrics`, `ahead`, `calibration`, `curves`, `ablation`, `fairness` and
@@ -91,7 +91,7 @@ def require_finite(document: Any, where: str = "report") -> None:
     """Refuse numbers that JSON cannot hold.
 
     Raises:
-        InvalidInputError: there is one.
+        InvalidInputError: there is such a number.
     """
     if isinstance(document, dict):
         for name, value in document.items():
@@ -161,7 +161,7 @@ def _curves(material: Material, forecasts: dict[str, Forecast]) -> dict[str, Any
 
 
 def _pairs(compared: Comparison) -> dict[str, Any]:
-    """Return of each pair what both reached, and how far the one with text is ahead."""
+    """Return for each pair the measures of both, and the lead of the one with text."""
     table = compared.table()
     return {
         way: {

@@ -1,4 +1,4 @@
-"""How much a score moves when shoppers had written the same a little differently."""
+"""The change of a score when a shopper writes the same a little differently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.history import Snapshot
 from models.scoring.scorer import Predictions, Scorer
 from streams.offline.evaluation.perturbing import KINDS, perturbed
 from streams.offline.evaluation.texts import Texts
-from streams.offline.sample.training_set import text_of
+from streams.records.events import text_of
 
 USERS: Final = 100
 PERCENTILES: Final = (5, 25, 50, 75, 95)
@@ -25,12 +25,12 @@ def stability(
     """Rewrite every text of some users in each way, read them again, fold and score again.
 
     Args:
-        scorer: to be judged.
-        texts: what was written, and all else that was done.
+        scorer: the scorer to judge.
+        texts: the texts, and all other events of the users.
         users: [n], the user of each row that may be drawn.
         instants: [n], T of each row, ms; a user's last one is scored.
-        seed: of the draw and of what is rewritten.
-        most: users drawn among those whose text counts at that instant.
+        seed: of the draw and of the changes to texts.
+        most: the largest number of users drawn among those whose text counts at that instant.
 
     Returns:
         `users` (drawn), `score_difference_if_dropped` (mean, of no text at all), and `kinds`: of each kind `texts`

@@ -12,8 +12,7 @@ from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection
 from streams.inference.text_reader import TextReader
-from streams.offline.sample.training_set import text_of
-from streams.records.events import Event
+from streams.records.events import Event, text_of
 from streams.records.observer import NOTHING_READ, Observer, Reading
 
 

@@ -1,4 +1,4 @@
-"""What things are called on the page, and sentences that say what an interval allows to say."""
+"""Names and sentences of the page. A sentence claims no more than its interval allows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whether what was served is what the history says: each logged row against a fold of the events, value by value.
+"""Comparing served rows with a history: each logged row against a fold of the events, value by value.
 
-A row with fewer events than the history holds by its T is late arrivals' doing only if it can be shown to be: the
-state it was made of held, of each topic, the first events to arrive. So some first events of each topic, as many as
-the row's revision in all, must give the row exactly; if none do, the row is wrong.
+A row may have fewer events than the history holds by its T, because events arrived late. That must be shown: the state
+behind the row held the first events of each topic to arrive. So some first events of each topic, as many as the row's
+revision in all, must give the row exactly. If none do, the row is wrong.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from streams.offline.history.folding import History, User
 from streams.telemetry.served_log import EMITTED_AT, PART_SUFFIX, SHARE, is_sampled
 
 PROFILE_TOLERANCE: Final = 1e-5
-"""Largest difference of an element of two equal profile vectors."""
+"""The largest difference between elements of two profile vectors that count as equal."""
 
 MAX_CUTS: Final = 1000
-"""How many first events of the topics are tried together for one row; one that none explains counts as wrong."""
+"""How many combinations of first events are tried for one row. A row that none of them explains is wrong."""
 
 ROWS_AT_ONCE: Final = 5000
 
-# The features that the events of one topic alone decide.
+# The features that depend on the events of one topic alone.
 _OWN: Final = {
     Source.REVIEWS: ("reviews_", "noisy_reviews_", "mean_rating_"),
     Source.SEARCHES: ("searches_",),
@@ -68,19 +68,19 @@ class Difference(NamedTuple):
 
 @dataclass
 class Report:
-    """What a comparison found, in rows unless said otherwise.
+    """The result of a comparison, in rows unless said otherwise.
 
     Attributes:
-        equal: as the history says, in full.
-        late: as the history says of the events that had arrived.
-        mismatches: neither.
-        extra: of users of whom the history has no event by then.
-        erased: of users erased since, that nothing left of them explains.
-        missing: users of the history who are sampled, and of whom no row is logged.
+        equal: rows that equal the fold of the whole history.
+        late: rows that equal the fold of the events that had arrived.
+        mismatches: rows that equal neither.
+        extra: rows of users without an event in the history by then.
+        erased: rows of users erased since, which the remaining events do not explain.
+        missing: sampled users of the history without a logged row.
         vectors_not_compared: rows whose vectors come from another encoder than the one loaded; the rest is compared.
-        share: of users that the log samples.
-        differences: the first of the mismatches.
-        extra_users, missing_users: the first of them.
+        share: the share of users that the log samples.
+        differences: the first mismatches.
+        extra_users, missing_users: the first of these users.
     """
 
     limit: int
@@ -102,7 +102,7 @@ def log_parts(log: Path) -> list[Path]:
     """Return the parts of a log, a folder or one part.
 
     Raises:
-        ConfigurationError: there are none.
+        ConfigurationError: there are no parts.
     """
     parts = sorted(log.glob(f"*{PART_SUFFIX}")) if log.is_dir() else [log] if log.is_file() else []
     if not parts:
@@ -131,10 +131,10 @@ def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
 
 
 def sampled_share(parts: Sequence[Path]) -> float:
-    """Return the least share of users that a part samples: those are in every part.
+    """Return the least share of users that a part samples. These users are in every part.
 
     Raises:
-        ConfigurationError: a part does not say.
+        ConfigurationError: a part does not name its share.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -152,10 +152,10 @@ async def compare(history: History, parts: Sequence[Path], encoder: str, limit: 
     """Compare a log with a history.
 
     Args:
-        history: before `gather`.
-        parts: of the log.
+        history: a history on which `gather` was not called yet.
+        parts: the parts of the log.
         encoder: the identity of the encoder that reads the history.
-        limit: how many differences and users to name.
+        limit: the number of differences and users to name.
     """
     report = Report(limit, share=sampled_share(parts))
     history.gather()
@@ -210,7 +210,7 @@ def _differences(row: Logged, found: Snapshot, encoder: str) -> dict[str, tuple[
 
 
 def _is_cut(folded: Folded, row: Logged, encoder: str) -> bool:
-    """Whether the first events of each topic, as many as the row's revision in all, give the row."""
+    """Tell whether some first events of each topic, as many as the row's revision in all, give the row."""
     arrived = folded.applied_by(row.instant)
     by_source = {source: [seen for seen in arrived if seen.source == source] for source in EVENT_SOURCES}
     fitting = {source: _fitting(by_source[source], source, row, encoder) for source in EVENT_SOURCES}
@@ -222,7 +222,7 @@ def _is_cut(folded: Folded, row: Logged, encoder: str) -> bool:
 
 
 def _fitting(arrived: Sequence[Observation], source: Source, row: Logged, encoder: str) -> list[int]:
-    """Return how many first events of a topic agree with the features that it alone decides."""
+    """Return the numbers of first events of a topic that agree with the features that it alone decides."""
     columns = _COLUMNS[source]
     wanted = [row.scalars[place] for place in columns]
     state, fitting = UserState(), []
@@ -237,7 +237,7 @@ def _fitting(arrived: Sequence[Observation], source: Source, row: Logged, encode
 
 def _cuts(fitting: Mapping[Source, Sequence[int]], revision: int) -> Iterator[dict[Source, int]]:
     clicks = set(fitting[Source.CLICKS])
-    # Of many that agree, most likely nearly all had arrived.
+    # If many numbers agree, the largest are the most likely: nearly all events had arrived.
     for reviews, searches in product(reversed(fitting[Source.REVIEWS]), reversed(fitting[Source.SEARCHES])):
         rest = revision - reviews - searches
         if rest in clicks:

@@ -1,8 +1,8 @@
-"""History as a data scientist has it, read as the records that a worker would have been sent.
+"""History files of a data scientist, read as the records that a worker would have received.
 
-NDJSON lines are those of `replay`. A Parquet file, told by its suffix, has one row per record: either the columns
-`topic`, `value` (JSON, text or bytes) and perhaps `key`, or the columns `topic` and the fields of the events. With
-`kafka_timestamp` (ms or a timestamp), an event too far ahead of its record is rejected as it was then.
+NDJSON lines are those of `replay`. A Parquet file, known by its suffix, has one row per record: either the columns
+`topic`, `value` (JSON, text or bytes) and perhaps `key`, or the columns `topic` and the fields of the events. If it has
+`kafka_timestamp` (ms or a timestamp), an event too far ahead of its record is rejected, as the worker rejected it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _KAFKA_TIMESTAMP: Final = "kafka_timestamp"
 
 
 class Arrived(NamedTuple):
-    """A record, or a line that is none, and its Kafka timestamp (ms) if the file tells one."""
+    """A record or a rejected line, and its Kafka timestamp (ms) if the file has one."""
 
     record: Record | RejectedLine
     kafka_timestamp: int | None
 
 
 def check_history(files: Sequence[Path]) -> None:
-    """Refuse files that are not there, and Parquet files without the columns of records.
+    """Refuse missing files, and Parquet files without the columns of records.
 
     Raises:
-        ConfigurationError: such a file.
+        ConfigurationError: there is such a file.
     """
     check_files(files)
     for path in files:
@@ -49,7 +49,7 @@ def check_history(files: Sequence[Path]) -> None:
 
 
 def plain_bytes(files: Sequence[Path]) -> int:
-    """Return the size of files in bytes, Parquet as it is once decompressed."""
+    """Return the size of files in bytes; that of Parquet is the decompressed size."""
     return sum(_plain_bytes(path) for path in files)
 
 
@@ -68,7 +68,7 @@ def read_history(files: Sequence[Path]) -> Iterator[Arrived]:
 
 
 def milliseconds(value: Any) -> Any:
-    """Return a timestamp of Parquet in epoch ms (one without a zone is UTC), and any other value as it is."""
+    """Return a timestamp of Parquet in epoch ms (without a zone it is UTC), and any other value unchanged."""
     if not isinstance(value, datetime):
         return value
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -97,7 +97,7 @@ def _read_parquet(path: Path) -> Iterator[Arrived]:
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    """Return a row as the NDJSON line that says the same, so that one parser decides what is a record."""
+    """Return a row as the equivalent NDJSON line, so that one parser decides what is a record."""
     topic = row.pop("topic")
     if "value" in row:
         value = _bytes(row["value"])

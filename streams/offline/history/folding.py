@@ -1,7 +1,7 @@
 """A history of events, folded user by user with the code that folds the stream.
 
-In two passes, so that memory holds one bucket of users (`history_spill`), whatever the length of the history: records
-are decoded and spilled by user; then, bucket by bucket, texts are read and users folded.
+There are two passes, so that memory holds one bucket of users however long the history is. The first decodes records
+and spills them by user (`spill`). The second reads texts and folds users, bucket by bucket.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from features.observation import Observation
 from features.point_in_time import Folded, UserHistory
 from features.state import Outcome
 from models.exceptions import TextRejectedError
+from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
 from streams.offline.history.files import Arrived, plain_bytes, read_history
 from streams.offline.history.spill import Spill
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure, Event, Review, Search
+from streams.records.events import Click, Erasure, Event, Review, Search, text_of
 from streams.records.ndjson import RejectedLine
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
 from streams.settings import Settings
 
 TEXTS_AT_ONCE: Final = 2048
-"""Texts handed to the micro-batcher together, for it to sort and fill batches from."""
+"""Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
 
 _EVENTS: Final = (Review, Search, Click, Erasure)
 _NOTE: Final = len(_EVENTS)
@@ -41,11 +42,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 @dataclass
 class Account:
-    """What became of a history's events, as `replay` accounts for them.
+    """The fates of a history's events, as `replay` accounts for them.
 
     Attributes:
-        erased: forgotten by an erasure that came later, or refused after one.
-        users: with an applied event.
+        erased: events that a later erasure removed, or that were refused after one.
+        users: number of users with an applied event.
         oldest, newest: times (ms) of valid events; None without one.
     """
 
@@ -63,7 +64,7 @@ class User(NamedTuple):
     """One user of a history.
 
     Attributes:
-        notes: what the caller noted of the user, in order.
+        notes: the notes that the caller attached to the user, in order.
         erased: whether an erasure is in the history.
     """
 
@@ -83,14 +84,14 @@ class _Gathered:
 class History:
     """Folds the history in files.
 
-    Erasures are obeyed in the order of the input: what arrived of the user before one is in no row, however early the
-    instant, and later events up to its time are refused.
+    Erasures apply in the order of the input. Events that arrived before an erasure are in no row of the user, however
+    early the instant, and events after it are refused up to its time.
 
     Args:
-        settings: what events are valid.
+        settings: decide which events are valid.
         inference: encoder, projection and categories; its batcher is started.
         files: NDJSON or Parquet, in the order of arrival.
-        folder: for what is spilled; exists, and the caller removes it.
+        folder: an existing folder for spilled records, which the caller removes.
     """
 
     def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
@@ -104,21 +105,21 @@ class History:
 
     @property
     def texts_read(self) -> int:
-        """Distinct texts per bucket that were given an embedding."""
+        """The number of distinct texts per bucket that got an embedding."""
         return self._reader.encoded
 
     def gather(self) -> None:
-        """Decode and spill the files; once, before `users`."""
+        """Decode and spill the files. It is called once, before `users`."""
         now = int(time.time() * 1000)
         for arrived in read_history(self._files):
             self._take(arrived, now)
 
     def note(self, user_id: str, what: Any) -> None:
-        """Attach something that MessagePack can hold to a user, whether or not the history knows of that user."""
+        """Attach a value that MessagePack can hold to a user, who may be unknown to the history."""
         self._spill.add(user_id, _NOTE, _encode((user_id, what)))
 
     async def users(self) -> AsyncGenerator[User, None]:
-        """Yield every user of the history or with a note, once.
+        """Yield every user that has an event or a note, once.
 
         Raises:
             EncoderUnavailableError: the encoder is down.
@@ -126,7 +127,7 @@ class History:
         for frames in self._spill.buckets():
             gathered = self._group(frames)
             readings = await self._read(gathered.values())
-            # Let go one by one, and before the next bucket is read.
+            # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
                 yield self._fold(user_id, gathered.pop(user_id), readings)
 
@@ -139,9 +140,9 @@ class History:
         event = self._decoder.decode(
             record.topic, record.key, record.value, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
         )
-        account.events_in += record.topic != "erasures"
+        account.events_in += record.topic != ERASURES
         if isinstance(event, Rejection):
-            account.dead_letters += record.topic != "erasures"
+            account.dead_letters += record.topic != ERASURES
             return
         if not isinstance(event, Erasure):
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
@@ -166,7 +167,7 @@ class History:
         return users
 
     async def _read(self, users: Iterable[_Gathered]) -> dict[str, Reading | TextRejectedError]:
-        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := _text(event))))
+        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := text_of(event))))
         readings: dict[str, Reading | TextRejectedError] = {}
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[start : start + TEXTS_AT_ONCE]
@@ -176,7 +177,7 @@ class History:
     def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
         arrived: list[Observation] = []
         for event in user.events:
-            reading = readings.get(_text(event), NOTHING_READ)
+            reading = readings.get(text_of(event), NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 self.account.dead_letters += 1
             else:
@@ -187,9 +188,3 @@ class History:
         self.account.erased += folded.outcomes[Outcome.REFUSED]
         self.account.users += bool(folded.applied)
         return User(user_id, folded, user.notes, user.erased_at is not None)
-
-
-def _text(event: Event) -> str:
-    if isinstance(event, Click):
-        return ""
-    return event.text if isinstance(event, Review) else event.query

@@ -18,7 +18,7 @@ EARLIEST: Final = parse_rfc3339("1678-01-01T00:00:00Z")
 LATEST: Final = parse_rfc3339("2262-01-01T00:00:00Z")
 
 MAX_INSTANTS: Final = 100_000
-"""A regular step that gives more is refused: a mistaken unit, rather than a wish."""
+"""The largest number of instants of a regular step. A step that gives more is most likely a wrong unit."""
 
 _FORM: Final = "epoch milliseconds or RFC 3339 text with an offset"
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
@@ -28,7 +28,7 @@ _TIMES: Final = ("timestamp", "event_timestamp")
 
 
 def is_entity_file(text: str) -> bool:
-    """Whether `--at` names a file of users and instants rather than instants."""
+    """Tell whether `--at` names a file of users and instants instead of instants."""
     return Path(text).suffix in (PARQUET, ".csv")
 
 
@@ -36,7 +36,7 @@ def parse_instants(text: str) -> list[int]:
     """Return the instants (ms, rising) of a comma-separated list.
 
     Raises:
-        ConfigurationError: one that is none.
+        ConfigurationError: an entry is no instant.
     """
     return sorted({_instant("--at", part.strip()) for part in text.split(",")})
 
@@ -45,7 +45,7 @@ def parse_step(text: str) -> int:
     """Return a step such as `30d` or `12h` in ms.
 
     Raises:
-        ConfigurationError: it is no such step.
+        ConfigurationError: the text is no such step.
     """
     found = _STEP.fullmatch(text)
     if found is None:
@@ -56,7 +56,7 @@ def parse_step(text: str) -> int:
 def regular(step: int, oldest: int, newest: int) -> list[int]:
     """Return the multiples of a step since the epoch that lie within a history, all in ms.
 
-    Instants that do not move as a history grows keep the rows made before.
+    These instants do not move as a history grows, so the rows of earlier runs stay valid.
 
     Raises:
         ConfigurationError: there are more than `MAX_INSTANTS`.
@@ -70,7 +70,7 @@ def regular(step: int, oldest: int, newest: int) -> list[int]:
 def read_entities(path: Path) -> Iterator[tuple[str, int]]:
     """Yield the (user, instant in ms) rows of a Parquet or CSV file with the columns `user_id` and `timestamp`.
 
-    `event_timestamp`, as Feast has it, is taken for `timestamp`.
+    Feast's name `event_timestamp` is accepted for `timestamp`.
 
     Raises:
         ConfigurationError: no such file, columns or instants.

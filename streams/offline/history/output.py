@@ -1,4 +1,4 @@
-"""What `wherewithal history` writes: Parquet parts for Feast's offline store, and the rows to train on."""
+"""The output of `wherewithal history`: Parquet parts for Feast's offline store, and the rows to train on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from features.observation import MICRO, Kind, Observation
 from features.offline_parquet import OFFLINE_FOLDER, offline_table
 from features.online.rows import OnlineRow
 from models.batching.batcher import MicroBatcher
+from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History, User
 from streams.offline.history.instants import regular
-from streams.offline.training.rows_file import FILE_NAME, HORIZON, TrainingRow, schema, to_table
+from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
 
 ROWS_IN_PART: Final = 20_000
@@ -32,11 +33,11 @@ _NO_FENCE: Final = (0, 0, 0)
 
 @dataclass(frozen=True)
 class Plan:
-    """At which instants to fold, in ms.
+    """The instants at which to fold, in ms.
 
     Attributes:
         instants: for every user, rising.
-        step: for every user, the multiples of it within the history; None for none.
+        step: for every user, its multiples within the history; None for no step.
         entities: (user, instant) pairs.
     """
 
@@ -47,7 +48,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Written:
-    """What came of a history."""
+    """The result of a run."""
 
     account: Account
     rows: int
@@ -62,7 +63,7 @@ def write_history(
     The folder appears in full or not at all.
 
     Args:
-        settings: what events are valid.
+        settings: decide which events are valid.
         inference: the models; the batcher is started and stopped here.
         files: the history, in the order of arrival.
         plan: the instants.
@@ -86,10 +87,10 @@ def write_history(
 
 
 def check_output(output: Path) -> None:
-    """Refuse a folder that holds something, for its rows would be joined with the new ones.
+    """Refuse a folder that is not empty, because its rows would be joined with the new ones.
 
     Raises:
-        ConfigurationError: it is no new or empty folder in one that exists.
+        ConfigurationError: it is neither empty nor a new folder in an existing one.
     """
     if output.is_dir() and not any(output.iterdir()):
         return
@@ -117,14 +118,14 @@ async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Outpu
 
 
 class _Spent:
-    """What a user spent after an instant, of the events that count once the whole history has arrived."""
+    """The spend of a user after an instant, from the events that count once the whole history has arrived."""
 
     def __init__(self, user: User, covered_to: int | None) -> None:
         self._purchases = [seen for seen in user.folded.applied if _is_paid(seen)]
         self._covered_to = covered_to
 
     def after(self, instant: int) -> float | None:
-        """Return the money spent in the 30 days after an instant (ms), exclusive; None where they are not over."""
+        """Return the money spent in the 30 days after an instant (ms), exclusive; None if the history ends before."""
         if self._covered_to is None or instant + HORIZON > self._covered_to:
             return None
         micros = (s.amount or 0 for s in self._purchases if instant < s.timestamp <= instant + HORIZON)
@@ -136,7 +137,7 @@ def _is_paid(seen: Observation) -> bool:
 
 
 class _Output:
-    """Scores rows and writes them, a part at a time."""
+    """Scores rows and writes them in parts."""
 
     def __init__(self, folder: Path, inference: Inference, targets: bool) -> None:
         import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""Grouping more events by user than memory holds: spilled to disk by a hash of the user, read back bucket by bucket."""
+"""Grouping events by user beyond memory: they are spilled to disk by a hash of the user and read back by bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 BUCKET_BYTES: Final = 32 << 20
-"""Of input, to one bucket: decoded and with its texts read it takes several times that, of one bucket at a time."""
+"""Input bytes of one bucket. Decoded and with its texts read, the one bucket in memory takes several times as much."""
 
 MAX_BUCKETS: Final = 256
 """Files open at once; well below what a process may open."""
@@ -21,8 +21,8 @@ class Spill:
     """Frames in the order they were added, divided by user.
 
     Args:
-        folder: exists; the caller removes it.
-        input_bytes: how much is to come, about.
+        folder: an existing folder, which the caller removes.
+        input_bytes: the expected size of the input.
     """
 
     def __init__(self, folder: Path, input_bytes: int) -> None:
@@ -31,13 +31,13 @@ class Spill:
         self._buckets = [path.open("wb") for path in self._paths]
 
     def add(self, user_id: str, code: int, frame: bytes) -> None:
-        """Add a frame of a user; `code`, 0..255, says what it is."""
+        """Add a frame of a user; `code` (0..255) names its kind."""
         bucket = self._buckets[zlib.crc32(user_id.encode()) % len(self._buckets)]
         bucket.write(_HEAD.pack(code, len(frame)))
         bucket.write(frame)
 
     def buckets(self) -> Iterator[Iterator[tuple[int, bytes]]]:
-        """Yield the frames of each bucket, in the order they were added; nothing can be added any more."""
+        """Yield the frames of each bucket in the order of adding. No frame can be added afterwards."""
         for bucket in self._buckets:
             bucket.close()
         for path in self._paths:

@@ -1,4 +1,4 @@
-"""What goes wrong between a shopper and the topics: duplicates, late arrivals and lines that are no event."""
+"""Faults between a shopper and the topics: duplicates, late arrivals and lines that are no event."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streams.contract import CLICKS, REVIEWS, SEARCHES
 from streams.offline.sample.cdnow import DAY_MS, PERIOD_END
 
 DUPLICATE_SHARE: Final = 0.005
@@ -30,12 +31,12 @@ class Arrival:
 
     @classmethod
     def on_time(cls, topic: str, event: dict[str, Any]) -> Arrival:
-        """The arrival of an event at its own timestamp."""
+        """Return the arrival of an event at its own timestamp."""
         return cls(event["timestamp"], event["event_id"], {"topic": topic, "value": event})
 
 
 def deliver(rng: random.Random, topic: str, event: dict[str, Any]) -> Iterator[Arrival]:
-    """Yield the arrivals of one event: one, or for a small share a second within the hour; some late.
+    """Yield the arrivals of one event. A small share arrives a second time within the hour, and some arrive late.
 
     A purchase is never late: cutting the lines at a moment then cuts the orders at the same moment.
     """
@@ -73,23 +74,23 @@ def bad_lines(rng: random.Random, customers: list[str], start: int, end: int = P
 _MISSING: Final = object()
 _SOMEBODY_ELSE: Final = object()
 _SOUND: Final[dict[str, dict[str, Any]]] = {
-    "clicks": {"item_id": "rock-00", "action": "view", "price": 9.97},
-    "searches": {"query": "rock cd"},
-    "reviews": {"item_id": "rock-00", "text": "A good record.", "rating": 4},
+    CLICKS: {"item_id": "rock-00", "action": "view", "price": 9.97},
+    SEARCHES: {"query": "rock cd"},
+    REVIEWS: {"item_id": "rock-00", "text": "A good record.", "rating": 4},
 }
 _FAULTS: Final[tuple[tuple[str, str | dict[str, Any]], ...]] = (
-    ("clicks", '{"event_id": "bad", "action": "view", "item'),
-    ("clicks", '{"event_id": "bad", "action": "view", "price": NaN}'),
-    ("searches", "rock cd"),
-    ("reviews", "[" * 100 + "]" * 100),
-    ("clicks", {"price": -9.97}),
-    ("clicks", {"quantity": 0}),
-    ("clicks", {"item_id": _MISSING}),
-    ("searches", {"query": _MISSING}),
-    ("reviews", {"rating": 6}),
-    ("reviews", {"timestamp": 883_612_800}),
-    ("clicks", {"user_id": _SOMEBODY_ELSE}),
-    ("searches", {"user_id": _SOMEBODY_ELSE}),
-    ("reviews", {"text": "la " * _OVERLONG_WORDS}),
-    ("searches", {"timestamp": _YEAR_2100}),
+    (CLICKS, '{"event_id": "bad", "action": "view", "item'),
+    (CLICKS, '{"event_id": "bad", "action": "view", "price": NaN}'),
+    (SEARCHES, "rock cd"),
+    (REVIEWS, "[" * 100 + "]" * 100),
+    (CLICKS, {"price": -9.97}),
+    (CLICKS, {"quantity": 0}),
+    (CLICKS, {"item_id": _MISSING}),
+    (SEARCHES, {"query": _MISSING}),
+    (REVIEWS, {"rating": 6}),
+    (REVIEWS, {"timestamp": 883_612_800}),
+    (CLICKS, {"user_id": _SOMEBODY_ELSE}),
+    (SEARCHES, {"user_id": _SOMEBODY_ELSE}),
+    (REVIEWS, {"text": "la " * _OVERLONG_WORDS}),
+    (SEARCHES, {"timestamp": _YEAR_2100}),
 )

@@ -1,4 +1,4 @@
-"""What one simulated shopper does: visits, orders and reviews, as events of the contract."""
+"""The behaviour of one simulated shopper: visits, orders and reviews, as events of the contract."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streams.contract import CLICKS, REVIEWS, SEARCHES
 from streams.offline.sample import phrases
 from streams.offline.sample.cdnow import DAY_MS, Order
 from streams.offline.sample.phrases import CATEGORIES, Language
@@ -26,7 +27,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How much happens around an order and without one."""
+    """The amount of behaviour around an order and without one."""
 
     reviews_per_order: float
     searches_per_visit: float
@@ -35,7 +36,7 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """What a simulated shopper is like, from the first visit on: drawn from the id, never from the orders."""
+    """The traits of a simulated shopper, drawn from the id and never from the orders."""
 
     customer_id: str
     language: Language
@@ -53,12 +54,12 @@ class Shopper:
         return cls(customer_id, language, (first, second, third), rate)
 
     def category(self, rng: random.Random) -> str:
-        """Draw what a visit is about: nearly always something from this shopper's taste."""
+        """Draw the category of a visit, nearly always one from this shopper's taste."""
         return rng.choice(CATEGORIES) if rng.random() < 0.1 else rng.choices(self.taste, _TASTE_WEIGHTS)[0]
 
 
 def chance(seed: int, *names: str) -> random.Random:
-    """A source of chance of its own for each purpose, so that no draw shifts another.
+    """Return a separate source of chance for each purpose, so that no draw shifts another.
 
     A string seed goes through SHA-512: it does not depend on the interpreter's hash seed.
     """
@@ -69,10 +70,10 @@ def life(shopper: Shopper, orders: list[Order], seed: int, habits: Habits, until
     """Yield everything one shopper does, as (topic, event): around each order, then without one.
 
     Args:
-        shopper: who.
-        orders: this shopper's own orders in order of time, at least one.
+        shopper: the shopper.
+        orders: this shopper's orders by time, at least one.
         seed: of everything simulated.
-        habits: how often.
+        habits: the amount of behaviour.
         until: epoch milliseconds at which browsing and reviewing end.
     """
     for number, order in enumerate(orders):
@@ -102,7 +103,7 @@ def _order(
     span = (order.timestamp - rng.randint(10 * _MINUTE, _LONGEST_VISIT), order.timestamp)
     yield from _visit(rng, shopper, name, steps, span, item, category)
     yield (
-        "clicks",
+        CLICKS,
         {
             "event_id": name,
             "user_id": order.customer_id,
@@ -117,7 +118,7 @@ def _order(
     )
     written = order.timestamp + rng.randint(2 * DAY_MS, 20 * DAY_MS)
     if rng.random() < habits.reviews_per_order and written < until:
-        yield "reviews", _review(rng, shopper, f"{name}-r", item, category, written)
+        yield REVIEWS, _review(rng, shopper, f"{name}-r", item, category, written)
 
 
 def _steps(rng: random.Random, habits: Habits, *, favorite: float, cart: float) -> list[str]:
@@ -137,7 +138,7 @@ def _visit(
     item: str,
     category: str,
 ) -> Iterator[tuple[str, Event]]:
-    """The steps of a visit in their order, at times drawn between its start and its end (exclusive)."""
+    """Yield the steps of a visit in order, at times drawn between its start and its end (exclusive)."""
     moments = sorted(rng.randrange(*span) for _ in steps)
     for number, (step, moment) in enumerate(zip(steps, moments, strict=True)):
         event: Event = {
@@ -148,13 +149,13 @@ def _visit(
         }
         if step == "search":
             text = phrases.query(rng, category, shopper.language)
-            yield "searches", event | {"query": text, "results": rng.randrange(200)}
+            yield SEARCHES, event | {"query": text, "results": rng.randrange(200)}
             continue
         # The view before a favorite, a cart or an order is of that item; earlier ones look around.
         looking = step == "view" and steps[number + 1 : number + 2] == ["view"]
         seen = _item(rng, category) if looking else item
         yield (
-            "clicks",
+            CLICKS,
             event | {"item_id": seen, "action": step, "price": _catalogue_price(seen), "session_id": name},
         )
 
@@ -181,5 +182,5 @@ def _item(rng: random.Random, category: str) -> str:
 
 
 def _catalogue_price(item: str) -> float:
-    """What the shop shows for an item: a price of its own, unrelated to what an order cost."""
+    """Return the price that the shop shows for an item, which is unrelated to the price of an order."""
     return _PRICES[int(item.rpartition("-")[2]) % len(_PRICES)]

@@ -1,14 +1,14 @@
 """A seeded shopper simulator around real orders: clicks, searches and reviews as NDJSON lines.
 
-What is real: the customer, the day, the number of CDs and the dollars of every purchase. Everything else is
+Real are the customer, the day, the number of CDs and the dollars of every purchase. Everything else is
 invented: times of day, visits, queries, views, carts, favorites, categories, items, catalogue prices, ratings
 and texts. The simulator never reads `units` or `dollars` except to copy them into the purchase, so **no
 simulated event, and no simulated text in particular, carries any information about real spend**. A lift
 measured from them would be an artefact.
 
-What the future may do to the past: nothing, but for the visit that ends in an order. That visit (searches,
+The future has no effect on the past, except for the visit that ends in an order. That visit (searches,
 views, often a cart) begins at most 90 minutes before the order and on the same UTC day, so features as of a
-midnight have seen nothing of any later order. Browsing without an order follows a Poisson process from the
+midnight have seen no effect of any later order. Browsing without an order follows a Poisson process from the
 customer's first order to the end of the period, at a rate drawn without looking at the other orders: it goes
 on whether or not the customer ever buys again. A review depends on the order it follows, nothing else.
 """
@@ -30,7 +30,7 @@ DEFAULT_SEED: Final = 1997
 
 
 def is_held_out(customer_id: str) -> bool:
-    """Whether a customer belongs to the half that no scorer may be trained on.
+    """Tell whether a customer belongs to the half that no scorer may be trained on.
 
     The half is that of the ids whose SHA-256 (of the UTF-8 bytes) starts with a hexadecimal digit 8 to f: it
     depends on nothing but the id, so it holds in every run, process and version.
@@ -39,7 +39,7 @@ def is_held_out(customer_id: str) -> bool:
 
 
 def train_customers(customers: Iterable[str]) -> list[str]:
-    """The customers a scorer may be trained on, in the order given: those that are not held out."""
+    """Return the customers that a scorer may be trained on (those not held out), in the order given."""
     return [customer for customer in customers if not is_held_out(customer)]
 
 

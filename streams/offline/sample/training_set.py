@@ -1,10 +1,10 @@
-"""The rows the shipped scorer is fitted on: real orders of half the customers, simulated behaviour around them.
+"""The rows that the shipped scorer is fitted on: real orders of half the customers, and simulated behaviour.
 
 Each row is a customer at an instant, with the features of everything up to it, folded by the serving code, and the
 money the customer really spent in the 30 days after it. The instants are those at which scores are served: regular
 ones, on which quiet customers are scored too, and those of purchases and reviews, where the short windows are not
-empty. The instants of searches and views are left out: the simulator puts them before an order because the order
-comes, so a row in the middle of a visit would teach the scorer nothing but the simulator.
+empty. The instants of searches and views are left out. The simulator places them before an order because the order
+comes, so a row in the middle of a visit would teach the scorer only the simulator.
 """
 
 from __future__ import annotations
@@ -21,25 +21,22 @@ from numpy.typing import NDArray
 from features.history import snapshots
 from features.observation import Observation
 from features.row import Value
-from features.tiles import DAY
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
+from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import identify
 from streams.inference.text_reader import TextReader
 from streams.offline.sample.cdnow import PERIOD_END, Order
 from streams.offline.sample.simulator import CATEGORIES, simulate
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure, Event, Review
+from streams.records.events import Click, Erasure, Event, Review, text_of
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
-
-HORIZON = 30 * DAY
-"""How far ahead the target looks, ms."""
 
 CUT_OFFS = tuple(PERIOD_END - HORIZON * months for months in range(16, 0, -1))
 """Every 30 days, from the second month of the data to the last instant with a full horizon after it."""
@@ -47,7 +44,7 @@ CUT_OFFS = tuple(PERIOD_END - HORIZON * months for months in range(16, 0, -1))
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Rows of features and what came after.
+    """Rows of features and the spend after them.
 
     Attributes:
         scalars: n rows in the order of `features.catalogue.SCALARS`.
@@ -107,21 +104,21 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
 
 
 def scored_instants(events: Iterable[Event]) -> list[int]:
-    """Return when a user's rows are taken: at every cut-off, and at the user's purchases and reviews."""
+    """Return the instants of a user's rows: every cut-off, and the user's purchases and reviews."""
     visits = {event.timestamp for event in events if _is_purchase_or_review(event)}
     return sorted(set(CUT_OFFS) | {instant for instant in visits if instant <= CUT_OFFS[-1]})
 
 
 def spend_after(orders: Sequence[Order], instant: int) -> float:
-    """Money spent in the 30 days after an instant (ms), exclusive of it."""
+    """Return the money spent in the 30 days after an instant (ms), exclusive of it."""
     return sum(order.dollars for order in orders if instant < order.timestamp <= instant + HORIZON)
 
 
 def events_of(orders: Sequence[Order]) -> list[Event]:
-    """Return what the simulator makes of orders, by time.
+    """Return the events that the simulator makes of orders, by time.
 
     Raises:
-        ConfigurationError: the simulator made something that is no valid event.
+        ConfigurationError: the simulator made an invalid event.
     """
     decoder = Decoder()
     events: list[Event] = []
@@ -150,13 +147,6 @@ async def _read_all(events: Sequence[Event], encoder: Encoder) -> tuple[Projecti
     return projection, {
         text: reading for text, reading in zip(texts, readings, strict=True) if isinstance(reading, Reading)
     }
-
-
-def text_of(event: Event) -> str:
-    """Return what the user wrote, empty for a click."""
-    if isinstance(event, Click):
-        return ""
-    return event.text if isinstance(event, Review) else event.query
 
 
 def _is_purchase_or_review(event: Event) -> bool:

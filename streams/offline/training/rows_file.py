@@ -17,14 +17,10 @@ from numpy.typing import NDArray
 
 from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
 from features.row import Value
-from features.tiles import DAY
 from streams.exceptions import ConfigurationError
 
 FILE_NAME: Final = "training_rows.parquet"
-"""Its name in the folder that `history` writes."""
-
-HORIZON: Final = 30 * DAY
-"""How far ahead the target looks, ms."""
+"""The name of the file in the folder that `history` writes."""
 
 USER: Final = "user_id"
 INSTANT: Final = "instant"
@@ -35,7 +31,7 @@ TARGET: Final = "spend_30d_after"
 
 
 class TrainingRow(NamedTuple):
-    """A user at an instant; `spend_after` is None where it is not known."""
+    """A user at an instant; `spend_after` is None if it is not known."""
 
     user_id: str
     instant: int
@@ -56,7 +52,7 @@ class TrainingRows:
         values: float64[n, k], the scalars in the order of `features.catalogue.SCALARS`, NaN for null.
         profiles: float32[n, 64].
         revisions: int64[n].
-        encoders: the identities of the encoders behind the profiles, sorted; one, unless files were joined.
+        encoders: the sorted identities of the encoders behind the profiles; one, unless files were joined.
         spend_after: float64[n], money spent in the 30 days after, NaN for null; None in a file without targets.
     """
 
@@ -100,7 +96,7 @@ def read_training_rows(path: Path) -> TrainingRows:
     """Read a file of training rows, or a folder that `history` wrote.
 
     Raises:
-        ConfigurationError: there is none, or it lacks a column or holds another kind of value.
+        ConfigurationError: there is no such file, or it lacks a column or holds another kind of value.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

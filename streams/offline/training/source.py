@@ -1,4 +1,4 @@
-"""Where `wherewithal train` takes its rows from: the bundled orders, or a file that `wherewithal history` wrote."""
+"""The rows of `wherewithal train`: the bundled orders, or a file that `wherewithal history` wrote."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoder.bert import BertEncoder
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
-from streams.inference.loading import load_inference
+from streams.inference.loading import load_inference, open_encoder
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import CATEGORIES, is_held_out
 from streams.offline.sample.training_set import training_set
@@ -33,7 +32,7 @@ HISTORY: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Rows to train on, and what an artefact has to know of where they come from.
+    """Rows to train on, and the facts about their origin that an artefact holds.
 
     Attributes:
         values: float64[n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
@@ -46,7 +45,7 @@ class Source:
         encoder_name: of the encoder behind the profiles.
         encoder_identity: of that encoder with P.
         categories: the closed list of tags.
-        data: what the rows are, in words.
+        data: the origin of the rows, in words.
     """
 
     values: NDArray[np.float64]
@@ -64,13 +63,7 @@ class Source:
 
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
-    encoder = BertEncoder.load(
-        settings.encoder,
-        settings.device,
-        settings.encoder_threads,
-        settings.cache_dir,
-        settings.encoder_precision,
-    )
+    encoder = open_encoder(settings)
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
     return Source(
         values=np.array(rows.scalars, dtype=np.float64),
@@ -88,12 +81,12 @@ def from_sample(settings: Settings) -> Source:
 
 
 def from_rows(settings: Settings, path: Path) -> Source:
-    """Return the rows of a file, all of them the population; projection and tags are those of the scorer in use.
+    """Return the rows of a file. All are the population; projection and tags are those of the scorer in use.
 
     Rows whose 30 days the history did not cover are left out.
 
     Raises:
-        ConfigurationError: no such file, no targets in it, or profiles of another encoder than the one in use.
+        ConfigurationError: the file is missing, or has no targets, or profiles of another encoder than that in use.
     """
     rows = read_training_rows(path)
     if rows.spend_after is None:

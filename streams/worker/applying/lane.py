@@ -19,7 +19,7 @@ from streams.contract import ERASURES, REVIEWS, SEARCHES
 from streams.inference.text_reader import TextReader
 from streams.log import log
 from streams.records.decoder import Decoded, Decoder
-from streams.records.events import Erasure, Review, Search
+from streams.records.events import Erasure, Review, Search, text_of
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Reason, Rejection
 from streams.tasks import Tasks
@@ -156,11 +156,7 @@ class Lane:
 
     async def _read(self, items: Sequence[Decoded]) -> dict[int, Reading | TextRejectedError]:
         """Read the texts among the items, by position, waiting out an encoder that is down."""
-        texts = {
-            position: item.text if isinstance(item, Review) else item.query
-            for position, item in enumerate(items)
-            if isinstance(item, Review | Search)
-        }
+        texts = {position: text_of(item) for position, item in enumerate(items) if isinstance(item, Review | Search)}
         attempts, pause = 0, FIRST_PAUSE_S
         while True:
             try:

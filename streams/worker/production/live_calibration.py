@@ -12,14 +12,12 @@ from zlib import crc32
 from features.observation import MICRO
 from features.state import UserState
 from features.tiles import DAY, HOUR, SPEND
+from streams.contract import HORIZON
 from streams.inference.active_scorer import Served
 from streams.log import log
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.worker.production.pending_predictions import Pending, read_pending, write_pending
-
-HORIZON: Final = 30 * DAY
-"""The time ahead that a prediction is about, ms."""
 
 MOST_PENDING: Final = 20_000
 """Predictions that are kept at once, about 200 bytes each; further users are left out until some are judged."""

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from support.servers.brokers import Broker
 
 from streams.broker.connection import connection, new_consumer
-from streams.broker.publisher import Publisher
+from streams.broker.publisher import Publisher, Written
 from streams.broker.reading import read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import partition_counts
@@ -33,8 +33,8 @@ def settings(broker: Broker) -> Settings:
     return load_settings(broker=broker.url, partitions=3)
 
 
-async def publish(settings: Settings, topic: str, partition: int, batches: list[list[bytes]]) -> list[int]:
-    """Publish batches one after the other; return the offset that the broker gave each last record."""
+async def publish(settings: Settings, topic: str, partition: int, batches: list[list[bytes]]) -> list[Written]:
+    """Publish batches one after the other; return where the broker put the records of each."""
     publisher = Publisher(settings)
     await publisher.start()
     try:
@@ -85,12 +85,13 @@ async def test_the_high_watermark_is_one_past_the_last_record_however_it_was_bat
     assert await high_watermarks(settings, [partition]) == {partition: sum(batches)}
 
 
-async def test_the_acknowledgement_of_a_send_is_the_offset_of_its_last_record(settings: Settings) -> None:
+async def test_the_acknowledgement_of_a_send_says_where_its_records_lie(settings: Settings) -> None:
     await make_topics(settings)
     name = topic_name(settings, CLICKS)
-    assert await publish(settings, name, 0, [[b"v"] * 10] * 3 + [[b"v"]]) == [9, 19, 29, 30]
+    written = await publish(settings, name, 0, [[b"v"] * 10] * 3 + [[b"v"]])
+    assert written == [(0, 9, 10), (10, 19, 10), (20, 29, 10), (30, 30, 1)]
     # More than one batch holds: the last record is that of the last of several batches.
-    assert await publish(settings, name, 1, [[b"x" * 300_000] * 10, []]) == [9, -1]
+    assert await publish(settings, name, 1, [[b"x" * 300_000] * 10, []]) == [(0, 9, 10), (-1, -1, 0)]
 
 
 async def test_a_record_of_the_largest_size_does_not_hide_the_end(settings: Settings) -> None:

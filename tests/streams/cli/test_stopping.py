@@ -26,7 +26,7 @@ PROGRAM = """
 import asyncio, sys, threading, time
 from pathlib import Path
 from streams.cli.stopping import Stopper, ToldToEnd, leave
-from streams.forced_end import at_forced_end
+from streams.broker.forced_end import at_forced_end
 
 async def waits():
     print("begun", flush=True)

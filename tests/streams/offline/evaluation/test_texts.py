@@ -7,13 +7,14 @@ from support.encoders import HashEncoder
 
 from models.artefact.artefact import Artefact
 from streams.exceptions import ConfigurationError
-from streams.offline.evaluation.from_sample import from_sample, text_of
+from streams.offline.evaluation.from_sample import from_sample
 from streams.offline.evaluation.perturbing import KINDS, perturbed
 from streams.offline.evaluation.stability import stability
 from streams.offline.evaluation.texts import Texts
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import is_held_out
 from streams.offline.sample.training_set import CUT_OFFS, spend_after, training_set
+from streams.records.events import text_of
 
 TEXTS = ("A wonderful jazz album. No weak song on it!", "best rock cd", "这张摇滚专辑太好听了,强烈推荐!", "ok")
 

@@ -82,7 +82,7 @@ def test_orders_come_in_order_of_time_and_within_the_shops_day(orders: list[Orde
 def test_orders_are_the_same_in_another_process_which_never_runs_the_package(orders: list[Order]) -> None:
     program = (
         "import sys, hashlib\n"
-        "from streams.sample.cdnow import orders\n"
+        "from streams.offline.sample.cdnow import orders\n"
         "print(hashlib.sha256(repr(orders()).encode()).hexdigest(), 'lifetimes' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={

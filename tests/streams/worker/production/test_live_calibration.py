@@ -12,9 +12,10 @@ import pytest
 from features.observation import Kind, Observation, Source, event_key
 from features.state import UserState
 from features.tiles import DAY, HOUR
+from streams.contract import HORIZON
 from streams.telemetry.metrics import Metrics
 from streams.worker.production import live_calibration as outcomes_module
-from streams.worker.production.live_calibration import HORIZON, Outcomes
+from streams.worker.production.live_calibration import Outcomes
 
 START = 1_764_000_000_000
 
