@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-WINDOWS: Final = ("1h", "24h", "7d", "30d")
+from features.windows import WINDOWS
+
+WINDOW_NAMES: Final = tuple(window.name for window in WINDOWS)
 COUNTED: Final = ("views", "favorites", "carts", "purchases", "searches", "reviews")
 PROFILE_WIDTH: Final = 64
 """Width of the profile vector, in float32 elements."""
@@ -20,8 +22,8 @@ class Scalar:
 
 
 def _scalars() -> tuple[Scalar, ...]:
-    counts = [Scalar(f"{name}_{window}", True) for name in COUNTED for window in WINDOWS]
-    spend = [Scalar(f"spend_{window}", False) for window in WINDOWS]
+    counts = [Scalar(f"{name}_{window}", True) for name in COUNTED for window in WINDOW_NAMES]
+    spend = [Scalar(f"spend_{window}", False) for window in WINDOW_NAMES]
     return (
         *counts,
         *spend,

@@ -8,12 +8,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import COUNTED, PROFILE_WIDTH
+from features.catalogue import COUNTED, PROFILE_WIDTH, WINDOW_NAMES
 from features.observation import MICRO, Kind
 from features.state import UserState
 from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
 
 Value = int | float | None
+# The levels of tiles come in the order of their windows.
+_WEEK, _MONTH = (WINDOW_NAMES.index(name) for name in ("7d", "30d"))
 _COUNTS: Final = range(1, len(COUNTED) + 1)
 # Members of an enumeration are slow to look up, and these are looked up for every row.
 _VIEWS: Final = int(Kind.VIEW)
@@ -31,12 +33,8 @@ def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
     Returns:
         Counts as int; money, prices and ratings in units and days as float; None where nothing defines one.
     """
-    (hour,), (day, week), (month,) = (
-        state.by_five_minutes.sums(instant),
-        state.by_hour.sums(instant),
-        state.by_day.sums(instant),
-    )
-    windows = (hour, day, week, month)
+    windows = (*state.by_five_minutes.sums(instant), *state.by_hour.sums(instant), *state.by_day.sums(instant))
+    week, month = windows[_WEEK], windows[_MONTH]
     return (
         *[sums[column] for column in _COUNTS for sums in windows],
         *[sums[SPEND] / MICRO for sums in windows],

@@ -12,9 +12,6 @@ from typing import Final
 from features.observation import KEY_BYTES, Kind, Observation
 from features.text_sum import NO_TEXTS
 from features.tiles import (
-    DAY,
-    HOUR,
-    MINUTE,
     NOISY,
     PRICED_PURCHASES,
     PRICED_VIEWS,
@@ -25,12 +22,19 @@ from features.tiles import (
     Delta,
     TileLevel,
 )
+from features.windows import LEVELS, WINDOWS
 
 REMEMBERED_IDS: Final = 128
 """How many event ids per topic tell a duplicate, first in first out."""
 
 _REMEMBERED_BEFORE: Final = (REMEMBERED_IDS - 1) * KEY_BYTES
 NO_OFFSET: Final = -1
+# Hop, width and lengths of each level of tiles: made once for all users.
+_SHORT, _MIDDLE, _LONG = (
+    (level.hop, width, level.lengths)
+    for level, width in zip(LEVELS, (SPEND + 1, PRICED_VIEWS + 1, NOISY + 1), strict=True)
+)
+_INTERESTS: Final = WINDOWS[-1].length
 _COUNTS: Final = tuple(((column, 1),) for column in range(max(Kind) + 1))
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _VIEW: Final = int(Kind.VIEW)
@@ -112,10 +116,10 @@ class UserState:
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
         self.remembered = [b"", b"", b""]
-        self.by_five_minutes = TileLevel(5 * MINUTE, SPEND + 1, (HOUR,))
-        self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, (DAY, 7 * DAY))
-        self.by_day = TileLevel(DAY, NOISY + 1, (30 * DAY,))
-        self.categories = CategoryTiles(30 * DAY)
+        self.by_five_minutes = TileLevel(*_SHORT)
+        self.by_hour = TileLevel(*_MIDDLE)
+        self.by_day = TileLevel(*_LONG)
+        self.categories = CategoryTiles(_INTERESTS)
         self.texts = NO_TEXTS
         self.encoder = ""
 

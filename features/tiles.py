@@ -41,7 +41,7 @@ FEW: Final = 2
 
 # States are made by the thousand and live long. As structs they are made without running Python code, and they form
 # no cycles that the collector would have to look for.
-class Window(msgspec.Struct, gc=False):
+class WindowSums(msgspec.Struct, gc=False):
     """The running sums of one window over the tiles of a level.
 
     Attributes:
@@ -74,7 +74,7 @@ class TileLevel(msgspec.Struct, gc=False):
     width: int
     lengths: tuple[int, ...]
     flat: list[int] = []
-    windows: list[Window] | None = None
+    windows: list[WindowSums] | None = None
 
     @property
     def indices(self) -> list[int]:
@@ -154,7 +154,7 @@ class TileLevel(msgspec.Struct, gc=False):
             self.windows = windows = []
             for length in self.lengths:
                 lower = (instant - length) // hop
-                windows.append(Window(length, self._sum_from(lower), lower))
+                windows.append(WindowSums(length, self._sum_from(lower), lower))
         else:
             for window in windows:
                 lower = (instant - window.length) // self.hop
@@ -162,7 +162,7 @@ class TileLevel(msgspec.Struct, gc=False):
                     self._move(window, lower)
         return [window.sums for window in windows]
 
-    def _move(self, window: Window, lower: int) -> None:
+    def _move(self, window: WindowSums, lower: int) -> None:
         flat, width = self.flat, self.width
         if lower < window.lower:
             # A clock that stepped back brings tiles in again.

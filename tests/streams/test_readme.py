@@ -11,7 +11,7 @@ import orjson
 import pytest
 from support.paths import ROOT
 
-from features.catalogue import NAMES, WINDOWS
+from features.catalogue import NAMES, WINDOW_NAMES
 from features.online.layout import VIEWS
 from features.repository import SERVICE
 from streams.cli.main import COMMANDS
@@ -115,7 +115,7 @@ def test_each_feature_is_listed_with_its_windows_and_no_other():
 
 
 def test_every_window_is_explained():
-    assert set(code(section(README, "Features"))) >= set(WINDOWS)
+    assert set(code(section(README, "Features"))) >= set(WINDOW_NAMES)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)

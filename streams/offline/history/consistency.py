@@ -17,9 +17,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from features.catalogue import NAMES
-from features.history import Snapshot
 from features.observation import EVENT_SOURCES, Observation, Source
-from features.point_in_time import Folded, snapshot_of
+from features.point_in_time import Folded, Snapshot, snapshot_of
 from features.row import scalars
 from features.state import UserState
 from streams.exceptions import ConfigurationError
