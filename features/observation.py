@@ -17,7 +17,7 @@ KEY_BYTES: Final = 8
 
 
 class Kind(IntEnum):
-    """What a user did; the values are the columns of a tile."""
+    """What a user did."""
 
     VIEW = 1
     FAVORITE = 2

@@ -9,18 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import COUNTED, PROFILE_WIDTH, WINDOW_NAMES
-from features.observation import MICRO, Kind
+from features.columns import DAYS
+from features.observation import MICRO
 from features.state import UserState
-from features.tiles import DAY, NOISY, PRICED_PURCHASES, PRICED_VIEWS, RATING, SPEND, VIEWED_PRICE
+from features.tiles import DAY
 
 Value = int | float | None
 # The levels of tiles come in the order of their windows.
 _WEEK, _MONTH = (WINDOW_NAMES.index(name) for name in ("7d", "30d"))
 _COUNTS: Final = range(1, len(COUNTED) + 1)
-# Members of an enumeration are slow to look up, and these are looked up for every row.
-_VIEWS: Final = int(Kind.VIEW)
-_PURCHASES: Final = int(Kind.PURCHASE)
-_REVIEWS: Final = int(Kind.REVIEW)
+# The columns of the longest tiles; shorter ones keep the first of them.
+_VIEWS, _PURCHASES, _REVIEWS = (DAYS.place(name) for name in ("views", "purchases", "reviews"))
+SPEND: Final = DAYS.place("spend")
+VIEWED_PRICE: Final = DAYS.place("viewed_price")
+PRICED_VIEWS: Final = DAYS.place("priced_views")
+PRICED_PURCHASES: Final = DAYS.place("priced_purchases")
+RATING: Final = DAYS.place("rating")
+NOISY: Final = DAYS.place("noisy_reviews")
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:

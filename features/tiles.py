@@ -19,21 +19,11 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-# A tile is `[index, *columns]`, its index being its time divided by the hop. The columns are the six kinds of `Kind`,
-# then sums. A level keeps a prefix of them, so the columns that only long windows need come last and cost the short
-# tiles nothing.
 INDEX: Final = 0
-SPEND: Final = 7
-VIEWED_PRICE: Final = 8
-PRICED_VIEWS: Final = 9
-PRICED_PURCHASES: Final = 10
-RATING: Final = 11
-NOISY: Final = 12
-_ZEROS: Final = (0,) * NOISY
+"""Where a tile, `[index, *columns]`, has its index: its time divided by the hop."""
 
-Delta = tuple[int, int]
-"""A column and what to add to it."""
-
+Add = tuple[int, int]
+"""A column of a tile, and which of an event's measures is added to it."""
 
 FEW: Final = 2
 """Tiles of a level up to which summing them when asked costs less than keeping the sums of every window."""
@@ -85,12 +75,13 @@ class TileLevel(msgspec.Struct, gc=False):
         """Return one column of all tiles."""
         return self.flat[column :: self.width]
 
-    def add(self, timestamp: int, deltas: Iterable[Delta]) -> bool:
+    def add(self, timestamp: int, adds: Iterable[Add], measures: Sequence[int]) -> bool:
         """Add an event to its tile, unless no window reaches that tile any more; return whether one does.
 
         Args:
             timestamp: of the event, ms.
-            deltas: what it adds; every column is one of this level's.
+            adds: what it adds to which column; every column is one of this level's.
+            measures: the event's, which `adds` choose from.
         """
         index = timestamp // self.hop
         flat = self.flat
@@ -100,19 +91,19 @@ class TileLevel(msgspec.Struct, gc=False):
             if place >= 0 and flat[INDEX] < self._oldest(index):
                 self._drop_before(self._oldest(index))
             place = len(flat)
-            flat += (index, *_ZEROS[: self.width - 1])
+            flat += (index, *(0,) * (self.width - 1))
         elif flat[place] != index:
             if index < self._oldest(flat[place]):
                 return False
             place = self._tile(index)
-        for column, amount in deltas:
-            flat[place + column] += amount
+        for column, measure in adds:
+            flat[place + column] += measures[measure]
         if self.windows is not None:
             for window in self.windows:
                 if index >= window.lower:
                     sums = window.sums
-                    for column, amount in deltas:
-                        sums[column] += amount
+                    for column, measure in adds:
+                        sums[column] += measures[measure]
         return True
 
     def _oldest(self, newest: int) -> int:
@@ -131,7 +122,7 @@ class TileLevel(msgspec.Struct, gc=False):
         flat = self.flat
         place = self._place_of(index)
         if flat[place] != index:
-            flat[place:place] = (index, *_ZEROS[: self.width - 1])
+            flat[place:place] = (index, *(0,) * (self.width - 1))
         return place
 
     def _place_of(self, index: int) -> int:
