@@ -11,9 +11,10 @@ import orjson
 import pytest
 from support.paths import ROOT
 
-from features.catalogue import NAMES, WINDOW_NAMES
+from features.catalogue import NAMES
 from features.online.layout import VIEWS
 from features.repository import SERVICE
+from features.windows import WINDOWS
 from streams.cli.main import COMMANDS
 from streams.contract import TOPICS
 from streams.records.decoder import Decoder
@@ -115,7 +116,7 @@ def test_each_feature_is_listed_with_its_windows_and_no_other():
 
 
 def test_every_window_is_explained():
-    assert set(code(section(README, "Features"))) >= set(WINDOW_NAMES)
+    assert set(code(section(README, "Features"))) >= {window.name for window in WINDOWS}
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)

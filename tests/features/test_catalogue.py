@@ -1,0 +1,78 @@
+"""The catalogue of features against the states that it speaks of."""
+
+from __future__ import annotations
+
+import pytest
+
+from features import row
+from features.catalogue import INDEX, NAMES, SCALARS
+from features.expressions import DaysSince, Kept, Ratio, Sum, Units
+from features.observation import Kind, Observation, Source
+from features.state import UserState
+
+NOW = 1_764_000_000_000
+
+
+def state_of_everything() -> UserState:
+    """A user with something in every column."""
+    state = UserState()
+    for offset, kind in enumerate(Kind):
+        source = {Kind.SEARCH: Source.SEARCHES, Kind.REVIEW: Source.REVIEWS}.get(kind, Source.CLICKS)
+        seen = Observation(kind, source, offset, NOW - offset, bytes([kind] * 8), amount=3_500_000, noisy=True)
+        state.apply(seen, "")
+    return state
+
+
+def test_every_feature_has_a_name_of_its_own():
+    assert len(set(NAMES)) == len(SCALARS)
+    assert [NAMES[position] for position in INDEX.values()] == list(INDEX)
+
+
+def test_a_row_has_a_value_of_the_type_of_each_feature():
+    values = row.scalars(state_of_everything(), NOW)
+    types = {scalar.name: int if scalar.integer else float for scalar in SCALARS}
+    assert {name: type(value) for name, value in zip(NAMES, values, strict=True)} == types
+    assert all(values), "nothing is 0 or null once everything has happened"
+
+
+def test_only_numbers_may_be_null():
+    state = UserState()
+    state.apply(Observation(Kind.FAVORITE, Source.CLICKS, 1, NOW, b"12345678"), "")
+    nulls = [scalar for scalar, value in zip(SCALARS, row.scalars(state, NOW), strict=True) if value is None]
+    assert nulls
+    assert not any(scalar.integer for scalar in nulls)
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        (Sum("spend", "7d"), "sums_7d[7]"),
+        (Units(Sum("spend", "1h")), "sums_1h[7] / MICRO"),
+        (
+            Ratio(Kept("lifetime_purchases"), Sum("views", "30d")),
+            "(state.lifetime_purchases) / sums_30d[1] if sums_30d",
+        ),
+        (DaysSince("oldest"), "None if state.oldest is None else (instant - state.oldest) / DAY"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_expression_is_written_as_python(value, source):
+    assert value.source.startswith(source)
+
+
+def test_a_sum_that_the_tiles_of_a_window_do_not_keep_is_refused():
+    with pytest.raises(ValueError, match="a column that the tiles of 1h keep, found 'rating'"):
+        Sum("rating", "1h")
+
+
+def test_the_generated_row_names_each_feature_beside_its_value():
+    lines = [line for line in row.row_source().splitlines() if "  # " in line]
+    assert [line.partition("  # ")[2] for line in lines] == list(NAMES)
+
+
+def test_an_error_in_a_row_shows_the_line_of_the_feature():
+    state = state_of_everything()
+    state.oldest = "yesterday"
+    with pytest.raises(TypeError) as failed:
+        row.scalars(state, NOW)
+    assert "tenure_days" in str(failed.traceback[-1].statement)
