@@ -74,4 +74,5 @@ SCALARS: Final = (
 """Every scalar feature, in the order of a feature row. New ones come last: the others keep their places in a row."""
 
 NAMES: Final = tuple(scalar.name for scalar in SCALARS)
+TRANSFORMS: Final = {scalar.name: scalar.transform for scalar in SCALARS}
 INDEX: Final = {name: position for position, name in enumerate(NAMES)}

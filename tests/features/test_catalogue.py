@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from features import row
-from features.catalogue import INDEX, NAMES, SCALARS
+from features.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Transform
 from features.expressions import DaysSince, Kept, Ratio, Sum, Units
 from features.observation import Kind, Observation, Source
 from features.state import UserState
@@ -76,3 +76,8 @@ def test_an_error_in_a_row_shows_the_line_of_the_feature():
     with pytest.raises(TypeError) as failed:
         row.scalars(state, NOW)
     assert "tenure_days" in str(failed.traceback[-1].statement)
+
+
+def test_ratios_and_ratings_are_left_as_they_are_for_scorers_and_the_rest_is_compressed():
+    plain = [name for name, transform in TRANSFORMS.items() if transform is Transform.IDENTITY]
+    assert plain == ["conversion_30d", "mean_rating_30d"]
