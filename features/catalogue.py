@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from features.expressions import DaysSince, Expression, Kept, Ratio, Sum, Units
+from features.observation import Kind, Source, source_of
 from features.windows import WINDOWS
 
 PROFILE_WIDTH: Final = 64
@@ -46,12 +47,20 @@ class Scalar:
     value: Expression
     transform: Transform = Transform.SIGNED_LOG1P
 
+    @property
+    def sources(self) -> frozenset[Source]:
+        """The topics whose events decide it."""
+        return frozenset(map(source_of, self.value.kinds))
+
 
 def _per_window(name: str, integer: bool, value: Callable[[str], Expression]) -> Iterator[Scalar]:
     """Yield a feature for every window, whose name stands for the W of its own."""
     for window in WINDOWS:
         yield Scalar(name.removesuffix("W") + window.name, integer, value(window.name))
 
+
+_PURCHASE: Final = frozenset({Kind.PURCHASE})
+_ANY: Final = frozenset(Kind)
 
 SCALARS: Final = (
     *_per_window("views_W", COUNT, lambda window: Sum("views", window)),
@@ -66,10 +75,10 @@ SCALARS: Final = (
     Scalar("mean_viewed_price_7d", NUMBER, Ratio(Units(Sum("viewed_price", "7d")), Sum("priced_views", "7d"))),
     Scalar("mean_rating_30d", NUMBER, Ratio(Units(Sum("rating", "30d")), Sum("reviews", "30d")), Transform.IDENTITY),
     Scalar("noisy_reviews_30d", COUNT, Sum("noisy_reviews", "30d")),
-    Scalar("lifetime_purchases", COUNT, Kept("lifetime_purchases")),
-    Scalar("lifetime_spend", NUMBER, Units(Kept("lifetime_spend"))),
-    Scalar("tenure_days", NUMBER, DaysSince("oldest")),
-    Scalar("days_since_last_purchase", NUMBER, DaysSince("last_purchase")),
+    Scalar("lifetime_purchases", COUNT, Kept("lifetime_purchases", _PURCHASE)),
+    Scalar("lifetime_spend", NUMBER, Units(Kept("lifetime_spend", _PURCHASE))),
+    Scalar("tenure_days", NUMBER, DaysSince("oldest", _ANY)),
+    Scalar("days_since_last_purchase", NUMBER, DaysSince("last_purchase", _PURCHASE)),
 )
 """Every scalar feature, in the order of a feature row. New ones come last: the others keep their places in a row."""
 

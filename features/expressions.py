@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from features.columns import LAYOUTS, TileLayout
+from features.columns import COLUMNS, LAYOUTS, TileLayout
+from features.observation import Kind
 
 
 class Expression(Protocol):
@@ -18,6 +19,10 @@ class Expression(Protocol):
     @property
     def source(self) -> str:
         """The Python expression for it."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of events that decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class Sum:
         """The place of the column in the sums of the window."""
         return f"{sums_of(self.window)}[{_LAYOUT_OF[self.window].place(self.column)}]"
 
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kind that the column sums."""
+        return frozenset({_KIND_OF[self.column]})
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -51,9 +61,11 @@ class Kept:
 
     Attributes:
         attribute: of `features.state.UserState`, never None.
+        kinds: of the events that decide it.
     """
 
     attribute: str
+    kinds: frozenset[Kind]
 
     @property
     def source(self) -> str:
@@ -76,6 +88,11 @@ class Units:
         """The quotient, never null."""
         return f"{self.micros.source} / MICRO"
 
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Those of the integer value."""
+        return self.micros.kinds
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
@@ -89,6 +106,11 @@ class Ratio:
         """The quotient, or null."""
         return f"({self.dividend.source}) / {self.divisor.source} if {self.divisor.source} else None"
 
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Those of both values."""
+        return self.dividend.kinds | self.divisor.kinds
+
 
 @dataclass(frozen=True, slots=True)
 class DaysSince:
@@ -96,9 +118,11 @@ class DaysSince:
 
     Attributes:
         attribute: of `features.state.UserState`, ms or None.
+        kinds: of the events that decide it.
     """
 
     attribute: str
+    kinds: frozenset[Kind]
 
     @property
     def source(self) -> str:
@@ -106,6 +130,7 @@ class DaysSince:
         return f"None if state.{self.attribute} is None else (instant - state.{self.attribute}) / DAY"
 
 
+_KIND_OF: Final = {column.name: column.kind for column in COLUMNS}
 _LAYOUT_OF: Final[dict[str, TileLayout]] = {
     window.name: layout for layout in LAYOUTS for window in layout.level.windows
 }

@@ -39,6 +39,11 @@ class Source(IntEnum):
 EVENT_SOURCES: Final = (Source.REVIEWS, Source.SEARCHES, Source.CLICKS)
 
 
+def source_of(kind: Kind) -> Source:
+    """Return the topic that events of a kind come from."""
+    return {Kind.REVIEW: Source.REVIEWS, Kind.SEARCH: Source.SEARCHES}.get(kind, Source.CLICKS)
+
+
 class Observation(msgspec.Struct, gc=False):
     """One validated event.
 

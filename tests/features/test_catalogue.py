@@ -7,7 +7,7 @@ import pytest
 from features import row
 from features.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Transform
 from features.expressions import DaysSince, Kept, Ratio, Sum, Units
-from features.observation import Kind, Observation, Source
+from features.observation import EVENT_SOURCES, Kind, Observation, Source, source_of
 from features.state import UserState
 
 NOW = 1_764_000_000_000
@@ -49,10 +49,10 @@ def test_only_numbers_may_be_null():
         (Sum("spend", "7d"), "sums_7d[7]"),
         (Units(Sum("spend", "1h")), "sums_1h[7] / MICRO"),
         (
-            Ratio(Kept("lifetime_purchases"), Sum("views", "30d")),
+            Ratio(Kept("lifetime_purchases", frozenset({Kind.PURCHASE})), Sum("views", "30d")),
             "(state.lifetime_purchases) / sums_30d[1] if sums_30d",
         ),
-        (DaysSince("oldest"), "None if state.oldest is None else (instant - state.oldest) / DAY"),
+        (DaysSince("oldest", frozenset(Kind)), "None if state.oldest is None else (instant - state.oldest) / DAY"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -81,3 +81,24 @@ def test_an_error_in_a_row_shows_the_line_of_the_feature():
 def test_ratios_and_ratings_are_left_as_they_are_for_scorers_and_the_rest_is_compressed():
     plain = [name for name, transform in TRANSFORMS.items() if transform is Transform.IDENTITY]
     assert plain == ["conversion_30d", "mean_rating_30d"]
+
+
+def test_a_feature_tells_the_topics_that_decide_it():
+    sources = {scalar.name: scalar.sources for scalar in SCALARS}
+    assert sources["mean_rating_30d"] == sources["noisy_reviews_30d"] == {Source.REVIEWS}
+    assert sources["searches_1h"] == {Source.SEARCHES}
+    assert (
+        sources["conversion_30d"] == sources["lifetime_spend"] == sources["days_since_last_purchase"] == {Source.CLICKS}
+    )
+    assert sources["tenure_days"] == set(EVENT_SOURCES)
+
+
+@pytest.mark.parametrize("source", EVENT_SOURCES)
+def test_events_of_a_topic_change_no_feature_that_they_do_not_decide(source):
+    state, before = state_of_everything(), row.scalars(state_of_everything(), NOW)
+    for offset, kind in enumerate((kind for kind in Kind if source_of(kind) == source), 100):
+        state.apply(Observation(kind, source, offset, NOW, bytes([offset] * 8), amount=9_000_000), "")
+    after = row.scalars(state, NOW)
+    changed = [scalar for scalar, one, other in zip(SCALARS, before, after, strict=True) if one != other]
+    assert changed
+    assert all(source in scalar.sources for scalar in changed)

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import NAMES
+from features.catalogue import NAMES, SCALARS
 from features.observation import EVENT_SOURCES, Observation, Source
 from features.point_in_time import Folded, Snapshot, snapshot_of
 from features.row import scalars
@@ -34,13 +34,8 @@ MAX_CUTS: Final = 1000
 ROWS_AT_ONCE: Final = 5000
 
 # The features that the events of one topic alone decide.
-_OWN: Final = {
-    Source.REVIEWS: ("reviews_", "noisy_reviews_", "mean_rating_"),
-    Source.SEARCHES: ("searches_",),
-    Source.CLICKS: ("views_", "favorites_", "carts_", "purchases_", "spend_", "lifetime_", "days_since_last_purchase"),
-}
 _COLUMNS: Final = {
-    source: [place for place, name in enumerate(NAMES) if name.startswith(own)] for source, own in _OWN.items()
+    source: [place for place, scalar in enumerate(SCALARS) if scalar.sources == {source}] for source in EVENT_SOURCES
 }
 
 
