@@ -25,6 +25,7 @@ class Kind(IntEnum):
     PURCHASE = 4
     SEARCH = 5
     REVIEW = 6
+    REMOVE = 7
 
 
 class Source(IntEnum):

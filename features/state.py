@@ -24,8 +24,10 @@ NO_OFFSET: Final = -1
 _SHORT, _MIDDLE, _LONG = ((one.level.hop, one.width, one.level.lengths) for one in LAYOUTS)
 _SHORT_ADDS, _MIDDLE_ADDS, _LONG_ADDS = (one.adds for one in LAYOUTS)
 _INTERESTS: Final = WINDOWS[-1].length
-# Members of an enumeration are slow to look up, and this one is looked up for every event.
+# Members of an enumeration are slow to look up, and these are looked up for every event.
 _PURCHASE: Final = int(Kind.PURCHASE)
+_NO_INTEREST: Final = frozenset({int(Kind.REMOVE)})
+"""Kinds of events whose category says nothing of what a user likes."""
 
 
 class Outcome(Enum):
@@ -136,7 +138,8 @@ class UserState:
         kind, counted = seen.kind, measures(seen)
         self.by_five_minutes.add(timestamp, _SHORT_ADDS[kind], counted)
         self.by_hour.add(timestamp, _MIDDLE_ADDS[kind], counted)
-        if self.by_day.add(timestamp, _LONG_ADDS[kind], counted) and seen.category is not None:
+        reached = self.by_day.add(timestamp, _LONG_ADDS[kind], counted)
+        if reached and seen.category is not None and kind not in _NO_INTEREST:
             self.categories.add(timestamp, seen.category)
         if kind == _PURCHASE:
             self._purchase(timestamp, seen.amount)

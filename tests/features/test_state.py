@@ -26,6 +26,7 @@ KINDS = {
     "purchase": Kind.PURCHASE,
     "search": Kind.SEARCH,
     "review": Kind.REVIEW,
+    "remove": Kind.REMOVE,
 }
 
 
@@ -224,6 +225,16 @@ def test_categories_are_counted_over_thirty_days():
     state = fold(events)
     assert state.categories.counts(BASE) == {category_key("jazz"): 4}
     assert state.categories.counts(BASE + 30 * DAY) == {category_key("jazz"): 1}
+
+
+def test_what_was_taken_out_of_the_cart_counts_as_an_event_and_as_no_interest():
+    before = [Raw("clicks", "a", "cart", BASE, category="jazz"), Raw("clicks", "b", "purchase", BASE - HOUR, price=2.0)]
+    state = fold(before)
+    removed = observe(Raw("clicks", "c", "remove", BASE + DAY, price=5.0, category="jazz"), 2)
+    assert state.apply(removed, ENCODER) is Outcome.APPLIED
+    assert (state.revision, state.newest, state.last_purchase) == (3, BASE + DAY, BASE - HOUR)
+    assert (state.lifetime_purchases, state.lifetime_spend) == (1, 2_000_000)
+    assert state.categories.counts(BASE + DAY) == {category_key("jazz"): 1}
 
 
 def test_sums_past_64_bits_survive_the_codec():
