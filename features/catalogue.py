@@ -79,6 +79,7 @@ SCALARS: Final = (
     Scalar("lifetime_spend", NUMBER, Units(Kept("lifetime_spend", _PURCHASE))),
     Scalar("tenure_days", NUMBER, DaysSince("oldest", _ANY)),
     Scalar("days_since_last_purchase", NUMBER, DaysSince("last_purchase", _PURCHASE)),
+    *_per_window("removes_W", COUNT, lambda window: Sum("removes", window)),
 )
 """Every scalar feature, in the order of a feature row. New ones come last: the others keep their places in a row."""
 

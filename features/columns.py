@@ -63,6 +63,7 @@ COLUMNS: Final = (
     Column("priced_purchases", DAY, Kind.PURCHASE, Measure.KNOWN),
     Column("rating", DAY, Kind.REVIEW, Measure.AMOUNT),
     Column("noisy_reviews", DAY, Kind.REVIEW, Measure.NOISY),
+    Column("removes", 5 * MINUTE, Kind.REMOVE, Measure.ONE),
 )
 """Every column in the order of its introduction. One that only long windows need costs the short tiles nothing."""
 
