@@ -1,44 +1,88 @@
-"""The names, order and types of the features: the one list every other module follows."""
+"""The catalogue of scalar features, one line each: names, order, types and values, which every other module follows.
+
+A new feature is one line here, and one in `features.columns` if it needs a sum that tiles do not keep yet.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-WINDOWS: Final = ("1h", "24h", "7d", "30d")
-COUNTED: Final = ("views", "favorites", "carts", "purchases", "searches", "reviews")
+from features.expressions import DaysSince, Expression, Kept, Ratio, Sum, Units
+from features.observation import Kind, Source, source_of
+from features.windows import WINDOWS
+
 PROFILE_WIDTH: Final = 64
 """Width of the profile vector, in float32 elements."""
+
+COUNT: Final = True
+NUMBER: Final = False
+"""The two types: an integer that is never null, and a float64 that may be."""
+
+
+class Transform(StrEnum):
+    """What a scorer does to a feature before it standardises it."""
+
+    IDENTITY = "identity"
+    """For what is bounded: ratios and ratings."""
+    SIGNED_LOG1P = "signed_log1p"
+    """For what is heavy-tailed: counts, money and days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One scalar feature: its name and whether it is an integer count (else a float64, null when unset)."""
+    """One scalar feature.
+
+    Attributes:
+        name: as it is served.
+        integer: whether it is an integer count (`COUNT`), else a float64, null when unset (`NUMBER`).
+        value: what it is, as of T.
+        transform: for scorers.
+    """
 
     name: str
     integer: bool
+    value: Expression
+    transform: Transform = Transform.SIGNED_LOG1P
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """The topics whose events decide it."""
+        return frozenset(map(source_of, self.value.kinds))
 
 
-def _scalars() -> tuple[Scalar, ...]:
-    counts = [Scalar(f"{name}_{window}", True) for name in COUNTED for window in WINDOWS]
-    spend = [Scalar(f"spend_{window}", False) for window in WINDOWS]
-    return (
-        *counts,
-        *spend,
-        Scalar("average_order_value_30d", False),
-        Scalar("conversion_30d", False),
-        Scalar("mean_viewed_price_7d", False),
-        Scalar("mean_rating_30d", False),
-        Scalar("noisy_reviews_30d", True),
-        Scalar("lifetime_purchases", True),
-        Scalar("lifetime_spend", False),
-        Scalar("tenure_days", False),
-        Scalar("days_since_last_purchase", False),
-    )
+def _per_window(name: str, integer: bool, value: Callable[[str], Expression]) -> Iterator[Scalar]:
+    """Yield a feature for every window, whose name stands for the W of its own."""
+    for window in WINDOWS:
+        yield Scalar(name.removesuffix("W") + window.name, integer, value(window.name))
 
 
-SCALARS: Final = _scalars()
-"""Every scalar feature, in the order of a feature row: 24 window counts, 4 spends, then the rest (37)."""
+_PURCHASE: Final = frozenset({Kind.PURCHASE})
+_ANY: Final = frozenset(Kind)
+
+SCALARS: Final = (
+    *_per_window("views_W", COUNT, lambda window: Sum("views", window)),
+    *_per_window("favorites_W", COUNT, lambda window: Sum("favorites", window)),
+    *_per_window("carts_W", COUNT, lambda window: Sum("carts", window)),
+    *_per_window("purchases_W", COUNT, lambda window: Sum("purchases", window)),
+    *_per_window("searches_W", COUNT, lambda window: Sum("searches", window)),
+    *_per_window("reviews_W", COUNT, lambda window: Sum("reviews", window)),
+    *_per_window("spend_W", NUMBER, lambda window: Units(Sum("spend", window))),
+    Scalar("average_order_value_30d", NUMBER, Ratio(Units(Sum("spend", "30d")), Sum("priced_purchases", "30d"))),
+    Scalar("conversion_30d", NUMBER, Ratio(Sum("purchases", "30d"), Sum("views", "30d")), Transform.IDENTITY),
+    Scalar("mean_viewed_price_7d", NUMBER, Ratio(Units(Sum("viewed_price", "7d")), Sum("priced_views", "7d"))),
+    Scalar("mean_rating_30d", NUMBER, Ratio(Units(Sum("rating", "30d")), Sum("reviews", "30d")), Transform.IDENTITY),
+    Scalar("noisy_reviews_30d", COUNT, Sum("noisy_reviews", "30d")),
+    Scalar("lifetime_purchases", COUNT, Kept("lifetime_purchases", _PURCHASE)),
+    Scalar("lifetime_spend", NUMBER, Units(Kept("lifetime_spend", _PURCHASE))),
+    Scalar("tenure_days", NUMBER, DaysSince("oldest", _ANY)),
+    Scalar("days_since_last_purchase", NUMBER, DaysSince("last_purchase", _PURCHASE)),
+    *_per_window("removes_W", COUNT, lambda window: Sum("removes", window)),
+)
+"""Every scalar feature, in the order of a feature row. New ones come last: the others keep their places in a row."""
 
 NAMES: Final = tuple(scalar.name for scalar in SCALARS)
+TRANSFORMS: Final = {scalar.name: scalar.transform for scalar in SCALARS}
 INDEX: Final = {name: position for position, name in enumerate(NAMES)}

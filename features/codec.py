@@ -12,18 +12,21 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from features.columns import WIDTHS
 from features.exceptions import StateFormatError
 from features.state import UserState
+from features.stored_tiles import BigInt, as_wide_as_now, narrow
 from features.text_sum import DecayedSum
 
-VERSION: Final = 2
-"""Of what is written. Version 1, which knew no lives, is read too, so that an upgrade can roll."""
+VERSION: Final = 3
+"""Of what is written. Older states are read too, so that an upgrade can roll: version 1 knew no lives, and neither it
+nor version 2 says how wide its tiles are."""
 
-_READ: Final = (1, 2)
+_READ: Final = (1, 2, 3)
+_UNSAID_WIDTHS: Final = (8, 10, 13)
+"""Of the tiles of versions 1 and 2."""
+
 _HEADER: Final = struct.Struct(">BQQ")
-
-BigInt = int | str
-"""An integer that may pass 64 bits: MessagePack has none wider, so such a one travels as decimal text."""
 
 
 class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -44,6 +47,7 @@ class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     texts_reference: int
     texts_total: bytes
     life: int | None = None
+    widths: tuple[int, ...] = _UNSAID_WIDTHS
 
 
 class _Prefix(msgspec.Struct, array_like=True):
@@ -87,6 +91,7 @@ def encode(state: UserState) -> bytes:
         texts.reference,
         b"" if texts.total is None else texts.total.tobytes(),
         state.life,
+        WIDTHS,
     ]
     header = _HEADER.pack(VERSION, state.epoch, state.sequence)
     try:
@@ -99,8 +104,8 @@ def decode(data: bytes) -> UserState:
     """Return the state that `encode` wrote.
 
     Raises:
-        StateFormatError: the bytes are damaged, or of a version this program does not read, or hold a field that it
-            does not know.
+        StateFormatError: the bytes are damaged, or of a version this program does not read, or hold a field or a
+            column of tiles that it does not know.
     """
     state = UserState()
     _, state.epoch, state.sequence = _header(data)
@@ -118,10 +123,12 @@ def decode(data: bytes) -> UserState:
     state.lifetime_purchases = body.lifetime_purchases
     state.lifetime_spend = int(body.lifetime_spend)
     state.remembered = body.remembered
+    stored = (body.by_five_minutes, body.by_hour, body.by_day)
+    if body.widths != WIDTHS:
+        stored = as_wide_as_now(stored, body.widths)
     if body.newest is not None:
-        levels = (state.by_five_minutes, state.by_hour, state.by_day)
-        for level, flat in zip(levels, (body.by_five_minutes, body.by_hour, body.by_day), strict=True):
-            level.load(_narrow(flat))
+        for level, flat in zip((state.by_five_minutes, state.by_hour, state.by_day), stored, strict=True):
+            level.load(narrow(flat))
         state.categories.tiles = body.categories
     state.encoder = body.encoder
     if body.texts_total:
@@ -195,10 +202,3 @@ def _widened(field: Any) -> Any:
     if isinstance(field, list):
         return [_widened(part) for part in field]
     return str(field) if isinstance(field, int) and field > _LARGEST else field
-
-
-def _narrow(numbers: list[BigInt]) -> list[int]:
-    # Text among them is very rare, and to look for it costs a quarter of converting all.
-    if str in set(map(type, numbers)):
-        return [int(number) for number in numbers]
-    return numbers  # type: ignore[return-value]

@@ -17,7 +17,7 @@ KEY_BYTES: Final = 8
 
 
 class Kind(IntEnum):
-    """What a user did; the values are the columns of a tile."""
+    """What a user did."""
 
     VIEW = 1
     FAVORITE = 2
@@ -25,6 +25,7 @@ class Kind(IntEnum):
     PURCHASE = 4
     SEARCH = 5
     REVIEW = 6
+    REMOVE = 7
 
 
 class Source(IntEnum):
@@ -37,6 +38,11 @@ class Source(IntEnum):
 
 
 EVENT_SOURCES: Final = (Source.REVIEWS, Source.SEARCHES, Source.CLICKS)
+
+
+def source_of(kind: Kind) -> Source:
+    """Return the topic that events of a kind come from."""
+    return {Kind.REVIEW: Source.REVIEWS, Kind.SEARCH: Source.SEARCHES}.get(kind, Source.CLICKS)
 
 
 class Observation(msgspec.Struct, gc=False):

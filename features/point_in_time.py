@@ -8,18 +8,28 @@ that is what decides here too; the order of time, which serves all instants in o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from features.history import Snapshot, snapshots
 from features.observation import Observation, Source
-from features.row import profile, scalars
+from features.row import Value, profile, scalars
 from features.state import REMEMBERED_IDS, Outcome, UserState
 
 _BEFORE_ALL: Final = 0
+
+
+class Snapshot(NamedTuple):
+    """The features of a user at an instant: scalars in the order of `SCALARS`, and float32[64]."""
+
+    instant: int
+    revision: int
+    scalars: tuple[Value, ...]
+    profile: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -88,6 +98,25 @@ class Folded:
         if self._history.erased_at is not None:
             state.erase(self._history.erased_at, _BEFORE_ALL, Source.ERASURES)
         return state
+
+
+def snapshots(observations: Iterable[Observation], instants: Sequence[int], encoder: str) -> Iterator[Snapshot]:
+    """Yield the features of one user at each instant (ms) by which they had an event, in the order of time.
+
+    Args:
+        observations: all of the user's, in the order of their timestamps.
+        instants: T of each snapshot, rising; a snapshot covers every event with timestamp <= T.
+        encoder: identity of the encoder behind the observations.
+    """
+    state = UserState()
+    coming = iter(observations)
+    following = next(coming, None)
+    for instant in instants:
+        while following is not None and following.timestamp <= instant:
+            state.apply(following, encoder)
+            following = next(coming, None)
+        if state.revision:
+            yield Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
 
 
 def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> Snapshot:

@@ -9,33 +9,25 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
+from features.columns import LAYOUTS, measures
 from features.observation import KEY_BYTES, Kind, Observation
 from features.text_sum import NO_TEXTS
-from features.tiles import (
-    DAY,
-    HOUR,
-    MINUTE,
-    NOISY,
-    PRICED_PURCHASES,
-    PRICED_VIEWS,
-    RATING,
-    SPEND,
-    VIEWED_PRICE,
-    CategoryTiles,
-    Delta,
-    TileLevel,
-)
+from features.tiles import CategoryTiles, TileLevel
+from features.windows import WINDOWS
 
 REMEMBERED_IDS: Final = 128
 """How many event ids per topic tell a duplicate, first in first out."""
 
 _REMEMBERED_BEFORE: Final = (REMEMBERED_IDS - 1) * KEY_BYTES
 NO_OFFSET: Final = -1
-_COUNTS: Final = tuple(((column, 1),) for column in range(max(Kind) + 1))
+# Hop, width and lengths of each level of tiles: made once for all users.
+_SHORT, _MIDDLE, _LONG = ((one.level.hop, one.width, one.level.lengths) for one in LAYOUTS)
+_SHORT_ADDS, _MIDDLE_ADDS, _LONG_ADDS = (one.adds for one in LAYOUTS)
+_INTERESTS: Final = WINDOWS[-1].length
 # Members of an enumeration are slow to look up, and these are looked up for every event.
-_VIEW: Final = int(Kind.VIEW)
 _PURCHASE: Final = int(Kind.PURCHASE)
-_REVIEW: Final = int(Kind.REVIEW)
+_NO_INTEREST: Final = frozenset({int(Kind.REMOVE)})
+"""Kinds of events whose category says nothing of what a user likes."""
 
 
 class Outcome(Enum):
@@ -112,10 +104,10 @@ class UserState:
         self.lifetime_purchases = 0
         self.lifetime_spend = 0
         self.remembered = [b"", b"", b""]
-        self.by_five_minutes = TileLevel(5 * MINUTE, SPEND + 1, (HOUR,))
-        self.by_hour = TileLevel(HOUR, PRICED_VIEWS + 1, (DAY, 7 * DAY))
-        self.by_day = TileLevel(DAY, NOISY + 1, (30 * DAY,))
-        self.categories = CategoryTiles(30 * DAY)
+        self.by_five_minutes = TileLevel(*_SHORT)
+        self.by_hour = TileLevel(*_MIDDLE)
+        self.by_day = TileLevel(*_LONG)
+        self.categories = CategoryTiles(_INTERESTS)
         self.texts = NO_TEXTS
         self.encoder = ""
 
@@ -143,12 +135,13 @@ class UserState:
             self.newest = timestamp
         if self.oldest is None or timestamp < self.oldest:
             self.oldest = timestamp
-        short, middle, long = _deltas(seen)
-        self.by_five_minutes.add(timestamp, short)
-        self.by_hour.add(timestamp, middle)
-        if self.by_day.add(timestamp, long) and seen.category is not None:
+        kind, counted = seen.kind, measures(seen)
+        self.by_five_minutes.add(timestamp, _SHORT_ADDS[kind], counted)
+        self.by_hour.add(timestamp, _MIDDLE_ADDS[kind], counted)
+        reached = self.by_day.add(timestamp, _LONG_ADDS[kind], counted)
+        if reached and seen.category is not None and kind not in _NO_INTEREST:
             self.categories.add(timestamp, seen.category)
-        if seen.kind == _PURCHASE:
+        if kind == _PURCHASE:
             self._purchase(timestamp, seen.amount)
         if seen.projected is not None:
             if encoder != self.encoder:
@@ -191,24 +184,3 @@ def _holds(keys: bytes, key: bytes) -> bool:
     while place % KEY_BYTES and place > 0:
         place = keys.find(key, place + 1)
     return place >= 0
-
-
-_Deltas = tuple[Delta, ...]
-
-
-def _deltas(seen: Observation) -> tuple[_Deltas, _Deltas, _Deltas]:
-    """What one event adds to its tiles of five minutes, of an hour and of a day, which keep more and more columns."""
-    kind, amount = seen.kind, seen.amount
-    alone = _COUNTS[kind]
-    if amount is None:
-        return alone, alone, alone
-    if kind == _VIEW:
-        priced = (*alone, (VIEWED_PRICE, amount), (PRICED_VIEWS, 1))
-        return alone, priced, priced
-    if kind == _PURCHASE:
-        spent = (*alone, (SPEND, amount))
-        return spent, spent, (*spent, (PRICED_PURCHASES, 1))
-    if kind == _REVIEW:
-        rated = (*alone, (RATING, amount))
-        return alone, alone, (*rated, (NOISY, 1)) if seen.noisy else rated
-    return alone, alone, alone

@@ -19,21 +19,11 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-# A tile is `[index, *columns]`, its index being its time divided by the hop. The columns are the six kinds of `Kind`,
-# then sums. A level keeps a prefix of them, so the columns that only long windows need come last and cost the short
-# tiles nothing.
 INDEX: Final = 0
-SPEND: Final = 7
-VIEWED_PRICE: Final = 8
-PRICED_VIEWS: Final = 9
-PRICED_PURCHASES: Final = 10
-RATING: Final = 11
-NOISY: Final = 12
-_ZEROS: Final = (0,) * NOISY
+"""Where a tile, `[index, *columns]`, has its index: its time divided by the hop."""
 
-Delta = tuple[int, int]
-"""A column and what to add to it."""
-
+Add = tuple[int, int]
+"""A column of a tile, and which of an event's measures is added to it."""
 
 FEW: Final = 2
 """Tiles of a level up to which summing them when asked costs less than keeping the sums of every window."""
@@ -41,7 +31,7 @@ FEW: Final = 2
 
 # States are made by the thousand and live long. As structs they are made without running Python code, and they form
 # no cycles that the collector would have to look for.
-class Window(msgspec.Struct, gc=False):
+class WindowSums(msgspec.Struct, gc=False):
     """The running sums of one window over the tiles of a level.
 
     Attributes:
@@ -74,7 +64,7 @@ class TileLevel(msgspec.Struct, gc=False):
     width: int
     lengths: tuple[int, ...]
     flat: list[int] = []
-    windows: list[Window] | None = None
+    windows: list[WindowSums] | None = None
 
     @property
     def indices(self) -> list[int]:
@@ -85,12 +75,13 @@ class TileLevel(msgspec.Struct, gc=False):
         """Return one column of all tiles."""
         return self.flat[column :: self.width]
 
-    def add(self, timestamp: int, deltas: Iterable[Delta]) -> bool:
+    def add(self, timestamp: int, adds: Iterable[Add], measures: Sequence[int]) -> bool:
         """Add an event to its tile, unless no window reaches that tile any more; return whether one does.
 
         Args:
             timestamp: of the event, ms.
-            deltas: what it adds; every column is one of this level's.
+            adds: what it adds to which column; every column is one of this level's.
+            measures: the event's, which `adds` choose from.
         """
         index = timestamp // self.hop
         flat = self.flat
@@ -100,19 +91,19 @@ class TileLevel(msgspec.Struct, gc=False):
             if place >= 0 and flat[INDEX] < self._oldest(index):
                 self._drop_before(self._oldest(index))
             place = len(flat)
-            flat += (index, *_ZEROS[: self.width - 1])
+            flat += (index, *(0,) * (self.width - 1))
         elif flat[place] != index:
             if index < self._oldest(flat[place]):
                 return False
             place = self._tile(index)
-        for column, amount in deltas:
-            flat[place + column] += amount
+        for column, measure in adds:
+            flat[place + column] += measures[measure]
         if self.windows is not None:
             for window in self.windows:
                 if index >= window.lower:
                     sums = window.sums
-                    for column, amount in deltas:
-                        sums[column] += amount
+                    for column, measure in adds:
+                        sums[column] += measures[measure]
         return True
 
     def _oldest(self, newest: int) -> int:
@@ -131,7 +122,7 @@ class TileLevel(msgspec.Struct, gc=False):
         flat = self.flat
         place = self._place_of(index)
         if flat[place] != index:
-            flat[place:place] = (index, *_ZEROS[: self.width - 1])
+            flat[place:place] = (index, *(0,) * (self.width - 1))
         return place
 
     def _place_of(self, index: int) -> int:
@@ -154,7 +145,7 @@ class TileLevel(msgspec.Struct, gc=False):
             self.windows = windows = []
             for length in self.lengths:
                 lower = (instant - length) // hop
-                windows.append(Window(length, self._sum_from(lower), lower))
+                windows.append(WindowSums(length, self._sum_from(lower), lower))
         else:
             for window in windows:
                 lower = (instant - window.length) // self.hop
@@ -162,7 +153,7 @@ class TileLevel(msgspec.Struct, gc=False):
                     self._move(window, lower)
         return [window.sums for window in windows]
 
-    def _move(self, window: Window, lower: int) -> None:
+    def _move(self, window: WindowSums, lower: int) -> None:
         flat, width = self.flat, self.width
         if lower < window.lower:
             # A clock that stepped back brings tiles in again.

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from features.state import UserState
-from features.tiles import DAY, HOUR, MINUTE
+from features.tiles import DAY
+from features.windows import WINDOWS
 
 FIRST_QUIET: Final = 60 * DAY
 """How long after the last event, once every tile has left, recency is worth a new score; then twice that, and so on."""
 
-_WINDOWS: Final = ((5 * MINUTE, HOUR), (HOUR, DAY), (HOUR, 7 * DAY), (DAY, 30 * DAY))
-"""Hop and length of every window, ms, the soonest to be left first."""
-
 
 def due_of_event(timestamp: int, instant: int) -> int:
     """Return when, after `instant`, an event of `timestamp` next leaves a window (ms), or recency is due after all."""
-    for hop, length in _WINDOWS:
+    for _, length, hop in WINDOWS:
         leaves = _leaves(timestamp // hop, hop, length)
         if leaves > instant:
             return leaves

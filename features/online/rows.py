@@ -57,7 +57,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
         if len(self.scalars) != len(SCALARS):
             raise OnlineRowError(
                 f"expected {len(SCALARS)} scalar features, found {len(self.scalars)}: "
-                "fill one value per entry of features.definitions.SCALARS"
+                "fill one value per entry of features.catalogue.SCALARS"
             )
         if len(self.profile) != PROFILE_BYTES:
             raise OnlineRowError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, Self
 
@@ -19,26 +18,16 @@ ScalarRows = Sequence[Sequence[int | float | None]] | NDArray[np.float64]
 
 
 class Transform(StrEnum):
-    """A function that is applied to a feature before it is standardised."""
+    """A function that is applied to a feature before it is standardised; artefacts name it by these values."""
 
     IDENTITY = "identity"
+    """For ratios and ratings."""
     SIGNED_LOG1P = "signed_log1p"
+    """For counts, money and days, which are heavy-tailed."""
 
-
-RULES: Final = (
-    ("conversion_*", Transform.IDENTITY),  # a ratio
-    ("mean_rating_*", Transform.IDENTITY),  # 1..5
-    ("*", Transform.SIGNED_LOG1P),  # counts, money and days: heavy-tailed
-)
-"""The transform of a feature: that of the first pattern its name matches."""
 
 # Below this share of its mean, a column's spread is rounding noise and would be blown up by dividing by it.
 _SMALLEST_RELATIVE_SCALE: Final = 1e-9
-
-
-def transform_of(name: str) -> Transform:
-    """Tell the transform of the feature of this name, by `RULES`."""
-    return next(transform for pattern, transform in RULES if fnmatchcase(name, pattern))
 
 
 def as_matrix(rows: ScalarRows, width: int) -> NDArray[np.float64]:
@@ -102,14 +91,17 @@ class Standardiser:
             )
 
     @classmethod
-    def fit(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
+    def fit(
+        cls, names: Sequence[str], values: NDArray[np.float64], given: Mapping[str, Transform] | None = None
+    ) -> Self:
         """Measure mean and scale of every feature.
 
         Args:
             names: the k features.
             values: float64 [n, k], NaN where null.
+            given: transforms by name; a feature without one gets `Transform.SIGNED_LOG1P`.
         """
-        transforms = tuple(transform_of(name) for name in names)
+        transforms = tuple((given or {}).get(name, Transform.SIGNED_LOG1P) for name in names)
         transformed = _transformed(values, _logged(transforms))
         present = ~np.isnan(transformed)
         counts = np.maximum(present.sum(axis=0), 1)

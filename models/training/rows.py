@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.exceptions import InvalidInputError
 from models.profile import WIDTH
-from models.scoring.standardising import ScalarRows, as_matrix
+from models.scoring.standardising import ScalarRows, Transform, as_matrix
 
 Vector = NDArray[np.float64]
 
@@ -25,12 +25,14 @@ class TrainingRows:
         profiles: float64 [n, 64], unit or zero.
         money: float64 [n], >= 0.
         target: float64 [n], log1p of `money`.
+        transforms: of features by name, for models that standardise; one without gets `Transform.SIGNED_LOG1P`.
     """
 
     values: Vector
     profiles: Vector
     money: Vector
     target: Vector
+    transforms: Mapping[str, Transform] | None = None
 
     @classmethod
     def checked(
@@ -40,6 +42,7 @@ class TrainingRows:
         profiles: NDArray[np.floating],
         target_money: ArrayLike,
         users: Sequence[str],
+        transforms: Mapping[str, Transform] | None = None,
     ) -> TrainingRows:
         """Check the arguments of `train`.
 
@@ -61,11 +64,13 @@ class TrainingRows:
                 "target money: expected amounts >= 0 of which at least two differ, found none, a negative one or "
                 "one amount throughout; check the cut-off of the training rows"
             )
-        return cls(values, vectors, money, np.log1p(money))
+        return cls(values, vectors, money, np.log1p(money), transforms)
 
     def where(self, chosen: NDArray[np.bool_]) -> TrainingRows:
         """Return the rows chosen by a mask, bool [n]."""
-        return TrainingRows(self.values[chosen], self.profiles[chosen], self.money[chosen], self.target[chosen])
+        return TrainingRows(
+            self.values[chosen], self.profiles[chosen], self.money[chosen], self.target[chosen], self.transforms
+        )
 
     def digest(self, names: Sequence[str], users: Sequence[str]) -> str:
         """Return the SHA-256, in hexadecimal, of the rows with the names of their k features and their n users."""

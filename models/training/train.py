@@ -14,7 +14,7 @@ from models.measures.spend import concordance, normalized_gini, rmse, summary, t
 from models.scoring.calibration import Calibration
 from models.scoring.kinds.protocol import Watch
 from models.scoring.scorer import Scorer, reference_of
-from models.scoring.standardising import ScalarRows
+from models.scoring.standardising import ScalarRows, Transform
 from models.training.candidate import Candidate, Progress, Vector, order_loss_of
 from models.training.ensemble import ensemble_candidate
 from models.training.fits.linear import EPOCHS
@@ -66,6 +66,7 @@ def train(
     *,
     seed: int,
     kind: str = "loglinear",
+    transforms: Mapping[str, str] | None = None,
     instants: NDArray[np.int64] | None = None,
     folds: int = 5,
     weight_decays: Sequence[float] | None = None,
@@ -91,6 +92,7 @@ def train(
         users: [n], the user of each row; a user's rows share a fold.
         seed: of the folds, the search and the fits.
         kind: `loglinear`, `linear`, `ziln`, `gbm` or `ensemble` (of the three before it).
+        transforms: of features by name, each a value of `Transform`; a feature without one gets `signed_log1p`.
         instants: int64 [n], T of each row in ms; None splits by user alone.
         folds: at least 2; at least 3 for `ziln`, `gbm` and `ensemble`.
         weight_decays: candidates of `linear` and `loglinear`, each > 0; None are the kind's own.
@@ -105,7 +107,8 @@ def train(
             does not vary, or too few folds with users.
         MissingLibraryError: a library that this kind needs is not installed.
     """
-    rows = TrainingRows.checked(names, scalars, profiles, target_money, users)
+    given = {name: Transform(transform) for name, transform in (transforms or {}).items()}
+    rows = TrainingRows.checked(names, scalars, profiles, target_money, users, given)
     splits = split(rows, users, instants, folds, seed)
     watching: dict[str, Any] = {"progress": progress, "watch": watch}
     searching: dict[str, Any] = {"seed": seed, "trials": trials, **watching}

@@ -79,6 +79,9 @@ def _print(report: dict[str, Any]) -> None:
     print(f"{report['missing']:,} users of the history are sampled (share {report['share']:g}) and not in the log")
     if report["vectors_not_compared"]:
         print(f"{report['vectors_not_compared']:,} vectors come from another encoder and were not compared")
+    if report["features_not_logged"]:
+        names = ", ".join(report["features_not_logged"])
+        print(f"parts of the log that an earlier release wrote lack {names}, which were not compared there")
     for difference in report["differences"]:
         print(f"{difference['user_id']} at {difference['event_time']}, revision {difference['revision']}:")
         for name, values in difference["features"].items():

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from features.catalogue import NAMES
+from features.catalogue import NAMES, TRANSFORMS
 from streams.cli.arguments import file, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
@@ -93,6 +93,7 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Arte
             source.users,
             seed=arguments.seed,
             kind=arguments.scorer,
+            transforms=TRANSFORMS,
             instants=source.instants,
             folds=arguments.folds,
             trials=arguments.trials,

@@ -16,6 +16,8 @@ class Action(StrEnum):
     FAVORITE = "favorite"
     CART = "cart"
     PURCHASE = "purchase"
+    REMOVE = "remove"
+    """Taken out of the cart."""
 
 
 LATEST_MS: Final = 253_402_300_799_999

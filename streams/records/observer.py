@@ -34,6 +34,7 @@ _KIND_OF: Final = {
     Action.FAVORITE: int(Kind.FAVORITE),
     Action.CART: int(Kind.CART),
     Action.PURCHASE: _PURCHASE,
+    Action.REMOVE: int(Kind.REMOVE),
 }
 
 

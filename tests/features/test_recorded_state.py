@@ -10,11 +10,15 @@ import pytest
 
 from features import codec, row
 from features.catalogue import NAMES
+from features.columns import WIDTHS
 from features.observation import Source, category_key
 from features.state import UserState
 from features.tiles import DAY
 
 NEWEST = 1_764_000_000_000
+HEADER_BYTES = 17
+# Where the body has its tiles.
+BY_FIVE_MINUTES, BY_DAY = 9, 11
 ENCODER = "all-MiniLM-L6-v2@0123456789ab"
 
 # Version 1: two purchases 40 days apart, a view, a search, a review and a noisy review.
@@ -47,12 +51,35 @@ Qy9d8/1J0xSqv03z/SUYFfJPTfP9AF0XSd898/zrkgihbz3z/MbXCfj/LfP8ohwLQI8t8/yNUPyoHx3z
 3z/ApU4fZu/fPwE=
 """
 
+# Version 3: the same user again; the widths of the tiles are stored.
+VERSION_3 = """
+AwAAAZq2l+QYAAAAAAAAAAbcABIGlAYAB//PAAABmnr9HgDPAAABmraX6ADPAAABmeiZiADPAAABmraX6AACzgITdrCTxBB4umbYb3FCQMQRLra
+hv8LOxAholPdZfnuIQcQYiz7Z8CE7pqbt79YVWggBy5PoH5l+FJSw3AAYzgBZuLQAAAAAAQAAzgBZuL8AAAAAAAIAzgBZuMAAAAABAADOAFPsYN
+wAHs4AB3nIAQAAAAAAAM4AmCFQAc4AB3oPAAAAAAECAAAAzgAHehAAAAABAADOAFPsYAAA3AAazU+9AQAAAAAAAM4AmCFQAQAAAM1PwAAAAAEBA
+s4AU+xgAAABzgBMS0ABgc1PwILOzWfvbgHOSCmrqQG9YWxsLU1pbmlMTS1MNi12MkAwMTIzNDU2Nzg5YWLPAAABmraW/aDFAgAgrVjwTAjgPyCH
+AHsJCOA/HmGoBcYH4D8cO1CQggfgPxwV+Bo/B+A/HO+fpfsG4D8ayUcwuAbgPxij77p0BuA/GH2XRTEG4D8YVz/Q7QXgPxYx51qqBeA/FAuP5WY
+F4D8U5TZwIwXgPxS/3vrfBOA/EpmGhZwE4D8Qcy4QWQTgPxBN1poVBOA/Dyd+JdID4D8OASawjgPgPwzbzTpLA+A/DLV1xQcD4D8Ljx1QxALgPw
+ppxdqAAuA/CENtZT0C4D8IHRXw+QHgPwf3vHq2AeA/BtFkBXMB4D8EqwyQLwHgPwSFtBrsAOA/A19cpagA4D8COQQwZQDgPwATrLohAOA//9mni
+rz/3z/9jfefNf/fP/tBR7Wu/t8/+fWWyif+3z/3qebfoP3fP/VdNvUZ/d8/8xGGCpP83z/xxdUfDPzfP+55JTWF+98/7C11Sv763z/q4cRfd/rf
+P+iVFHXw+d8/5klkimn53z/k/bOf4vjfP+KxA7Vb+N8/4GVTytT33z/eGaPfTfffP9zN8vTG9t8/2oFCCkD23z/YNZIfufXfP9bp4TQy9d8/1J0
+xSqv03z/SUYFfJPTfP9AF0XSd898/zrkgihbz3z/MbXCfj/LfP8ohwLQI8t8/yNUPyoHx3z/GiV/f+vDfP8Q9r/Rz8N8/wvH+Ce3v3z/ApU4fZu
+/fPwGTCAoN
+"""
+
 
 def decoded(recorded: str) -> bytes:
     return base64.b64decode("".join(recorded.split()))
 
 
-@pytest.mark.parametrize("recorded", [VERSION_1, VERSION_2], ids=["version 1", "version 2"])
+def fields(encoded: bytes) -> list:
+    return msgspec.msgpack.decode(encoded[HEADER_BYTES:])
+
+
+def rewritten(body: list) -> bytes:
+    return decoded(VERSION_3)[:HEADER_BYTES] + msgspec.msgpack.encode(body)
+
+
+@pytest.mark.parametrize("recorded", [VERSION_1, VERSION_2, VERSION_3], ids=["version 1", "version 2", "version 3"])
 def test_a_recorded_state_is_read_as_it_was_written(recorded):
     state = codec.decode(decoded(recorded))
     served = dict(zip(NAMES, row.scalars(state, NEWEST), strict=True))
@@ -80,23 +107,57 @@ def test_lives_are_counted_from_version_2_on():
 def test_a_user_whose_erasure_nobody_counted_has_had_one():
     state = UserState()
     state.erase(NEWEST, 0, Source.ERASURES)
-    *body, life = msgspec.msgpack.decode(codec.encode(state)[17:])
+    *body, life, _ = fields(codec.encode(state))
     assert life == 1
-    before = b"\x01" + codec.encode(state)[1:17] + msgspec.msgpack.encode(body)
+    before = b"\x01" + codec.encode(state)[1:HEADER_BYTES] + msgspec.msgpack.encode(body)
     assert codec.decode(before).life == 1
 
 
 def test_a_state_of_a_later_version_is_refused_with_what_to_do():
-    later = b"\x03" + decoded(VERSION_1)[1:]
-    with pytest.raises(codec.StateFormatError, match="version 3: run the release that wrote it"):
+    later = b"\x04" + decoded(VERSION_1)[1:]
+    with pytest.raises(codec.StateFormatError, match="version 4: run the release that wrote it"):
         codec.decode(later)
 
 
 def test_a_state_with_a_field_that_is_not_known_is_refused_with_what_to_do():
-    known = decoded(VERSION_2)
-    more = known[:17] + msgspec.msgpack.encode([*msgspec.msgpack.decode(known[17:]), 0])
-    with pytest.raises(codec.StateFormatError, match="at most 17 fields, found 18: run the release that wrote it"):
+    more = rewritten([*fields(decoded(VERSION_3)), 0])
+    with pytest.raises(codec.StateFormatError, match="at most 18 fields, found 19: run the release that wrote it"):
         codec.decode(more)
+
+
+def test_columns_that_a_state_was_stored_without_are_zero():
+    stored = fields(decoded(VERSION_3))
+    # The last column of the longest tiles and the last of the shortest, as if both had come later.
+    for place, width in ((BY_FIVE_MINUTES, 8), (BY_DAY, 13)):
+        flat = stored[place]
+        assert any(flat[width - 1 :: width]), "there is something to lose"
+        stored[place] = [number for at, number in enumerate(flat) if (at + 1) % width]
+    state = codec.decode(rewritten([*stored[:-1], [7, 10, 12]]))
+    lacking = codec.decode(decoded(VERSION_3))
+    for level, last in ((lacking.by_five_minutes, 7), (lacking.by_day, 12)):
+        level.flat[last :: level.width] = [0] * len(level.indices)
+    assert row.scalars(state, NEWEST) == row.scalars(lacking, NEWEST)
+    assert codec.encode(state) == codec.encode(lacking), "it is written as wide as tiles are now"
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_state_with_a_column_that_is_not_known_is_refused_with_what_to_do(level):
+    widths = list(WIDTHS)
+    widths[level] += 1
+    with pytest.raises(codec.StateFormatError, match="run the release that wrote them, or a later one") as refused:
+        codec.decode(rewritten([*fields(decoded(VERSION_3))[:-1], widths]))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_state_with_another_number_of_levels_is_refused():
+    with pytest.raises(codec.StateFormatError, match="run the release that wrote them, or a later one"):
+        codec.decode(rewritten([*fields(decoded(VERSION_3))[:-1], [*WIDTHS, 5]]))
+
+
+@pytest.mark.parametrize("width", [0, 9])
+def test_tiles_that_are_not_of_their_width_are_damaged(width):
+    with pytest.raises(codec.StateFormatError, match="damaged"):
+        codec.decode(rewritten([*fields(decoded(VERSION_3))[:-1], [8, width, 13]]))
 
 
 def test_reading_and_writing_a_state_changes_nothing_that_is_served():

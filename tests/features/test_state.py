@@ -11,10 +11,10 @@ from support.reference import DAY, HOUR, Raw
 
 from features import codec, row
 from features.catalogue import NAMES
+from features.columns import DAYS
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
 from features.state import REMEMBERED_IDS, Outcome, UserState
-from features.tiles import SPEND
 
 BASE = 1_764_000_123_456
 ENCODER = "test@0123456789ab"
@@ -26,6 +26,7 @@ KINDS = {
     "purchase": Kind.PURCHASE,
     "search": Kind.SEARCH,
     "review": Kind.REVIEW,
+    "remove": Kind.REMOVE,
 }
 
 
@@ -226,14 +227,25 @@ def test_categories_are_counted_over_thirty_days():
     assert state.categories.counts(BASE + 30 * DAY) == {category_key("jazz"): 1}
 
 
+def test_what_was_taken_out_of_the_cart_counts_as_an_event_and_as_no_interest():
+    before = [Raw("clicks", "a", "cart", BASE, category="jazz"), Raw("clicks", "b", "purchase", BASE - HOUR, price=2.0)]
+    state = fold(before)
+    removed = observe(Raw("clicks", "c", "remove", BASE + DAY, price=5.0, category="jazz"), 2)
+    assert state.apply(removed, ENCODER) is Outcome.APPLIED
+    assert (state.revision, state.newest, state.last_purchase) == (3, BASE + DAY, BASE - HOUR)
+    assert (state.lifetime_purchases, state.lifetime_spend) == (1, 2_000_000)
+    assert state.categories.counts(BASE + DAY) == {category_key("jazz"): 1}
+
+
 def test_sums_past_64_bits_survive_the_codec():
     spend = [Raw("clicks", str(n), "purchase", BASE, price=1e9) for n in range(3)]
     state = fold(spend)
     state.lifetime_spend = 10**30
-    state.by_day.flat[SPEND] = 10**25
+    spend = DAYS.place("spend")
+    state.by_day.flat[spend] = 10**25
     restored = codec.decode(codec.encode(state))
     assert restored.lifetime_spend == 10**30
-    assert restored.by_day.column(SPEND) == [10**25]
+    assert restored.by_day.column(spend) == [10**25]
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\x01" * 9, b"\x09" + b"\0" * 40, b"\x01" + b"\0" * 40])

@@ -43,7 +43,7 @@ def test_windows_are_the_sums_of_the_events_in_them_whatever_came_when(steps: li
         timestamp = START + ahead
         if what == ADD:
             newest = max(newest, timestamp)
-            reached = level.add(timestamp, [(column, amount)])
+            reached = level.add(timestamp, [(column, 0)], [amount])
             assert reached == (timestamp // HOUR >= (newest - LENGTHS[-1]) // HOUR)
             if reached:
                 events.append((timestamp, column, amount))
@@ -61,10 +61,10 @@ def test_windows_are_the_sums_of_the_events_in_them_whatever_came_when(steps: li
 
 def test_what_is_returned_of_one_window_is_not_changed_by_the_next_event() -> None:
     level = TileLevel(HOUR, 3, LENGTHS)
-    level.add(START, [(1, 1)])
+    level.add(START, [(1, 0)], [1])
     before = [sums.copy() for sums in level.sums(START)]
     kept = level.sums(START)
-    level.add(START, [(1, 1)])
+    level.add(START, [(1, 0)], [1])
     assert kept == before
 
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import row
+from features.catalogue import NAMES
 from features.observation import Kind, Observation, Source
 from features.state import UserState
 from features.tiles import DAY, HOUR, MINUTE
@@ -28,8 +29,9 @@ def state_of(ages: list[int]) -> UserState:
 
 
 def windowed(state: UserState, instant: int) -> tuple[object, ...]:
-    """All scalars but the two that grow with every millisecond."""
-    return row.scalars(state, instant)[:-2]
+    """All scalars but those that grow with every millisecond."""
+    values = dict(zip(NAMES, row.scalars(state, instant), strict=True))
+    return tuple(values[name] for name in NAMES if name not in ("tenure_days", "days_since_last_purchase"))
 
 
 @given(st.lists(st.integers(0, 35 * DAY), min_size=1, max_size=12), st.integers(0, 40 * DAY))

@@ -17,6 +17,7 @@ COUNTS = {
     "purchases": "purchase",
     "searches": "search",
     "reviews": "review",
+    "removes": "remove",
 }
 
 

@@ -25,6 +25,7 @@ TEXTS = (
     "ok",
     "Best jazz record I own, five stars!!!",
 )
+ACTIONS = ("view", "view", "favorite", "cart", "remove", "purchase")
 QUERIES = ("jazz vinyl", "黑胶唱片", "rtx 4090 ti", "", "blues cd")
 
 
@@ -40,7 +41,7 @@ def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
         if rng.random() < 0.5:
             value["category"] = rng.choice(["jazz", "rock", "no such genre"])
         if topic == "clicks":
-            value |= {"item_id": "i1", "action": rng.choice(["view", "view", "favorite", "cart", "purchase"])}
+            value |= {"item_id": "i1", "action": rng.choice(ACTIONS)}
             if rng.random() < 0.8:
                 value |= {"price": rng.choice([0.1, 0.2, 0.3, 19.99, 1234.56]), "quantity": rng.randrange(1, 4)}
         elif topic == "searches":

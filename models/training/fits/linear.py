@@ -133,7 +133,7 @@ def fit_many(
     """Fit one model for each part of the rows and each weight decay, side by side: much faster than one by one."""
     from models.training.fits.linear import penalised_least_squares
 
-    standardisers = [Standardiser.fit(names, part.values) for part in parts]
+    standardisers = [Standardiser.fit(names, part.values, part.transforms) for part in parts]
     designs = [
         np.hstack([standardiser.apply(part.values), part.profiles])
         for standardiser, part in zip(standardisers, parts, strict=True)

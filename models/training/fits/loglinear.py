@@ -54,7 +54,7 @@ def fit_loglinear(
 
     derived = Derived.of(names)
     columns = derived.extend(rows.values)
-    standardiser = Standardiser.fit((*derived.names, *derived.columns), columns)
+    standardiser = Standardiser.fit((*derived.names, *derived.columns), columns, rows.transforms)
     powers = rows.money**EXPONENT
     unit = float(powers.mean())
     if not unit > 0:

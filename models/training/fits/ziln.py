@@ -76,7 +76,7 @@ def fit_ziln(
     """
     import torch
 
-    standardiser = Standardiser.fit(names, rows.values)
+    standardiser = Standardiser.fit(names, rows.values, rows.transforms)
     inputs, money = _tensors(standardiser, rows)
     held = None if validation is None else _tensors(standardiser, validation)
     with _deterministic(seed):

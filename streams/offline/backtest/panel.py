@@ -10,8 +10,8 @@ import numpy as np
 import orjson
 
 from features.catalogue import NAMES
-from features.history import snapshots
 from features.observation import Observation
+from features.point_in_time import snapshots
 from features.row import Value
 from features.tiles import DAY
 from models.backtest.rows import CutOffRows

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import NAMES
+from features.catalogue import NAMES, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.scoring.scorer import Scorer
 from models.training.train import train
@@ -74,6 +74,7 @@ def _refitted(artefact: Artefact, material: Material, seed: int, with_text: bool
         known.users,
         seed=seed,
         kind=artefact.scorer.model.kind,
+        transforms=TRANSFORMS,
         instants=known.instants,
         trials=_TRIALS,
         **options,

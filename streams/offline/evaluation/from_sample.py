@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.history import Snapshot
+from features.point_in_time import Snapshot
 from features.tiles import DAY
 from models.artefact.artefact import Artefact
 from models.encoder.bert import Encoder

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from features.history import Snapshot, snapshots
 from features.observation import Observation
+from features.point_in_time import Snapshot, snapshots
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection

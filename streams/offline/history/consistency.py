@@ -16,10 +16,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import NAMES
-from features.history import Snapshot
+from features.catalogue import NAMES, SCALARS
 from features.observation import EVENT_SOURCES, Observation, Source
-from features.point_in_time import Folded, snapshot_of
+from features.point_in_time import Folded, Snapshot, snapshot_of
 from features.row import scalars
 from features.state import UserState
 from streams.exceptions import ConfigurationError
@@ -34,19 +33,18 @@ MAX_CUTS: Final = 1000
 
 ROWS_AT_ONCE: Final = 5000
 
-# The features that depend on the events of one topic alone.
-_OWN: Final = {
-    Source.REVIEWS: ("reviews_", "noisy_reviews_", "mean_rating_"),
-    Source.SEARCHES: ("searches_",),
-    Source.CLICKS: ("views_", "favorites_", "carts_", "purchases_", "spend_", "lifetime_", "days_since_last_purchase"),
-}
+# The features that the events of one topic alone decide.
 _COLUMNS: Final = {
-    source: [place for place, name in enumerate(NAMES) if name.startswith(own)] for source, own in _OWN.items()
+    source: [place for place, scalar in enumerate(SCALARS) if scalar.sources == {source}] for source in EVENT_SOURCES
 }
+
+
+NOT_LOGGED: Final = "not logged"
+"""In place of a value that a part of the log does not hold, for the release that wrote it did not know the feature."""
 
 
 class Logged(NamedTuple):
-    """A row of the log: `profile` float[64], `emitted_at` ms."""
+    """A row of the log: `scalars` in the order of `NAMES`, `profile` float[64], `emitted_at` ms."""
 
     instant: int
     revision: int
@@ -78,6 +76,7 @@ class Report:
         erased: rows of users erased since, which the remaining events do not explain.
         missing: sampled users of the history without a logged row.
         vectors_not_compared: rows whose vectors come from another encoder than the one loaded; the rest is compared.
+        features_not_logged: names of the features that some part of the log lacks; they are not compared there.
         share: the share of users that the log samples.
         differences: the first mismatches.
         extra_users, missing_users: the first of these users.
@@ -93,6 +92,7 @@ class Report:
     erased: int = 0
     missing: int = 0
     vectors_not_compared: int = 0
+    features_not_logged: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     extra_users: list[str] = field(default_factory=list)
     missing_users: list[str] = field(default_factory=list)
@@ -119,11 +119,15 @@ def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = ("user_id", "event_time", "revision", EMITTED_AT, "encoder", "profile_vector", *NAMES)
+    fixed = ("user_id", "event_time", "revision", EMITTED_AT, "encoder", "profile_vector")
     for part in parts:
         try:
-            for batch in pq.ParquetFile(part).iter_batches(ROWS_AT_ONCE, columns=list(names)):
-                columns = [batch[name].to_pylist() for name in names]
+            file = pq.ParquetFile(part)
+            known = [*fixed, *(name for name in NAMES if name in file.schema_arrow.names)]
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=known):
+                columns = [
+                    batch[name].to_pylist() if name in known else [NOT_LOGGED] * len(batch) for name in (*fixed, *NAMES)
+                ]
                 for user_id, instant, revision, emitted_at, encoder, profile, *values in zip(*columns, strict=True):
                     yield user_id, Logged(instant, revision, emitted_at, encoder, values, profile)
         except (OSError, KeyError, pa.ArrowException) as error:
@@ -148,6 +152,24 @@ def sampled_share(parts: Sequence[Path]) -> float:
     return min(shares)
 
 
+def features_not_logged(parts: Sequence[Path]) -> list[str]:
+    """Return the names of the features that some part lacks, for an earlier release wrote it.
+
+    Raises:
+        ConfigurationError: a part cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    missing: set[str] = set()
+    for part in parts:
+        try:
+            missing.update(set(NAMES) - set(pq.read_schema(part).names))
+        except (OSError, pa.ArrowException) as error:
+            raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
+    return [name for name in NAMES if name in missing]
+
+
 async def compare(history: History, parts: Sequence[Path], encoder: str, limit: int) -> Report:
     """Compare a log with a history.
 
@@ -157,7 +179,7 @@ async def compare(history: History, parts: Sequence[Path], encoder: str, limit: 
         encoder: the identity of the encoder that reads the history.
         limit: the number of differences and users to name.
     """
-    report = Report(limit, share=sampled_share(parts))
+    report = Report(limit, share=sampled_share(parts), features_not_logged=features_not_logged(parts))
     history.gather()
     for user_id, row in read_log(parts):
         history.note(user_id, row)
@@ -202,7 +224,9 @@ def _judge(user: User, row: Logged, found: Snapshot | None, encoder: str, report
 def _differences(row: Logged, found: Snapshot, encoder: str) -> dict[str, tuple[Any, Any]]:
     served = {"revision": row.revision, **dict(zip(NAMES, row.scalars, strict=True))}
     offline = {"revision": found.revision, **dict(zip(NAMES, found.scalars, strict=True))}
-    differing = {name: (value, offline[name]) for name, value in served.items() if value != offline[name]}
+    differing = {
+        name: (value, offline[name]) for name, value in served.items() if value not in (offline[name], NOT_LOGGED)
+    }
     vector = np.asarray(row.profile, np.float32)
     if row.encoder == encoder and not np.allclose(vector, found.profile, rtol=0, atol=PROFILE_TOLERANCE):
         differing["profile_vector"] = (row.profile, found.profile.tolist())
@@ -223,7 +247,7 @@ def _is_cut(folded: Folded, row: Logged, encoder: str) -> bool:
 
 def _fitting(arrived: Sequence[Observation], source: Source, row: Logged, encoder: str) -> list[int]:
     """Return the numbers of first events of a topic that agree with the features that it alone decides."""
-    columns = _COLUMNS[source]
+    columns = [place for place in _COLUMNS[source] if row.scalars[place] != NOT_LOGGED]
     wanted = [row.scalars[place] for place in columns]
     state, fitting = UserState(), []
     for length in range(len(arrived) + 1):

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.history import Snapshot
 from features.observation import MICRO, Kind, Observation
 from features.offline_parquet import OFFLINE_FOLDER, offline_table
 from features.online.rows import OnlineRow
+from features.point_in_time import Snapshot
 from models.batching.batcher import MicroBatcher
 from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError

@@ -18,8 +18,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from features.history import snapshots
 from features.observation import Observation
+from features.point_in_time import snapshots
 from features.row import Value
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
 
+from features.columns import HOURS
 from features.observation import MICRO
 from features.state import UserState
-from features.tiles import DAY, HOUR, SPEND
+from features.tiles import DAY, HOUR
 from streams.contract import HORIZON
 from streams.inference.active_scorer import Served
 from streams.log import log
@@ -34,6 +35,7 @@ AT_ONCE: Final = 100
 _HOURLY: Final = 7 * DAY
 """How long spend is known by the hour."""
 
+_SPEND: Final = HOURS.place("spend")
 _HASHES: Final = 1 << 32
 
 
@@ -210,5 +212,5 @@ def _spent_within(pending: Pending, state: UserState) -> float | None:
     if state.newest is None or state.newest - due >= _HOURLY:
         return None
     hours = state.by_hour
-    after = sum(spend for index, spend in zip(hours.indices, hours.column(SPEND), strict=True) if index * HOUR > due)
+    after = sum(spend for index, spend in zip(hours.indices, hours.column(_SPEND), strict=True) if index * HOUR > due)
     return (state.lifetime_spend - pending.spent - after) / MICRO

@@ -19,7 +19,7 @@ from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
 from models.scoring.kinds.linear import LinearModel
 from models.scoring.scorer import Scorer
-from models.scoring.standardising import Standardiser, transform_of
+from models.scoring.standardising import Standardiser, Transform
 
 NAMES = ("views_1h", "spend_30d", "conversion_30d")
 
@@ -30,7 +30,7 @@ def artefact(**changes: object) -> Artefact:
         model=LinearModel(
             standardiser=Standardiser(
                 names=NAMES,
-                transforms=tuple(transform_of(name) for name in NAMES),
+                transforms=(Transform.SIGNED_LOG1P, Transform.SIGNED_LOG1P, Transform.IDENTITY),
                 means=rng.random(3),
                 scales=rng.random(3) + 0.1,
             ),

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.artefacts import fitted_artefact
 
-from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
+from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
@@ -72,6 +72,13 @@ def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
     assert "wherewithal train --date 2026-11-23 --scorer gbm --rows ROWS --output FOLDER --folds 3 --trials 1" in card
     assert made.version in card
     assert any(logs.iterdir())
+
+
+def test_the_scorer_transforms_each_feature_as_the_catalogue_says(rows_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert main(["train", "--scorer", "linear", "--rows", str(rows_file), "--output", str(folder), *QUICK]) == 0
+    document = Artefact.load(folder).scorer.model.document()
+    assert dict(zip(NAMES, document["transforms"], strict=True)) == TRANSFORMS
 
 
 def test_rows_whose_outcome_is_not_known_are_left_out(rows_file: Path) -> None:
@@ -145,7 +152,7 @@ def test_the_shipped_artefact_is_the_log_linear_scorer_with_the_card_that_descri
     assert shipped.scorer.model.kind == "loglinear"
     assert shipped.scorer.attribution == "integrated_gradients"
     assert shipped.drift is not None
-    assert shipped.drift.names == NAMES
+    assert set(shipped.drift.names) == set(shipped.scorer.names) <= set(NAMES)
     assert shipped.version in (folder / CARD_FILE).read_text()
 
 

@@ -114,8 +114,12 @@ def test_price_times_quantity_is_limited() -> None:
         ("clicks", {"item_id": ""}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an empty one"),
         ("clicks", {"item_id": "i" * 257}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found a longer one"),
         ("clicks", {"item_id": 7}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an integer"),
-        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, found another"),
-        ("clicks", {"action": None}, "action: expected one of view, favorite, cart, purchase, found nothing or null"),
+        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, remove, found another"),
+        (
+            "clicks",
+            {"action": None},
+            "action: expected one of view, favorite, cart, purchase, remove, found nothing or null",
+        ),
         ("clicks", {"currency": "EUR"}, "currency: expected the deployment's own, USD, found another"),
     ],
 )

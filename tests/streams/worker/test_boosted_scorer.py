@@ -12,7 +12,6 @@ from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.spenders import spenders
 
-from features.catalogue import NAMES
 from models.scoring.scorer import Scorer, reference_of
 from models.training.fits.boosting import BoostingOptions, fit_boosting
 from models.training.rows import TrainingRows
@@ -21,10 +20,11 @@ from models.training.rows import TrainingRows
 def boosted() -> Scorer:
     made = spenders(400)
     rng = np.random.default_rng(0)
-    values = rng.poisson(2.0, (len(made.money), len(NAMES))).astype(np.float64)
-    values[:, NAMES.index("lifetime_spend")] = made.values[:, 2]
+    names = fitted_artefact().scorer.names
+    values = rng.poisson(2.0, (len(made.money), len(names))).astype(np.float64)
+    values[:, names.index("lifetime_spend")] = made.values[:, 2]
     rows = TrainingRows(values, made.profiles, made.money, made.target)
-    model = fit_boosting(NAMES, rows, BoostingOptions(rounds=20, rows_per_leaf=20), seed=0).model
+    model = fit_boosting(names, rows, BoostingOptions(rounds=20, rows_per_leaf=20), seed=0).model
     reference = reference_of(model.predict(rows.values, rows.profiles))
     return replace(fitted_artefact().scorer, model=model, reference=reference)
 

@@ -21,7 +21,7 @@ from features.observation import Observation
 from features.online import OnlineRow
 from features.row import profile, scalars
 from features.state import UserState
-from features.tiles import DAY
+from features.tiles import DAY, HOUR
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
 from streams.cli.main import main
@@ -226,6 +226,19 @@ def test_vectors_of_another_encoder_are_not_compared_and_counted(tmp_path):
     rewrite(log, lambda row: row | {"encoder": "another@1", "profile_vector": [0.0] * 64})
     report = judge(tmp_path, log, lines)
     assert report.equal + report.late == report.vectors_not_compared == report.logged == 2
+
+
+def test_a_feature_that_an_earlier_release_did_not_log_is_named_and_the_rest_is_compared(tmp_path):
+    lines = [click("u", 1, BASE), search("u", 3, BASE), click("u", 2, BASE - HOUR)]
+    log = logged(tmp_path, lines)
+    for part in log_parts(log):
+        table = pq.read_table(part)
+        pq.write_table(table.drop_columns(["views_7d", "tenure_days"]), part)
+    report = judge(tmp_path, log, lines)
+    assert report.features_not_logged == ["views_7d", "tenure_days"]
+    assert (report.mismatches, report.logged, report.equal + report.late) == (0, 3, 3)
+    rewrite(log, lambda row: row | {"views_24h": 9})
+    assert judge(tmp_path, log, lines).mismatches == 3
 
 
 def test_the_command_fails_on_a_mismatch_only(tmp_path, capsys, monkeypatch):

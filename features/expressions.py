@@ -1,0 +1,141 @@
+"""What a feature is made of: sums of windows and fields of the state, put together.
+
+A value is an expression rather than a function: `features.row` makes one function of all of them, which is as fast as
+one written by hand. Each class here has a `source`: Python, of names that `features.row` defines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from features.columns import COLUMNS, LAYOUTS, TileLayout
+from features.observation import Kind
+
+
+class Expression(Protocol):
+    """The value of a feature, as of T."""
+
+    @property
+    def source(self) -> str:
+        """The Python expression for it."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of events that decide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A column of the tiles, summed over a window; an integer.
+
+    Attributes:
+        column: of `features.columns.COLUMNS`.
+        window: the name of one of `features.windows.WINDOWS`.
+
+    Raises:
+        ValueError: the tiles of the window do not keep the column.
+    """
+
+    column: str
+    window: str
+
+    def __post_init__(self) -> None:
+        if self.column not in _LAYOUT_OF[self.window].names:
+            raise ValueError(f"expected a column that the tiles of {self.window} keep, found {self.column!r}")
+
+    @property
+    def source(self) -> str:
+        """The place of the column in the sums of the window."""
+        return f"{sums_of(self.window)}[{_LAYOUT_OF[self.window].place(self.column)}]"
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kind that the column sums."""
+        return frozenset({_KIND_OF[self.column]})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the state keeps of a user's whole life; an integer.
+
+    Attributes:
+        attribute: of `features.state.UserState`, never None.
+        kinds: of the events that decide it.
+    """
+
+    attribute: str
+    kinds: frozenset[Kind]
+
+    @property
+    def source(self) -> str:
+        """The attribute of the state."""
+        return f"state.{self.attribute}"
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Micro-units in units of money or rating; a float.
+
+    Attributes:
+        micros: an integer value.
+    """
+
+    micros: Expression
+
+    @property
+    def source(self) -> str:
+        """The quotient, never null."""
+        return f"{self.micros.source} / MICRO"
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Those of the integer value."""
+        return self.micros.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One value divided by another; a float, null where the divisor is 0."""
+
+    dividend: Expression
+    divisor: Expression
+
+    @property
+    def source(self) -> str:
+        """The quotient, or null."""
+        return f"({self.dividend.source}) / {self.divisor.source} if {self.divisor.source} else None"
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Those of both values."""
+        return self.dividend.kinds | self.divisor.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class DaysSince:
+    """Days from a time that the state keeps to T; a float, null where there is none.
+
+    Attributes:
+        attribute: of `features.state.UserState`, ms or None.
+        kinds: of the events that decide it.
+    """
+
+    attribute: str
+    kinds: frozenset[Kind]
+
+    @property
+    def source(self) -> str:
+        """The days, or null."""
+        return f"None if state.{self.attribute} is None else (instant - state.{self.attribute}) / DAY"
+
+
+_KIND_OF: Final = {column.name: column.kind for column in COLUMNS}
+_LAYOUT_OF: Final[dict[str, TileLayout]] = {
+    window.name: layout for layout in LAYOUTS for window in layout.level.windows
+}
+
+
+def sums_of(window: str) -> str:
+    """Return the name that the sums of a window have in `source`."""
+    return f"sums_{window}"
