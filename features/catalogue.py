@@ -1,6 +1,7 @@
 """The catalogue of scalar features, one line each: names, order, types and values, which every other module follows.
 
-A new feature is one line here, and one in `features.columns` if it needs a sum that tiles do not keep yet.
+A new feature is one line here, and one in `features.columns` if it needs a sum that tiles do not keep yet. The page
+docs/architecture.md says what goes with it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Scalar:
 
 
 def _per_window(name: str, integer: bool, value: Callable[[str], Expression]) -> Iterator[Scalar]:
-    """Yield a feature for every window, whose name stands for the W of its own."""
+    """Yield one feature for each window; the window's name replaces the W of `name`."""
     for window in WINDOWS:
         yield Scalar(name.removesuffix("W") + window.name, integer, value(window.name))
 

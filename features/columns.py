@@ -21,7 +21,7 @@ class Measure(IntEnum):
     ONE = 0
     """The event itself."""
     AMOUNT = 1
-    """Micro-units of money or rating, 0 when unknown."""
+    """Micro-units of money or rating, 0 when unknown: the observer gives it for purchases, views and reviews."""
     KNOWN = 2
     """1 for an event whose amount is known, else 0."""
     NOISY = 3

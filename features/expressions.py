@@ -1,7 +1,8 @@
 """What a feature is made of: sums of windows and fields of the state, put together.
 
 A value is an expression rather than a function: `features.row` makes one function of all of them, which is as fast as
-one written by hand. Each class here has a `source`: Python, of names that `features.row` defines.
+one written by hand. Each class here has a `source`: Python, of names that `features.row` defines, in parentheses where
+it stands inside another. What may be null stands inside no other, which the types say.
 """
 
 from __future__ import annotations
@@ -81,12 +82,12 @@ class Units:
         micros: an integer value.
     """
 
-    micros: Expression
+    micros: Sum | Kept
 
     @property
     def source(self) -> str:
         """The quotient, never null."""
-        return f"{self.micros.source} / MICRO"
+        return f"({self.micros.source} / MICRO)"
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -98,13 +99,13 @@ class Units:
 class Ratio:
     """One value divided by another; a float, null where the divisor is 0."""
 
-    dividend: Expression
-    divisor: Expression
+    dividend: Sum | Kept | Units
+    divisor: Sum | Kept | Units
 
     @property
     def source(self) -> str:
         """The quotient, or null."""
-        return f"({self.dividend.source}) / {self.divisor.source} if {self.divisor.source} else None"
+        return f"{self.dividend.source} / {self.divisor.source} if {self.divisor.source} else None"
 
     @property
     def kinds(self) -> frozenset[Kind]:

@@ -91,5 +91,8 @@ def category_key(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "little")
 
 
+# Applied by `streams.records.observer`, which turns events into observations.
 REVIEW_WEIGHT: Final = 1.0
+"""What the text of a review counts in the profile."""
 SEARCH_WEIGHT: Final = 0.5
+"""What the text of a search counts."""

@@ -47,10 +47,14 @@ def test_only_numbers_may_be_null():
     ("value", "source"),
     [
         (Sum("spend", "7d"), "sums_7d[7]"),
-        (Units(Sum("spend", "1h")), "sums_1h[7] / MICRO"),
+        (Units(Sum("spend", "1h")), "(sums_1h[7] / MICRO)"),
         (
             Ratio(Kept("lifetime_purchases", frozenset({Kind.PURCHASE})), Sum("views", "30d")),
-            "(state.lifetime_purchases) / sums_30d[1] if sums_30d",
+            "state.lifetime_purchases / sums_30d[1] if sums_30d",
+        ),
+        (
+            Ratio(Units(Sum("spend", "7d")), Units(Sum("spend", "30d"))),
+            "(sums_7d[7] / MICRO) / (sums_30d[7] / MICRO) if (sums_30d[7] / MICRO) else None",
         ),
         (DaysSince("oldest", frozenset(Kind)), "None if state.oldest is None else (instant - state.oldest) / DAY"),
     ],
