@@ -26,7 +26,7 @@ from streams.settings import load_settings
 
 PARENT = """
 import sys, time
-from streams.broker import EmbeddedBroker
+from streams.broker.embedded import EmbeddedBroker
 broker = EmbeddedBroker().start()
 print(broker._process.pid, flush=True)
 time.sleep(60)
