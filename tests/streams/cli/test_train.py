@@ -141,7 +141,7 @@ def test_serving_needs_no_training_library() -> None:
     code = (
         "import sys\n"
         "for name in ('lightgbm', 'optuna', 'tensorboard'): sys.modules[name] = None\n"
-        "import streams.inference, models.artefact, models.scoring.kinds.restore\n"
+        "import streams.inference.loading, models.artefact.artefact, models.scoring.kinds.restore\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
