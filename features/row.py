@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -41,7 +40,7 @@ def _names(level: Level) -> str:
 
 def _generated() -> Callable[[UserState, int], tuple[Value, ...]]:
     # Beside this module, so that whatever looks at files, the benchmarks' guard for one, counts it to this package.
-    source, filename = row_source(), str(Path(__file__).with_name("row.generated.py"))
+    source, filename = row_source(), __file__.removesuffix(".py") + ".generated.py"
     # Where tracebacks look for lines.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     found: dict[str, Any] = {}

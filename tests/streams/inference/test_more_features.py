@@ -10,13 +10,15 @@ from support.artefacts import drift_reference, fitted_artefact
 from support.encoders import HashEncoder
 
 import streams.inference.loading as loading
-from features.catalogue import NAMES, PROFILE_WIDTH
+from features.catalogue import PROFILE_WIDTH
 from models.exceptions import ArtefactError
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import load_inference
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 
+NAMES = fitted_artefact().scorer.names
+"""Those that the artefact was fitted on."""
 NEW = "wishes_30d"
 PLACE = 7
 ROWS = 12
