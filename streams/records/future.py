@@ -12,8 +12,8 @@ def is_future(timestamp: int, arrived: int, tolerance: int) -> bool:
 
     Args:
         timestamp: of the event, in epoch milliseconds.
-        arrived: the Kafka timestamp of its record, in epoch milliseconds. A producer may set it to any 64 bits, so it
-            never excuses an event after the year 9999.
+        arrived: the Kafka timestamp of its record, in epoch milliseconds. A producer may set it to any 64 bits: an
+            event after the year 9999 is future whatever this says.
         tolerance: how far the event may be ahead of its record, in milliseconds.
     """
     return timestamp > arrived + tolerance or timestamp > LATEST_MS

@@ -141,7 +141,9 @@ class Committer:
             await self._commit(await self._out.rounds.join(self._take))
 
     async def _commit(self, scored: Scored) -> None:
-        """Bring a group out in five steps; none begins before the one before it is done.
+        """Bring a group out, in five steps of which none begins before the one before it is done.
+
+        This method takes the first three and begins the fourth; the fifth belongs to the lane and the ledger.
 
         1. Changelog: the new states are sent, and the broker has acknowledged them.
         2. Local store: it takes these states, in one write with how far into the changelog they are.
@@ -151,8 +153,8 @@ class Committer:
            acknowledged without a gap.
 
         A crash between two steps repeats the later ones and misses none: the input is delivered again, and a state
-        that holds it already is published again. Step 4 is awaited in a task of its own (`_settle`), so that the next
-        group goes to the changelog meanwhile. Step 5 is up to those who await `settled`.
+        that holds it already is published again. Step 4 is a task of its own (`_settle`), so that the next group goes
+        to the changelog meanwhile.
 
         Raises:
             LeaseLostError: the partition may be somebody else's; the steps that are left are not taken.
