@@ -15,7 +15,7 @@ import numpy as np
 from features.columns import WIDTHS
 from features.exceptions import StateFormatError
 from features.state import UserState
-from features.stored_tiles import BigInt, as_wide_as_now, narrow
+from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
 from features.text_sum import DecayedSum
 
 VERSION: Final = 3
@@ -27,6 +27,7 @@ _UNSAID_WIDTHS: Final = (8, 10, 13)
 """Of the tiles of versions 1 and 2."""
 
 _HEADER: Final = struct.Struct(">BQQ")
+_SHORT, _MIDDLE, _LONG = WIDTHS
 
 
 class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -123,9 +124,11 @@ def decode(data: bytes) -> UserState:
     state.lifetime_purchases = body.lifetime_purchases
     state.lifetime_spend = int(body.lifetime_spend)
     state.remembered = body.remembered
-    stored = (body.by_five_minutes, body.by_hour, body.by_day)
+    stored = body.by_five_minutes, body.by_hour, body.by_day
     if body.widths != WIDTHS:
         stored = as_wide_as_now(stored, body.widths)
+    elif len(stored[0]) % _SHORT or len(stored[1]) % _MIDDLE or len(stored[2]) % _LONG:
+        raise cut_off(WIDTHS)
     if body.newest is not None:
         for level, flat in zip((state.by_five_minutes, state.by_hour, state.by_day), stored, strict=True):
             level.load(narrow(flat))

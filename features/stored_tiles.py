@@ -31,9 +31,14 @@ def as_wide_as_now(stored: Stored, widths: tuple[int, ...]) -> Stored:
             "run the release that wrote them, or a later one"
         )
     if any(width < 1 or len(flat) % width for flat, width in zip(stored, widths, strict=True)):
-        raise StateFormatError(f"expected tiles of {widths} integers, found damaged ones: one is cut off")
+        raise cut_off(widths)
     short, middle, long = map(_padded, stored, widths, WIDTHS)
     return short, middle, long
+
+
+def cut_off(widths: tuple[int, ...]) -> StateFormatError:
+    """Return the error for a level that does not hold a whole number of tiles."""
+    return StateFormatError(f"expected tiles of {widths} integers, found damaged ones: one is cut off")
 
 
 def narrow(numbers: list[BigInt]) -> list[int]:

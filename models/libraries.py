@@ -22,12 +22,15 @@ def library(name: str, extra: str = TRAIN) -> Any:
         extra: the extra of this project that brings it.
 
     Raises:
-        MissingLibraryError: it, or a library that it needs, is not installed.
+        MissingLibraryError: it, or a library that it needs, is not installed, or cannot be imported.
     """
+    remedy = f"install it with `pip install wherewithal[{extra}]`"
     try:
         return importlib.import_module(name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         found = (error.name or name).split(".")[0]
+        raise MissingLibraryError(f"expected {_PACKAGES.get(found, found)}, found none; {remedy}") from error
+    except ImportError as error:
         raise MissingLibraryError(
-            f"expected {_PACKAGES.get(found, found)}, found none; install it with `pip install wherewithal[{extra}]`"
+            f"expected {_PACKAGES.get(name, name)}, found one that cannot be imported ({error}); {remedy}"
         ) from error

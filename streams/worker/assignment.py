@@ -44,6 +44,8 @@ class Furnishing:
 
     Attributes:
         states: the local store.
+        epochs: the last epoch that this process took for each partition. Two assignments in one second of one
+            generation would have the same, and what the first has under way may lie behind the recovered changelog.
         outlets, workshop: for partitions and lanes, but for the producer and the lease.
         encoder: identity of the loaded encoder.
         cached_users: live states kept decoded, in all partitions together.
@@ -58,6 +60,7 @@ class Furnishing:
     """
 
     states: LocalStore
+    epochs: dict[int, int]
     outlets: Outlets
     workshop: Workshop
     encoder: str
@@ -148,7 +151,8 @@ class Assignment:
 
     def _take(self, number: int, outlets: Outlets) -> Partition:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
-        epoch = epoch_of(self._generation, int(time.time() * 1000), furnishing.states.progress(number).epoch)
+        seen = max(furnishing.states.progress(number).epoch, furnishing.epochs.get(number, 0))
+        epoch = furnishing.epochs[number] = epoch_of(self._generation, int(time.time() * 1000), seen)
         partition = Partition(
             number,
             epoch,

@@ -107,6 +107,7 @@ class Engine:
         self._waiting_for_encoder: set[Lane] = set()
         self._abandoning = Tasks("abandon", equipment.on_failure)
         self._closed = False
+        self._epochs: dict[int, int] = {}
         self.assignment = Assignment(NEVER, NEVER, no_lease())
 
     def submit(self, topic: str, event: Any) -> None:
@@ -180,6 +181,7 @@ class Engine:
         settings, equipment, outlets = self._settings, self._equipment, self._outlets
         return Furnishing(
             states=self._member.states,
+            epochs=self._epochs,
             outlets=outlets,
             workshop=self._workshop,
             encoder=self._encoder,

@@ -21,7 +21,8 @@ def epoch_of(generation: int, now_ms: int, seen: int) -> int:
     Args:
         generation: of the group, from 0.
         now_ms: the wall clock.
-        seen: the highest epoch in the partition's changelog; the result is above it whatever the others say.
+        seen: the highest epoch in the partition's changelog, and that this process ever took for it; the result is
+            above it whatever the others say.
     """
     led = _ABOVE_CLOCKS + (generation << _CLOCK_BITS) + (now_ms // _SECOND) % (1 << _CLOCK_BITS)
     return min(_LARGEST, max(led, seen + 1))

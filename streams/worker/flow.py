@@ -53,6 +53,9 @@ STOP_S: Final = 12.0
 INTERRUPTED_S: Final = 1.0
 """How long leaving may take where the flow is cancelled: nothing is settled then."""
 
+EXPLAIN_S: Final = 3.0
+"""What is left for explaining an error, of a worker that is to stop."""
+
 SETTLE_S: Final = 7.0
 """The part of `STOP_S` that settling and committing may take."""
 
@@ -206,6 +209,8 @@ class Flow:
         self._watching = asyncio.create_task(self._watch())
         self._topics.start()
         self._closing.add("watch on topics", self._topics.stop)
+        # The error that ends a worker is told, even if it is told to stop meanwhile.
+        self._closing.add("explanation of an error", self._explaining.ended, EXPLAIN_S)
         self.production.start()
         if self._store_empty:
             self.production.republisher.refill()

@@ -23,6 +23,9 @@ from streams.worker.state.local_store import Progress
 INTERVAL_S: Final = 10.0
 """How often the topics are looked at. A producer hears of new partitions after minutes."""
 
+APART_S: Final = 2.0
+"""How long two looks at a topic that is missing are apart at the least."""
+
 SIGHTINGS: Final = 2
 """How often in a row a topic has to be missing: a node that has just started may not know of it yet."""
 
@@ -69,8 +72,12 @@ class TopicWatch:
     async def change(self) -> StreamsError | None:
         """Return what has become of the topics, to explain an error that may come of it; None for nothing known."""
         try:
-            for _ in range(SIGHTINGS):
-                await self.look()
+            missing: dict[str, int] = {}
+            for sighting in range(SIGHTINGS):
+                await asyncio.sleep(APART_S if sighting else 0)
+                await self._look(missing)
+                if not missing:
+                    return None
         except (StateMismatchError, MissingLogError) as error:
             return error
         except BrokerError:
@@ -84,6 +91,10 @@ class TopicWatch:
             BrokerError: the broker does not answer.
             StateMismatchError: partitions were added, or a topic was deleted or made anew.
         """
+        await self._look(self._missing)
+
+    async def _look(self, missing: dict[str, int]) -> None:
+        """Look once, counting in `missing` how often in a row a topic was."""
         counts = await partition_counts(self._settings, self._names)
         known = self._settings.partitions
         if changed := {name: count for name, count in counts.items() if count > known}:
@@ -94,8 +105,12 @@ class TopicWatch:
                 f"expected the topic {name!r} to have {known} partitions, found {count}: it was made anew while the "
                 f"worker ran; {START_OVER}"
             )
-        self._missing = {name: self._missing.get(name, 0) + 1 for name in self._names if name not in counts}
-        for name, times in self._missing.items():
+        for name in self._names:
+            if name in counts:
+                missing.pop(name, None)
+            else:
+                missing[name] = missing.get(name, 0) + 1
+        for name, times in missing.items():
             if times >= SIGHTINGS:
                 raise StateMismatchError(
                     f"expected the topic {name!r}, found none: it was deleted while the worker ran; restore it, or "
@@ -103,5 +118,5 @@ class TopicWatch:
                 )
         # A worker that is on its way out holds no partition any more.
         self._reached = self._progress() or self._reached
-        if not self._missing:
+        if not missing:
             await check_ends(self._settings, self._reached)

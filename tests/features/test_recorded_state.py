@@ -11,7 +11,8 @@ import pytest
 from features import codec, row
 from features.catalogue import NAMES
 from features.columns import WIDTHS
-from features.observation import Source, category_key
+from features.exceptions import StateFormatError
+from features.observation import Kind, Observation, Source, category_key
 from features.state import UserState
 from features.tiles import DAY
 
@@ -165,3 +166,11 @@ def test_reading_and_writing_a_state_changes_nothing_that_is_served():
     again = codec.decode(codec.encode(state))
     for instant in (NEWEST, NEWEST + DAY, NEWEST + 29 * DAY, NEWEST + 100 * DAY):
         assert row.scalars(again, instant) == row.scalars(state, instant)
+
+
+def test_a_state_whose_tiles_are_cut_off_is_damaged():
+    state = UserState()
+    state.apply(Observation(Kind.VIEW, Source.CLICKS, 1, NEWEST, b"12345678"), "")
+    state.by_day.flat.pop()
+    with pytest.raises(StateFormatError, match="damaged ones: one is cut off"):
+        codec.decode(codec.encode(state))

@@ -164,9 +164,14 @@ def features_not_logged(parts: Sequence[Path]) -> list[str]:
     missing: set[str] = set()
     for part in parts:
         try:
-            missing.update(set(NAMES) - set(pq.read_schema(part).names))
+            held = set(pq.read_schema(part).names)
         except (OSError, pa.ArrowException) as error:
             raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
+        logged = [name for name in NAMES if name in held]
+        # New features come last: a part that lacks others is no part of this log.
+        if not logged or logged != list(NAMES[: len(logged)]):
+            raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none")
+        missing.update(NAMES[len(logged) :])
     return [name for name in NAMES if name in missing]
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.errors import NoError
+from aiokafka.errors import IllegalStateError, NoError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -137,6 +137,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
+        if not consumer.assignment():
+            # A rebalance took the last partition away, and aiokafka would take that for a fault of the caller.
+            return {}
         committed: Mapping[TP, int] = await consumer.seek_to_committed()
         for tp in committed.keys() & consumer.assignment():
             if committed[tp] == 0:
@@ -181,6 +184,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         if offsets and not await self._commit(offsets):
+            if self._ensure_consumer()._coordinator.generation < 0:
+                raise IllegalStateError("this member was thrown out of its group before it committed")
             raise BrokerError(
                 f"expected the broker to take the first offsets of {len(offsets)} partitions, found that it did not: "
                 "check its log, then start the worker again"

@@ -76,6 +76,8 @@ class TiedRecovery(Recovery):
                 await self.app.crash(error)
                 return
             self.active_offsets[message.tp] = message.offset
+            # Faust's event and message refer to each other: without their records.
+            message.value = None
             if self.in_recovery and not self.need_recovery():
                 self._set_recovery_ended()
                 self.signal_recovery_end.set()

@@ -122,6 +122,7 @@ class UserTable(faust.Table):
             known = newest.get(record.key) or states.read(partition, record.key)
             if known is None or rank >= order(known):
                 newest[record.key] = record.value
+                outranked.discard(record.key)
                 reached.append(source_offsets(record.value))
             else:
                 outranked.add(record.key)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -323,6 +324,37 @@ def test_what_arrives_behind_a_later_owners_states_leaves_no_gap_in_the_local_st
     # The first worker's own states are acknowledged, and it has none of the second's, which lie before them.
     driven.rebalance([0, 0], None, TURNS)
     driven.arrive(0, len(driven.world.requests))
+    driven.check()
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, 1])
+def test_what_arrives_late_of_the_assignment_before_a_rejoin_is_outranked_within_one_second(
+    driven: Rebalances, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(assignment_module, "time", SimpleNamespace(time=lambda: now[0]))
+    world = driven.world
+    driven.rebalance([0, 0], None, TURNS)
+    for _ in range(4):
+        driven.publish(CLICKS, "u0", 1)
+    driven.publish(SEARCHES, "u0", 1)
+    driven.deliver((CLICKS,), 4, True)
+    late, world.requests = world.requests, []
+    assert {request.topic for request in late} == {world.changelog}
+    now[0] += seconds
+    driven.rejoin(0, TURNS)
+    driven.deliver((SEARCHES,), 1, True)
+    driven.deliver((CLICKS,), 1, True)
+    for _ in range(6):
+        driven.arrive(0, len(world.requests))
+    world.requests = late
+    driven.arrive(0, len(late))
+    driven.run(driven.workers[0].engine.assignment._strays.look())
+    driven.turn()
+    for _ in range(4):
+        driven.arrive(0, len(world.requests))
+    driven.rebalance([1, 1], None, TURNS)
+    driven.settle()
     driven.check()
 
 

@@ -42,7 +42,8 @@ def say_nothing(what: str, done: int, of: int) -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> Artefact:
-    return Artefact.load(artefact_folder(Settings()))
+    artefact = Artefact.load(artefact_folder(Settings()))
+    return artefact.serving(NAMES, artefact.encoder_identity, PROFILE_WIDTH)
 
 
 def training_rows(encoder: str, users: int = 240) -> list[TrainingRow]:
@@ -82,7 +83,8 @@ def rows_file(tmp_path_factory, shipped) -> Path:
 @pytest.fixture(scope="module")
 def document():
     """Of 160 customers of the sample, with an encoder that costs nothing."""
-    artefact = fitted_artefact()
+    fitted = fitted_artefact()
+    artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
     chosen = set(sorted({order.customer_id for order in orders()})[:160])
     material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
     return evaluate(artefact, material, size_bytes=1234, draws=6, seed=0, progress=say_nothing)
@@ -230,14 +232,15 @@ def test_rows_of_a_file_are_divided_by_user_and_unknown_outcomes_left_out(rows_f
 
 def test_the_very_rows_a_scorer_was_trained_on_are_recognised(rows_file, shipped):
     rows = [row for row in training_rows(shipped.encoder_identity) if row.spend_after is not None]
+    fitted = shipped.scorer.names
     trained = TrainingRows.checked(
-        NAMES,
-        [row.scalars for row in rows],
+        fitted,
+        [[row.scalars[NAMES.index(name)] for name in fitted] for row in rows],
         np.stack([row.profile for row in rows]),
         [row.spend_after for row in rows],
         [row.user_id for row in rows],
     )
-    digest = trained.digest(NAMES, [row.user_id for row in rows])
+    digest = trained.digest(fitted, [row.user_id for row in rows])
     assert from_rows(rows_file, replace(shipped, data_hash=digest)).overlap == "certain"
 
 

@@ -5,6 +5,7 @@ import pytest
 from support.artefacts import fitted_artefact
 from support.encoders import HashEncoder
 
+from features.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.artefact import Artefact
 from streams.exceptions import ConfigurationError
 from streams.offline.evaluation.from_sample import from_sample
@@ -28,7 +29,8 @@ def some():
 
 @pytest.fixture(scope="module")
 def artefact() -> Artefact:
-    return fitted_artefact()
+    fitted = fitted_artefact()
+    return fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
 
 
 @pytest.fixture(scope="module")

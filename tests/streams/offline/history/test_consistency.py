@@ -17,6 +17,7 @@ from support.encoders import HashEncoder
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
+from features.catalogue import NAMES
 from features.observation import Observation
 from features.online import OnlineRow
 from features.row import profile, scalars
@@ -25,6 +26,7 @@ from features.tiles import DAY, HOUR
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
 from streams.cli.main import main
+from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference, load_inference
 from streams.offline.history.consistency import Report, compare, log_parts
 from streams.offline.history.folding import History
@@ -233,12 +235,22 @@ def test_a_feature_that_an_earlier_release_did_not_log_is_named_and_the_rest_is_
     log = logged(tmp_path, lines)
     for part in log_parts(log):
         table = pq.read_table(part)
-        pq.write_table(table.drop_columns(["views_7d", "tenure_days"]), part)
+        pq.write_table(table.drop_columns(NAMES[-2:]), part)
     report = judge(tmp_path, log, lines)
-    assert report.features_not_logged == ["views_7d", "tenure_days"]
+    assert report.features_not_logged == list(NAMES[-2:])
     assert (report.mismatches, report.logged, report.equal + report.late) == (0, 3, 3)
     rewrite(log, lambda row: row | {"views_24h": 9})
     assert judge(tmp_path, log, lines).mismatches == 3
+
+
+@pytest.mark.parametrize("gone", [NAMES[:1], NAMES], ids=["an old feature", "every feature"])
+def test_a_file_without_features_that_every_release_logged_is_no_part_of_a_log(tmp_path, gone):
+    lines = [click("u", 1, BASE)]
+    log = logged(tmp_path, lines)
+    for part in log_parts(log):
+        pq.write_table(pq.read_table(part).drop_columns(list(gone)), part)
+    with pytest.raises(ConfigurationError, match="expected a part of the log"):
+        judge(tmp_path, log, lines)
 
 
 def test_the_command_fails_on_a_mismatch_only(tmp_path, capsys, monkeypatch):

@@ -91,3 +91,6 @@ async def test_whoever_has_an_outranked_record_last_is_remembered_until_written_
     assert table.states.progress(0).outranked == (b"u",)
     assert progress.without({b"v": b""}) == progress
     assert progress.without({b"u": b""}).outranked == ()
+    # Written again, by whoever did it: the last record of the log is the greatest.
+    table.take_in(batch(4, [(b"u", state(5, 4))]))
+    assert table.states.progress(0).outranked == ()
