@@ -60,6 +60,8 @@ class BatchConsumer(driver.Consumer):
         self._assignments = 0
         self._delivering: int | None = None
         """The assignment whose recovery has ended."""
+        self._changelogs_read: dict[TP, int] = {}
+        """Where each changelog was read up to under this assignment."""
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -74,21 +76,22 @@ class BatchConsumer(driver.Consumer):
         reached = self._thread.reached if records is not _NOTHING else {}
         if self.should_stop:
             return
-        for tp in reached.keys() - records.keys():
-            if not self._is_changelog_tp(tp) and self.app.consumer_generation_id == serial:
-                self.ledgers[tp].reach(reached[tp])
-        for tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != serial:
+        for tp, position in reached.items():
+            fetched = records.get(tp)
+            if self.app.consumer_generation_id != serial or (fetched and not self.flow_active):
                 # A rebalance began after these were taken. They are not delivered, and they are fetched again: recovery
                 # begins with a seek in the changelogs and ends with one to the committed offsets.
                 return
             if self._is_changelog_tp(tp):
-                batch: list[ConsumerRecord] = fetched
-            else:
-                batch = self.ledgers[tp].deliver(fetched, fetched.size)
-                self.ledgers[tp].reach(reached[tp])
+                # The log may end in what is no record, a marker of a transaction: recovery has to hear of its end.
+                if fetched or position > self._changelogs_read.get(tp, 0):
+                    self._changelogs_read[tp] = position
+                    yield tp, self._batch_message(tp, fetched or [], position - 1, serial)
+                continue
+            batch = self.ledgers[tp].deliver(fetched, fetched.size) if fetched else []
+            self.ledgers[tp].reach(position)
             if batch:
-                yield tp, self._batch_message(tp, batch, serial)
+                yield tp, self._batch_message(tp, batch, batch[-1].offset, serial)
 
     def begin_delivery(self, serial: int) -> None:
         """Deliver events of an assignment: its state is recovered, and the positions are the committed ones.
@@ -136,14 +139,15 @@ class BatchConsumer(driver.Consumer):
                 room[tp] = share - ledger.pending_bytes
         return room
 
-    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], serial: int) -> ConsumerMessage:
-        last = batch[-1]
+    def _batch_message(self, tp: TP, batch: list[ConsumerRecord], offset: int, serial: int) -> ConsumerMessage:
+        """Return the message of a batch, whose offset is that before which all of the log was read."""
+        last = batch[-1] if batch else None
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000,
-            last.timestamp_type,
+            offset,
+            0.0 if last is None else last.timestamp / 1000,
+            0 if last is None else last.timestamp_type,
             [],
             None,
             batch,
@@ -202,6 +206,7 @@ class BatchConsumer(driver.Consumer):
         # assignment may not flow before its recovery has gone to the position of the local store.
         self.stop_flow()
         self.app.flow_control.suspend()
+        self._changelogs_read.clear()
         self._assignments += 1
         serial = self.app.consumer_generation_id = self._assignments
         transport = self.transport

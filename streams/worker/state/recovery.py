@@ -75,7 +75,7 @@ class TiedRecovery(Recovery):
             except StreamsError as error:
                 await self.app.crash(error)
                 return
-            self.active_offsets[message.tp] = message.offset
+            self.active_offsets[message.tp] = max(message.offset, self.active_offsets[message.tp])
             # Faust's event and message refer to each other: without their records.
             message.value = None
             if self.in_recovery and not self.need_recovery():

@@ -9,16 +9,19 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
-from support.runs import quick_settings, run_flow
+from aiokafka import AIOKafkaProducer, TopicPartition
+from support.encoders import HashEncoder
+from support.runs import quick_settings, run_flow, work
 from support.servers.kafka import Kafka
 from support.shoppers import BASE, encoded
 
 from streams.broker.connection import connection
 from streams.broker.reading import read_topic
+from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import CLICKS, topic_name
+from streams.contract import CLICKS, changelog_name, topic_name
 from streams.settings import Settings
+from streams.worker.flow import Flow
 
 SHOPPERS = [f"shopper{number}" for number in range(20)]
 
@@ -87,3 +90,19 @@ async def test_a_topic_is_read_as_far_as_it_is_committed(settings: Settings, abo
         assert await values() == [b"committed"]
         await (producer.abort_transaction() if aborted else producer.commit_transaction())
     assert await values() == ([b"committed", b"behind"] if aborted else [b"committed", b"undecided", b"behind"])
+
+
+async def test_a_changelog_that_ends_in_a_marker_is_recovered(settings: Settings) -> None:
+    """As one does that was restored by a tool which writes in transactions."""
+    lines = [{"topic": CLICKS, "value": purchase(shopper, 1, 10.0)} for shopper in SHOPPERS]
+    async with Flow(settings, encoder=HashEncoder()) as flow:
+        await work(flow, lines)
+    name = changelog_name(settings)
+    last = [record async for records in read_topic(settings, name) for record in records if record.value][-1]
+    async with transactions(settings) as producer, producer.transaction():
+        await producer.send_and_wait(name, last.value, key=last.key, partition=0)
+    async with Flow(settings, encoder=HashEncoder()) as flow:
+        assert flow.engine.held.progress()[0].offset == last.offset + 2
+        await work(flow, [{"topic": CLICKS, "value": purchase(shopper, 2, 10.0)} for shopper in SHOPPERS])
+        ends = await high_watermarks(settings, [TopicPartition(name, 0)])
+        assert flow.engine.held.progress()[0].offset == ends[TopicPartition(name, 0)] - 1
