@@ -347,7 +347,7 @@ def replaced(table, name, values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.drop_columns(["views_1h"]), "found no views_1h"),
+        (lambda table: table.drop_columns(["views_1h"]), "found no views_1h: fold the history again with this release"),
         (lambda table: replaced(table, "views_1h", pa.array(["many"])), "expected the types"),
         (lambda table: replaced(table, "profile_vector", pa.array([[1.0]])), "64 numbers"),
     ],
