@@ -17,5 +17,9 @@ class OnlineStoreURLError(FeaturesError, ValueError):
     """A setting that names no online store this project knows."""
 
 
+class OfflineColumnsError(FeaturesError, ValueError):
+    """A history in Parquet that lacks columns, because an earlier release wrote it."""
+
+
 class OnlineRowError(FeaturesError, ValueError):
     """A row for the online store that is not of the agreed shape."""

@@ -5,7 +5,8 @@ pyarrow comes with Feast and costs a third of a second to import, so it is impor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -55,3 +56,16 @@ def offline_table(rows: Sequence[OnlineRow]) -> Any:
 
     instants = pa.array([row.event_time for row in rows], pa.timestamp("ms", tz="UTC"))
     return view_table(rows).append_column(TIMESTAMP_FIELD, instants)
+
+
+def absent_columns(folder: Path, wanted: Collection[str]) -> list[str]:
+    """Return which of the wanted columns a part in a folder lacks, in the order of `view_schema`.
+
+    Empty if there is no such folder. It reads the footer of each part.
+    """
+    import pyarrow.parquet as pq
+
+    absent: set[str] = set()
+    for part in sorted(folder.glob("*.parquet")):
+        absent |= set(wanted).difference(pq.read_schema(part).names)
+    return [name for name in view_schema().names if name in absent]

@@ -1,4 +1,4 @@
-"""The Feast repository: the entity, views and feature service as Feast objects, and a plain Feast reader.
+"""The Feast repository: the entity, views and feature services as Feast objects, and a plain Feast reader.
 
 The only module that imports Feast, which costs seconds and hundreds of megabytes: import this one late.
 """
@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import redis
 
-from features.exceptions import OnlineStoreError
-from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD
+from features import service_v1
+from features.exceptions import OfflineColumnsError, OnlineStoreError
+from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
 from features.online.address import RedisAddress, SqliteAddress, parse
 from features.online.layout import BEHAVIOR, JOIN_KEY, PROJECT, VIEWS, Kind
 from features.online.opening import PATIENCE_S
@@ -29,6 +30,10 @@ from feast.data_format import ParquetFormat
 from feast.types import Array, Float32, Float64, Int64, String
 
 SERVICE: Final = "purchasing_power_v1"
+"""Has the fields of `features.service_v1`, and never others."""
+
+SERVICE_V2: Final = "purchasing_power_v2"
+"""Has every field of every view, and grows with them. This program reads it."""
 
 _TYPES: Final = {
     Kind.INT64: Int64,
@@ -73,16 +78,55 @@ def feature_views() -> list[FeatureView]:
     ]
 
 
-def feature_service(views: list[FeatureView]) -> FeatureService:
-    """Return `purchasing_power_v1` over the views.
+def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
+    """Return `purchasing_power_v1` and `purchasing_power_v2` over the views.
 
-    Every view carries `revision`: read the service with `full_feature_names=True`.
+    Every view carries `revision`: read a service with `full_feature_names=True`.
     """
-    return FeatureService(
-        name=SERVICE,
-        features=views,
-        description="All that is known of a user's purchasing power; read with full_feature_names=True.",
-    )
+    frozen = [view[list(service_v1.FIELDS[view.name])] for view in views if view.name in service_v1.FIELDS]
+    return [
+        FeatureService(
+            name=SERVICE,
+            features=frozen,
+            description="The fields of the first release, and never others; read with full_feature_names=True.",
+        ),
+        FeatureService(
+            name=SERVICE_V2,
+            features=list(views),
+            description="All that is known of a user's purchasing power; read with full_feature_names=True.",
+        ),
+    ]
+
+
+class _Store(FeatureStore):  # type: ignore[misc]  # Feast has no types
+    """Feast's store, which says which columns a history lacks where Feast raises a bare `KeyError`."""
+
+    def get_historical_features(
+        self, entity_df: Any = None, features: FeatureService | Sequence[str] = (), *args: Any, **kwargs: Any
+    ) -> Any:
+        """Read the history as Feast does.
+
+        Raises:
+            OfflineColumnsError: a part of the history lacks a column that is asked for.
+        """
+        folder = self.config.repo_path / OFFLINE_FOLDER
+        if absent := absent_columns(folder, _asked_for(features)):
+            raise OfflineColumnsError(
+                f"{folder}: expected the columns of this release, found no {', '.join(absent)}: fold the history anew "
+                f"with this release into a new folder, or read {SERVICE} if its fields are enough"
+            )
+        return super().get_historical_features(entity_df, features, *args, **kwargs)
+
+
+def _asked_for(features: FeatureService | Sequence[str]) -> set[str]:
+    """Return the names of those features that belong to our views."""
+    if isinstance(features, FeatureService):
+        pairs = [(view.name, field.name) for view in features.feature_view_projections for field in view.features]
+    else:
+        # "view:feature", or with a version of the view, "view@v2:feature".
+        pairs = [(view.partition("@")[0], name) for view, _, name in (text.partition(":") for text in features)]
+    ours = {(view.name, feature.name) for view in VIEWS for feature in view.features}
+    return {name for view, name in pairs if (view, name) in ours}
 
 
 def repo_config(folder: Path, online_url: str, project: str = PROJECT) -> RepoConfig:
@@ -113,7 +157,8 @@ def repo_config(folder: Path, online_url: str, project: str = PROJECT) -> RepoCo
 def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore:
     """Register the objects, creating folders and tables that are missing, and return the store.
 
-    It may be repeated, and leaves rows that are already served in place.
+    It may be repeated, and leaves rows that are already served in place. The store raises `OfflineColumnsError` if it
+    is asked for columns that the history in the folder lacks.
 
     Raises:
         OnlineStoreURLError: the URL names no store this project knows.
@@ -125,10 +170,10 @@ def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore
     if isinstance(address, SqliteAddress):
         # Feast creates the last folder of the path only.
         address.path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    store = FeatureStore(config=config)
+    store = _Store(config=config)
     views = feature_views()
     try:
-        store.apply([entity(), *views, feature_service(views)])
+        store.apply([entity(), *views, *feature_services(views)])
     except sqlite3.Error as error:
         raise OnlineStoreError(
             f"expected to create the tables of the SQLite online store, found {str(error)!r}: "
@@ -154,7 +199,7 @@ def read_users(store: FeatureStore, user_ids: Sequence[str]) -> list[dict[str, A
     Raises:
         OnlineStoreError: the online store cannot be read.
     """
-    service = store.get_feature_service(SERVICE)
+    service = store.get_feature_service(SERVICE_V2)
     users: list[dict[str, Any]] = []
     pending = iter(dict.fromkeys(user_ids))
     while batch := list(islice(pending, _USERS_PER_READ)):

@@ -44,7 +44,7 @@ class Columns:
             if name not in place:
                 raise ArtefactError(
                     f"features: {owner} expects {name!r}, found {len(row)} features without it; "
-                    "train an artefact for this version's features"
+                    "train an artefact for this version's features, or run the release that trained it"
                 )
         same = tuple(names) == tuple(row)
         positions = None if same else np.array([place[name] for name in names], dtype=np.int64)

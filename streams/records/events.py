@@ -92,7 +92,7 @@ class Click(msgspec.Struct, frozen=True, gc=False):
         event_id: 1..256 UTF-8 bytes, unique within a user and topic.
         user_id: 1..256 UTF-8 bytes.
         item_id: 1..256 UTF-8 bytes.
-        action: view, favorite, cart or purchase.
+        action: view, favorite, cart, purchase or remove.
         timestamp: epoch milliseconds, UTC.
         category: None when absent.
         price: money for one piece, >= 0, with price x quantity <= 10^9; None when absent.

@@ -28,7 +28,8 @@ from support.pages import (
 from features.catalogue import NAMES
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT
 from features.online.layout import VIEWS, View
-from features.repository import SERVICE
+from features.repository import SERVICE, SERVICE_V2
+from features.service_v1 import FIELDS
 from features.text_sum import HALF_LIFE
 from features.tiles import DAY
 from models.labels.table import LABELS
@@ -126,8 +127,13 @@ def test_each_feast_view_is_listed_with_its_fields(view: View) -> None:
     assert ("every scalar" in fields) == any(feature.name in NAMES for feature in view.features)
 
 
-def test_the_feature_service_is_named() -> None:
-    assert SERVICE in code(section(CONTRACT, "Feast"))
+def test_the_feature_services_are_listed_and_what_the_first_lacks_is_named() -> None:
+    described = {cells[0]: cells[1] for cells in rows(section(CONTRACT, "Feast"))}
+    named = code(described[f"`{SERVICE}`"])
+    lacked = set(NAMES) - set(FIELDS["user_behavior"])
+    starts = tuple(name.removesuffix("W") for name in named)
+    assert {name for name in NAMES if name in named or re.sub("[0-9]+[hd]$", "", name) in starts} == lacked
+    assert f"`{SERVICE_V2}`" in described
 
 
 def test_each_metric_is_listed_and_no_other() -> None:

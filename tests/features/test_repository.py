@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,13 +24,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalogue import NAMES, SCALARS
-from features.exceptions import OnlineRowError, OnlineStoreError, OnlineStoreURLError
+from features.exceptions import OfflineColumnsError, OnlineRowError, OnlineStoreError, OnlineStoreURLError
 from features.online import OnlineRow, OnlineStore, open_online_store
 from features.online import layout as ours
 from features.online.address import parse
 from features.online.redis import RedisOnlineStore
 from features.online.sqlite import SqliteOnlineStore
-from features.repository import SERVICE, apply, feature_views, read_users, repo_config
+from features.repository import SERVICE, SERVICE_V2, apply, feature_services, feature_views, read_users, repo_config
 
 NOW_NS = 1_764_000_123_456_789_000
 NOW = datetime(2025, 11, 24, 16, 2, 3, 456789, tzinfo=UTC)
@@ -122,11 +122,12 @@ def test_applying_again_keeps_the_rows_and_the_objects(repository: Served, make_
     repository.online.write([row])
     again = apply(repository.folder, repository.url)
     assert read_users(again, ["kept"]) == [served(row)]
-    assert [view.name for view in again.get_feature_service(SERVICE).feature_view_projections] == [
-        "user_behavior",
-        "user_profile",
-        "purchasing_power",
-    ]
+    for service in (SERVICE, SERVICE_V2):
+        assert [view.name for view in again.get_feature_service(service).feature_view_projections] == [
+            "user_behavior",
+            "user_profile",
+            "purchasing_power",
+        ]
     assert repository.online.write([make_row("kept", 2)]).written == 1
 
 
@@ -148,6 +149,74 @@ def test_the_views_are_those_of_the_contract() -> None:
         },
     }
     assert {view.entities[0] for view in feature_views()} == {"user"}
+
+
+# The services
+
+WINDOWS = ("1h", "24h", "7d", "30d")
+FIRST_COUNTS = ("views", "favorites", "carts", "purchases", "searches", "reviews", "spend")
+FIRST_SCALARS = [
+    *(f"{name}_{window}" for name in FIRST_COUNTS for window in WINDOWS),
+    *("average_order_value_30d", "conversion_30d", "mean_viewed_price_7d", "mean_rating_30d", "noisy_reviews_30d"),
+    *("lifetime_purchases", "lifetime_spend", "tenure_days", "days_since_last_purchase"),
+]
+FIRST_FIELDS = {
+    "user_behavior": [*FIRST_SCALARS, "event_time", "revision"],
+    "user_profile": ["profile_vector", "encoder", "revision"],
+    "purchasing_power": ["score", "expected_spend", "tier", "scorer", "revision"],
+}
+
+
+def fields_of(store: FeatureStore, service: str) -> dict[str, list[str]]:
+    projections = store.get_feature_service(service).feature_view_projections
+    return {view.name: [field.name for field in view.features] for view in projections}
+
+
+def test_the_first_service_has_the_fields_of_the_first_release_and_the_second_has_all(repository: Served) -> None:
+    assert len(FIRST_SCALARS) == 37
+    assert fields_of(repository.feast, SERVICE) == FIRST_FIELDS
+    everything = {view.name: [field.name for field in view.features] for view in feature_views()}
+    assert fields_of(repository.feast, SERVICE_V2) == everything
+    assert set(everything["user_behavior"]) - set(FIRST_SCALARS) == {
+        *(f"removes_{window}" for window in WINDOWS),
+        *("event_time", "revision"),
+    }
+
+
+def test_making_the_first_service_leaves_the_views_whole() -> None:
+    views = feature_views()
+    frozen, whole = feature_services(views)
+    assert [len(view.features) for view in views] == [len(SCALARS) + 2, 3, 5]
+    assert [len(view.features) for view in whole.feature_view_projections] == [len(SCALARS) + 2, 3, 5]
+    assert [len(view.features) for view in frozen.feature_view_projections] == [39, 3, 5]
+
+
+def test_online_the_first_service_gives_its_fields_only(repository: Served, make_row: Any) -> None:
+    repository.online.write([make_row("first", 1)])
+    answer = repository.feast.get_online_features(
+        features=repository.feast.get_feature_service(SERVICE),
+        entity_rows=[{"user_id": "first"}],
+        full_feature_names=True,
+    ).to_dict()
+    wanted = {f"{view}__{name}" for view, names in FIRST_FIELDS.items() for name in names}
+    assert set(answer) == {"user_id", *wanted}
+    assert answer["user_behavior__revision"] == [1]
+
+
+def test_a_feature_that_a_row_was_written_without_is_null_until_it_is_written_again(
+    tmp_path: Path, make_row: Any
+) -> None:
+    url = f"sqlite:///{tmp_path}/online.db"
+    feast = apply(tmp_path, url)
+    with closing(open_online_store(url)) as online:
+        online.write([make_row("u1", 1)])
+        with closing(sqlite3.connect(tmp_path / "online.db")) as connection, connection:
+            connection.execute("DELETE FROM wherewithal_user_behavior WHERE feature_name LIKE 'removes_%'")
+        (found,) = read_users(feast, ["u1"])
+        assert [found[f"removes_{window}"] for window in WINDOWS] == [None] * 4
+        row = make_row("u1", 2)
+        online.write([row])
+    assert read_users(feast, ["u1"]) == [served(row)]
 
 
 # The same bytes as Feast's own writer
@@ -321,30 +390,57 @@ def test_an_unknown_store_is_refused(tmp_path: Path) -> None:
         repo_config(tmp_path, "postgresql://host/db")
 
 
-def test_history_is_read_as_of_each_instant_without_naming_the_views_revision_twice(
-    tmp_path: Path,
-) -> None:
-    store = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
-    first, second = NOW - timedelta(days=2), NOW - timedelta(days=1)
+FIRST, SECOND = NOW - timedelta(days=2), NOW - timedelta(days=1)
+ASKED = pandas.DataFrame({"user_id": ["u1", "u1"], "event_timestamp": [SECOND, NOW - timedelta(hours=30)]})
+
+
+def write_parts(folder: Path, names: Sequence[str]) -> None:
+    """Two parts of a history that have these scalars."""
     columns: dict[str, list[Any]] = {
         "user_id": ["u1", "u1"],
-        "event_timestamp": [first, second],
-        **{name: [1, 2] if scalar.integer else [0.5, None] for name, scalar in zip(NAMES, SCALARS, strict=True)},
+        "event_timestamp": [FIRST, SECOND],
+        **{scalar.name: [1, 2] if scalar.integer else [0.5, None] for scalar in SCALARS if scalar.name in names},
         "event_time": [1, 2],
         "revision": [10, 20],
         "profile_vector": [[0.0] * 64, [0.125] * 64],
         **{name: [1.5, 2.5] for name in ("score", "expected_spend")},
         **{name: ["a", "b"] for name in ("encoder", "tier", "scorer")},
     }
-    (tmp_path / "offline").mkdir()
+    (folder / "offline").mkdir()
     frame = pandas.DataFrame(columns)
     for part in (0, 1):
-        frame.iloc[[part]].to_parquet(tmp_path / "offline" / f"part-{part}.parquet")
-    asked = pandas.DataFrame({"user_id": ["u1", "u1"], "event_timestamp": [second, NOW - timedelta(hours=30)]})
+        frame.iloc[[part]].to_parquet(folder / "offline" / f"part-{part}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("service", "names"), [(SERVICE, NAMES), (SERVICE_V2, NAMES), (SERVICE, FIRST_SCALARS)], ids=["v1", "v2", "old"]
+)
+def test_history_is_read_as_of_each_instant_without_naming_the_views_revision_twice(
+    tmp_path: Path, service: str, names: Sequence[str]
+) -> None:
+    store = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
+    write_parts(tmp_path, names)
     found = store.get_historical_features(
-        entity_df=asked, features=store.get_feature_service(SERVICE), full_feature_names=True
+        entity_df=ASKED, features=store.get_feature_service(service), full_feature_names=True
     ).to_df()
+    assert set(found) - {"user_id", "event_timestamp"} == {
+        f"{view}__{name}" for view, fields in fields_of(store, service).items() for name in fields
+    }
     found = found.sort_values("event_timestamp")
     assert found["user_behavior__revision"].tolist() == [10, 20]
     assert found["purchasing_power__score"].tolist() == [1.5, 2.5]
     assert found["user_profile__profile_vector"].map(lambda vector: vector[0]).tolist() == [0.0, 0.125]
+
+
+def test_a_history_of_an_earlier_release_is_refused_in_one_line_for_what_it_lacks(tmp_path: Path) -> None:
+    store = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
+    write_parts(tmp_path, FIRST_SCALARS)
+    whole: Any = store.get_feature_service(SERVICE_V2)
+    missing = "found no removes_1h, removes_24h, removes_7d, removes_30d: fold the history anew"
+    with pytest.raises(OfflineColumnsError, match=missing) as caught:
+        store.get_historical_features(entity_df=ASKED, features=whole, full_feature_names=True)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OfflineColumnsError, match="found no removes_7d: "):
+        store.get_historical_features(ASKED, ["user_behavior:removes_7d", "user_behavior:views_7d"])
+    found = store.get_historical_features(ASKED, ["user_behavior:views_7d"]).to_df()
+    assert sorted(found["views_7d"]) == [1, 2]

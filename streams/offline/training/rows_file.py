@@ -109,7 +109,8 @@ def read_training_rows(path: Path) -> TrainingRows:
     wanted = schema(TARGET in table.column_names)
     if missing := [name for name in wanted.names if name not in table.column_names]:
         raise ConfigurationError(
-            f"{path}: expected the columns that `wherewithal history` writes, found no {', '.join(missing)}"
+            f"{path}: expected the columns that `wherewithal history` writes, found no {', '.join(missing)}: "
+            "fold the history again with this release"
         )
     try:
         table = table.select(wanted.names).cast(wanted)

@@ -72,12 +72,12 @@ def value(rows: TrainingRows, place: int, name: str) -> float:
 
 def historical(folder: Path, asked: list[tuple[str, int]]) -> list[dict[str, Any]]:
     """What Feast's offline store gives of the features, for each (user, instant)."""
-    from features.repository import SERVICE, apply
+    from features.repository import SERVICE_V2, apply
 
     store = apply(folder, f"sqlite:///{folder}/online.db")
     instants = [datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant) for _, instant in asked]
     entities = pandas.DataFrame({"user_id": [user for user, _ in asked], "event_timestamp": instants})
-    service = store.get_feature_service(SERVICE)
+    service = store.get_feature_service(SERVICE_V2)
     frame = store.get_historical_features(entity_df=entities, features=service, full_feature_names=True).to_df()
     found: list[dict[str, Any]] = frame.to_dict("records")
     return found
@@ -347,7 +347,7 @@ def replaced(table, name, values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.drop_columns(["views_1h"]), "found no views_1h"),
+        (lambda table: table.drop_columns(["views_1h"]), "found no views_1h: fold the history again with this release"),
         (lambda table: replaced(table, "views_1h", pa.array(["many"])), "expected the types"),
         (lambda table: replaced(table, "profile_vector", pa.array([[1.0]])), "64 numbers"),
     ],
