@@ -1,4 +1,4 @@
-"""Kinds of arguments that several commands take. They are checked before anything heavy is imported or made."""
+"""Arguments and settings that several commands take, checked before anything heavy is imported or made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from streams.exceptions import ConfigurationError
 from streams.records.events import MAX_ID_BYTES
+from streams.settings import Settings, load_settings
 
 
 def user_id(text: str) -> str:
@@ -63,3 +65,18 @@ def folder(text: str) -> Path:
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: expected a folder, found {'a file' if path.exists() else 'none'}")
     return path
+
+
+def load_cluster_settings(purpose: str) -> Settings:
+    """Load the settings of a command that needs a running broker.
+
+    Args:
+        purpose: what the command needs the broker for, such as "to read from".
+
+    Raises:
+        ConfigurationError: the settings name no broker, or cannot be used.
+    """
+    settings = load_settings()
+    if settings.embedded:
+        raise ConfigurationError(f"WHEREWITHAL_BROKER: expected kafka://host:port, found no broker {purpose}")
+    return settings

@@ -13,7 +13,7 @@ import orjson
 from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
-from streams.cli.cluster import load_cluster_settings
+from streams.cli.arguments import load_cluster_settings
 from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
 from streams.records.ndjson import check_files, read_lines

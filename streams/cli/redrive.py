@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from streams.cli.arguments import whole_number
-from streams.cli.cluster import load_cluster_settings
+from streams.cli.arguments import load_cluster_settings, whole_number
 from streams.contract import INPUTS
 from streams.operating.redriving import Choice, Letter, Redrive, Standing
 from streams.records.rejection import Reason

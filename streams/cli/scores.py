@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.labels.table import PRICE_BANDS
-from streams.cli.cluster import load_cluster_settings
+from streams.cli.arguments import load_cluster_settings
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.read_back import last_scores
 from streams.operating.score_stream import follow_scores

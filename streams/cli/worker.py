@@ -8,7 +8,7 @@ import contextlib
 import signal
 from typing import Final
 
-from streams.cli.cluster import load_cluster_settings
+from streams.cli.arguments import load_cluster_settings
 from streams.cli.stopping import Stopper
 from streams.log import log
 from streams.settings import Settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from support.patience import PATIENCE_S
 PACKAGES = ("streams", "features", "models")
 MAY_IMPORT = {"streams": {"features", "models"}, "features": set(), "models": set()}
 MAX_LINES = 300
+MAX_WIDTH = 20
 
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
@@ -73,6 +75,11 @@ def test_nothing_prints_but_the_command_line_and_the_screen() -> None:
 def test_a_module_is_short_enough_to_hold_one_idea() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_no_folder_is_wider_than_a_glance() -> None:
+    widths = Counter(str(path.parent.relative_to(ROOT)) for path in MODULES)
+    assert {folder: width for folder, width in widths.items() if width > MAX_WIDTH} == {}
 
 
 def test_feast_is_imported_by_one_module_only() -> None:
