@@ -102,12 +102,7 @@ class Standardiser:
             given: transforms by name; a feature without one gets `Transform.SIGNED_LOG1P`.
         """
         transforms = tuple((given or {}).get(name, Transform.SIGNED_LOG1P) for name in names)
-        transformed = _transformed(values, _logged(transforms))
-        present = ~np.isnan(transformed)
-        counts = np.maximum(present.sum(axis=0), 1)
-        means = np.where(present, transformed, 0.0).sum(axis=0) / counts
-        scales = np.sqrt((np.where(present, transformed - means, 0.0) ** 2).sum(axis=0) / counts)
-        varies = scales > _SMALLEST_RELATIVE_SCALE * np.maximum(np.abs(means), 1.0)
+        means, scales, varies = _measured(_transformed(values, _logged(transforms)))
         return cls(names=tuple(names), transforms=transforms, means=means, scales=np.where(varies, scales, 1.0))
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
@@ -152,6 +147,34 @@ class Standardiser:
     @cached_property
     def _logged(self) -> NDArray[np.bool_]:
         return _logged(self.transforms)
+
+
+def varying(
+    names: Sequence[str], values: NDArray[np.float64], given: Mapping[str, Transform] | None = None
+) -> NDArray[np.bool_]:
+    """Tell which features vary; arguments as for `Standardiser.fit`.
+
+    A null counts as the mean, so a feature that is either null or always the same does not vary.
+
+    Returns:
+        bool [k].
+    """
+    transforms = [(given or {}).get(name, Transform.SIGNED_LOG1P) for name in names]
+    return _measured(_transformed(values, _logged(transforms)))[2]
+
+
+def _measured(
+    transformed: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the mean and the scale of every column, each float64 [k], and whether it varies, bool [k]."""
+    present = ~np.isnan(transformed)
+    counts = np.maximum(present.sum(axis=0), 1)
+    means = np.where(present, transformed, 0.0).sum(axis=0) / counts
+    scales = np.sqrt((np.where(present, transformed - means, 0.0) ** 2).sum(axis=0) / counts)
+    varies: NDArray[np.bool_] = scales > _SMALLEST_RELATIVE_SCALE * np.maximum(np.abs(means), 1.0)
+    # A sum of equal values rounds: the mean would differ from them in its last digits, and a weight be fitted to that.
+    least = np.where(present, transformed, np.inf).min(axis=0, initial=np.inf)
+    return np.where(varies | ~present.any(axis=0), means, least), scales, varies
 
 
 def _logged(transforms: Sequence[Transform]) -> NDArray[np.bool_]:

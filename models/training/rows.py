@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.exceptions import InvalidInputError
 from models.profile import WIDTH
-from models.scoring.standardising import ScalarRows, Transform, as_matrix
+from models.scoring.columns import Columns
+from models.scoring.standardising import ScalarRows, Transform, as_matrix, varying
 
 Vector = NDArray[np.float64]
 
@@ -71,6 +72,30 @@ class TrainingRows:
         return TrainingRows(
             self.values[chosen], self.profiles[chosen], self.money[chosen], self.target[chosen], self.transforms
         )
+
+    def varying(self, names: Sequence[str]) -> Columns:
+        """Find the features that vary in these rows; null counts as the mean.
+
+        Nothing can be learnt of the others: a weight would be what it started as, and would count once they occur.
+
+        Args:
+            names: the k features.
+
+        Raises:
+            InvalidInputError: none varies.
+        """
+        varies = varying(names, self.values, self.transforms).tolist()
+        kept = [name for name, kept in zip(names, varies, strict=True) if kept]
+        if not kept:
+            raise InvalidInputError(
+                f"training rows: expected at least one feature that varies, found none among {len(names)}; "
+                "check the events and the instants of the training rows"
+            )
+        return Columns.of(kept, names, "the scorer")
+
+    def taking(self, columns: Columns) -> TrainingRows:
+        """Return the rows with these features alone, in the order of `columns.names`."""
+        return replace(self, values=columns.pick(self.values))
 
     def digest(self, names: Sequence[str], users: Sequence[str]) -> str:
         """Return the SHA-256, in hexadecimal, of the rows with the names of their k features and their n users."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.exceptions import InvalidInputError
 from models.measures.spend import concordance, normalized_gini, rmse, summary, top_decile_share
 from models.scoring.calibration import Calibration
+from models.scoring.columns import Columns
 from models.scoring.kinds.protocol import Watch
 from models.scoring.scorer import Scorer, reference_of
 from models.scoring.standardising import ScalarRows, Transform
@@ -38,17 +39,19 @@ class TrainingResult:
     """The result of a training run.
 
     Attributes:
-        scorer: fitted on every row.
+        scorer: fitted on every row, to the features that vary; it takes rows of all the features given.
+        left_out: the features given that do not vary in the rows, and that the scorer therefore has no part of.
         options: those chosen, by name.
         out_of_fold: float64 [n], each row's prediction by the model that has not seen its user.
         out_of_fold_spend: float64 [n], money, calibrated on the other folds' out-of-fold predictions.
         splits: how the rows were divided.
         metrics: of the out-of-fold predictions and spend; by fold; of the later rows the choice was made on; and
             the loss of everything that was tried.
-        data_hash: SHA-256 of the training rows, in hexadecimal.
+        data_hash: SHA-256 of the training rows with the features fitted on, in hexadecimal.
     """
 
     scorer: Scorer
+    left_out: tuple[str, ...]
     options: Mapping[str, float]
     out_of_fold: Vector
     out_of_fold_spend: Vector
@@ -82,10 +85,11 @@ def train(
     seen (`models.training.splits`). The reported errors and the calibration come from a second cross-validation
     with the options chosen, over users at every instant. The choice has seen its rows, so its errors flatter by
     the little that a choice among so few can. The same arguments give the same bytes on the same machine: the
-    folds depend on the seed and the user's id alone, and the arithmetic runs in one thread.
+    folds depend on the seed and the user's id alone, and the arithmetic runs in one thread. Features that do not
+    vary in the rows are left out: the result is that of the others alone.
 
     Args:
-        names: the k features.
+        names: the k features; at least one has to vary.
         scalars: n rows of k values in that order, None for null.
         profiles: [n, 64], unit or zero.
         target_money: [n], money spent in the 30 days after the row's cut-off, >= 0.
@@ -103,12 +107,14 @@ def train(
         watch: called with the name of a loss, the step and the loss.
 
     Raises:
-        InvalidInputError: an unknown kind, shapes that do not fit, numbers not finite, negative money, money that
-            does not vary, or too few folds with users.
+        InvalidInputError: an unknown kind, shapes that do not fit, numbers not finite, negative money, money or
+            features that do not vary, or too few folds with users.
         MissingLibraryError: a library that this kind needs is not installed.
     """
     given = {name: Transform(transform) for name, transform in (transforms or {}).items()}
-    rows = TrainingRows.checked(names, scalars, profiles, target_money, users, given)
+    every = TrainingRows.checked(names, scalars, profiles, target_money, users, given)
+    columns = every.varying(names)
+    names, rows = columns.names, every.taking(columns)
     splits = split(rows, users, instants, folds, seed)
     watching: dict[str, Any] = {"progress": progress, "watch": watch}
     searching: dict[str, Any] = {"seed": seed, "trials": trials, **watching}
@@ -130,11 +136,11 @@ def train(
     if kind not in makers:
         raise InvalidInputError(f"scorer: expected one of {', '.join(KINDS)}, found {kind!r}")
     with one_thread():
-        return _result(makers[kind](), rows, splits, users, rows.digest(names, users))
+        return _result(makers[kind](), columns, rows, splits, users)
 
 
 def _result(
-    candidate: Candidate, rows: TrainingRows, splits: Splits, users: Sequence[str], data_hash: str
+    candidate: Candidate, columns: Columns, rows: TrainingRows, splits: Splits, users: Sequence[str]
 ) -> TrainingResult:
     spend = np.empty(len(rows.money))
     for part in splits.by_user:
@@ -145,13 +151,15 @@ def _result(
             model=candidate.model,
             reference=reference_of(candidate.model.predict(rows.values, rows.profiles)),
             calibration=Calibration.fit(candidate.out_of_fold, rows.money),
+            columns=columns,
         ),
+        left_out=tuple(name for name in columns.row if name not in columns.names),
         options=candidate.options,
         out_of_fold=candidate.out_of_fold,
         out_of_fold_spend=spend,
         splits=splits,
         metrics=_metrics(candidate, rows, splits, users, spend),
-        data_hash=data_hash,
+        data_hash=rows.digest(columns.names, users),
     )
 
 

@@ -63,11 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     with one_thread():
         source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
         log.info("training", rows=len(source.users), users=len(set(source.users)))
-        artefact = _artefact(arguments, source, made)
+        artefact, left_out = _artefact(arguments, source, made)
     folder = arguments.output or artefact_folder(settings)
     artefact.save(folder)
     (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
-    _print(artefact, folder)
+    _print(artefact, folder, left_out)
     return 0
 
 
@@ -78,7 +78,8 @@ def _date(text: str | None) -> date:
         raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {text!r}") from error
 
 
-def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Artefact:
+def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tuple[Artefact, tuple[str, ...]]:
+    """Return the artefact, and the features that it was not fitted on because they do not vary."""
     from models.artefact.artefact import Artefact
     from models.artefact.drift_reference import DriftReference
     from models.scoring.scorer import reference_of
@@ -100,9 +101,11 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Arte
             progress=progress,
             watch=watch,
         )
-    everybody = result.scorer.model.predict(source.values, source.profiles)
-    return Artefact(
-        scorer=replace(result.scorer, reference=reference_of(everybody[source.population])),
+    values = result.scorer.features_of(source.values)
+    everybody = result.scorer.model.predict(values, source.profiles)
+    artefact = Artefact(
+        # Which rows it serves is looked up when it is loaded: an artefact names its own features alone.
+        scorer=replace(result.scorer, reference=reference_of(everybody[source.population]), columns=None),
         projection=source.projection,
         encoder_name=source.encoder_name,
         encoder_identity=source.encoder_identity,
@@ -112,8 +115,9 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> Arte
         data_hash=result.data_hash,
         categories=source.categories,
         metrics=result.metrics,
-        drift=DriftReference.fit(NAMES, source.values, everybody),
+        drift=DriftReference.fit(result.scorer.names, values, everybody),
     )
+    return artefact, result.left_out
 
 
 @contextmanager
@@ -172,8 +176,11 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     return " ".join(words)
 
 
-def _print(artefact: Artefact, folder: Path) -> None:
+def _print(artefact: Artefact, folder: Path, left_out: tuple[str, ...]) -> None:
     print(f"{artefact.version}: {artefact.scorer.model.kind}, written to {folder}")
+    if left_out:
+        # Not in the card: it describes what the scorer has, and the same data give it whatever other features exist.
+        print(f"  left out, because they do not vary in the training rows: {', '.join(left_out)}")
     for name, value in artefact.metrics.items():
         if isinstance(value, float):
             print(f"  {name:24} {value:,.4f}")

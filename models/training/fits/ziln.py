@@ -19,6 +19,9 @@ from models.training.rows import TrainingRows
 if TYPE_CHECKING:
     import torch
 
+_STILL: Final = 1e-9
+"""An input that spans less than this, in standard deviations or in elements of a unit vector, does not vary."""
+
 _LOG_SQRT_TAU: Final = 0.9189385332046727
 
 
@@ -83,6 +86,7 @@ def fit_ziln(
         hidden, output = torch.nn.Linear(len(names) + WIDTH, options.hidden), torch.nn.Linear(options.hidden, 3)
         network = torch.nn.Sequential(hidden, torch.nn.Tanh(), torch.nn.Dropout(options.dropout), output)
         _start_at_the_mean(output, money)
+        _silence_what_does_not_vary(hidden, inputs)
         optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
         best, best_epoch, kept = np.inf, options.epochs, None
         for epoch in range(1, options.epochs + 1):
@@ -151,6 +155,19 @@ def _start_at_the_mean(output: torch.nn.Linear, money: torch.Tensor) -> None:
         output.bias[0] = float(np.log(share / (1 - share)))
         output.bias[1] = money[bought].log().mean() if bool(bought.any()) else 0.0
         output.bias[2] = 0.5
+
+
+def _silence_what_does_not_vary(hidden: torch.nn.Linear, inputs: torch.Tensor) -> None:
+    """Give weight 0, and inputs that keep it 0, to what is the same in every row.
+
+    Nothing is learnt of it, so its weights would stay the random ones they start as, and would count once it occurs.
+    """
+    import torch
+
+    still = inputs.amax(dim=0) - inputs.amin(dim=0) < _STILL
+    with torch.no_grad():
+        hidden.weight[:, still] = 0.0
+    inputs[:, still] = 0.0
 
 
 @contextmanager

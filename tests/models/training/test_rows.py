@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from models.exceptions import InvalidInputError
 from models.profile import WIDTH
 from models.training.rows import TrainingRows, assign_folds
 
@@ -23,6 +25,29 @@ def test_chosen_rows_keep_their_values_together() -> None:
     assert chosen.profiles.shape == (2, WIDTH)
     assert chosen.money.tolist() == [10, 20]
     np.testing.assert_array_equal(chosen.target, np.log1p([10, 20]))
+
+
+def test_features_that_vary_are_found_and_taken_in_their_order() -> None:
+    names = ("still", "spend_30d", "never", "still_or_null", "mean_rating_30d")
+    scalars = [[7, 1, None, 4, None], [7, 2, None, None, 4], [7, 3, None, 4, 5]]
+    wider = TrainingRows.checked(names, scalars, np.zeros((3, WIDTH)), [0, 10, 20], USERS)
+    columns = wider.varying(names)
+    assert columns.names == NAMES
+    taken = wider.taking(columns)
+    np.testing.assert_array_equal(taken.values, rows().values)
+    assert taken.values.flags.c_contiguous
+    assert taken.digest(columns.names, USERS) == rows().digest(NAMES, USERS)
+
+
+def test_rows_that_all_vary_are_not_copied() -> None:
+    kept = rows()
+    assert kept.taking(kept.varying(NAMES)).values is kept.values
+
+
+def test_rows_without_a_feature_that_varies_are_refused() -> None:
+    still = TrainingRows.checked(NAMES, [[0.1, None]] * 3, np.zeros((3, WIDTH)), [0, 10, 20], USERS)
+    with pytest.raises(InvalidInputError, match="at least one feature that varies, found none among 2; check"):
+        still.varying(NAMES)
 
 
 def test_null_has_one_digest_whatever_the_bits_of_its_nan() -> None:

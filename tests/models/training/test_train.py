@@ -66,7 +66,7 @@ def test_descent_meets_the_ridge_solution_even_where_columns_nearly_coincide(noi
 
 def test_the_scorer_is_the_ridge_regression_of_log_money_on_the_standardised_rows(result: TrainingResult) -> None:
     data, model = shoppers(), result.scorer.model
-    values = np.array(data["scalars"], dtype=np.float64)
+    values = result.scorer.features_of(data["scalars"])
     design = np.hstack([model.standardiser.apply(values), data["profiles"]])
     target = np.log1p(data["target_money"])
     weights = ridge(design, target, result.options["weight_decay"])
@@ -95,12 +95,14 @@ def test_what_decides_spending_is_learnt(result: TrainingResult) -> None:
     assert result.metrics["spearman"] > 0.2
     assert result.metrics["concordance"] > 0.6
     assert result.metrics["normalized_gini"] > 0.3
-    weights = dict(zip(NAMES, result.scorer.model.weights, strict=True))
+    weights = dict(zip(result.scorer.names, result.scorer.model.weights, strict=True))
     assert weights["spend_30d"] + weights["lifetime_spend"] > 2 * abs(weights["views_30d"])
 
 
-def test_a_feature_that_never_varied_has_no_say(result: TrainingResult) -> None:
-    assert result.scorer.model.weights[NAMES.index("reviews_1h")] == 0.0
+def test_a_feature_that_never_varied_is_left_out(result: TrainingResult) -> None:
+    assert result.left_out == ("reviews_1h",)
+    assert result.scorer.names == NAMES[:-1]
+    assert result.scorer.row_names == NAMES
 
 
 def test_a_prediction_out_of_fold_has_not_seen_its_user() -> None:
@@ -176,6 +178,10 @@ def test_the_data_hash_changes_with_any_part_of_the_data() -> None:
         ({"profiles": np.full((40, 64), np.nan)}, "expected finite numbers"),
         ({"scalars": [[np.inf] * 5] * 40}, "expected finite numbers"),
         ({"scalars": [[1.0] * 4] * 40}, "feature rows: expected 5 numbers"),
+        (
+            {"scalars": [[1.0, 2.5, 0.1, None, 0.0]] * 40},
+            "training rows: expected at least one feature that varies, found none among 5; check the events",
+        ),
         ({"scalars": [], "users": [], "target_money": [], "profiles": np.empty((0, 64))}, "target money"),
         ({"folds": 1}, "folds: expected at least 2, found 1"),
         ({"weight_decays": []}, "weight decays: expected at least one"),

@@ -12,6 +12,7 @@ from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
+from models.training.rows import TrainingRows as CheckedRows
 from streams.cli.main import main
 from streams.inference.loading import artefact_folder
 from streams.offline.training.rows_file import TrainingRow, to_table
@@ -77,8 +78,54 @@ def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
 def test_the_scorer_transforms_each_feature_as_the_catalogue_says(rows_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     assert main(["train", "--scorer", "linear", "--rows", str(rows_file), "--output", str(folder), *QUICK]) == 0
-    document = Artefact.load(folder).scorer.model.document()
-    assert dict(zip(NAMES, document["transforms"], strict=True)) == TRANSFORMS
+    model = Artefact.load(folder).scorer.model
+    found = dict(zip(model.names, model.document()["transforms"], strict=True))
+    # Ratings are 4 or null in these rows: they do not vary, so nothing was fitted to them.
+    assert found == {name: transform for name, transform in TRANSFORMS.items() if name != "mean_rating_30d"}
+
+
+def rows_with(encoder: str, still: set[str]) -> list[TrainingRow]:
+    """Return training rows in which these features are 0 throughout."""
+    return [
+        row._replace(scalars=tuple(0 if name in still else v for name, v in zip(NAMES, row.scalars, strict=True)))
+        for row in training_rows(encoder)
+    ]
+
+
+def test_features_that_do_not_vary_are_left_out_and_named_in_one_line(
+    tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = {"removes_7d", "removes_30d", "mean_rating_30d"}
+    file, folder = tmp_path / "rows.parquet", tmp_path / "mine"
+    pq.write_table(to_table(rows_with(shipped.encoder_identity, still), targets=True), file)
+    assert main(["train", "--rows", str(file), "--output", str(folder), *QUICK]) == 0
+    left_out = ", ".join(name for name in NAMES if name in still)
+    said = f"  left out, because they do not vary in the training rows: {left_out}"
+    assert capsys.readouterr().out.splitlines().count(said) == 1
+    made, source = Artefact.load(folder), from_rows(Settings(), file)
+    names = tuple(name for name in NAMES if name not in still)
+    assert made.drift is not None
+    assert made.scorer.names == made.drift.names == names
+    served = made.serving(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
+    rows = CheckedRows.checked(
+        names, served.scorer.features_of(source.values), source.profiles, source.money, source.users
+    )
+    assert made.data_hash == rows.digest(names, source.users)
+    moved = source.values.copy()
+    moved[:, [name in still for name in NAMES]] = 1000.0
+    before, after = (served.scorer.predict(values, source.profiles) for values in (source.values, moved))
+    assert before.prediction.tolist() == after.prediction.tolist()
+
+
+def test_rows_in_which_no_feature_varies_are_one_line(
+    tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, folder = tmp_path / "rows.parquet", tmp_path / "mine"
+    pq.write_table(to_table(rows_with(shipped.encoder_identity, set(NAMES)), targets=True), file)
+    assert main(["train", "--rows", str(file), "--output", str(folder), *QUICK]) == 1
+    error = capsys.readouterr().err
+    assert f"training rows: expected at least one feature that varies, found none among {len(NAMES)}" in error
+    assert not folder.exists()
 
 
 def test_rows_whose_outcome_is_not_known_are_left_out(rows_file: Path) -> None:
