@@ -220,9 +220,10 @@ class Written(NamedTuple):
     last: int
     records: int
 
-    def follows(self, offset: int) -> bool:
-        """Tell whether these records directly follow the record at an offset, with no gap before or among them."""
-        return self.first == offset + 1 and self.last - offset == self.records
+    @property
+    def together(self) -> bool:
+        """Whether it is known where they are, with nothing of anybody else among them."""
+        return self.first >= 0 and self.last - self.first + 1 == self.records
 
 
 class Sent(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from features.codec import decode
@@ -128,13 +128,22 @@ class Partition:
             if state.revision:
                 self._committer.touch(user_id, state, changed=False)
 
-    def rewrite(self, user_id: str) -> None:
-        """Have the state, row and score of a user written once more, so that they are the last in their logs."""
+    def rewrite(self, user_id: str) -> bool:
+        """Have the state, row and score of a user written once more, so that they are the last in their logs.
+
+        Returns:
+            Whether there is anything to write.
+        """
         state = self.state_of(user_id)
         # A user who is not known here has nothing to defend: their events are still to come.
         if state.sequence:
             state.epoch = self.epoch
             self._committer.touch(user_id, state, changed=True)
+        return bool(state.sequence)
+
+    def passed(self, start: int, stop: int, users: Collection[str]) -> None:
+        """Take note that records of somebody else in the changelog were looked at (see `Committer.passed`)."""
+        self._committer.passed(start, stop, users)
 
     def state_of(self, user_id: str) -> UserState:
         """Return the live state of a user; a new one if there is none."""

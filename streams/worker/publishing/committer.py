@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
+
+from msgspec.structs import replace
 
 from features.state import UserState
 from streams.broker.lease import Lease
@@ -21,6 +23,7 @@ from streams.tasks import Tasks
 from streams.telemetry.tally import Tally
 from streams.worker.publishing.group import Group, Touch
 from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.publishing.reach import Reach
 from streams.worker.publishing.rounds import Rounds, Scored
 from streams.worker.state.local_store import LocalStore
 
@@ -71,6 +74,7 @@ class Committer:
         self._epoch = epoch
         self._states = states
         self._progress = states.progress(partition)
+        self._reach = Reach(self._progress.offset)
         self._out = outlets
         self.kept_until = self._progress.kept_until
         self._ticket = 0
@@ -106,6 +110,18 @@ class Committer:
             touch = self._touched[user_id] = Touch(state, self._ticket)
             self._work.set()
         return touch
+
+    def passed(self, start: int, stop: int, users: Collection[str]) -> None:
+        """Take note that records of somebody else in the changelog were looked at.
+
+        Args:
+            start: the offset of the first.
+            stop: the offset after the last.
+            users: those who are written again for them, which the local store remembers until it is done.
+        """
+        self._reach.add(start, stop - 1)
+        outranked = {*self._progress.outranked, *(user_id.encode() for user_id in users)}
+        self._progress = replace(self._progress, outranked=tuple(sorted(outranked)))
 
     def settled(self) -> asyncio.Future[None]:
         """Return a future that is done when everything touched so far is durable and published."""
@@ -171,9 +187,10 @@ class Committer:
 
     def _keep(self, group: Group, written: Written) -> None:
         """Put into the local store what the changelog holds."""
-        # Records that somebody else has put in between are left to a recovery, which begins at this offset.
-        held = written.last if written.follows(self._progress.offset) else self._progress.offset
-        progress = self._progress.onward(held, self._epoch, [group.offsets], self.kept_until)
+        # Until what somebody else has put in between is looked at, a recovery has to begin before it.
+        if written.together:
+            self._reach.add(written.first, written.last)
+        progress = self._progress.onward(self._reach.offset, self._epoch, [group.offsets], self.kept_until)
         self._progress = progress.without(group.states)
         self._states.write(self._partition, group.states, self._progress)
 

@@ -9,7 +9,7 @@ it finds there once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -105,10 +105,13 @@ class Strays:
         """Have the users of these offsets written again; a broker that is away is waited for, for nobody else looks."""
         while True:
             try:
-                found = await self._read(tp, start, stop)
+                found, users = await self._read(tp, start, stop)
                 break
             except (BrokerError, KafkaError):
                 await asyncio.sleep(LOOK_S)
+        partition = self._partitions.get(tp.partition)
+        if partition is not None and tp.topic == self._changelog:
+            partition.passed(start, stop, users)
         if not found:
             return
         self._metrics.foreign_records.inc(found)
@@ -119,17 +122,20 @@ class Strays:
             records=found,
         )
 
-    async def _read(self, tp: TopicPartition, start: int, stop: int) -> int:
+    async def _read(self, tp: TopicPartition, start: int, stop: int) -> tuple[int, set[str]]:
+        """Return how many records there are, and the users who are written again for them."""
         found = 0
+        users: set[str] = set()
         async for records in read_from(self._settings, {tp: start}):
             for record in records:
                 # A changelog begins with a tombstone of no user; no owner writes another.
                 if record.offset < stop and not (tp.topic == self._changelog and record.value is None):
                     found += 1
-                    self._judge(tp, record)
-        return found
+                    users.update(self._judge(tp, record))
+        return found, users
 
-    def _judge(self, tp: TopicPartition, record: ConsumerRecord) -> None:
+    def _judge(self, tp: TopicPartition, record: ConsumerRecord) -> Iterator[str]:
+        """Have the user of a record written again, and yield who it is."""
         partition = self._partitions.get(tp.partition)
         if partition is None or record.key is None:
             return
@@ -140,4 +146,6 @@ class Strays:
             )
         with suppress(UnicodeDecodeError):
             # A key that is no text belongs to no user.
-            partition.rewrite(record.key.decode())
+            user_id = record.key.decode()
+            if partition.rewrite(user_id):
+                yield user_id

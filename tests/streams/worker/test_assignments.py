@@ -321,6 +321,14 @@ def test_a_recovery_that_meets_outranked_states_has_these_users_written_again(dr
 
 def test_what_arrives_behind_a_later_owners_states_leaves_no_gap_in_the_local_store(driven: Rebalances) -> None:
     overtaken(driven)
+    # What the first wrote late lies behind the second's states: the second goes on from there once it has looked.
+    driven.run(driven.workers[1].engine.assignment._strays.look())
+    driven.turn()
+    driven.arrive(0, len(driven.world.requests))
+    for number in range(PARTITIONS):
+        progress = driven.workers[1].shelf.progress(number)
+        assert progress.offset == driven.world.logs[driven.world.changelog, number].end - 1
+        assert not progress.outranked
     # The first worker's own states are acknowledged, and it has none of the second's, which lie before them.
     driven.rebalance([0, 0], None, TURNS)
     driven.arrive(0, len(driven.world.requests))
