@@ -21,7 +21,6 @@ from streams.broker.topics.log_ends import high_watermarks, log_bounds
 from streams.broker.topics.provisioning import Cluster
 from streams.contract import changelog_name, topic_name
 from streams.exceptions import ConfigurationError, LocalStateError, StateMismatchError
-from streams.log import log
 from streams.records.placement import added_partitions
 from streams.settings import Settings, StateStore
 from streams.worker.state.local_store import Progress
@@ -88,7 +87,7 @@ def _read(path: Path) -> Cluster:
 async def check_logs(
     settings: Settings, progress: Mapping[int, Progress], committed: Mapping[TopicPartition, int]
 ) -> dict[int, int]:
-    """Check that every log reaches as far as what was applied or committed of it, and that the changelog holds it.
+    """Check that every log reaches as far as what was applied or committed of it.
 
     The changelog of a partition that has no state yet gets its first record here. One that is empty beside committed
     offsets was therefore deleted, or made anew, together with the state.
@@ -103,21 +102,17 @@ async def check_logs(
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
-        StateMismatchError: a log ends too early: it was made anew, or a broker in memory was restarted; or records of
-            the changelog are gone that the local state does not hold.
+        StateMismatchError: a log ends too early: it was made anew, or a broker in memory was restarted.
     """
-    changelogs = {number: TopicPartition(changelog_name(settings), number) for number in progress}
+    changelogs = [TopicPartition(changelog_name(settings), number) for number in progress]
     reached = _reached(settings, progress)
     for tp, offset in committed.items():
         reached[tp] = max(offset, reached.get(tp, 0))
     logs = await log_bounds(settings, list(reached))
     _compare(reached, {tp: bounds.end for tp, bounds in logs.items()})
     empty = []
-    for number, changelog in changelogs.items():
-        bounds = logs[changelog]
-        if bounds.start > 0:
-            _check_beginning(changelog, bounds.start, progress[number].offset + 1)
-        if bounds.end == 0:
+    for changelog in changelogs:
+        if logs[changelog].end == 0:
             _check_untouched(changelog, committed)
             empty.append(changelog)
     return await _begin(settings, empty) if empty else {}
@@ -153,19 +148,24 @@ def _compare(reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition
             )
 
 
-def _check_beginning(changelog: TopicPartition, start: int, reached: int) -> None:
-    """Compaction never moves the beginning of a log: retention or an operator did."""
-    if start > reached:
+def check_beginning(changelog: TopicPartition, start: int, held: int) -> None:
+    """Check, before a changelog is read, that it begins no later than what the local state lacks of it.
+
+    Compaction never moves the beginning of a log: retention or an operator did.
+
+    Args:
+        changelog: one partition of it.
+        start: the offset at which it begins.
+        held: the offset up to which the local state has it; -1 for nothing.
+
+    Raises:
+        StateMismatchError: it begins behind that.
+    """
+    if start > held + 1:
         raise StateMismatchError(
             f"{changelog.topic}-{changelog.partition} begins at offset {start}, but the local state has it up to "
-            f"{reached}: states of users were deleted from it, by retention or an operator; {START_OVER}"
+            f"{held + 1}: states of users were deleted from it, by retention or an operator; {START_OVER}"
         )
-    log.warning(
-        "the changelog was deleted from; states that no local folder held are gone",
-        topic=changelog.topic,
-        partition=changelog.partition,
-        start=start,
-    )
 
 
 def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartition, int]) -> None:

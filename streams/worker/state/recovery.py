@@ -7,10 +7,12 @@ from typing import Any
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.recovery import Recovery, ServiceStopped
+from faust.types import TP
 from mode import Service
 
 from features.exceptions import FeaturesError
 from streams.exceptions import BrokerError, StreamsError
+from streams.worker.state.binding import check_beginning
 from streams.worker.state.user_table import UserTable
 
 
@@ -58,6 +60,13 @@ class TiedRecovery(Recovery):
     def _set_recovery_started(self) -> None:
         self.signal_recovery_end.clear()
         super()._set_recovery_started()
+
+    async def _build_offsets(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        held = {tp: -1 if destination[tp] is None else destination[tp] for tp in tps}
+        await super()._build_offsets(consumer, tps, destination, title)
+        for tp, offset in held.items():
+            # Faust would go on at the beginning, and nobody would miss the states before it.
+            check_beginning(tp, destination[tp] + 1, offset)
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _slurp_changelogs(self) -> None:

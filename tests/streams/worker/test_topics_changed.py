@@ -26,7 +26,7 @@ from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import CLICKS, INPUTS, TOPICS, changelog_name, topic_name
 from streams.exceptions import BrokerError, StateMismatchError
-from streams.settings import Settings
+from streams.settings import Settings, StateStore
 from streams.worker import topic_watch
 from streams.worker.flow import Flow
 from streams.worker.state.local_store import Progress
@@ -99,6 +99,23 @@ async def test_a_changelog_whose_records_were_deleted_is_refused(settings: Setti
     await delete_before(settings, await high_watermarks(settings, logs))
     await alter(settings, name, cleanup_policy="compact")
     assert "states of users were deleted" in await refused(settings)
+
+
+async def test_a_changelog_that_was_deleted_from_beyond_the_local_state_is_refused(settings: Settings) -> None:
+    # Another worker has gone on since this folder was left, and what it wrote is deleted but for the end.
+    settings = settings.model_copy(update={"state_store": StateStore.ROCKSDB})
+    await worked(settings)
+    name = changelog_name(settings)
+    logs = [TopicPartition(name, number) for number in range(PARTITIONS)]
+    other = settings.model_copy(update={"state_dir": settings.state_dir.with_name("other")})
+    await worked(other, random_lines(seed=8, events=300, users=40))
+    ends = await high_watermarks(settings, logs)
+    await alter(settings, name, cleanup_policy="delete")
+    await delete_before(settings, {tp: end - 1 for tp, end in ends.items()})
+    await alter(settings, name, cleanup_policy="compact")
+    assert "states of users were deleted" in await refused(settings)
+    # The folder that has all of it goes on.
+    await worked(other)
 
 
 async def test_a_partition_that_held_nothing_but_dead_letters_is_no_lost_state(settings: Settings) -> None:
