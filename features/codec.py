@@ -127,6 +127,7 @@ def decode(data: bytes) -> UserState:
     stored = body.by_five_minutes, body.by_hour, body.by_day
     if body.widths != WIDTHS:
         stored = as_wide_as_now(stored, body.widths)
+    # The same check as there, in line: nearly every state is of these widths.
     elif len(stored[0]) % _SHORT or len(stored[1]) % _MIDDLE or len(stored[2]) % _LONG:
         raise cut_off(WIDTHS)
     if body.newest is not None:

@@ -240,16 +240,16 @@ class Sent(NamedTuple):
             KafkaError: a record was not taken within the request timeout.
             RecordRefusedError: the topic will never take a record.
         """
-        start = last = -1
+        firsts: list[int] = []
         for batch in self.batches:
             try:
-                first = (await batch.done).offset
+                # The broker answers with the offset of a batch's first record.
+                firsts.append((await batch.done).offset)
             except REFUSALS as error:
                 raise refused(self.topic, self.partition, batch.records, batch.size, error) from error
-            # The broker answers with the offset of a batch's first record.
-            last = max(last, first + batch.records - 1 if first >= 0 else -1)
-            start = first if batch is self.batches[0] else start
-        return Written(start, last, sum(batch.records for batch in self.batches))
+        ends = [first + batch.records for first, batch in zip(firsts, self.batches, strict=True) if first >= 0]
+        records = sum(batch.records for batch in self.batches)
+        return Written(firsts[0] if firsts else -1, max(ends, default=0) - 1, records)
 
     async def settled(self) -> None:
         """Wait until the broker has taken or refused each batch."""

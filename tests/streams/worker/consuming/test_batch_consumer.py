@@ -220,7 +220,7 @@ async def assert_not_committed_until(flow: Flow, reached: Callable[[], bool], re
     assert await committed(flow.settings) == await ends(flow.settings)
 
 
-async def test_a_batch_of_an_earlier_generation_is_not_acknowledged(tmp_path: Path, broker: Broker) -> None:
+async def test_a_batch_of_an_earlier_assignment_is_not_acknowledged(tmp_path: Path, broker: Broker) -> None:
     async with Flow(quick_settings(tmp_path, broker=broker.url), encoder=HashEncoder()) as flow:
         consumer = flow.app.consumer
         generation = flow.app.consumer_generation_id
