@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; return 0 if no logged row contradicts the history, else 1."""
-    from streams.offline.history.files import check_history
+    from streams.sources.reading import check_sources
 
     if arguments.limit < 0:
         raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
     settings = load_settings()
-    check_history(arguments.events)
+    check_sources(arguments.events)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts

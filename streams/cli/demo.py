@@ -34,6 +34,7 @@ from streams.operating.feeder import Feeder
 from streams.operating.read_back import Scores, last_scores
 from streams.operating.score_stream import follow_scores
 from streams.settings import Settings
+from streams.sources.reading import numbered
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
@@ -100,11 +101,11 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
         try:
             with screen:
                 async with _showing(flow, drain, feeder, screen, quiet):
-                    await feeder.feed(lines[:before])
+                    await feeder.feed(numbered(lines[:before]))
                     await drain.drained(feeder.ends)
                     at_cut_off = await _scores_as_of(flow, CUT_OFF)
                     flow.as_of = None
-                    await feeder.feed(lines[before:])
+                    await feeder.feed(numbered(lines[before:]))
                     await drain.drained(feeder.ends)
                     seconds = time.monotonic() - started
         finally:

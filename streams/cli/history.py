@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fold the history and write the folder."""
-    from streams.offline.history.files import check_history
     from streams.offline.history.output import check_output
+    from streams.sources.reading import check_sources
 
     settings = load_settings()
-    check_history(arguments.events)
+    check_sources(arguments.events)
     check_output(arguments.output)
     plan = _plan(arguments)
     # Torch takes a second to import, which a wrong argument or --help should not cost.

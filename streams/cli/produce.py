@@ -16,8 +16,8 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
 from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
-from streams.records.ndjson import check_files, read_lines
 from streams.settings import Settings
+from streams.sources.reading import check_sources, read_sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         StreamsError: not all could be published; the message says which lines were.
     """
     settings = load_cluster_settings("to publish to")
-    check_files(arguments.files)
+    check_sources(arguments.files)
     production = _Production()
     try:
         asyncio.run(production.run(settings, arguments.files))
@@ -80,7 +80,7 @@ class _Production:
             self.feeder = Feeder(settings.model_copy(update={"partitions": partitions}), publisher)
             for file in files:
                 self._file = file
-                await self.feeder.feed(read_lines([file]))
+                await self.feeder.feed(read_sources([file]))
         finally:
             await publisher.stop()
 

@@ -29,9 +29,10 @@ from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
 from streams.records.events import LATEST_MS
-from streams.records.ndjson import check_files, read_lines
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
+from streams.sources.arrived import Arrived
+from streams.sources.reading import check_sources, read_sources
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
@@ -91,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1."""
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
-    check_files(arguments.files)
+    check_sources(arguments.files)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     _check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
@@ -133,7 +134,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         flow.as_of = as_of
         drain = Drain(flow, LEAD_RECORDS)
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_lines(arguments.files))
+        feeder = await feed(flow, drain, read_sources(arguments.files))
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         summary = summarise(flow, feeder, seconds)
@@ -149,13 +150,13 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
     return summary
 
 
-async def feed(flow: Flow, drain: Drain, lines: Iterable[tuple[int, bytes]]) -> Feeder:
-    """Publish lines, held back by unsettled records, and return the feeder with its counts."""
+async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived]) -> Feeder:
+    """Publish records, held back by unsettled records, and return the feeder with its counts."""
     publisher = Publisher(flow.settings)
     await publisher.start()
     try:
         feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained)
-        await feeder.feed(lines)
+        await feeder.feed(arrivals)
     finally:
         await publisher.stop()
     return feeder

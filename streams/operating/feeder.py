@@ -1,4 +1,4 @@
-"""Publishing NDJSON lines to the input topics in batches, no further ahead of the flow than a bound allows."""
+"""Publishing records of files to the input topics in batches, no further ahead of the flow than a bound allows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from streams.broker.letters import Letter, Letters
 from streams.broker.publisher import Publisher, Sent
 from streams.contract import DEAD_LETTERS, ERASURES, topic_name
 from streams.exceptions import BrokerError
-from streams.records.ndjson import Record, RejectedLine, parse_line, partition_of
+from streams.records.ndjson import Record, RejectedLine, partition_of
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
+from streams.sources.arrived import Arrived
 
 CHUNK_LINES: Final = 500
 CHUNK_BYTES: Final = 4 << 20
@@ -72,15 +73,15 @@ class Feeder:
         self.erasures = 0
         self.rejected = 0
 
-    async def feed(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Publish numbered lines and wait for the broker's acknowledgements.
+    async def feed(self, arrivals: Iterable[Arrived]) -> None:
+        """Publish the records of numbered lines and wait for the broker's acknowledgements.
 
         Raises:
             BrokerError: a line could not be published; `published` and `reached` tell which lines were.
         """
         self._last = self.reached = 0
-        for number, line in lines:
-            record = parse_line(line)
+        for arrived in arrivals:
+            number, record = arrived.line, arrived.record
             if isinstance(record, RejectedLine):
                 await self._reject(number, record)
                 continue

@@ -1,19 +1,16 @@
-"""NDJSON lines: the form of events in a file, and the records made from them."""
+"""NDJSON lines: the shape of events in the contract, and the records made from them."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from streams.contract import INPUTS
-from streams.exceptions import ConfigurationError
 from streams.records.placement import partition_of_key
 from streams.records.rejection import Reason, Rejection
 from streams.settings import MAX_TOPIC_BYTES
@@ -185,35 +182,3 @@ def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
     if key is None:
         return spread % partitions
     return partition_of_key(key, partitions)
-
-
-def check_files(files: Iterable[Path]) -> None:
-    """Refuse missing files before any other file is read.
-
-    Raises:
-        ConfigurationError: a file that does not exist, or a folder.
-    """
-    for path in files:
-        if not path.exists() or path.is_dir():
-            raise ConfigurationError(f"{path}: expected a file of NDJSON events, found {_what(path)}")
-
-
-def _what(path: Path) -> str:
-    return "a folder" if path.is_dir() else "none"
-
-
-def read_lines(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of files that are not empty, each with its number in its file; the first is 1.
-
-    Raises:
-        ConfigurationError: a file cannot be read.
-    """
-    for path in files:
-        try:
-            with path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    stripped = line.strip(b" \t\r\n")
-                    if stripped:
-                        yield number, stripped
-        except OSError as error:
-            raise ConfigurationError(f"{path}: expected a file that can be read, found {error.strerror}") from error

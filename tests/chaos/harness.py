@@ -28,6 +28,7 @@ from streams.contract import topic_name
 from streams.operating.feeder import Ends, Feeder
 from streams.operating.read_back import Scores, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
+from streams.sources.reading import numbered
 
 TESTS = Path(__file__).parent.parent
 SCRIPT = Path(__file__).with_name("worker.py")
@@ -254,9 +255,9 @@ class Cluster:
 
     async def feed(self, lines: Sequence[dict[str, Any]], pause_s: float = 0.0) -> None:
         """Publish lines in chunks, with pauses that make the stream last."""
-        numbered = encoded(list(lines))
-        for start in range(0, len(numbered), FEED_CHUNK):
-            await self._feeder.feed(numbered[start : start + FEED_CHUNK])
+        arrivals = list(numbered(encoded(list(lines))))
+        for start in range(0, len(arrivals), FEED_CHUNK):
+            await self._feeder.feed(arrivals[start : start + FEED_CHUNK])
             await asyncio.sleep(pause_s)
 
     def ends(self, *topics: str) -> Ends:

@@ -13,6 +13,7 @@ from streams.cli.replay import LEAD_RECORDS, Summary, feed, summarise
 from streams.operating.drain import Drain
 from streams.operating.read_back import Scores, dead_letters, known_users, last_scores, served_features
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
+from streams.sources.reading import numbered
 from streams.worker.flow import Flow
 from support.encoders import HashEncoder
 from support.servers.brokers import another_prefix
@@ -60,7 +61,7 @@ async def run_flow(
     async with Flow(settings, encoder=encoder or HashEncoder(), keep_latencies=True) as flow:
         flow.as_of = as_of
         drain = Drain(flow, LEAD_RECORDS)
-        feeder = await feed(flow, drain, lines)
+        feeder = await feed(flow, drain, numbered(lines))
         await drain.drained(feeder.ends)
         return await read_back(flow, summarise(flow, feeder, 1.0))
 
@@ -68,7 +69,7 @@ async def run_flow(
 async def work(flow: Flow, lines: list[dict[str, Any]]) -> None:
     """Feed a started flow, and wait until all is settled."""
     drain = Drain(flow, LEAD_RECORDS)
-    feeder = await feed(flow, drain, encoded(lines))
+    feeder = await feed(flow, drain, numbered(encoded(lines)))
     await drain.drained(feeder.ends)
 
 

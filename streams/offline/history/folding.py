@@ -21,7 +21,6 @@ from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
-from streams.offline.history.files import Arrived, plain_bytes, read_history
 from streams.offline.history.spill import Spill
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of
@@ -29,6 +28,8 @@ from streams.records.ndjson import RejectedLine
 from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
 from streams.settings import Settings
+from streams.sources.arrived import Arrived
+from streams.sources.reading import plain_bytes, read_sources
 
 TEXTS_AT_ONCE: Final = 2048
 """Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
@@ -111,7 +112,7 @@ class History:
     def gather(self) -> None:
         """Decode and spill the files. It is called once, before `users`."""
         now = int(time.time() * 1000)
-        for arrived in read_history(self._files):
+        for arrived in read_sources(self._files):
             self._take(arrived, now)
 
     def note(self, user_id: str, what: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from features.tiles import DAY, HOUR
 from streams.exceptions import ConfigurationError
-from streams.offline.history.files import PARQUET, milliseconds
 from streams.records.timestamps import parse_rfc3339
+from streams.sources.parquet import PARQUET, milliseconds
 
 # Feast reads timestamps in nanoseconds, and 64 bits of those end here.
 EARLIEST: Final = parse_rfc3339("1678-01-01T00:00:00Z")

@@ -24,8 +24,9 @@ from streams.cli import produce
 from streams.cli.main import main
 from streams.contract import CLICKS, topic_name
 from streams.operating.feeder import CHUNK_LINES
-from streams.records.ndjson import read_lines
 from streams.settings import Settings, load_settings
+from streams.sources.arrived import Arrived
+from streams.sources.reading import read_sources
 
 TOO_LARGE = {"topic": CLICKS, "value": {"event_id": "x", "user_id": "u1", "title": "t" * 200_000}}
 
@@ -46,14 +47,14 @@ def before(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have the topic of clicks take small batches only, once the first line is read; records it then holds."""
     held: list[int] = []
 
-    def limited(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
+    def limited(files: Sequence[Path]) -> Iterator[Arrived]:
         with ThreadPoolExecutor() as pool:
             pool.submit(asyncio.run, limit(settings)).result()
             held.append(pool.submit(published, settings).result())
-        monkeypatch.setattr(produce, "read_lines", read_lines)
-        yield from read_lines(files)
+        monkeypatch.setattr(produce, "read_sources", read_sources)
+        yield from read_sources(files)
 
-    monkeypatch.setattr(produce, "read_lines", limited)
+    monkeypatch.setattr(produce, "read_sources", limited)
     return held
 
 
@@ -119,11 +120,11 @@ def test_an_interruption_tells_what_was_published_too(
 ) -> None:
     file = write(tmp_path / "events.ndjson", clicks(CHUNK_LINES + 1))
 
-    def interrupted(files: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
-        yield from read_lines(files)
+    def interrupted(files: Sequence[Path]) -> Iterator[Arrived]:
+        yield from read_sources(files)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(produce, "read_lines", interrupted)
+    monkeypatch.setattr(produce, "read_sources", interrupted)
     assert main(["produce", str(file)]) == 130
     line = capsys.readouterr().err
     assert line.startswith(

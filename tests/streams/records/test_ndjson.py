@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,16 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contract import INPUTS
-from streams.exceptions import ConfigurationError
 from streams.records.decoder import Decoder
 from streams.records.ndjson import (
     MAX_TOPIC_NAME,
     Record,
     RejectedLine,
-    check_files,
     parse_line,
     partition_of,
-    read_lines,
 )
 from streams.records.rejection import Reason
 from streams.settings import MAX_RECORD_BYTES, MAX_TOPIC_BYTES
@@ -204,22 +200,3 @@ def test_a_key_lies_where_kafkas_own_partitioner_puts_it(key: bytes, partitions:
 
 def test_records_without_a_key_are_spread() -> None:
     assert [partition_of(None, 3, number) for number in range(6)] == [0, 1, 2, 0, 1, 2]
-
-
-def test_lines_are_numbered_in_their_file_and_blank_ones_are_left_out(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.write_bytes(b'\n  {"a":1}\r\n\t\n{"b":2}')
-    other.write_bytes(b"x\n")
-    assert list(read_lines([one, other])) == [(2, b'{"a":1}'), (4, b'{"b":2}'), (1, b"x")]
-
-
-def test_a_file_that_is_not_there_is_named_before_anything_is_read(tmp_path: Path) -> None:
-    there, missing = tmp_path / "there", tmp_path / "missing"
-    there.write_bytes(b"x\n")
-    check_files([there])
-    with pytest.raises(ConfigurationError, match="missing: expected a file of NDJSON events, found none"):
-        check_files([there, missing])
-    with pytest.raises(ConfigurationError, match="found a folder"):
-        check_files([tmp_path])
-    with pytest.raises(ConfigurationError, match="missing: expected a file that can be read"):
-        list(read_lines([missing]))

@@ -276,7 +276,7 @@ def test_the_command_fails_on_a_mismatch_only(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["log", "nowhere.ndjson"], "expected a file of NDJSON events, found none"),
+        (["log", "nowhere.ndjson"], "expected a file of events, found none"),
         (["nowhere", "events.ndjson"], "expected the folder of WHEREWITHAL_SERVED_LOG"),
         (["empty", "events.ndjson"], "expected the folder of WHEREWITHAL_SERVED_LOG"),
         (["other.parquet", "events.ndjson"], "expected a part of the log of what was served"),

@@ -25,11 +25,11 @@ from streams.cli.main import main
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference, load_inference
 from streams.offline.history import output, spill
-from streams.offline.history.files import check_history
 from streams.offline.history.instants import parse_instants, parse_step, read_entities, regular
 from streams.offline.history.output import Plan, Written, check_output, write_history
 from streams.offline.training.rows_file import FILE_NAME, TrainingRows, read_training_rows, schema
 from streams.settings import load_settings
+from streams.sources.reading import check_sources
 from streams.telemetry.metrics import Metrics
 
 Line = dict[str, Any]
@@ -234,7 +234,7 @@ def test_parquet_gives_the_rows_of_ndjson(tmp_path):
     wanted = pq.read_table(tmp_path / "made" / FILE_NAME)
     for name in ("flat", "unkeyed", "keyed"):
         source = tmp_path / f"{name}.parquet"
-        check_history([source])
+        check_sources([source])
         write_history(load_settings(), models(), [source], plan, tmp_path / name, targets=False)
         assert pq.read_table(tmp_path / name / FILE_NAME).equals(wanted), name
 
@@ -303,7 +303,7 @@ def test_the_command_writes_a_folder_and_says_what_became_of_the_events(tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere.ndjson", "--at", "0"], "expected a file of NDJSON events, found none"),
+        (["nowhere.ndjson", "--at", "0"], "expected a file of events, found none"),
         (["events.ndjson", "--at", "soon"], "--at: expected epoch milliseconds"),
         (["events.ndjson", "--at", "nowhere.csv"], "--at: expected a file of users and instants"),
         (["events.ndjson", "--at", "entities.csv"], "expected the columns `user_id` and `timestamp`"),
