@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from streams.broker.forced_end import at_forced_end
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; return 0 if every event is accounted for."""
-    console = Console(stderr=arguments.json, highlight=False)
+    console = _console(arguments.json)
     with Stopper("demo", STOP_S) as stopper, local_settings(stopper) as settings:
         forget = at_forced_end(partial(console.show_cursor, True))
         # The orders are in dollars, whatever a deployment's own currency is.
@@ -71,6 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.svg is not None:
         _write(arguments.svg, outcome)
     return 0 if summary.complete else 1
+
+
+def _console(quiet: bool) -> Console:
+    console = Console(stderr=quiet, highlight=False)
+    if console.is_dumb_terminal:
+        # Rich takes such a terminal for 80 columns wide, whatever it says.
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())
+    return console
 
 
 def _beyond_the_account(outcome: Outcome) -> dict[str, object]:
