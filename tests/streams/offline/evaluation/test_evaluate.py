@@ -87,7 +87,7 @@ def document():
     artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
     chosen = set(sorted({order.customer_id for order in orders()})[:160])
     material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
-    return evaluate(artefact, material, size_bytes=1234, draws=6, seed=0, progress=say_nothing)
+    return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 
 class Parsed(HTMLParser):
