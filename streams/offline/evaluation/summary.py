@@ -22,14 +22,14 @@ def found(business: Mapping[str, Any], top: Mapping[str, float]) -> str:
     return (
         f"Of {business['per']:,} shoppers scored on a day, the {tenth:,} scored highest spend "
         f"{_money(business, SCORER)} of {money(business['money'], business)} in the next 30 days: {share:.0%} of the "
-        f"money (95 %: {top['low']:.0%} to {top['high']:.0%}), {share * 10:.1f} times what {tenth:,} taken at random "
-        "spend."
+        f"money (95% interval {top['low']:.0%} to {top['high']:.0%}), {share * 10:.1f} times what {tenth:,} "
+        "taken at random spend."
     )
 
 
 def beside(business: Mapping[str, Any], ahead: Mapping[str, Mapping[str, Any]]) -> str:
     """Say which simpler rules find more, less, or about the same."""
-    words = {"ahead": "less", "behind": "more", "not told apart": "no surely different amount"}
+    words = {"ahead": "less", "behind": "more", "not told apart": "as much, give or take chance,"}
     by_verdict: dict[str, list[str]] = {}
     for name, row in ahead.items():
         if name != ZERO:

@@ -54,6 +54,8 @@ def drawn(name: str, draw: Callable[[Any], None], width: float, height: float) -
     # The salt keeps the names of shapes apart, for all plots share a page.
     with matplotlib.rc_context({**_RULES, "svg.hashsalt": name}):
         figure = figures.Figure(figsize=(width, height), layout="constrained")
+        # The last label of a panel is not to be read together with the first one of the next.
+        figure.get_layout_engine().set(wspace=0.05)
         backend.FigureCanvasSVG(figure)
         draw(figure)
         _thin(figure)

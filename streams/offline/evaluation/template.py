@@ -19,6 +19,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
+.even { table-layout: fixed; width: 100%; min-width: 44rem; } .even th:first-child { width: 8.5rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; }
 td.own, th.own { font-weight: 600; background: var(--soft); }
@@ -27,7 +28,8 @@ small { opacity: .75; font-weight: 400; }
 .lead p:first-child { font-weight: 600; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; }
 @media (max-width: 40rem) {
-  body { padding: 0 .6rem; } table { font-size: .75rem; } th, td { padding: .2rem .35rem; }
+  body { padding: 0 .6rem; } figure { overflow-x: auto; } figure svg { max-width: none; width: 36rem; }
+  table { font-size: .75rem; } th, td { padding: .2rem .35rem; }
   .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: Canvas; }
 }
 figcaption, .note { font-size: .9rem; }
@@ -89,7 +91,7 @@ permuted.{% if d.importance.others.features %} The other {{ d.importance.others.
 them up per shopper first. A feature that the scorer goes by is no cause of spending.</p>
 
 <h2>All measures</h2>
-<div class="wide"><table>
+<div class="wide"><table class="even">
 <thead><tr><th></th>{% for model in d.metrics %}<th{{ own(model) }}>{{ models[model] }}</th>{% endfor %}</tr></thead>
 <tbody>
 {%- for name in measures %}
@@ -104,7 +106,7 @@ A baseline may win: where it does, it is not hidden.</p>
 <h2>Against each baseline, on the same users</h2>
 <figure>{{ plots.forest }}<figcaption>{{ standings | join(" ") }} A line that crosses zero tells
 nothing apart. Zero itself is far behind and not drawn.</figcaption></figure>
-<div class="wide"><table>
+<div class="wide"><table class="even">
 <thead><tr><th>the scorer ahead of</th>{% for model in d.ahead %}<th>{{ models[model] }}</th>{% endfor %}</tr></thead>
 <tbody>
 {%- for name in measures %}
@@ -124,7 +126,7 @@ users in each resampling.</p>
 <h2>With and without text</h2>
 {%- set pairs = [("withheld", "this scorer", "its profile withheld"),
   ("refitted", "fitted again with text", "fitted again without")] %}
-<div class="wide"><table>
+<div class="wide"><table class="even">
 <thead><tr><th></th>
 {%- for way, full, bare in pairs if way in d.ablation %}<th>{{ full }}</th><th>{{ bare }}</th>
 <th class="own">with text ahead by</th>{% endfor %}</tr></thead>
