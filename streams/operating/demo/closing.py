@@ -160,5 +160,5 @@ def _highest(console: Console, outcome: Outcome) -> Table:
         )
         for score in best
     ]
-    title = f"Highest scores as of {date_of(outcome.end)}, with the {outcome.currency} expected in 30 days"
+    title = f"Highest scores as of {date_of(outcome.end)} ({outcome.currency} expected in 30 days)"
     return fitting(console, title, _COLUMNS, rows)

@@ -52,6 +52,8 @@ def _lines(story: Story, currency: str) -> Iterator[tuple[str, Text]]:
         if happened.score is not None:
             line.append(f": score {happened.score['score']:.1f}", style="bold")
         yield day(happened.on), line
+    if not story.days:
+        yield "then", Text("nothing")
     more = len(story.days) - DAYS_TOLD
     if more > 0:
         yield "", Text(f"and {counted(more, 'more day', 'more days')}")
