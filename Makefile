@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test test-kafka chaos bench lint rooms types check train clean
+.PHONY: help demo test test-kafka chaos bench lint rooms types check train report picture clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,12 @@ check: lint rooms types test  ## all of the above
 
 train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
 	$(BIN)/wherewithal train --date 2026-11-23
+
+report: $(READY)  ## evaluate the shipped scorer again, into docs/report
+	$(BIN)/wherewithal evaluate --output docs/report
+
+picture: $(READY)  ## draw docs/demo.svg again, from a run of the demo
+	$(BIN)/wherewithal demo --svg docs/demo.svg
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

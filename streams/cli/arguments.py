@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def file(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not path.exists():
         raise argparse.ArgumentTypeError(f"{text}: expected a file, found {'a folder' if path.is_dir() else 'none'}")
+    return path
+
+
+def new_file(text: str) -> Path:
+    """Return the path of a file that can be written; one that exists is replaced.
+
+    Raises:
+        argparse.ArgumentTypeError: it is a folder, or lies in a folder that does not exist or may not be written.
+    """
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file to write in a folder that exists")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text}: expected a file that may be written, found no right to")
     return path
 
 

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import artefact_folder
     from streams.offline.evaluation.page import page
     from streams.offline.evaluation.report import evaluate
+    from streams.offline.sample.cdnow import CURRENCY
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = evaluate(
         artefact,
         _material(arguments, settings, artefact),
+        currency=CURRENCY if arguments.rows is None else settings.currency,
         size_bytes=sum((place / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
         draws=arguments.bootstrap,
         seed=arguments.seed,

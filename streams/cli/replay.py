@@ -69,6 +69,15 @@ class Summary:
         """Whether every input event is accounted for."""
         return self.events_in == self.events_applied + self.duplicates + self.dead_letters + self.erased
 
+    @property
+    def account(self) -> str:
+        """The fates of the input events, in one line."""
+        equal = "=" if self.complete else "!="
+        return (
+            f"{self.events_in:,} events in {equal} {self.events_applied:,} applied + {self.duplicates:,} duplicates + "
+            f"{self.dead_letters:,} dead letters + {self.erased:,} erased"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         latency = self.event_to_score_ms
@@ -181,11 +190,7 @@ def summarise(flow: Flow, feeder: Feeder, seconds: float) -> Summary:
 
 def print_summary(summary: Summary) -> None:
     """Print the summary for a reader."""
-    equal = "=" if summary.complete else "!="
-    print(
-        f"{summary.events_in:,} events in {equal} {summary.events_applied:,} applied + {summary.duplicates:,} "
-        f"duplicates + {summary.dead_letters:,} dead letters + {summary.erased:,} erased"
-    )
+    print(summary.account)
     latency = summary.event_to_score_ms
     shown = ", ".join(f"{name} {value:,.0f} ms" for name, value in latency.items() if value is not None)
     print(

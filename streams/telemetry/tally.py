@@ -72,9 +72,18 @@ class Tally:
             waited = time.time() * 1000 - np.asarray(arrivals, np.float64)
             self._metrics.event_to_features.observe(waited / 1000)
 
-    def latency_percentiles(self) -> dict[str, float | None]:
-        """Return p50, p95 and p99 of event to score, ms; None while nothing was scored."""
-        if not self._latencies_ms:
+    @property
+    def latencies(self) -> int:
+        """How many latencies are kept so far."""
+        return len(self._latencies_ms or ())
+
+    def latency_percentiles(self, since: int = 0) -> dict[str, float | None]:
+        """Return p50, p95 and p99 of event to score, ms; None while nothing was scored.
+
+        Args:
+            since: how many latencies, the first that were kept, are left out.
+        """
+        if self._latencies_ms is None or len(self._latencies_ms) <= since:
             return dict.fromkeys(("p50", "p95", "p99"))
-        found = np.percentile(np.frombuffer(self._latencies_ms, np.float32), (50, 95, 99))
+        found = np.percentile(np.frombuffer(self._latencies_ms, np.float32)[since:], (50, 95, 99))
         return dict(zip(("p50", "p95", "p99"), (round(float(value), 3) for value in found), strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.exceptions import ConfigurationError
-from streams.offline.evaluation import plots, words
+from streams.offline.evaluation import plots, summary, words
 from streams.offline.evaluation.template import PAGE
 
 
@@ -27,11 +27,14 @@ def page(document: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(number=_number, signed=_signed, count=_count, percent=_percent)
     data, groups = document["data"], document["fairness"]["columns"]
+    business, ahead = document["business"], document["ahead"]
     base_rate = data["rows_with_spend"] / data["rows"]
     stability = document["stability"]
     drawn: dict[str, Any] = {
-        "forest": Markup(plots.forest(document["ahead"])),
-        "calibration": Markup(plots.calibration(document["calibration"])),
+        "gains": Markup(plots.gains(business["gains"])),
+        "importance": Markup(plots.importance(document["importance"]["features"])),
+        "forest": Markup(plots.forest(ahead)),
+        "calibration": Markup(plots.calibration(document["calibration"], business["currency"])),
         "curves": Markup(plots.curves(document["curves"], base_rate)),
         "groups": {
             column: Markup(plots.groups(number, found)) for number, (column, found) in enumerate(groups.items())
@@ -44,8 +47,11 @@ def page(document: Mapping[str, Any]) -> str:
         measures=words.MEASURE_NAMES,
         meanings=words.MEASURE_MEANINGS,
         models=words.MODEL_NAMES,
-        standings=[words.standing(document["ahead"], measure) for measure in plots.FOREST],
-        will_buy=f"{words.standing(document['ahead'], 'auc')} {words.standing(document['ahead'], 'f1')}",
+        found=summary.found(business, document["metrics"]["scorer"]["top_decile_share"]),
+        beside=summary.beside(business, ahead),
+        missed=summary.missed(business),
+        standings=[words.standing(ahead, measure) for measure in plots.FOREST],
+        will_buy=f"{words.standing(ahead, 'auc')} {words.standing(ahead, 'f1')}",
         calibrated=words.calibrated(document["calibration"]),
         text_helps=words.text_helps(document["ablation"]),
         warnings={column: words.warned(column, found) for column, found in groups.items()},

@@ -17,9 +17,12 @@ from models.measures.bootstrap import RowNumbers, intervals, resampled_rows
 from models.measures.classification import precision_recall_curve, roc_curve
 from models.measures.fairness import fairness
 from models.measures.spend import calibration_deciles
+from models.scoring.scorer import Predictions
 from streams.offline.evaluation.ablation import PAIRS, ablation
+from streams.offline.evaluation.business import business
 from streams.offline.evaluation.comparison import Comparison, compare, measurable
 from streams.offline.evaluation.forecasts import SCORER, Forecast, of_baselines, of_scorer
+from streams.offline.evaluation.importance import importance
 from streams.offline.evaluation.material import Material
 from streams.offline.evaluation.stability import stability
 
@@ -34,21 +37,29 @@ _FEWEST_ROWS: Final = 10
 
 
 def evaluate(
-    artefact: Artefact, material: Material, *, size_bytes: int, draws: int, seed: int, progress: Progress
+    artefact: Artefact,
+    material: Material,
+    *,
+    currency: str,
+    size_bytes: int,
+    draws: int,
+    seed: int,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Judge a scorer.
 
     Args:
         artefact: holds the scorer.
         material: rows to judge it on, and rows to fit baselines on.
+        currency: of the money in the rows.
         size_bytes: of the artefact's files.
         draws: resamplings of the users behind every interval.
         seed: of resamplings, refits and rewritten texts.
         progress: called with the progress.
 
     Returns:
-        `artefact`, `data`, `bootstrap`, `metrics`, `ahead`, `calibration`, `curves`, `ablation`, `fairness` and
-        `stability`; every number in it is finite.
+        `artefact`, `data`, `bootstrap`, `business`, `importance`, `metrics`, `ahead`, `calibration`, `curves`,
+        `ablation`, `fairness` and `stability`; every number in it is finite.
 
     Raises:
         InvalidInputError: fewer than 10 rows, or rows on which something cannot be measured.
@@ -66,10 +77,13 @@ def evaluate(
     resamplings = list(resampled_rows(rows.users, draws=draws, seed=seed, usable=measurable(rows)))
     compared = compare(rows, {**forecasts, **refits.forecasts}, resamplings, progress)
     progress("rewriting texts", 0, 1)
+    said = artefact.scorer.predict(rows.values, rows.profiles, use_profile=material.use_profile)
     document = {
         "artefact": _artefact(artefact, size_bytes),
         "data": _data(material),
         "bootstrap": {"draws": draws, "seed": seed, "interval": 0.95, "resampled": "users"},
+        "business": business(rows, forecasts, said.tier, currency),
+        "importance": importance(said),
         "metrics": {name: row for name, row in compared.table().items() if name in forecasts},
         "ahead": compared.ahead(SCORER, BASELINES),
         "calibration": _calibration(rows.money, forecasts[SCORER], resamplings),
@@ -80,7 +94,7 @@ def evaluate(
             "fit_rows": refits.rows,
             "simulated_text": material.demonstration,
         },
-        "fairness": _fairness(artefact, material, resamplings),
+        "fairness": _fairness(said, material, resamplings),
         "stability": _stability(artefact, material, seed),
     }
     require_finite(document)
@@ -174,9 +188,8 @@ def _pairs(compared: Comparison) -> dict[str, Any]:
     }
 
 
-def _fairness(artefact: Artefact, material: Material, resamplings: Sequence[RowNumbers]) -> dict[str, Any]:
+def _fairness(said: Predictions, material: Material, resamplings: Sequence[RowNumbers]) -> dict[str, Any]:
     rows = material.asked
-    said = artefact.scorer.predict(rows.values, rows.profiles, use_profile=material.use_profile)
     selected = np.isin(said.tier, SELECTED)
     columns = {
         column: fairness(

@@ -13,17 +13,25 @@ PAGE: Final = """\
 <meta name="color-scheme" content="light dark">
 <title>Evaluation of scorer {{ d.artefact.version }}</title>
 <style>
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --warn: #c9504f; }
+:root { color-scheme: light dark; --line: #8886; --soft: #8882; --warn: #c9504f; --good: #3b82c4; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
   color: CanvasText; background: Canvas; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
+.even { table-layout: fixed; width: 100%; min-width: 44rem; } .even th:first-child { width: 8.5rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; }
-tr.own { font-weight: 600; background: var(--soft); }
-small { opacity: .75; font-weight: 400; white-space: nowrap; }
+td.own, th.own { font-weight: 600; background: var(--soft); }
+small { opacity: .75; font-weight: 400; }
+.lead { border-left: 4px solid var(--good); padding: .4rem 1rem; background: var(--soft); }
+.lead p:first-child { font-weight: 600; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; }
+@media (max-width: 40rem) {
+  body { padding: 0 .6rem; } figure { overflow-x: auto; } figure svg { max-width: none; width: 36rem; }
+  table { font-size: .75rem; } th, td { padding: .2rem .35rem; }
+  .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: Canvas; }
+}
 figcaption, .note { font-size: .9rem; }
 .warn { border-left: 4px solid var(--warn); padding: .2rem .8rem; background: var(--soft); }
 </style>
@@ -34,22 +42,61 @@ figcaption, .note { font-size: .9rem; }
 {%- macro difference(row) %}{{ row.value | signed }}<br><small>{{ row.low | signed }} to
 {{ row.high | signed }}</small>
 {%- endmacro %}
+{%- macro own(model) %}{% if model == "scorer" %} class="own"{% endif %}{% endmacro %}
 <h1>Evaluation of scorer {{ d.artefact.version }}</h1>
 <p>{{ d.artefact.kind }} model, encoder <code>{{ d.artefact.encoder }}</code>, made on {{ d.artefact.date }}.
 {{ d.data.rows | count }} rows of {{ d.data.users | count }} users from {{ d.data.first_instant }} to
 {{ d.data.last_instant }}; {{ d.data.users_with_spend | count }} of the users spent in some 30 days judged, in
-{{ d.data.rows_with_spend | count }} of the rows. Mean spend {{ d.data.mean_spend | number }}.</p>
+{{ d.data.rows_with_spend | count }} of the rows. Mean spend {{ d.business.currency }}
+{{ d.data.mean_spend | number }}.</p>
 {%- if d.data.overlap == "certain" %}<p class="warn">Not a test: {{ d.data.overlap_reason }}.</p>{% endif %}
 {%- if not d.data.profile_used %}<p class="warn">The profiles are not those that this scorer was fitted to: it is
 judged from behaviour alone.</p>{% endif %}
 
-<h2>All measures</h2>
+<h2>Summary for the business</h2>
+<div class="lead"><p>{{ found }}</p><p>{{ missed }}</p><p>{{ beside }}</p></div>
+<figure>{{ plots.gains }}<figcaption>How much of the money the first so many percent of the shoppers hold, by each
+order. Dashed: no order. Dotted: the order of what they went on to spend, which nobody knows beforehand. The upright
+line is the tenth that the words above speak of.</figcaption></figure>
 <div class="wide"><table>
-<thead><tr><th>model</th>{% for name in measures %}<th>{{ measures[name] }}</th>{% endfor %}</tr></thead>
+<thead><tr><th>tier</th><th>of the shoppers</th><th>buy within 30 days</th><th>expected spend</th><th>actual spend</th>
+<th>of the money</th></tr></thead>
 <tbody>
-{%- for model, row in d.metrics.items() %}
-<tr{% if model == "scorer" %} class="own"{% endif %}><td>{{ models[model] }}</td>
-{%- for name in measures %}<td>{{ cell(row[name]) }}</td>{% endfor %}</tr>
+{%- for tier, row in d.business.tiers.items() %}
+<tr><td>{{ tier }}</td><td>{{ row.share | percent }}</td><td>{{ row.bought | percent }}</td>
+<td>{{ row.expected | number }}</td><td>{{ row.actual | number }}</td><td>{{ row.share_of_money | percent }}</td></tr>
+{%- endfor %}
+</tbody></table></div>
+<p class="note">Spend is the mean of a shopper in 30 days, in {{ d.business.currency }}. This is money that these
+shoppers spend anyway: the scores find who spends, and do not say who can be moved to spend more. Only an experiment
+with some left out says that.</p>
+
+<h2>What the scorer goes by</h2>
+<figure>{{ plots.importance }}<figcaption>The mean absolute contribution of each feature to a prediction, over the rows
+judged: how far it moves predictions up (right) and down (left) on average. Predictions are log1p of money. They are
+divided among the features {% if d.importance.attribution == "exact" %}exactly{% else %}by
+{{ d.importance.attribution | replace("_", " ") }}{% endif %}, so that the parts add up to each prediction; nothing is
+permuted.{% if d.importance.others.features %} The other {{ d.importance.others.features }} features add up to
+{{ d.importance.others.mean_absolute | number }}.{% endif %}</figcaption></figure>
+<div class="wide"><table>
+<thead><tr><th>what the features speak of</th><th>mean |contribution|</th><th>lowers by</th><th>raises by</th></tr>
+</thead>
+<tbody>
+{%- for row in d.importance.families %}
+<tr><td>{{ row.family }}</td><td>{{ row.mean_absolute | number }}</td><td>{{ row.lowers | number }}</td>
+<td>{{ row.raises | number }}</td></tr>
+{%- endfor %}
+</tbody></table></div>
+<p class="note">Features overlap, and the contributions of those that speak of one thing partly cancel: the table adds
+them up per shopper first. A feature that the scorer goes by is no cause of spending.</p>
+
+<h2>All measures</h2>
+<div class="wide"><table class="even">
+<thead><tr><th></th>{% for model in d.metrics %}<th{{ own(model) }}>{{ models[model] }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for name in measures %}
+<tr><td>{{ measures[name] }}</td>
+{%- for model, row in d.metrics.items() %}<td{{ own(model) }}>{{ cell(row[name]) }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody></table></div>
 <p class="note">Small: 95 % intervals, from {{ d.bootstrap.draws }} resamplings of users with all their rows.
@@ -59,12 +106,11 @@ A baseline may win: where it does, it is not hidden.</p>
 <h2>Against each baseline, on the same users</h2>
 <figure>{{ plots.forest }}<figcaption>{{ standings | join(" ") }} A line that crosses zero tells
 nothing apart. Zero itself is far behind and not drawn.</figcaption></figure>
-<div class="wide"><table>
-<thead><tr><th>the scorer ahead
-of</th>{% for name in measures %}<th>{{ measures[name] }}</th>{% endfor %}</tr></thead>
+<div class="wide"><table class="even">
+<thead><tr><th>the scorer ahead of</th>{% for model in d.ahead %}<th>{{ models[model] }}</th>{% endfor %}</tr></thead>
 <tbody>
-{%- for model, row in d.ahead.items() %}
-<tr><td>{{ models[model] }}</td>{% for name in measures %}<td>{{ difference(row[name]) }}</td>{% endfor %}</tr>
+{%- for name in measures %}
+<tr><td>{{ measures[name] }}</td>{% for row in d.ahead.values() %}<td>{{ difference(row[name]) }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody></table></div>
 <p class="note">Positive: the scorer is better, whichever way the measure runs. Both are measured on the same
@@ -78,18 +124,18 @@ users in each resampling.</p>
 {{ base_rate | percent }}, precision says more than the ROC curve.</figcaption></figure>
 
 <h2>With and without text</h2>
-<div class="wide"><table>
-<thead><tr><th></th>{% for name in measures %}<th>{{ measures[name] }}</th>{% endfor %}</tr></thead>
-<tbody>
-{%- for way, full, bare in [("withheld", "this scorer", "this scorer, profile withheld"),
+{%- set pairs = [("withheld", "this scorer", "its profile withheld"),
   ("refitted", "fitted again with text", "fitted again without")] %}
-{%- if way in d.ablation %}
-{%- set found = d.ablation[way] %}
-<tr><td>{{ full }}</td>{% for name in measures %}<td>{{ cell(found.with_text[name]) }}</td>{% endfor %}</tr>
-<tr><td>{{ bare }}</td>{% for name in measures %}<td>{{ cell(found.without_text[name]) }}</td>{% endfor %}</tr>
-<tr class="own"><td>with text ahead by</td>
-{%- for name in measures %}<td>{{ difference(found.ahead[name]) }}</td>{% endfor %}</tr>
-{%- endif %}
+<div class="wide"><table class="even">
+<thead><tr><th></th>
+{%- for way, full, bare in pairs if way in d.ablation %}<th>{{ full }}</th><th>{{ bare }}</th>
+<th class="own">with text ahead by</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for name in measures %}
+<tr><td>{{ measures[name] }}</td>
+{%- for way, full, bare in pairs if way in d.ablation %}{% set pair = d.ablation[way] %}
+<td>{{ cell(pair.with_text[name]) }}</td><td>{{ cell(pair.without_text[name]) }}</td>
+<td class="own">{{ difference(pair.ahead[name]) }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody></table></div>
 <p>{{ text_helps }} {{ d.data.rows_with_profile | count }} of the {{ d.data.rows | count }} rows have a profile at

@@ -48,7 +48,7 @@ def standing(ahead: Mapping[str, Mapping[str, Any]], measure: str) -> str:
     for name, row in ahead.items():
         by_verdict[verdict(row[measure])].append(MODEL_NAMES[name])
     parts = [
-        f"{words} {_listed(by_verdict[key])}"
+        f"{words} {listed(by_verdict[key])}"
         for key, words in (("ahead", "ahead of"), ("behind", "behind"), ("not told apart", "not told apart from"))
         if by_verdict[key]
     ]
@@ -61,7 +61,7 @@ def calibrated(deciles: Sequence[Mapping[str, float]]) -> str:
     if not outside:
         return "In every decile the expected spend lies within the interval of the actual one: no fault shows."
     over = sum(deciles[place - 1]["expected"] > deciles[place - 1]["high"] for place in outside)
-    places = _listed([str(place) for place in outside])
+    places = listed([str(place) for place in outside])
     return (
         f"In {len(outside)} of {len(deciles)} deciles (from the lowest: {places}) the expected "
         f"spend lies outside the interval of the actual one, in {over} of them above it: order by the "
@@ -134,5 +134,6 @@ def stable(found: Mapping[str, Any]) -> str:
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Write a list of names, at least one."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -17,6 +17,9 @@ from typing import Final
 from streams.exceptions import ConfigurationError
 
 DAY_MS: Final = 86_400_000
+CURRENCY: Final = "USD"
+"""The currency of the orders."""
+
 PERIOD_END: Final = int(datetime(1998, 7, 1, tzinfo=UTC).timestamp()) * 1000
 """The instant the observation ends (exclusive), in epoch milliseconds: midnight UTC after 1998-06-30."""
 

@@ -30,6 +30,11 @@ from support.command import refused, run
         (["train", "--rows", "/no/such/file"], "argument --rows: /no/such/file: expected a file, found none"),
         (["evaluate", "--artefact", "/no/such"], "argument --artefact: /no/such: expected a folder, found none"),
         (["backtest", "cdnow", "--transactions", "."], "argument --transactions: .: expected a file, found a folder"),
+        (["demo", "--svg", "."], "argument --svg: .: expected a file to write in a folder that exists"),
+        (
+            ["demo", "--svg", "/no/such/f"],
+            "argument --svg: /no/such/f: expected a file to write in a folder that exists",
+        ),
         (["finetune", "/no/such", "--output", "f"], "argument TEXTS: /no/such: expected a file, found none"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,6 +122,20 @@ def test_latencies_of_nothing_are_none() -> None:
     tally = Tally(Metrics(), keep_latencies=True)
     tally.scored([], 0)
     assert tally.latency_percentiles() == {"p50": None, "p95": None, "p99": None}
+
+
+def test_latencies_since_a_moment_leave_out_those_before() -> None:
+    tally = Tally(Metrics(), keep_latencies=True)
+    now = time.time() * 1000
+    tally.scored([int(now) - 3_600_000] * 5, scores=5)
+    begun = tally.latencies
+    assert begun == 5
+    assert tally.latency_percentiles(begun) == {"p50": None, "p95": None, "p99": None}
+    tally.scored([int(now)], scores=1)
+    live, all_of_them = tally.latency_percentiles(begun)["p99"], tally.latency_percentiles()["p50"]
+    assert live is not None
+    assert all_of_them is not None
+    assert live < 3_600_000 <= all_of_them
 
 
 def total(found: Series, name: str, **labels: str) -> float:

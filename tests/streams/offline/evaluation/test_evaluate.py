@@ -87,7 +87,7 @@ def document():
     artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
     chosen = set(sorted({order.customer_id for order in orders()})[:160])
     material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
-    return evaluate(artefact, material, size_bytes=1234, draws=6, seed=0, progress=say_nothing)
+    return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 
 class Parsed(HTMLParser):
@@ -157,6 +157,27 @@ def test_groups_are_compared_and_texts_rewritten(document):
     assert document["stability"]["kinds"]["typing_errors"]["mean_absolute"] > 0
 
 
+def test_the_summary_tells_the_money_of_the_measures(document):
+    business, share = document["business"], document["metrics"]["scorer"]["top_decile_share"]["value"]
+    assert business["currency"] == "USD"
+    assert business["money"] == pytest.approx(1000 * document["data"]["mean_spend"])
+    for name, row in document["metrics"].items():
+        assert business["models"][name]["share"] == pytest.approx(row["top_decile_share"]["value"])
+        assert business["gains"][name][10] == pytest.approx(row["top_decile_share"]["value"], abs=0.01)
+    assert business["found"]["money"] == pytest.approx(share * business["money"])
+    assert sum(row["share"] for row in business["tiers"].values()) == pytest.approx(1)
+    text = re.sub(r"\s+", " ", page(document))
+    assert f"{share:.0%} of the money (95% interval " in text
+    assert "All measures" in text
+
+
+def test_the_features_gone_by_are_those_of_the_scorer(document):
+    found = document["importance"]
+    assert found["attribution"] == document["artefact"]["attribution"]
+    assert found["features"][0]["mean_absolute"] > 0
+    assert {row["feature"] for row in found["features"]} <= {*NAMES, "profile_vector"}
+
+
 def test_the_document_is_finite_and_comes_back_from_json(document):
     require_finite(document)
     assert json.loads(orjson.dumps(document)) == document
@@ -164,12 +185,14 @@ def test_the_document_is_finite_and_comes_back_from_json(document):
         require_finite({"a": {"b": [1.0, float("nan")]}})
 
 
-def test_the_page_is_one_file_with_a_caption_for_every_plot_and_a_table_first(document):
+def test_the_page_is_one_file_with_a_caption_for_every_plot_and_a_summary_first(document):
     text = page(document)
     parsed = Parsed(text)
-    # Forest, calibration, curves, three columns of groups, stability.
-    assert parsed.tags.count("svg") == parsed.tags.count("figcaption") == 7
-    assert parsed.tags.index("table") < parsed.tags.index("svg")
+    # Gains, importance, forest, calibration, curves, three columns of groups, stability.
+    assert parsed.tags.count("svg") == parsed.tags.count("figcaption") == 9
+    assert text.index("Of 1,000 shoppers scored on a day") < text.index("<svg") < text.index("All measures")
+    # More columns than these are cut off at 1,000 pixels.
+    assert max(len(re.findall(r"<th\b", head)) for head in re.findall(r"<thead>.*?</thead>", text, re.DOTALL)) <= 9
     assert len(parsed.ids) == len(set(parsed.ids))
     assert all(link.startswith("#") and link[1:] in parsed.ids for link in parsed.links)
     assert "script" not in parsed.tags
@@ -192,6 +215,7 @@ def test_words_follow_the_numbers(document):
     assert "no lift can be claimed" not in text
     assert "Not measured: nobody wrote &lt;anything&gt;." in text
     assert "Not a test:" in text
+    assert "as much, give or take chance, by" in text or "hold less by" in text
     assert "from behaviour alone" in text
 
 

@@ -1,10 +1,10 @@
-"""The demo's screen: whose scores moved."""
+"""Whose scores moved."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.operating.demo_screen import MOVERS, Movers
+from streams.operating.demo.movers import MOVERS, Movers
 
 
 def moved(*moves: float) -> list[tuple[str, float]]:

@@ -1,0 +1,1 @@
+"""The demo: a backlog, a paced stretch, what the scores were worth, three shoppers, and how all of it is shown."""
