@@ -48,6 +48,11 @@ class Calibration:
             )
         if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
             raise ArtefactError("calibration: expected finite knots, found NaN or infinity; train it again")
+        if self.measured_up_to is not None and not 0 <= self.measured_up_to <= self.y[-1]:
+            raise ArtefactError(
+                f"calibration: expected measured money from 0 to the last knot, found {self.measured_up_to:g}; "
+                "train the artefact again"
+            )
         if (np.diff(self.x) <= 0).any() or (np.diff(self.y) < 0).any() or self.y[0] < 0:
             raise ArtefactError(
                 "calibration: expected increasing x and non-decreasing y from 0 up, found others; train it again"

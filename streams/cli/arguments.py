@@ -55,6 +55,18 @@ def file(text: str) -> Path:
     return path
 
 
+def rows(text: str) -> Path:
+    """Return the path of a file of training rows, or of the folder that `history` wrote.
+
+    Raises:
+        argparse.ArgumentTypeError: there is neither.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file of rows or the folder of `history`, found none")
+    return path
+
+
 def folder(text: str) -> Path:
     """Return the path of an existing folder.
 
