@@ -183,9 +183,7 @@ class Artefact:
             scorer=Scorer(
                 model=restore(document.kind, document.features, _description(document), tensors),
                 reference=tensors["reference"],
-                calibration=Calibration(
-                    tensors["calibration_x"], tensors["calibration_y"], document.trusted_up_to
-                ),
+                calibration=Calibration(tensors["calibration_x"], tensors["calibration_y"], document.trusted_up_to),
                 tier_bounds=tuple(document.tier_bounds),
             ),
             projection=Projection(tensors["projection"]),

@@ -33,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
     )
     parser.add_argument(
-        "--rows", type=rows, metavar="ROWS", help="what `history --targets` wrote, the folder or the Parquet file in it "
-        "(default: the bundled orders)"
+        "--rows",
+        type=rows,
+        metavar="ROWS",
+        help="what `history --targets` wrote, the folder or the Parquet file in it (default: the bundled orders)",
     )
     parser.add_argument(
         "--categories",

@@ -56,10 +56,11 @@ def parse_choice(text: str) -> Choice:
 
 def write_counts(path: Path, counts: Mapping[str, int]) -> None:
     """Write how many events named each category, the most frequent first."""
+    ranked: list[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        writer.writerows(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        writer.writerows(ranked)
 
 
 def chosen(choice: Choice, rows: Path) -> tuple[str, ...] | None:

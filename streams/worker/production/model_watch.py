@@ -13,8 +13,10 @@ from streams.inference.loading import Inference, artefact_folder
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
 from streams.worker.engine import Engine
 from streams.worker.production.artefact_watch import ArtefactWatch
+from streams.worker.production.known_categories import KnownCategories
 from streams.worker.production.served_watch import ServedWatch
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
@@ -31,11 +33,13 @@ class Production:
         inference: what it began with.
         engine: whose scorer is swapped.
         watch: told by that engine of what is served.
+        tally: counts the events that name a category.
         metrics: where everything is published.
         on_failure: told of an error that ends any of it.
 
     Attributes:
         live, shadow_watch: on the folders; `shadow_watch` is None where no shadow is set.
+        fit: whether the scorer fits the shop.
         republisher: publishes every user again when asked to.
     """
 
@@ -45,6 +49,7 @@ class Production:
         inference: Inference,
         engine: Engine,
         watch: ServedWatch,
+        tally: Tally,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -56,6 +61,8 @@ class Production:
         self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure)
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
+        self._categories = KnownCategories(tally)
+        self.fit = watch.fit
         shadow = watch.shadow
         self.live = ArtefactWatch(
             "live",
@@ -85,7 +92,7 @@ class Production:
 
     def start(self) -> None:
         """Watch until stopped."""
-        self._watch.start(self._engine.emitter.scoring)
+        self._watch.start(self._engine.emitter.scoring, self._judged)
         self._tasks.begin(self._publish())
         for watch in self._watches():
             watch.start(self._poll_s)
@@ -113,10 +120,17 @@ class Production:
         self._engine.swap(scoring)
         self._metrics.model.remove(before.version, before.model["encoder"])
         self._metrics.model.labels(scoring.version, scoring.model["encoder"]).set(1)
-        self._watch.drift.use(scoring)
+        self._watch.use(scoring, self._judged)
+        self._categories.begin()
         self._refresher.begin()
+
+    def _judged(self, scoring: Scoring) -> None:
+        """Have the records tell whether the scorer fits; nobody is published for that alone."""
+        self._engine.emitter.scoring = scoring
 
     async def _publish(self) -> None:
         while True:
             self._watch.drift.publish()
+            self._watch.fit.judge()
+            self._categories.look(self._engine.emitter.scoring.version)
             await asyncio.sleep(PUBLISH_S)

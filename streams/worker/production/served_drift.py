@@ -38,6 +38,9 @@ class Drift:
         window_s: after so long the sample begins anew; the indices stay until there are others.
         least_users: fewer have no index.
         clock: monotonic, in seconds.
+
+    Attributes:
+        indices: the newest, by feature; empty until the sample has users enough.
     """
 
     def __init__(
@@ -56,6 +59,16 @@ class Drift:
         self._sample: dict[int, tuple[Sequence[Value], float]] = {}
         self._bound = _HASHES
         self._since = clock()
+        self.indices: dict[str, float] = {}
+
+    @property
+    def users(self) -> int:
+        """The number of users in the sample."""
+        return len(self._sample)
+
+    def rows(self) -> list[Sequence[Value]]:
+        """Return the rows in the sample, one a user, only to be read."""
+        return [row for row, _ in self._sample.values()]
 
     def use(self, scoring: Scoring) -> None:
         """Compare with this artefact's training rows from now on."""
@@ -63,12 +76,11 @@ class Drift:
         if self._reference is None:
             log.info("artefact has no drift reference, drift is not published", scorer=scoring.version)
         self._metrics.drift.clear()
+        self.indices = {}
         self.begin()
 
     def count(self, served: Served) -> None:
         """Take a micro-batch of served users into the sample."""
-        if self._reference is None:
-            return
         bound = self._bound
         for position, user_id in enumerate(served.users):
             found = _hash(user_id)
@@ -89,7 +101,8 @@ class Drift:
             rows, predictions = zip(*self._sample.values(), strict=True)
             # All of the sample at once: to sort each micro-batch into bins cost a tenth of scoring it.
             bins = self._reference.bins(rows, np.array(predictions))
-            for feature, index in self._reference.drift(bins).items():
+            self.indices = self._reference.drift(bins)
+            for feature, index in self.indices.items():
                 self._metrics.drift.labels(feature).set(index)
         if self._clock() - self._since >= self._window_s:
             self.begin()
