@@ -18,7 +18,10 @@ BAND_LEVELS: Final = (0.25, 0.5, 0.9)
 
 LEAST_AMOUNTS: Final = 10
 """Quantiles of fewer say nothing. As many shoppers of the same shop lie mostly outside of the range by a chance below
-1 in 5,000, if each does with one of 10."""
+1 in 5,000, if one of 10 does."""
+
+LEAST_ALIKE: Final = 4
+"""Of fewer than `LEAST_AMOUNTS`, so many say something if all lie outside: by chance that is 1 in 10,000."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,16 +80,20 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def beyond(amounts: NDArray[np.float64], levels: list[float]) -> float | None:
-    """Return which share of amounts lies outside of the middle nine tenths; None where too few are known to tell.
+    """Return which share of amounts lies outside of the middle nine tenths.
 
     Args:
         amounts: float64 [n], NaN where unknown.
         levels: as an `Origin` keeps them, at `LEVELS`.
+
+    Returns:
+        None where too few are known to tell.
     """
     known = amounts[~np.isnan(amounts)]
-    if not levels or known.size < LEAST_AMOUNTS:
+    if not levels or known.size < LEAST_ALIKE:
         return None
-    return float(((known < levels[0]) | (known > levels[-1])).mean())
+    outside = (known < levels[0]) | (known > levels[-1])
+    return float(outside.mean()) if known.size >= LEAST_AMOUNTS or outside.all() else None
 
 
 def _quantiles(amounts: NDArray[np.float64], levels: tuple[float, ...]) -> list[float]:

@@ -89,7 +89,7 @@ def by_served(
             return Verdict(
                 Fit.FOREIGN,
                 f"the {what} of {share:.0%} of shoppers lie outside of {levels[0]:,.2f} to {levels[-1]:,.2f} "
-                f"{origin.currency}, between which nine tenths of {shop_of(origin)} lay",
+                f"{origin.currency}, where nine tenths did when it was fitted on {shop_of(origin)}",
             )
     return None if index is None else FITS
 

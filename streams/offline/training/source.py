@@ -27,7 +27,7 @@ SAMPLE: Final = (
     "Simulated: every search, view, cart, favorite and review around them, with no knowledge of later spend; "
     "whatever weight the profile vector has is therefore fitted to noise and claims nothing."
 )
-SAMPLE_SHOP: Final = "CDNOW, an online record shop, 1997-01 to 1998-06"
+SAMPLE_SHOP: Final = "CDNOW, an online record shop of 1997-98"
 SAMPLE_CURRENCY: Final = "USD"
 
 HISTORY: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.artefact.origin import LEAST_AMOUNTS
+from models.artefact.origin import LEAST_ALIKE
 from streams.inference.active_scorer import Scoring
 from streams.inference.fit import Fit, by_served
 from streams.log import log
@@ -33,13 +33,13 @@ class ServedFit:
         self._most_drift = most_drift
         self._metrics = metrics
         self._take: Callable[[Scoring], None] = lambda _: None
-        self._next_look = LEAST_AMOUNTS
+        self._next_look = LEAST_ALIKE
         self.scoring: Scoring | None = None
         self.changed = False
 
     def use(self, scoring: Scoring, take: Callable[[Scoring], None]) -> None:
         """Judge this scorer from now on; `take` is given the same scorer with another verdict."""
-        self.scoring, self._take, self._next_look = scoring, take, LEAST_AMOUNTS
+        self.scoring, self._take, self._next_look = scoring, take, LEAST_ALIKE
         self._show(scoring)
 
     def served(self) -> None:
