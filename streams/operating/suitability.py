@@ -18,9 +18,7 @@ async def judge_all(flow: Flow, *, publish: bool) -> None:
         flow: drained.
         publish: whether users are published again where the verdict changed, so that all records tell the same.
     """
-    fit = flow.production.fit
-    fit.judge()
-    if publish and fit.changed:
+    if flow.production.judge() and publish:
         for partition in flow.engine.partitions.values():
             partition.refresh()
         await flow.engine.held.settle()

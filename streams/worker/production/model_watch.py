@@ -39,7 +39,6 @@ class Production:
 
     Attributes:
         live, shadow_watch: on the folders; `shadow_watch` is None where no shadow is set.
-        fit: whether the scorer fits the shop.
         republisher: publishes every user again when asked to.
     """
 
@@ -62,7 +61,6 @@ class Production:
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
         self._categories = KnownCategories(tally)
-        self.fit = watch.fit
         shadow = watch.shadow
         self.live = ArtefactWatch(
             "live",
@@ -106,6 +104,16 @@ class Production:
         self._tasks.cancel()
         await self._tasks.ended()
         await self._watch.stop()
+
+    def judge(self) -> bool:
+        """Judge by all that was served since the start whether the scorer fits the shop.
+
+        Returns:
+            Whether records tell different verdicts, because it changed on the way.
+        """
+        self._watch.drift.publish()
+        self._watch.fit.judge(afresh=True)
+        return self._watch.fit.changed
 
     def reload(self) -> None:
         """Read the artefact folders now."""

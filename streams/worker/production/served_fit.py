@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from models.artefact.origin import LEAST_ALIKE
 from streams.inference.active_scorer import Scoring
-from streams.inference.fit import Fit, by_served
+from streams.inference.fit import FITS, Fit, by_served
 from streams.log import log
 from streams.telemetry.metrics import Metrics
 from streams.worker.production.served_drift import Drift
@@ -48,14 +48,15 @@ class ServedFit:
             self._next_look = 2 * self._drift.users
             self.judge()
 
-    def judge(self) -> None:
-        """Judge what was served, and have the records say so."""
+    def judge(self, *, afresh: bool = False) -> None:
+        """Judge what was served, and have the records say so; `afresh` without regard to the verdict before."""
         before = self.scoring
         origin = None if before is None else before.artefact.origin
         if before is None or origin is None or origin.currency != before.currency:
             # No sample makes up for what the artefact does not say, or for another currency.
             return
-        found = by_served(origin, self._drift.rows(), self._drift.indices, self._most_drift, before.verdict)
+        known = FITS if afresh else before.verdict
+        found = by_served(origin, self._drift.rows(), self._drift.indices, self._most_drift, known)
         if found is None or found == before.verdict:
             return
         self.scoring = before.judged(found)
