@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -58,15 +58,23 @@ class LabelTable:
         most_interests: interests named at most.
         rules: the lists by the names of `LABELS`, conditions by position; the last rule of each always holds.
         decide: the labels of a feature row, its features in the order the table was read for; None is unknown.
-        with_price_bounds: this table with other bounds of the price bands, rising: those up to which `entry`, `mid` and
-            `premium` reach. The same table where none are given, or where its own stay.
+        with_price_band: makes this table with another list `price_band`; None where its own stays.
     """
 
     half_life_days: float
     most_interests: int
     rules: Mapping[str, tuple[Rule, ...]]
     decide: Callable[[Sequence[Value]], Decision]
-    with_price_bounds: Callable[[Sequence[float]], LabelTable]
+    with_price_band: Callable[[list[list[str]]], LabelTable] | None = None
+
+    def with_price_bounds(self, bounds: Sequence[float]) -> LabelTable:
+        """Return this table with price bands that a scorer has learnt; the same table where its own stay.
+
+        Args:
+            bounds: up to which `entry`, `mid` and `premium` reach, not falling; empty where none were learnt.
+        """
+        lines = price_lines(bounds)
+        return self if self.with_price_band is None or not lines else self.with_price_band(lines)
 
     def weights(self, days: int) -> tuple[int, ...]:
         """Return the weight of an event by its age in days, today's first: integers, which any order adds up alike."""
@@ -118,15 +126,12 @@ def _checked(document: _Document, features: Mapping[str, bool], keep_prices: boo
     derived += [added([places[part] for part in parts]) for parts in document.sum.values()]
     nullable = {position for position, count in enumerate(names.values()) if not count}
     decide = compile_rules(list(lists.values()), derived, nullable, len(features))
-    table = LabelTable(interests.half_life_days, interests.at_most, lists, decide, lambda bounds: table)
-    if keep_prices:
-        return table
 
-    def with_price_bounds(bounds: Sequence[float]) -> LabelTable:
-        lines = price_lines(bounds)
-        return _checked(msgspec.structs.replace(document, price_band=lines), features, True) if lines else table
+    def with_price_band(lines: list[list[str]]) -> LabelTable:
+        return _checked(msgspec.structs.replace(document, price_band=lines), features, True)
 
-    return replace(table, with_price_bounds=with_price_bounds)
+    other = None if keep_prices else with_price_band
+    return LabelTable(interests.half_life_days, interests.at_most, lists, decide, other)
 
 
 def price_lines(bounds: Sequence[float]) -> list[list[str]]:
