@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from streams.exceptions import ConfigurationError
 from streams.records.events import MAX_ID_BYTES
 from streams.settings import Settings, load_settings
+
+MAX_NAME: Final = 200
+"""Characters of a name that a card shows."""
 
 
 def user_id(text: str) -> str:
@@ -41,6 +45,17 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def in_words(text: str) -> str:
+    """Return a name in words, fit for a card and a terminal.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"expected a name of 1 to {MAX_NAME} printable characters, found another")
+    return text
 
 
 def file(text: str) -> Path:

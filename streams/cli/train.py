@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from features.catalogue import NAMES, TRANSFORMS
-from streams.cli.arguments import rows, whole_number
+from streams.cli.arguments import in_words, rows, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|top:N",
         help="the scorer's list, with --rows: of a file, or the most frequent of the history (default: top:256)",
     )
-    parser.add_argument("--shop", default="", metavar="NAME", help="whose rows they are, in words, for the artefact")
+    parser.add_argument("--shop", type=in_words, metavar="NAME", help="whose rows they are, in words, for the artefact")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
     parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users (default: 5)")
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.rows is None:
             source = from_sample(settings)
         else:
-            source = from_rows(settings, arguments.rows, choice=choice, shop=arguments.shop)
+            source = from_rows(settings, arguments.rows, choice=choice, shop=arguments.shop or "")
             if not source.categories_learnt:
                 _lacks_categories(arguments)
         log.info("training", rows=len(source.users), users=len(set(source.users)))
