@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support.artefacts import fitted_artefact
@@ -77,6 +77,7 @@ def test_an_origin_that_is_none_is_refused_in_one_line(tmp_path: Path, change: d
 
 
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
+@settings(deadline=None)
 def test_whatever_is_measured_makes_an_origin(viewed: np.ndarray, orders: np.ndarray, prices: np.ndarray) -> None:
     made = Origin.fit("", "USD", viewed=viewed, orders=orders, prices=prices)
     for amounts, levels in ((viewed, made.viewed_prices), (orders, made.order_values)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import NAMES, SCALARS
@@ -267,6 +267,7 @@ def test_learnt_bounds_take_the_place_of_the_shipped_ones_and_never_of_those_som
     assert TABLE.with_price_bounds([1.0, 2.0, 3.0]) is TABLE
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e9), min_size=3, max_size=3).map(sorted), st.floats(0, 1e9))
 def test_any_learnt_bounds_make_a_table_in_which_a_dearer_price_is_no_lower_band(bounds: list[float], price: float):
     table = read_labels(SHIPPED, FEATURES, keep_prices=False).with_price_bounds(bounds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import NAMES
@@ -85,6 +85,7 @@ def test_a_scorer_found_foreign_does_not_flicker_at_the_bound() -> None:
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=40))
+@settings(deadline=None)
 def test_any_money_has_a_verdict_that_does_not_hang_on_the_order_of_shoppers(orders: list[float]) -> None:
     assert judged(buyers(*orders)) == judged(buyers(*reversed(orders)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.exceptions import ConfigurationError
@@ -15,6 +15,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @given(st.dictionaries(NAMES.filter(is_listable), st.integers(1, 10**9), max_size=300), st.integers(0, 256))
+@settings(deadline=None)
 def test_the_most_frequent_of_any_names_come_back_as_they_were(tmp_path_factory, counts, most) -> None:
     folder = tmp_path_factory.mktemp("rows")
     write_counts(folder / FILE_NAME, counts)

@@ -58,7 +58,7 @@ class Watch(Unwatched):
 
     def shown(self) -> set[str]:
         found = {
-            fit.value: self.metrics.registry.get_sample_value("wherewithal_model_fit", {"fit": fit}) for fit in Fit
+            fit.value: self.metrics.registry.get_sample_value("wherewithal_model_fit_info", {"fit": fit}) for fit in Fit
         }
         return {fit for fit, value in found.items() if value == 1}
 
