@@ -35,7 +35,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         price_bounds: where the price bands `entry`, `mid` and `premium` end, rising; empty where too few are known.
 
     Raises:
-        ValueError: amounts that are not finite, negative, or do not rise.
+        ValueError: a currency that nobody can print; amounts that are not finite, negative, or do not rise.
     """
 
     shop: str
@@ -45,6 +45,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     price_bounds: list[float] = []
 
     def __post_init__(self) -> None:
+        if not self.currency or not self.currency.isprintable():
+            raise ValueError("currency: expected a printable code such as USD, found another text")
         for name, length in (("viewed_prices", len(LEVELS)), ("order_values", len(LEVELS)), ("price_bounds", 3)):
             amounts: list[float] = getattr(self, name)
             rising = all(low <= high for low, high in pairwise([0.0, *amounts]))

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from features.row import Value
 from models.artefact.origin import Origin, beyond
 from streams.inference.money import money_of
@@ -74,9 +72,7 @@ def by_served(
     index = drift.get(DRIFTING)
     if index is not None and index > most_drift * part:
         return Verdict(Fit.FOREIGN, f"{DRIFTING} has moved from the training rows by a PSI of {index:.2f}")
-    money = money_of(np.array(rows, dtype=np.float64)) if rows else None
-    if money is None:
-        return None
+    money = money_of(rows)
     # The worth of orders is what a score follows; prices looked at speak where too few have bought.
     for what, amounts, levels in (
         ("orders", money.orders, origin.order_values),

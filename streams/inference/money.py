@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import NAMES
+from features.row import Value
 
-_VIEWED: Final = NAMES.index("mean_viewed_price_7d")
-_RECENT: Final = NAMES.index("average_order_value_30d")
-_SPEND: Final = NAMES.index("lifetime_spend")
-_PURCHASES: Final = NAMES.index("lifetime_purchases")
+_FEATURES: Final = ("mean_viewed_price_7d", "average_order_value_30d", "lifetime_spend", "lifetime_purchases")
+_pick: Final = itemgetter(*map(NAMES.index, _FEATURES))
 
 
 class Money(NamedTuple):
@@ -29,10 +30,10 @@ class Money(NamedTuple):
     prices: NDArray[np.float64]
 
 
-def money_of(values: NDArray[np.float64]) -> Money:
-    """Return the amounts in rows: float64 [n, k], in the order of `features.catalogue.SCALARS`, NaN for null."""
-    viewed, recent = values[:, _VIEWED], values[:, _RECENT]
-    purchases, spend = values[:, _PURCHASES], values[:, _SPEND]
+def money_of(rows: Iterable[Sequence[Value] | NDArray[np.float64]]) -> Money:
+    """Return the amounts in rows, in the order of `features.catalogue.SCALARS`; None, or NaN, is null."""
+    picked = np.array([_pick(row) for row in rows], dtype=np.float64).reshape(-1, len(_FEATURES))
+    viewed, recent, spend, purchases = picked.T
     # Purchases without a price leave no spend, and nothing can be said of their worth.
-    orders = np.divide(spend, purchases, out=np.full(len(values), np.nan), where=(purchases > 0) & (spend > 0))
+    orders = np.divide(spend, purchases, out=np.full(len(picked), np.nan), where=(purchases > 0) & (spend > 0))
     return Money(viewed, orders, np.where(np.isnan(recent), viewed, recent))

@@ -63,6 +63,8 @@ def test_an_artefact_without_them_is_written_as_earlier_releases_read_it(tmp_pat
         {"viewed_prices": [-1.0, 1.0, 2.0, 3.0, 4.0]},
         {"price_bounds": [1.0, 2.0, "x"]},
         {"shop": 7},
+        {"currency": ""},
+        {"currency": "\x1b[31mUSD"},
         {"town": "Paris"},
     ],
 )
