@@ -58,7 +58,7 @@ types: $(READY)  ## check types
 check: lint rooms types test  ## all of the above
 
 train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
-	$(BIN)/wherewithal train --date 2026-11-23
+	$(BIN)/wherewithal train --date 2026-11-28
 
 report: $(READY)  ## evaluate the shipped scorer again, into docs/report
 	$(BIN)/wherewithal evaluate --output docs/report

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     )
     calibration_share: float = Field(0.01, ge=0, le=1, description="share of users whose predictions are judged")
     labels: str = Field(DEFAULT_LABELS, description="table of labels, a TOML file, or `default`")
+    foreign_drift: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1.0, description="a drift (PSI) of `lifetime_spend` above it makes a scorer `foreign`"
+    )
     currency: str = Field("USD", min_length=1, description="the one currency of prices")
     earliest_timestamp_ms: int = Field(631_152_000_000, description="older events are invalid")
     future_tolerance_h: Hours = Field(24.0, description="an event further ahead of its record is a dead letter")

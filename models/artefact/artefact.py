@@ -20,6 +20,7 @@ from models.artefact.files import (
     DRIFT_PREFIX,
     LINEAR_FORMAT,
     MODEL_FORMAT,
+    ORIGIN_FORMAT,
     TENSORS_FILE,
     Document,
     decode,
@@ -28,6 +29,7 @@ from models.artefact.files import (
     encode_tensors,
     read_bytes,
 )
+from models.artefact.origin import Origin
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
@@ -56,6 +58,7 @@ class Artefact:
         categories: the closed list of tags, at most 256; any other is `other`.
         metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
+        origin: shop, currency and money that it was fitted on; None in one of a release that did not record them.
 
     Raises:
         ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
@@ -72,6 +75,7 @@ class Artefact:
     categories: tuple[str, ...] = ()
     metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
     drift: DriftReference | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         distinct = set(self.categories)
@@ -179,7 +183,7 @@ class Artefact:
             scorer=Scorer(
                 model=restore(document.kind, document.features, _description(document), tensors),
                 reference=tensors["reference"],
-                calibration=Calibration(tensors["calibration_x"], tensors["calibration_y"]),
+                calibration=Calibration(tensors["calibration_x"], tensors["calibration_y"], document.trusted_up_to),
                 tier_bounds=tuple(document.tier_bounds),
             ),
             projection=Projection(tensors["projection"]),
@@ -192,6 +196,7 @@ class Artefact:
             categories=tuple(document.categories),
             metrics=document.metrics,
             drift=DriftReference.of(document.features, tensors) if drift else None,
+            origin=document.origin,
         )
 
     @cached_property
@@ -211,8 +216,10 @@ class Artefact:
     def _document(self) -> Document:
         model = self.scorer.model
         linear = model.kind == LinearModel.kind
+        trusted = self.scorer.calibration.measured_up_to
+        oldest = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
         document = Document(
-            format_version=LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT,
+            format_version=oldest if self.origin is None and trusted is None else ORIGIN_FORMAT,
             scorer="",
             date=self.date,
             features=list(self.scorer.names),
@@ -229,6 +236,8 @@ class Artefact:
             data_hash=self.data_hash,
             metrics=dict(self.metrics),
             tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
+            origin=self.origin,
+            trusted_up_to=trusted,
         )
         digest = hashlib.sha256(encode(document)).hexdigest()
         return msgspec.structs.replace(document, scorer=f"{self.date.isoformat()}-{digest[:6]}")

@@ -53,6 +53,7 @@ def card(artefact: Artefact, command: str) -> str:
             f"{_number(metrics, 'rows')} rows of {_number(metrics, 'users')} users, SHA-256 `{artefact.data_hash}`. "
             "A row is a user at an instant, with the features as they are served and the money spent in the 30 days "
             "after it.",
+            *_origin(artefact),
         ],
         "Features": [
             f"{len(artefact.scorer.names)} scalars and a profile vector of {artefact.width} elements: "
@@ -97,6 +98,26 @@ def card(artefact: Artefact, command: str) -> str:
     for position, (title, paragraphs) in enumerate(sections.items()):
         parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
     return "\n\n".join(parts) + "\n"
+
+
+def _origin(artefact: Artefact) -> list[str]:
+    origin, measured = artefact.origin, artefact.scorer.calibration.trusted_up_to
+    if origin is None:
+        return ["Shop, currency and prices were not recorded: whether it fits a shop is `unknown`."]
+    amounts = [
+        (origin.order_values, "of nine tenths of the buyers the mean order is worth {} to {}"),
+        (origin.viewed_prices, "what nine tenths of the shoppers looked at costs {} to {} on average"),
+    ]
+    known = [text.format(f"{levels[0]:,.2f}", f"{levels[-1]:,.2f}") for levels, text in amounts if levels]
+    bounds = ", ".join(f"{bound:,.2f}" for bound in origin.price_bounds)
+    return [
+        f"Shop: {origin.shop or 'not named'}. All money is in {origin.currency}: "
+        + "; ".join([*known, f"price bands end at {bounds}" if bounds else "no price bands were learnt"])
+        + ".",
+        f"`expected_spend` was measured up to {measured:,.2f} {origin.currency}. Beyond it is extrapolated, no steeper "
+        "than below: greater figures say that more is expected, not how much.",
+        f"{len(artefact.categories)} categories are counted by name.",
+    ]
 
 
 def _derived(artefact: Artefact) -> list[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from models.artefact.origin import Origin
 from models.exceptions import ArtefactError
 from models.scoring.standardising import Transform
 
@@ -21,6 +22,11 @@ LINEAR_FORMAT: Final = 1
 
 MODEL_FORMAT: Final = 2
 """The format of every other model: the document names its kind and holds its description."""
+
+ORIGIN_FORMAT: Final = 3
+"""The format of a model that says where it comes from, or whose calibration is extrapolated."""
+
+FORMATS: Final = (LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT)
 
 TENSORS_FILE: Final = "model.safetensors"
 DOCUMENT_FILE: Final = "model.json"
@@ -49,6 +55,7 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
         kind: of the model.
         model: the description of the model, the linear one's transforms apart.
         tensors_sha256: of `model.safetensors`.
+        trusted_up_to: the calibration's, where it goes on beyond what was measured.
     """
 
     format_version: int
@@ -68,6 +75,8 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
     transforms: list[Transform] = []
     kind: str = "linear"
     model: dict[str, Any] = {}
+    origin: Origin | None = None
+    trusted_up_to: float | None = None
 
 
 def encode(document: Document) -> bytes:
@@ -83,9 +92,9 @@ def decode(content: bytes) -> Document:
     """
     try:
         version = msgspec.json.decode(content, type=_Format).format_version
-        if version not in (LINEAR_FORMAT, MODEL_FORMAT):
+        if version not in FORMATS:
             raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected format version {LINEAR_FORMAT} or {MODEL_FORMAT}, found {version}; "
+                f"{DOCUMENT_FILE}: expected format version {FORMATS[0]} to {FORMATS[-1]}, found {version}; "
                 "use the release that wrote it, or train it again"
             )
         return msgspec.json.decode(content, type=Document)

@@ -58,24 +58,36 @@ class LabelTable:
         most_interests: interests named at most.
         rules: the lists by the names of `LABELS`, conditions by position; the last rule of each always holds.
         decide: the labels of a feature row, its features in the order the table was read for; None is unknown.
+        with_price_band: makes this table with another list `price_band`; None where its own stays.
     """
 
     half_life_days: float
     most_interests: int
     rules: Mapping[str, tuple[Rule, ...]]
     decide: Callable[[Sequence[Value]], Decision]
+    with_price_band: Callable[[list[list[str]]], LabelTable] | None = None
+
+    def with_price_bounds(self, bounds: Sequence[float]) -> LabelTable:
+        """Return this table with price bands that a scorer has learnt; the same table where its own stay.
+
+        Args:
+            bounds: up to which `entry`, `mid` and `premium` reach, not falling; empty where none were learnt.
+        """
+        lines = price_lines(bounds)
+        return self if self.with_price_band is None or not lines else self.with_price_band(lines)
 
     def weights(self, days: int) -> tuple[int, ...]:
         """Return the weight of an event by its age in days, today's first: integers, which any order adds up alike."""
         return tuple(round(WEIGHT_OF_TODAY * 2 ** (-age / self.half_life_days)) for age in range(days))
 
 
-def read_labels(path: Path, features: Mapping[str, bool]) -> LabelTable:
+def read_labels(path: Path, features: Mapping[str, bool], *, keep_prices: bool = True) -> LabelTable:
     """Read and check a table of labels.
 
     Args:
         path: TOML, as `labels.toml` of this package.
         features: by name and in the order of the rows to come, whether it is a count (whole, never unknown).
+        keep_prices: whether the bounds of its price bands stay, whatever those are that a scorer has learnt.
 
     Raises:
         LabelTableError: the file cannot be read, a name in it does not exist, a list has no last line for everybody
@@ -90,12 +102,12 @@ def read_labels(path: Path, features: Mapping[str, bool]) -> LabelTable:
     except msgspec.ValidationError as error:
         raise LabelTableError(f"{path}: {error}; see the table that comes with the package") from error
     try:
-        return _checked(document, features)
+        return _checked(document, features, keep_prices)
     except LabelTableError as error:
         raise LabelTableError(f"{path}: {error}") from None
 
 
-def _checked(document: _Document, features: Mapping[str, bool]) -> LabelTable:
+def _checked(document: _Document, features: Mapping[str, bool], keep_prices: bool) -> LabelTable:
     names = dict(features)
     for name, parts in (*document.first_known.items(), *document.sum.items()):
         _check_definition(name, parts, name in document.sum, features)
@@ -114,7 +126,27 @@ def _checked(document: _Document, features: Mapping[str, bool]) -> LabelTable:
     derived += [added([places[part] for part in parts]) for parts in document.sum.values()]
     nullable = {position for position, count in enumerate(names.values()) if not count}
     decide = compile_rules(list(lists.values()), derived, nullable, len(features))
-    return LabelTable(interests.half_life_days, interests.at_most, lists, decide)
+
+    def with_price_band(lines: list[list[str]]) -> LabelTable:
+        return _checked(msgspec.structs.replace(document, price_band=lines), features, True)
+
+    other = None if keep_prices else with_price_band
+    return LabelTable(interests.half_life_days, interests.at_most, lists, decide, other)
+
+
+def price_lines(bounds: Sequence[float]) -> list[list[str]]:
+    """Return the list `price_band` of a table with these bounds; a band that would be empty is left out.
+
+    Args:
+        bounds: up to which `entry`, `mid` and `premium` reach, not falling; empty for no list.
+    """
+    lines, reached = [["unknown", "price is unknown"]], 0.0
+    for band, bound in zip(PRICE_BANDS[1:], bounds, strict=False):
+        # Rules are written with six digits, as money is kept.
+        if round(bound, 6) > reached:
+            reached = round(bound, 6)
+            lines.append([band, f"price < {reached:.6f}"])
+    return [*lines, ["luxury", OTHERWISE]] if reached else []
 
 
 def _check_definition(name: str, parts: Sequence[str], is_sum: bool, features: Mapping[str, bool]) -> None:

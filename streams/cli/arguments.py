@@ -6,10 +6,14 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from streams.exceptions import ConfigurationError
 from streams.records.events import MAX_ID_BYTES
 from streams.settings import Settings, load_settings
+
+MAX_NAME: Final = 200
+"""Characters of a name that a card shows."""
 
 
 def user_id(text: str) -> str:
@@ -44,6 +48,17 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def in_words(text: str) -> str:
+    """Return a name in words, fit for a card and a terminal.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"expected a name of 1 to {MAX_NAME} printable characters, found another")
+    return text
+
+
 def file(text: str) -> Path:
     """Return the path of an existing file.
 
@@ -67,6 +82,18 @@ def new_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text}: expected a file to write in a folder that exists")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: expected a file that may be written, found no right to")
+    return path
+
+
+def rows(text: str) -> Path:
+    """Return the path of a file of training rows, or of the folder that `history` wrote.
+
+    Raises:
+        argparse.ArgumentTypeError: there is neither.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file of rows or the folder of `history`, found none")
     return path
 
 

@@ -28,6 +28,7 @@ from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.operating.suitability import judge_all, suitability
 from streams.records.events import LATEST_MS
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
@@ -146,6 +147,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         feeder = await feed(flow, drain, read_sources(arguments.files))
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
+        await judge_all(flow, publish=arguments.scores is not None)
         summary = summarise(flow, feeder, seconds)
         if arguments.scores is not None:
             scores = await last_scores(flow.settings)
@@ -156,6 +158,8 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
             folder = flow.settings.state_dir / "feast"
             rows = await asyncio.to_thread(served_features, flow.settings, folder, known_users(flow))
             write_ndjson(arguments.features, rows)
+        for line in suitability(flow):
+            print(f"wherewithal replay: {line}", file=sys.stderr)
     return summary
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from features.catalogue import NAMES, TRANSFORMS
-from streams.cli.arguments import file, whole_number
+from streams.cli.arguments import in_words, rows, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -32,8 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
     )
     parser.add_argument(
-        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
+        "--rows",
+        type=rows,
+        metavar="ROWS",
+        help="what `history --targets` wrote, the folder or the Parquet file in it (default: the bundled orders)",
     )
+    parser.add_argument(
+        "--categories",
+        metavar="FILE|top:N",
+        help="the scorer's list, with --rows: of a file, or the most frequent of the history (default: top:256)",
+    )
+    parser.add_argument("--shop", type=in_words, metavar="NAME", help="whose rows they are, in words, for the artefact")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
     parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users (default: 5)")
@@ -52,16 +62,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--output: expected a folder beside --rows, found none; the shipped artefact is made from bundled orders"
         )
+    if arguments.rows is None and (arguments.categories is not None or arguments.shop):
+        raise ConfigurationError("--categories, --shop: expected --rows beside them, found none; name your rows")
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from models.artefact.card import CARD_FILE, card
     from models.training.threads import one_thread
     from streams.inference.loading import artefact_folder
+    from streams.offline.training.categories import Choice, parse_choice
     from streams.offline.training.source import from_rows, from_sample
+
+    choice = Choice() if arguments.categories is None else parse_choice(arguments.categories)
 
     # The projection is fitted to embeddings, whose last digits depend on the number of threads.
     settings = settings.model_copy(update={"encoder_threads": 1})
     with one_thread():
-        source = from_sample(settings) if arguments.rows is None else from_rows(settings, arguments.rows)
+        if arguments.rows is None:
+            source = from_sample(settings)
+        else:
+            source = from_rows(settings, arguments.rows, choice=choice, shop=arguments.shop or "")
+            if not source.categories_learnt:
+                _lacks_categories(arguments)
         log.info("training", rows=len(source.users), users=len(set(source.users)))
         artefact, left_out = _artefact(arguments, source, made)
     folder = arguments.output or artefact_folder(settings)
@@ -69,6 +89,18 @@ def run(arguments: argparse.Namespace) -> int:
     (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
     _print(artefact, folder, left_out)
     return 0
+
+
+def _lacks_categories(arguments: argparse.Namespace) -> None:
+    """Refuse a wish that cannot be met; say so where nothing was wished."""
+    missing = f"expected categories.csv beside {arguments.rows}, found none"
+    if arguments.categories is not None:
+        raise ConfigurationError(f"--categories: {missing}; fold the history again, or name a file of categories")
+    print(
+        f"{missing}: the categories are copied from the scorer in use, not learnt; fold the history again with this "
+        "release, or name a file with --categories",
+        file=sys.stderr,
+    )
 
 
 def _date(text: str | None) -> date:
@@ -116,6 +148,7 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tupl
         categories=source.categories,
         metrics=result.metrics,
         drift=DriftReference.fit(result.scorer.names, values, everybody),
+        origin=source.origin,
     )
     return artefact, result.left_out
 
@@ -170,6 +203,8 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     words = ["wherewithal train", f"--date {made.isoformat()}"]
     words += [f"--scorer {arguments.scorer}"] if arguments.scorer != SCORERS[0] else []
     words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []
+    words += [f"--shop {shlex.quote(arguments.shop)}"] if arguments.shop else []
+    words += [f"--categories {shlex.quote(arguments.categories)}"] if arguments.categories else []
     words += [f"--seed {arguments.seed}"] if arguments.seed else []
     words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
     words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
@@ -178,6 +213,11 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
 
 def _print(artefact: Artefact, folder: Path, left_out: tuple[str, ...]) -> None:
     print(f"{artefact.version}: {artefact.scorer.model.kind}, written to {folder}")
+    if (origin := artefact.origin) is not None:
+        shop = origin.shop or "a shop that --shop did not name"
+        measured = artefact.scorer.calibration.trusted_up_to
+        print(f"  fitted on {shop}, in {origin.currency}; expected_spend is measured up to {measured:,.2f}")
+    print(f"  {len(artefact.categories)} categories")
     if left_out:
         # Not in the card: it describes what the scorer has, and the same data give it whatever other features exist.
         print(f"  left out, because they do not vary in the training rows: {', '.join(left_out)}")

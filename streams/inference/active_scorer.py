@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from models.artefact.artefact import Artefact
 from models.labels.table import LabelTable
 from models.scoring.kinds.protocol import EXACT
 from models.scoring.scorer import Predictions
+from streams.inference.fit import Verdict, by_currency
 from streams.inference.labelling import Labeller, Tagger
 
 Rows = Sequence[Sequence[Value]]
@@ -28,30 +29,47 @@ class Scoring:
     Attributes:
         artefact: scorer, categories and all else that belongs to it.
         tagger, labeller: by its categories.
-        model: the field `model` of its records: `scorer`, `encoder` and, unless it is exact, `attribution`.
+        model: the field `model` of its records: `scorer`, `encoder`, `fit`, `currency`, `trusted_up_to` and, unless it
+            is exact, `attribution`.
         fitted: whether it was fitted for the running encoder; if not, it scores from behaviour alone.
+        currency: of the deployment.
+        verdict: whether it fits the shop.
     """
 
     artefact: Artefact
     tagger: Tagger
     labeller: Labeller
-    model: Mapping[str, str]
+    model: Mapping[str, Any]
     fitted: bool
+    currency: str
+    verdict: Verdict
 
     @classmethod
-    def of(cls, artefact: Artefact, encoder: str, labels: LabelTable, fitted: bool) -> Self:
-        """Make one for a running encoder of this identity, and a table of labels."""
-        model = {"scorer": artefact.version, "encoder": encoder}
+    def of(cls, artefact: Artefact, encoder: str, labels: LabelTable, fitted: bool, currency: str) -> Self:
+        """Make one for a running encoder of this identity, a table of labels, and the deployment's currency."""
+        origin, categories = artefact.origin, artefact.categories
+        verdict = by_currency(origin, currency)
+        model = {
+            "scorer": artefact.version,
+            "encoder": encoder,
+            "fit": verdict.fit.value,
+            "currency": None if origin is None else origin.currency,
+            "trusted_up_to": artefact.scorer.calibration.trusted_up_to,
+        }
         if artefact.scorer.attribution != EXACT:
             # The reasons of a linear scorer are its own terms; those of any other depend on a method, so name it.
             model["attribution"] = artefact.scorer.attribution
-        categories = artefact.categories
-        return cls(artefact, Tagger(categories), Labeller(labels, categories), model, fitted)
+        labeller = Labeller(labels if origin is None else labels.with_price_bounds(origin.price_bounds), categories)
+        return cls(artefact, Tagger(categories), labeller, model, fitted, currency, verdict)
+
+    def judged(self, verdict: Verdict) -> Self:
+        """Return the same scorer with another verdict, which its records then tell."""
+        return replace(self, verdict=verdict, model={**self.model, "fit": verdict.fit.value})
 
     @property
     def version(self) -> str:
         """The scorer's version, as every score names it."""
-        return self.model["scorer"]
+        return str(self.model["scorer"])
 
     def predict(self, rows: Rows, profiles: NDArray[np.float32]) -> Predictions:
         """Score users: rows in the order that the artefact serves, profiles float32 [n, 64]."""

@@ -38,9 +38,11 @@ def load_labels(settings: Settings) -> LabelTable:
     Raises:
         ConfigurationError: a table that cannot be used, in one line.
     """
-    path = SHIPPED if settings.labels == DEFAULT_LABELS else Path(settings.labels)
+    shipped = settings.labels == DEFAULT_LABELS
+    path = SHIPPED if shipped else Path(settings.labels)
     try:
-        return read_labels(path, {scalar.name: scalar.integer for scalar in SCALARS})
+        # Whoever writes a table means its bounds.
+        return read_labels(path, {scalar.name: scalar.integer for scalar in SCALARS}, keep_prices=not shipped)
     except LabelTableError as error:
         raise ConfigurationError(f"WHEREWITHAL_LABELS: {error}") from error
 

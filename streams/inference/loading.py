@@ -37,6 +37,7 @@ class Inference:
         artefact: the scorer that the process began with, and what belongs to it.
         fitted: whether the artefact was fitted for this encoder; if not, scores come from behaviour alone.
         labels: the rules behind the labels of a score record.
+        currency: of the deployment.
     """
 
     batcher: MicroBatcher
@@ -46,11 +47,12 @@ class Inference:
     artefact: Artefact
     fitted: bool
     labels: LabelTable
+    currency: str
 
     @property
     def scoring(self) -> Scoring:
         """The scorer that the process began with."""
-        return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted)
+        return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted, self.currency)
 
     def accept(self, artefact: Artefact) -> Scoring:
         """Return the scorer of another artefact, if it fits this process.
@@ -69,7 +71,7 @@ class Inference:
                 "with it, one after the other, to roll it out"
             )
         served = artefact.serving(NAMES, self.encoder if self.fitted else None, PROFILE_WIDTH)
-        scoring = Scoring.of(served, self.encoder, self.labels, self.fitted)
+        scoring = Scoring.of(served, self.encoder, self.labels, self.fitted, self.currency)
         scoring.try_out()
         return scoring
 
@@ -177,7 +179,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         )
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
-    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels)
+    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency)
 
 
 def _fitted(artefact: Artefact, encoder: Encoder) -> bool:

@@ -58,10 +58,13 @@ class Observer:
 
     Args:
         categories: the closed list of categories that are counted by name.
+
+    Attributes:
+        other: the key of every category that is not in the list.
     """
 
     def __init__(self, categories: Iterable[str]) -> None:
-        self._other = category_key(OTHER)
+        self.other = category_key(OTHER)
         self.use(categories)
 
     def use(self, categories: Iterable[str]) -> None:
@@ -92,7 +95,7 @@ class Observer:
             timestamp=event.timestamp,
             event_key=event_key(event.event_id),
             amount=amount,
-            category=None if event.category is None else self._keys.get(event.category, self._other),
+            category=None if event.category is None else self._keys.get(event.category, self.other),
         )
 
     def _text(
@@ -105,7 +108,7 @@ class Observer:
             timestamp=event.timestamp,
             event_key=event_key(event.event_id),
             amount=to_micros(event.rating) if isinstance(event, Review) else None,
-            category=None if event.category is None else self._keys.get(event.category, self._other),
+            category=None if event.category is None else self._keys.get(event.category, self.other),
             noisy=reading.noisy,
             weight=0.0 if reading.projected is None else weight,
             projected=reading.projected,

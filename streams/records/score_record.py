@@ -35,7 +35,7 @@ def encode_score(
     event_time: int,
     emitted_at: int,
     trigger: Trigger | None,
-    model: Mapping[str, str],
+    model: Mapping[str, Any],
     degraded: bool,
 ) -> bytes:
     """Return the JSON of a score record; numbers keep all digits of a double."""

@@ -129,6 +129,10 @@ class Metrics:
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
+        self.model_fit = gauge("model_fit_info", "1 for what the scorer is found to be to this shop", "fit")
+        self.category_events = counter(
+            "category_events", "Applied events with a category, by whether the scorer lists it", "listed"
+        )
         self.artefact_refused = counter("artefact_refused", "Artefacts found and not taken over", "role")
         self.refreshed = counter("refreshed_users", "Users scored anew because a new artefact took over")
         self.republished = counter("republished_users", "Users published again on request, the erased among them")

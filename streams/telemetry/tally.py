@@ -31,6 +31,11 @@ class Tally:
     Args:
         metrics: kept up to date alongside.
         keep_latencies: whether every event-to-score latency is kept (4 bytes each), for exact percentiles.
+
+    Attributes:
+        fates: of the records.
+        scores_out: acknowledged score records.
+        named, unlisted: applied events that name a category, and those of them whose category the scorer does not list.
     """
 
     def __init__(self, metrics: Metrics, keep_latencies: bool) -> None:
@@ -39,6 +44,8 @@ class Tally:
         self._latencies_ms = array("f") if keep_latencies else None
         self.fates: Counter[Fate] = Counter()
         self.scores_out = 0
+        self.named = 0
+        self.unlisted = 0
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
         """Count a record, unless a record at its offset or a later one was counted. Records come in offset order."""
@@ -55,6 +62,13 @@ class Tally:
         for fate, number in Counter(fates).items():
             self.fates[fate] += number
             self._metrics.events.labels(topic, fate.value).inc(number)
+
+    def count_categories(self, named: int, unlisted: int) -> None:
+        """Count applied events that name a category, and those of them whose category the scorer does not list."""
+        self.named += named
+        self.unlisted += unlisted
+        self._metrics.category_events.labels("yes").inc(named - unlisted)
+        self._metrics.category_events.labels("no").inc(unlisted)
 
     def scored(self, arrivals: Sequence[int], scores: int) -> None:
         """Note that scores are acknowledged which cover events with these Kafka timestamps (ms)."""

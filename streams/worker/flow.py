@@ -196,7 +196,9 @@ class Flow:
         )
         self.app, self.engine = built.app, built.engine
         self._topics = TopicWatch(self.settings, self.engine.held.progress, self.fail)
-        self.production = Production(self.settings, self.inference, self.engine, built.watch, self.metrics, self.fail)
+        self.production = Production(
+            self.settings, self.inference, self.engine, built.watch, self.tally, self.metrics, self.fail
+        )
         # Stopped after the app, whose last micro-batches it still takes in.
         closing.add("models in production", self.production.stop)
         await self._start_app()

@@ -298,6 +298,15 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
         pytest.param(UP | calibration(predicted=50, actual=100, judged=50), ["WherewithalCalibrationOff"], id="low"),
         pytest.param(UP | calibration(predicted=120, actual=100, judged=50), [], id="well calibrated"),
         pytest.param(UP | calibration(predicted=200, actual=100, judged=10), [], id="too few are judged"),
+        pytest.param(
+            UP | {f'wherewithal_model_fit_info{{{W1},fit="foreign"}}': "0x20 1x30"},
+            ["WherewithalForeignScorer"],
+            id="foreign",
+        ),
+        pytest.param(
+            UP | {f'wherewithal_model_fit_info{{{W1},fit="foreign"}}': "0x20 1x10 0x20"}, [], id="foreign for a while"
+        ),
+        pytest.param(UP | {f'wherewithal_model_fit_info{{{W1},fit="fitted"}}': "1x50"}, [], id="a scorer that fits"),
     ],
 )
 def test_alerts_fire_when_they_should_and_only_then(

@@ -7,6 +7,7 @@ and spills them by user (`spill`). The second reads texts and folds users, bucke
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
 from streams.offline.history.spill import Spill
+from streams.offline.training.categories import is_listable
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of
 from streams.records.ndjson import RejectedLine
@@ -93,6 +95,10 @@ class History:
         inference: encoder, projection and categories; its batcher is started.
         files: NDJSON or Parquet, in the order of arrival.
         folder: an existing folder for spilled records, which the caller removes.
+
+    Attributes:
+        account: the fates of the events.
+        categories: how many of the applied events named each category, for the users folded so far.
     """
 
     def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
@@ -103,6 +109,7 @@ class History:
         self._reader = TextReader(inference.batcher, inference.projection)
         self._spill = Spill(folder, plain_bytes(self._files))
         self.account = Account()
+        self.categories: Counter[str] = Counter()
 
     @property
     def texts_read(self) -> int:
@@ -177,14 +184,19 @@ class History:
 
     def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
         arrived: list[Observation] = []
+        named: list[str | None] = []
         for event in user.events:
             reading = readings.get(text_of(event), NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 self.account.dead_letters += 1
             else:
                 arrived.append(self._observer.observe(event, len(arrived) + 1, reading))
+                named.append(event.category)
         folded = Folded(UserHistory(arrived, user.erased_at), self._encoder)
         self.account.events_applied += len(folded.applied)
+        # An observation's offset is its place among those that arrived, from 1.
+        names = (named[seen.offset - 1] for seen in folded.applied)
+        self.categories.update(name for name in names if name is not None and is_listable(name))
         self.account.duplicates += folded.outcomes[Outcome.DUPLICATE]
         self.account.erased += folded.outcomes[Outcome.REFUSED]
         self.account.users += bool(folded.applied)

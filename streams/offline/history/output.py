@@ -23,6 +23,8 @@ from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History, User
 from streams.offline.history.instants import regular
+from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
+from streams.offline.training.categories import write_counts
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
 
@@ -58,7 +60,7 @@ class Written:
 def write_history(
     settings: Settings, inference: Inference, files: Sequence[Path], plan: Plan, output: Path, targets: bool
 ) -> Written:
-    """Fold files and write a folder: the parts under `offline`, and `training_rows.parquet`.
+    """Fold files and write a folder: the parts under `offline`, `training_rows.parquet` and `categories.csv`.
 
     The folder appears in full or not at all.
 
@@ -81,6 +83,7 @@ def write_history(
         history = History(settings, inference, files, spilled)
         with _Output(made, inference, targets) as out:
             asyncio.run(_fold(history, inference.batcher, plan, out, targets))
+        write_counts(made / CATEGORIES_FILE, history.categories)
         # Over an empty folder, as `check_output` demands, a rename is one step.
         made.replace(output)
     return Written(history.account, out.rows, history.texts_read)

@@ -9,12 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artefact.origin import Origin
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import load_inference, open_encoder
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import CATEGORIES, is_held_out
 from streams.offline.sample.training_set import training_set
+from streams.offline.training.categories import Choice, chosen
+from streams.offline.training.origin import origin_of
 from streams.offline.training.rows_file import ENCODER, TARGET, read_training_rows
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
@@ -24,6 +27,9 @@ SAMPLE: Final = (
     "Simulated: every search, view, cart, favorite and review around them, with no knowledge of later spend; "
     "whatever weight the profile vector has is therefore fitted to noise and claims nothing."
 )
+SAMPLE_SHOP: Final = "CDNOW, an online record shop of 1997-98"
+SAMPLE_CURRENCY: Final = "USD"
+
 HISTORY: Final = (
     "Rows that `wherewithal history` folded from the events of this deployment. What they leave out, the scorer does "
     "not know: whoever trained it is to say here whose events they are, and of which months."
@@ -45,7 +51,9 @@ class Source:
         encoder_name: of the encoder behind the profiles.
         encoder_identity: of that encoder with P.
         categories: the closed list of tags.
+        categories_learnt: whether these are the shop's own, and not those of the scorer in use.
         data: the origin of the rows, in words.
+        origin: shop, currency and money of the rows.
     """
 
     values: NDArray[np.float64]
@@ -58,15 +66,18 @@ class Source:
     encoder_name: str
     encoder_identity: str
     categories: tuple[str, ...]
+    categories_learnt: bool
     data: str
+    origin: Origin
 
 
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
     encoder = open_encoder(settings)
     rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
+    values = np.array(rows.scalars, dtype=np.float64)
     return Source(
-        values=np.array(rows.scalars, dtype=np.float64),
+        values=values,
         profiles=rows.profiles,
         money=rows.money,
         users=rows.users,
@@ -76,14 +87,23 @@ def from_sample(settings: Settings) -> Source:
         encoder_name=encoder.name,
         encoder_identity=rows.encoder,
         categories=tuple(CATEGORIES),
+        categories_learnt=True,
         data=SAMPLE,
+        origin=origin_of(values, rows.users, rows.instants, shop=SAMPLE_SHOP, currency=SAMPLE_CURRENCY),
     )
 
 
-def from_rows(settings: Settings, path: Path) -> Source:
-    """Return the rows of a file. All are the population; projection and tags are those of the scorer in use.
+def from_rows(settings: Settings, path: Path, *, choice: Choice | None = None, shop: str = "") -> Source:
+    """Return the rows of a file. All are the population; the projection is that of the scorer in use.
 
     Rows whose 30 days the history did not cover are left out.
+
+    Args:
+        settings: of encoder, scorer and currency.
+        path: of the file, or the folder that `history` wrote.
+        choice: of the categories; by default the most frequent of the history. Where `history` did not count them,
+            they are those of the scorer in use.
+        shop: whose rows they are, in words.
 
     Raises:
         ConfigurationError: the file is missing, or has no targets, or profiles of another encoder than that in use.
@@ -105,16 +125,21 @@ def from_rows(settings: Settings, path: Path) -> Source:
             f"{path}: expected profiles of {inference.encoder} in column {ENCODER}, found {', '.join(rows.encoders)}; "
             "fold the history with the encoder and scorer in use (WHEREWITHAL_ENCODER, WHEREWITHAL_ARTEFACT)"
         )
+    categories = chosen(choice or Choice(), path)
+    values, instants = rows.values[known], rows.instants[known]
+    users = [user for user, kept in zip(rows.users, known.tolist(), strict=True) if kept]
     return Source(
-        values=rows.values[known],
+        values=values,
         profiles=rows.profiles[known],
         money=rows.spend_after[known],
-        users=[user for user, kept in zip(rows.users, known.tolist(), strict=True) if kept],
-        instants=rows.instants[known],
+        users=users,
+        instants=instants,
         population=np.ones(int(known.sum()), dtype=np.bool_),
         projection=inference.projection,
         encoder_name=inference.loaded.name,
         encoder_identity=inference.encoder,
-        categories=inference.artefact.categories,
+        categories=inference.artefact.categories if categories is None else categories,
+        categories_learnt=categories is not None,
         data=HISTORY,
+        origin=origin_of(values, users, instants, shop=shop, currency=settings.currency),
     )

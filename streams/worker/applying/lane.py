@@ -37,6 +37,9 @@ ENCODER_ATTEMPTS: Final = 3
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
 
+# Members of an enumeration are slow to look up, and this one is looked up for every event.
+_APPLIED: Final = Fate.APPLIED
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -119,6 +122,7 @@ class Lane:
         letters: list[Letter] = []
         offsets: list[int] = []
         fates: list[Fate] = []
+        categories: list[int | None] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
             reading = NOTHING_READ
@@ -130,21 +134,28 @@ class Lane:
                     reading = found
             if isinstance(item, Rejection):
                 # In offset order, and before this lane can be closed while it waits.
-                self._count(offsets, fates)
+                self._count(offsets, fates, categories)
                 letters.append(await self._reject(record, item))
             elif isinstance(item, Erasure):
                 self._partition.erase(item, record.offset)
             else:
-                fates.append(apply(item.user_id, observe(item, record.offset, reading), self.topic, record.timestamp))
+                seen = observe(item, record.offset, reading)
+                fates.append(apply(item.user_id, seen, self.topic, record.timestamp))
+                categories.append(seen.category)
                 offsets.append(record.offset)
-        self._count(offsets, fates)
+        self._count(offsets, fates, categories)
         return letters
 
-    def _count(self, offsets: list[int], fates: list[Fate]) -> None:
+    def _count(self, offsets: list[int], fates: list[Fate], categories: list[int | None]) -> None:
         """Count what was applied, and start anew."""
+        applied = zip(categories, fates, strict=True)
+        named = [category for category, fate in applied if category is not None and fate is _APPLIED]
+        if named:
+            self._shop.tally.count_categories(len(named), named.count(self._shop.observer.other))
         self._shop.tally.count_all(self.topic, self._partition.number, offsets, fates)
         offsets.clear()
         fates.clear()
+        categories.clear()
 
     async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Letter:
         shop = self._shop

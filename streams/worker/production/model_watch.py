@@ -13,8 +13,10 @@ from streams.inference.loading import Inference, artefact_folder
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
 from streams.worker.engine import Engine
 from streams.worker.production.artefact_watch import ArtefactWatch
+from streams.worker.production.known_categories import KnownCategories
 from streams.worker.production.served_watch import ServedWatch
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
@@ -31,6 +33,7 @@ class Production:
         inference: what it began with.
         engine: whose scorer is swapped.
         watch: told by that engine of what is served.
+        tally: counts the events that name a category.
         metrics: where everything is published.
         on_failure: told of an error that ends any of it.
 
@@ -45,6 +48,7 @@ class Production:
         inference: Inference,
         engine: Engine,
         watch: ServedWatch,
+        tally: Tally,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -56,6 +60,7 @@ class Production:
         self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure)
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
+        self._categories = KnownCategories(tally)
         shadow = watch.shadow
         self.live = ArtefactWatch(
             "live",
@@ -85,7 +90,7 @@ class Production:
 
     def start(self) -> None:
         """Watch until stopped."""
-        self._watch.start(self._engine.emitter.scoring)
+        self._watch.start(self._engine.emitter.scoring, self._judged)
         self._tasks.begin(self._publish())
         for watch in self._watches():
             watch.start(self._poll_s)
@@ -100,6 +105,16 @@ class Production:
         await self._tasks.ended()
         await self._watch.stop()
 
+    def judge(self) -> bool:
+        """Judge by all that was served since the start whether the scorer fits the shop.
+
+        Returns:
+            Whether records tell different verdicts, because it changed on the way.
+        """
+        self._watch.drift.publish()
+        self._watch.fit.judge(afresh=True)
+        return self._watch.fit.changed
+
     def reload(self) -> None:
         """Read the artefact folders now."""
         for watch in self._watches():
@@ -113,10 +128,17 @@ class Production:
         self._engine.swap(scoring)
         self._metrics.model.remove(before.version, before.model["encoder"])
         self._metrics.model.labels(scoring.version, scoring.model["encoder"]).set(1)
-        self._watch.drift.use(scoring)
+        self._watch.use(scoring, self._judged)
+        self._categories.begin()
         self._refresher.begin()
+
+    def _judged(self, scoring: Scoring) -> None:
+        """Have the records tell whether the scorer fits; nobody is published for that alone."""
+        self._engine.emitter.scoring = scoring
 
     async def _publish(self) -> None:
         while True:
             self._watch.drift.publish()
+            self._watch.fit.judge()
+            self._categories.look(self._engine.emitter.scoring.version)
             await asyncio.sleep(PUBLISH_S)

@@ -38,6 +38,9 @@ class Drift:
         window_s: after so long the sample begins anew; the indices stay until there are others.
         least_users: fewer have no index.
         clock: monotonic, in seconds.
+
+    Attributes:
+        indices: those of the sample, by feature; empty until it has users enough and was published.
     """
 
     def __init__(
@@ -56,6 +59,16 @@ class Drift:
         self._sample: dict[int, tuple[Sequence[Value], float]] = {}
         self._bound = _HASHES
         self._since = clock()
+        self.indices: dict[str, float] = {}
+
+    @property
+    def users(self) -> int:
+        """The number of users in the sample."""
+        return len(self._sample)
+
+    def rows(self) -> list[Sequence[Value]]:
+        """Return the rows in the sample, one a user, only to be read."""
+        return [row for row, _ in self._sample.values()]
 
     def use(self, scoring: Scoring) -> None:
         """Compare with this artefact's training rows from now on."""
@@ -67,8 +80,6 @@ class Drift:
 
     def count(self, served: Served) -> None:
         """Take a micro-batch of served users into the sample."""
-        if self._reference is None:
-            return
         bound = self._bound
         for position, user_id in enumerate(served.users):
             found = _hash(user_id)
@@ -89,7 +100,8 @@ class Drift:
             rows, predictions = zip(*self._sample.values(), strict=True)
             # All of the sample at once: to sort each micro-batch into bins cost a tenth of scoring it.
             bins = self._reference.bins(rows, np.array(predictions))
-            for feature, index in self._reference.drift(bins).items():
+            self.indices = self._reference.drift(bins)
+            for feature, index in self.indices.items():
                 self._metrics.drift.labels(feature).set(index)
         if self._clock() - self._since >= self._window_s:
             self.begin()
@@ -97,6 +109,7 @@ class Drift:
     def begin(self) -> None:
         """Begin a new sample; the indices stay until it has users enough."""
         self._sample = {}
+        self.indices = {}
         self._bound = _HASHES
         self._since = self._clock()
 

@@ -1,4 +1,4 @@
-"""The watch on what a worker serves: it feeds the shadow, the drift and the live calibration."""
+"""The watch on what a worker serves: it feeds the shadow, the drift, the fit and the live calibration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from streams.settings import Settings, WindowEdge
 from streams.telemetry.metrics import Metrics
 from streams.worker.production.live_calibration import Outcomes, Users
 from streams.worker.production.served_drift import Drift
+from streams.worker.production.served_fit import ServedFit
 from streams.worker.production.shadow import Shadow
 
 OUTCOMES_FILE: Final = "pending-predictions.json"
@@ -28,7 +29,7 @@ class ServedWatch:
         on_failure: told of an error that ends the live calibration.
 
     Attributes:
-        shadow, drift: see there.
+        shadow, drift, fit: see there.
         outcomes: None where features are not as of the clock, by which predictions fall due, or nobody is sampled.
     """
 
@@ -42,6 +43,7 @@ class ServedWatch:
     ) -> None:
         self.shadow = Shadow(metrics)
         self.drift = Drift(metrics)
+        self.fit = ServedFit(self.drift, settings.foreign_drift, metrics)
         self.outcomes: Outcomes | None = None
         if settings.window_edge is WindowEdge.CLOCK and settings.calibration_share > 0:
             self.outcomes = Outcomes(
@@ -54,12 +56,17 @@ class ServedWatch:
             )
         self._started = False
 
-    def start(self, scoring: Scoring) -> None:
-        """Pass on from now on; `scoring` is what scores now."""
-        self.drift.use(scoring)
+    def start(self, scoring: Scoring, take: Callable[[Scoring], None]) -> None:
+        """Pass on from now on; `scoring` is what scores now, `take` see `use`."""
+        self.use(scoring, take)
         self._started = True
         if self.outcomes is not None:
             self.outcomes.start()
+
+    def use(self, scoring: Scoring, take: Callable[[Scoring], None]) -> None:
+        """Compare with this scorer from now on; `take` is given the same scorer with another verdict on its fit."""
+        self.drift.use(scoring)
+        self.fit.use(scoring, take)
 
     async def stop(self) -> None:
         """Write what the calibration has pending; call it when nothing more is served."""
@@ -72,6 +79,7 @@ class ServedWatch:
             return
         self.shadow.compare(served)
         self.drift.count(served)
+        self.fit.served()
         if self.outcomes is not None:
             self.outcomes.remember(served)
 

@@ -78,7 +78,8 @@ class Emitter:
 
     Attributes:
         encoder_down: whether texts are being held back; scores then say `degraded`.
-        scoring: what scores; replaced as a whole, and read once per call of `emit`.
+        scoring: what scores; replaced as a whole, and read once per call of `emit`. While it is told what is served, a
+            watcher may put the same scorer with another verdict on its fit in its place.
     """
 
     def __init__(self, encoder: str, scoring: Scoring, as_of: AsOf, watchers: Watchers) -> None:
@@ -127,6 +128,10 @@ class Emitter:
         rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
         vectors = profiles(states, encoder)
         predicted = scoring.predict(rows, vectors)
+        # Before the records are made: it may find that the scorer does not fit, which the records are to tell.
+        self._watchers.served(Served(scoring, users, states, instants, rows, vectors, predicted))
+        if self.scoring.artefact is scoring.artefact:
+            scoring = self.scoring
         tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
             subjects,
@@ -176,7 +181,6 @@ class Emitter:
                     scorer=scoring.version,
                 )
             )
-        self._watchers.served(Served(scoring, users, states, instants, rows, vectors, predicted))
 
 
 def _lines(vectors: NDArray[np.float32]) -> list[bytes]:

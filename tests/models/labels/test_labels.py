@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import NAMES, SCALARS
@@ -253,3 +253,27 @@ def test_a_weight_halves_with_every_half_life() -> None:
     assert weights[28] * 16 == weights[0]
     assert list(weights) == sorted(weights, reverse=True)
     assert all(type(weight) is int for weight in weights)
+
+
+def test_learnt_bounds_take_the_place_of_the_shipped_ones_and_never_of_those_somebody_wrote() -> None:
+    shipped = read_labels(SHIPPED, FEATURES, keep_prices=False)
+    learnt = shipped.with_price_bounds([1000.0, 2500.5, 40000.0])
+    prices = (999.99, 1000.0, 2500.5, 39999.0, 40000.0)
+    rows = [[(QUIET | {"mean_viewed_price_7d": price})[name] for name in NAMES] for price in prices]
+    assert [learnt.decide(row)[0] for row in rows] == ["entry", "mid", "premium", "premium", "luxury"]
+    assert learnt.decide([QUIET[name] for name in NAMES])[0] == "unknown"
+    assert learnt.rules["lifecycle"] == shipped.rules["lifecycle"]
+    assert shipped.with_price_bounds([]) is shipped
+    assert TABLE.with_price_bounds([1.0, 2.0, 3.0]) is TABLE
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1e9), min_size=3, max_size=3).map(sorted), st.floats(0, 1e9))
+def test_any_learnt_bounds_make_a_table_in_which_a_dearer_price_is_no_lower_band(bounds: list[float], price: float):
+    table = read_labels(SHIPPED, FEATURES, keep_prices=False).with_price_bounds(bounds)
+    order = ("entry", "mid", "premium", "luxury")
+    ranks = []
+    for amount in (price, price * 2 + 0.01):
+        row = QUIET | {"average_order_value_30d": amount}
+        ranks.append(order.index(table.decide([row[name] for name in NAMES])[0]))
+    assert ranks[0] <= ranks[1]

@@ -267,29 +267,56 @@ predictions_and_money = st.integers(1, 300).flatmap(
 
 @given(predictions_and_money)
 @settings(max_examples=100, deadline=None)
-def test_calibration_is_monotone_not_negative_and_keeps_the_mean(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_calibration_rises_everywhere_is_not_negative_and_keeps_the_mean(data: tuple[np.ndarray, np.ndarray]) -> None:
     prediction, money = data
     calibration = Calibration.fit(prediction, money)
     assert calibration.apply(prediction).mean() == pytest.approx(money.mean(), rel=1e-9, abs=1e-9)
-    grid = calibration.apply(np.linspace(-100, 100, 5001))
-    assert (np.diff(grid) >= 0).all()
-    assert grid[0] >= 0
+    everywhere = calibration.apply(np.linspace(-100, 100, 5001))
+    assert (np.diff(everywhere) >= 0).all()
+    assert everywhere[0] >= 0
+    within = calibration.apply(np.linspace(prediction.min() - 5, prediction.max() + 5, 501))
+    assert (np.diff(within) > 0).all() or not money.any()
     assert calibration.x.size <= MAXIMUM_KNOTS
 
 
-def test_calibration_is_isotonic_regression_where_blocks_are_large_enough() -> None:
+@given(predictions_and_money)
+@settings(max_examples=50, deadline=None)
+def test_calibration_above_what_was_measured_is_bounded(data: tuple[np.ndarray, np.ndarray]) -> None:
+    prediction, money = data
+    calibration = Calibration.fit(prediction, money)
+    measured = calibration.trusted_up_to
+    top = calibration.x[calibration.y <= measured].max()
+    assert 0 <= measured <= max(money.max(), money.mean()) * 2
+    assert calibration.apply(np.array([top + 1.0]))[0] <= 2 * measured * (1 + 1e-9)
+    assert np.isfinite(calibration.apply(np.array([1e300]))).all()
+
+
+def test_calibration_passes_through_isotonic_regression_where_blocks_are_large_enough() -> None:
     rng = np.random.default_rng(2)
     prediction = np.repeat(np.arange(30.0), 40)
     money = rng.gamma(1, 5 + prediction)
-    expected = IsotonicRegression().fit(prediction, money).predict(prediction)
-    np.testing.assert_allclose(Calibration.fit(prediction, money).apply(prediction), expected, rtol=1e-9)
+    isotonic = IsotonicRegression().fit(prediction, money).predict(prediction)
+    calibration = Calibration.fit(prediction, money)
+    of_block = [prediction[isotonic == level].mean() for level in np.unique(isotonic)]
+    rising = calibration.apply(np.array(of_block)) / np.unique(isotonic)
+    # One factor for all of them, which keeps the mean of the whole.
+    np.testing.assert_allclose(rising, rising[0], rtol=1e-9)
+    assert rising[0] == pytest.approx(1, abs=0.05)
 
 
 def test_calibration_follows_a_great_monotone_population_with_few_knots() -> None:
     prediction = np.sort(np.random.default_rng(5).normal(size=20_000))
     calibration = Calibration.fit(prediction, np.exp(prediction))
-    assert 200 <= calibration.x.size <= MAXIMUM_KNOTS
+    assert 100 <= calibration.x.size <= MAXIMUM_KNOTS
     np.testing.assert_allclose(calibration.apply(np.array([-1.0, 0.0, 1.0])), np.exp([-1.0, 0.0, 1.0]), rtol=0.05)
+
+
+def test_two_shoppers_at_the_top_differ_in_expected_spend_where_their_predictions_do() -> None:
+    rng = np.random.default_rng(7)
+    prediction = rng.normal(size=2000)
+    money = rng.gamma(0.5, np.exp(prediction))
+    top = np.sort(prediction)[-20:]
+    assert (np.diff(Calibration.fit(prediction, money).apply(top)) > 0).all()
 
 
 def test_calibration_is_constant_beyond_its_knots() -> None:

@@ -193,3 +193,45 @@ def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
     assert (found, out, err) == (code, "", "")
     poll(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
     assert [path.name for path in temporary.iterdir() if path.name.startswith("wherewithal")] == []
+
+
+def purchases(users: int, price: float, **more: Any) -> list[Any]:
+    """One purchase of each of some shoppers, worth a little more from one to the next."""
+    return [
+        {"topic": "clicks", "value": VIEW | {"user_id": f"s{n}", "action": "purchase", "price": price + n} | more}
+        for n in range(users)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "fit", "said"),
+    [
+        (1980.0, "JPY", "foreign", "in USD, this is JPY"),
+        (400.0, "USD", "foreign", "lie outside of"),
+        (20.0, "USD", "fitted", ""),
+    ],
+)
+def test_scores_of_another_shop_say_so_and_so_does_the_command(
+    price: float, currency: str, fit: str, said: str, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "events", purchases(15, price))
+    code, _, err = here("replay", "events", "--scores", "scores", folder=tmp_path, WHEREWITHAL_CURRENCY=currency)
+    assert code == 0
+    assert said in err
+    assert err.count("\n") == (1 if said else 0)
+    scores = read_rows(tmp_path / "scores")
+    assert [score["model"]["fit"] for score in scores] == [fit] * 15
+    assert {score["model"]["currency"] for score in scores} == {"USD"}
+    # The dearer the order, the more is expected: no two are told the same.
+    by_price = sorted(scores, key=lambda score: int(score["user_id"][1:]))
+    expected = [score["expected_spend"] for score in by_price]
+    assert expected == sorted(set(expected))
+    assert all(score["model"]["trusted_up_to"] > 0 for score in scores)
+
+
+def test_a_shop_whose_categories_the_scorer_does_not_list_is_told_so(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events", purchases(3, 20.0, category="hats"))
+    code, _, err = here("replay", "events", folder=tmp_path)
+    assert code == 0
+    assert "lists the category of 0 of 3 events: tags and interests leave the others out" in err
+    assert err.count("\n") == 1

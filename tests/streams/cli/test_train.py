@@ -12,10 +12,13 @@ from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
+from models.scoring.calibration import Calibration
 from models.training.rows import TrainingRows as CheckedRows
 from streams.cli.main import main
 from streams.inference.loading import artefact_folder
-from streams.offline.training.rows_file import TrainingRow, to_table
+from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
+from streams.offline.training.categories import write_counts
+from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.offline.training.source import from_rows
 from streams.settings import Settings
 
@@ -203,11 +206,62 @@ def test_the_shipped_artefact_is_the_log_linear_scorer_with_the_card_that_descri
     assert shipped.version in (folder / CARD_FILE).read_text()
 
 
-def test_a_linear_artefact_without_drift_is_written_in_the_first_format(shipped: Artefact, tmp_path: Path) -> None:
+def test_a_linear_artefact_without_drift_and_origin_is_written_in_the_first_format(
+    shipped: Artefact, tmp_path: Path
+) -> None:
     linear = fitted_artefact().scorer
     assert linear.model.kind == "linear"
-    replace(shipped, scorer=linear, drift=None).save(tmp_path)
+    level = replace(linear, calibration=Calibration(linear.calibration.x, linear.calibration.y))
+    replace(shipped, scorer=level, drift=None, origin=None).save(tmp_path)
     assert '"format_version": 1' in (tmp_path / DOCUMENT_FILE).read_text()
     again = Artefact.load(tmp_path)
     assert again.drift is None
     assert again.scorer.model.tensors()["weights"].tobytes() == linear.model.tensors()["weights"].tobytes()
+
+
+def train_rows(rows: Path, folder: Path, *words: str) -> Artefact:
+    assert main(["train", "--rows", str(rows), "--output", str(folder), *QUICK, *words]) == 0
+    return Artefact.load(folder)
+
+
+def test_the_folder_of_a_history_gives_its_own_categories_money_and_currency(
+    rows_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHEREWITHAL_CURRENCY", "EUR")
+    folder = tmp_path / "history"
+    folder.mkdir()
+    rows_file.rename(folder / FILE_NAME)
+    write_counts(folder / CATEGORIES_FILE, {"hats": 3, "caps, woollen": 9, "scarves": 1, "other": 50})
+    made = train_rows(folder, tmp_path / "mine", "--shop", "hats of 2026")
+    assert capsys.readouterr().err == ""
+    assert made.categories == ("caps, woollen", "hats", "scarves")
+    assert made.origin is not None
+    assert (made.origin.shop, made.origin.currency) == ("hats of 2026", "EUR")
+    assert made.origin.order_values == sorted(made.origin.order_values) != []
+    assert made.origin.price_bounds != []
+    assert train_rows(folder, tmp_path / "two", "--categories", "top:2").categories == ("caps, woollen", "hats")
+    (tmp_path / "list").write_text("gloves\n")
+    assert train_rows(folder, tmp_path / "three", "--categories", str(tmp_path / "list")).categories == ("gloves",)
+    card = (tmp_path / "mine" / CARD_FILE).read_text()
+    assert "--shop 'hats of 2026'" in card
+    assert "EUR" in card
+
+
+def test_rows_without_counted_categories_say_that_those_of_the_scorer_in_use_are_copied(
+    rows_file: Path, tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_rows(rows_file, tmp_path / "mine").categories == shipped.categories
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "expected categories.csv beside" in error
+    assert "copied from the scorer in use, not learnt" in error
+    words = ["train", "--rows", str(rows_file), "--output", str(tmp_path / "two"), *QUICK, "--categories", "top:9"]
+    assert main(words) == 2
+    assert "--categories: expected categories.csv beside" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("words", [["--categories", "top:3"], ["--shop", "hats"]])
+def test_what_describes_rows_is_refused_without_rows(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *words]) == 2
+    assert "--categories, --shop: expected --rows beside them" in capsys.readouterr().err

@@ -20,9 +20,11 @@ from features.observation import Kind, Observation, Source, category_key, event_
 from features.row import scalars
 from features.state import UserState
 from features.tiles import DAY, HOUR
+from models.artefact.artefact import Artefact
 from models.labels.table import LABELS, SHIPPED
 from streams.exceptions import ConfigurationError
 from streams.inference.labelling import Labeller, load_labels
+from streams.inference.loading import artefact_folder
 from streams.settings import load_settings
 
 LISTED = ("jazz", "rock", "folk", "soul", "funk", "ska")
@@ -145,11 +147,14 @@ def test_a_table_that_cannot_be_used_is_named_with_its_setting(tmp_path) -> None
 async def test_every_score_record_carries_the_labels_of_its_own_instant(tmp_path) -> None:
     run = await run_flow(quick_settings(tmp_path), encoded(random_lines(seed=9, events=400, users=30)))
     assert run.scores
+    origin = Artefact.load(artefact_folder(load_settings())).origin
+    assert origin is not None
+    table = load_labels(load_settings()).with_price_bounds(origin.price_bounds)
     stages = set()
     for user, score in run.scores.items():
         labels, row = score["labels"], run.features[user]
         assert list(labels) == ["interests", *LABELS]
-        decided = TABLE.decide([row[name] for name in NAMES])
+        decided = table.decide([row[name] for name in NAMES])
         assert tuple(labels[name] for name in LABELS) == decided
         assert set(score["tags"]) == set(labels["interests"]), "two categories are listed, and tags name three"
         stages.add(labels["lifecycle"])

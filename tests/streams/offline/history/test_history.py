@@ -27,6 +27,8 @@ from streams.inference.loading import Inference, load_inference
 from streams.offline.history import output, spill
 from streams.offline.history.instants import parse_instants, parse_step, read_entities, regular
 from streams.offline.history.output import Plan, Written, check_output, write_history
+from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
+from streams.offline.training.categories import Choice, chosen
 from streams.offline.training.rows_file import FILE_NAME, TrainingRows, read_training_rows, schema
 from streams.settings import load_settings
 from streams.sources.reading import check_sources
@@ -358,3 +360,22 @@ def test_a_file_of_other_rows_is_refused(change, message, tmp_path):
     pq.write_table(change(table), tmp_path / "changed.parquet")
     with pytest.raises(ConfigurationError, match=message):
         read_training_rows(tmp_path / "changed.parquet")
+
+
+async def test_the_categories_of_the_applied_events_are_counted_beside_the_rows(tmp_path: Path) -> None:
+    lines = [
+        click("a", 1, BASE - 9 * DAY, category="hats"),
+        click("a", 1, BASE - 9 * DAY, category="hats"),
+        click("a", 2, BASE - 8 * DAY, category='caps, "woollen"\n'),
+        click("a", 3, BASE - 7 * DAY, category="hats"),
+        click("a", 4, BASE - 7 * DAY),
+        click("b", 5, BASE - 6 * DAY, category="hats"),
+        click("b", 6, BASE - 6 * DAY, category=""),
+        click("gone", 7, BASE - 5 * DAY, category="secret"),
+        {"topic": "erasures", "value": {"user_id": "gone", "timestamp": BASE}},
+        {"topic": "clicks", "value": {"category": "broken"}},
+    ]
+    await asyncio.to_thread(fold, tmp_path, lines, Plan(instants=[BASE]))
+    assert chosen(Choice(), tmp_path / "made") == ("hats", 'caps, "woollen"\n')
+    counted = (tmp_path / "made" / CATEGORIES_FILE).read_text()
+    assert counted.splitlines()[:2] == ["category,events", "hats,3"]

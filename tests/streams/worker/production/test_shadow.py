@@ -24,7 +24,7 @@ def inference() -> Inference:
 
 
 def scoring_of(inference: Inference, artefact: Artefact) -> Scoring:
-    return Scoring.of(artefact, inference.encoder, inference.labels, fitted=True)
+    return Scoring.of(artefact, inference.encoder, inference.labels, fitted=True, currency="USD")
 
 
 def served_by(scoring: Scoring, users: int = 200) -> Served:

@@ -1,0 +1,42 @@
+"""What a finished run says about its scorer: whether it fits the shop, and how many of its categories it knows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.inference.fit import Fit
+from streams.worker.flow import Flow
+
+FEW: Final = 0.5
+"""The share of events with a listed category below which a run says so."""
+
+
+async def judge_all(flow: Flow, *, publish: bool) -> None:
+    """Judge the scorer by everything that a drained flow has served.
+
+    Args:
+        flow: drained.
+        publish: whether users are published again where the verdict changed, so that all records tell the same.
+    """
+    if flow.production.judge() and publish:
+        for partition in flow.engine.partitions.values():
+            partition.refresh()
+        await flow.engine.held.settle()
+
+
+def suitability(flow: Flow) -> list[str]:
+    """Return what a user has to know about the scorer before trusting it, in lines; none where nothing is wrong."""
+    scoring, tally = flow.engine.emitter.scoring, flow.tally
+    lines = []
+    if scoring.verdict.fit is Fit.FOREIGN:
+        lines.append(
+            f"scorer {scoring.version} is foreign to this shop: {scoring.verdict.why}; scores, expected_spend and "
+            "price bands mean little until one is trained on your own events (docs/history.md)"
+        )
+    listed = tally.named - tally.unlisted
+    if listed < FEW * tally.named:
+        lines.append(
+            f"scorer {scoring.version} lists the category of {listed:,} of {tally.named:,} events: tags and interests "
+            "leave the others out; `train --rows` learns the shop's own (docs/history.md)"
+        )
+    return lines
