@@ -68,9 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             package = (error.name or "").partition(".")[0]
             if package in _OURS:
                 raise
-            print(
-                f"wherewithal: expected the package {package}, found none: install wherewithal again", file=sys.stderr
-            )
+            line = f"wherewithal: expected the package {package}, found none: install wherewithal again"
+            print(line, file=sys.stderr)
             return 1
         except ToldToEnd as told_to_end:
             return 128 + told_to_end.number
