@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from streams.brevity import Brevity
 
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What JSON leaves as it is and a terminal or a reader of lines does not: controls, other ends of lines, marks of the
 direction of writing, and halves of characters, which cannot be written."""
 

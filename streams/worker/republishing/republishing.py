@@ -67,9 +67,10 @@ class Republisher:
 
     def refill(self) -> None:
         """Publish everybody to a store that was found empty, now or before a restart that came too early for that."""
-        if not self._owed.pending:
+        partitions = self._partitions().values()
+        if not (self._owed.pending and partitions):
             return
-        if any(_holds_users(partition) for partition in self._partitions().values()):
+        if any(map(_holds_users, partitions)):
             log.warning("the online store lacks users, publishing every user again")
             self.begin()
         else:
