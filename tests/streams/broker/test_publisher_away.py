@@ -1,54 +1,55 @@
-"""A producer whose broker goes away before it has told it the topic."""
+"""A producer whose broker went away before it had told it the topic."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
-import pytest_asyncio
-from aiokafka.errors import UnknownTopicOrPartitionError
-from chaos.servers import BrokerBehindProxy
-from support.servers.proxy import Proxy
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+from support.runs import quick_settings
 
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import CLICKS, SCORES, topic_name
+from streams.contract import SCORES, topic_name
 from streams.records.outgoing import Outgoing
-from streams.settings import Settings, load_settings
+
+pytestmark = pytest.mark.usefixtures("broker")
+
+LONG_S = 3600.0
 
 
-@pytest_asyncio.fixture
-async def proxy() -> AsyncIterator[Proxy]:
-    async with Proxy() as opened:
-        server = BrokerBehindProxy(opened.port)
-        opened.upstream = server.port
-        yield opened
-        server.stop()
-
-
-async def send_into_nothing(proxy: Proxy, lease: Lease | None) -> None:
-    settings: Settings = load_settings(broker=f"kafka://127.0.0.1:{proxy.port}", partitions=1, request_timeout_s=1.0)
+async def sent(folder: Path, lease: Lease | None, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send with a client that could not learn of the topic within the request timeout, as aiokafka reports it."""
+    settings = quick_settings(folder, partitions=1)
     await make_topics(settings)
     publisher = Publisher(settings, lease)
     await publisher.start()
+
+    async def no_answer(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(publisher._producer, "send_batch", no_answer)
     try:
-        # A client keeps what it knows of the topics that it has used, and forgets the others when it asks anew.
-        await (await publisher.send(topic_name(settings, CLICKS), 0, [Outgoing(b"u", b"{}")])).settled()
-        await publisher._producer.client.force_metadata_update()
-        await proxy.refuse()
         await publisher.send(topic_name(settings, SCORES), 0, [Outgoing(b"u", b"{}")])
     finally:
         await publisher.abandon()
 
 
-async def test_the_partitions_are_lost_if_the_broker_is_away_for_longer_than_the_lease(proxy: Proxy) -> None:
-    # It ends before the request timeout does, and well after the producer is started.
+@pytest.mark.parametrize("error", [UnknownTopicOrPartitionError, KafkaTimeoutError])
+async def test_the_partitions_are_lost_if_the_broker_is_away_for_longer_than_the_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     with pytest.raises(LeaseLostError):
-        await send_into_nothing(proxy, Lease(60.0, time.monotonic() - 59.5))
+        await sent(tmp_path, Lease(1.0, time.monotonic() - LONG_S), error, monkeypatch)
 
 
-async def test_a_topic_that_nobody_tells_of_is_not_there_while_the_lease_holds(proxy: Proxy) -> None:
-    with pytest.raises(UnknownTopicOrPartitionError):
-        await send_into_nothing(proxy, Lease(3600.0, time.monotonic()))
+@pytest.mark.parametrize("error", [UnknownTopicOrPartitionError, KafkaTimeoutError])
+@pytest.mark.parametrize("lease", [None, Lease(LONG_S, time.monotonic())])
+async def test_the_error_is_told_while_the_lease_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], lease: Lease | None
+) -> None:
+    with pytest.raises(error):
+        await sent(tmp_path, lease, error, monkeypatch)
