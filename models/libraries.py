@@ -30,7 +30,8 @@ def library(name: str, extra: str = TRAIN) -> Any:
     except ModuleNotFoundError as error:
         found = (error.name or name).split(".")[0]
         raise MissingLibraryError(f"expected {_PACKAGES.get(found, found)}, found none; {remedy}") from error
-    except ImportError as error:
+    except (ImportError, OSError) as error:
+        # OSError: a library of the system that it is linked against is not there.
         raise MissingLibraryError(
             f"expected {_PACKAGES.get(name, name)}, found one that cannot be imported ({error}); {remedy}"
         ) from error

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from typing import Any, Final
 
-from streams.exceptions import StreamsError
+from streams.brevity import Brevity
 
-REPEAT_S: Final = 10.0
-"""How often a library may say the same: of a broker that is away, aiokafka says it a hundred times a second."""
-
-MOST_MESSAGES: Final = 1000
-"""Messages of libraries that are remembered, so that those made of ever other words take no more memory."""
+_UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON leaves as it is and a terminal or a reader of lines does not: controls, other ends of lines, marks of the
+direction of writing, and halves of characters, which cannot be written."""
 
 
 class JSONFormatter(logging.Formatter):
@@ -31,36 +30,11 @@ class JSONFormatter(logging.Formatter):
         entry |= getattr(record, "fields", {})
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return _UNSAFE.sub(_escaped, json.dumps(entry, ensure_ascii=False, default=str))
 
 
-class Brevity(logging.Filter):
-    """Drops what libraries say too often, and tracebacks of errors whose message says what to do.
-
-    Of a repeated message the next line tells how many were left out (`left_out`).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a line is to be written; all of ours are."""
-        if record.name.partition(".")[0] == "wherewithal":
-            return True
-        if record.exc_info and isinstance(record.exc_info[1], StreamsError):
-            record.exc_info = None
-        key = record.name, str(record.msg)
-        since, left_out = self._said.get(key, (float("-inf"), 0))
-        if record.created - since < REPEAT_S:
-            self._said[key] = since, left_out + 1
-            return False
-        if len(self._said) >= MOST_MESSAGES:
-            self._said.clear()
-        self._said[key] = record.created, 0
-        if left_out:
-            record.fields = {"left_out": left_out}
-        return True
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class Log:

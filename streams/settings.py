@@ -148,6 +148,9 @@ class Settings(BaseSettings):
 
     stall_s: Seconds = Field(120.0, description="a partition with lag and without progress for so long is stuck")
 
+    status_interval_s: float = Field(
+        60.0, ge=0, allow_inf_nan=False, description="how often a worker logs its status; 0: never"
+    )
     metrics_host: str = Field("127.0.0.1", description="address of the metrics server")
     metrics_port: int = Field(9464, ge=0, le=65_535, description="its port; 0 takes any free one")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, for_code
+from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streams.broker.connection import new_producer
@@ -127,9 +127,13 @@ class Publisher:
         while True:
             try:
                 future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
-            except KafkaTimeoutError:
+            except (KafkaTimeoutError, UnknownTopicOrPartitionError) as error:
+                # A client takes a broker that is away for one without the topic. If it is away for longer than the
+                # lease, the partitions are lost, which is the lesser fault.
+                if self._lease is not None:
+                    self._lease.check()
                 # A quota holds back the batch before it, which is no sign that the broker fails.
-                if not self._throttle.active:
+                if not (isinstance(error, KafkaTimeoutError) and self._throttle.active):
                     raise
             else:
                 return future

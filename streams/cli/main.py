@@ -39,6 +39,8 @@ COMMANDS: Final = {
 }
 """The commands, each in the module of its name under `streams.cli`."""
 
+_OURS: Final = frozenset({"streams", "features", "models"})
+
 
 class _Overview(argparse.HelpFormatter):
     """Keeps every command on one line with what it does."""
@@ -62,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _told_to_end() as told:
         try:
             return _run(_parse(words))
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package in _OURS:
+                raise
+            line = f"wherewithal: expected the package {package}, found none: install wherewithal again"
+            print(line, file=sys.stderr)
+            return 1
         except ToldToEnd as told_to_end:
             return 128 + told_to_end.number
         except KeyboardInterrupt:

@@ -16,8 +16,10 @@ from streams.tasks import Tasks
 from streams.telemetry.server import Server
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
+from streams.worker.readiness import STOPPING, Readiness
 from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.progress import PATH
+from streams.worker.status_log import StatusLog
 
 STOP_S: Final = 15.0
 """Seconds that a worker may take to end: more than its parts may take together (`streams.worker.flow`), and less than
@@ -39,9 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
 async def _work(settings: Settings, stopper: Stopper) -> None:
     stop = asyncio.Event()
     stopper.ask(stop.set)
-    flow = Flow(settings, progress=lambda what: log.info("starting", what=what))
+    readiness = Readiness()
+
+    def begin(step: str) -> None:
+        readiness.begin(step)
+        log.info("starting", what=step)
+
+    flow = Flow(settings, progress=begin)
     stopper.hear(signal.SIGHUP, flow.reload)
-    monitor = Monitor(flow, settings.stall_s)
+    monitor = Monitor(flow, settings.stall_s, readiness=readiness)
     republish = RepublishEndpoint(
         asyncio.get_running_loop(), lambda: flow.production.republisher if flow.started else None
     )
@@ -50,9 +58,10 @@ async def _work(settings: Settings, stopper: Stopper) -> None:
     log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
     watching = Tasks("monitor", flow.fail)
     watching.begin(monitor.run())
+    watching.begin(StatusLog(flow, readiness).run(settings.status_interval_s))
     stopping = asyncio.create_task(stop.wait())
     try:
-        running = asyncio.create_task(_run(flow, stopping, stopper))
+        running = asyncio.create_task(_run(flow, readiness, stopping, stopper))
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done() and not flow.started:
             running.cancel()
@@ -65,7 +74,7 @@ async def _work(settings: Settings, stopper: Stopper) -> None:
     log.info("left")
 
 
-async def _run(flow: Flow, stopping: asyncio.Task[bool], stopper: Stopper) -> None:
+async def _run(flow: Flow, readiness: Readiness, stopping: asyncio.Task[bool], stopper: Stopper) -> None:
     async with flow:
         log.info("ready")
         failing = asyncio.create_task(flow.wait())
@@ -74,4 +83,5 @@ async def _run(flow: Flow, stopping: asyncio.Task[bool], stopper: Stopper) -> No
             stopper.begin(str(failing.exception()))
             failing.result()
         failing.cancel()
+        readiness.begin(STOPPING)
         log.info("stopping, settling what is applied")

@@ -87,7 +87,8 @@ class GroupMember:
 def create_app(settings: Settings) -> App:
     """Return an app that takes in nothing yet: it is made before the engine, which `attach` ties it to."""
     # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
-    logging.getLogger("faust").setLevel(logging.ERROR)
+    for name in ("faust", "mode.timers", TiedRecovery.__module__):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return App(
         settings.topic_prefix + settings.group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],

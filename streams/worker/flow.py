@@ -22,7 +22,7 @@ from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
-from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
+from streams.contract import DEAD_LETTERS, TEXTS, topic_name
 from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.loading import Inference, load_inference
 from streams.log import log
@@ -41,6 +41,7 @@ from streams.worker.lifecycle.starting import start_app
 from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.production.model_watch import Production
 from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.republishing.owed import Owed
 from streams.worker.state.binding import bind
 from streams.worker.topic_watch import TopicWatch
 
@@ -58,6 +59,8 @@ EXPLAIN_S: Final = 3.0
 
 SETTLE_S: Final = 7.0
 """The part of `STOP_S` that settling and committing may take."""
+
+_ENCODER_DOWN: Final = "the encoder is down"
 
 
 class Flow:
@@ -104,7 +107,6 @@ class Flow:
         self._interrupted = False
         self._watching: asyncio.Task[None] | None = None
         self._online: OnlineWriter | None = None
-        self._store_empty = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
@@ -214,8 +216,7 @@ class Flow:
         # The error that ends a worker is told, even if it is told to stop meanwhile.
         self._closing.add("explanation of an error", self._explaining.ended, EXPLAIN_S)
         self.production.start()
-        if self._store_empty:
-            self.production.republisher.refill()
+        self.production.republisher.refill()
         self.started = True
         self.metrics.ready.set(1)
 
@@ -246,19 +247,19 @@ class Flow:
         if self.started:
             self.production.reload()
 
-    def failing_dependency(self) -> str | None:
-        """Return which dependency is known to fail, or None."""
-        return self.excuse(CLICKS) or ("the encoder is down" if self.engine.encoder_down else None)
+    def failing_dependencies(self) -> list[str]:
+        """Return which dependencies are known to fail."""
+        batcher = self.inference.batcher if self.started else None
+        known = {
+            "the online store refuses rows": self._online is not None and self._online.failing_since is not None,
+            "the broker does not answer": self.broker_silent,
+            _ENCODER_DOWN: batcher is not None and (self.engine.encoder_down or batcher.unusable is not None),
+        }
+        return [what for what, fails in known.items() if fails]
 
     def excuse(self, topic: str) -> str | None:
         """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
-        if self._online is not None and self._online.failing_since is not None:
-            return "the online store refuses rows"
-        if self.broker_silent:
-            return "the broker does not answer"
-        if topic in TEXTS and (self.engine.encoder_down or self.inference.batcher.unusable is not None):
-            return "the encoder is down"
-        return None
+        return next((what for what in self.failing_dependencies() if topic in TEXTS or what != _ENCODER_DOWN), None)
 
     def _open_store(self) -> OnlineStore:
         try:
@@ -266,7 +267,8 @@ class Flow:
             store.ping()
             for risk in store.risks():
                 log.warning("the online store may lose rows", reason=risk)
-            self._store_empty = store.empty()
+            if store.empty():
+                Owed(self.settings.state_dir).note()
         except OnlineStoreURLError as error:
             raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
         except OnlineStoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from streams.worker.flow import Flow
 from streams.worker.lag import Behind, LagGauges, behind, check_ends, show_only
 from streams.worker.lifecycle.awaited import awaited
 from streams.worker.lifecycle.standstill import Standstills
+from streams.worker.readiness import Readiness
 
 INTERVAL_S: Final = 2.0
 
@@ -47,12 +49,22 @@ class Monitor:
         flow: not necessarily started yet.
         stall_s: how long what has work to do may make no progress before something is wrong.
         clock: seconds, monotonic, by which that is judged.
+        readiness: told what the worker waits for; it knows the steps of its start.
     """
 
-    def __init__(self, flow: Flow, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        stall_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        readiness: Readiness | None = None,
+    ) -> None:
         self._flow = flow
+        self._readiness = Readiness() if readiness is None else readiness
         self._stall_s = stall_s
         self._beat = time.monotonic()
+        self._clock = clock
+        self._silent_since: float | None = None
         self._still = Standstills(clock)
         self._lag = LagGauges(flow.metrics)
         self._stalled: str | None = None
@@ -70,8 +82,11 @@ class Monitor:
         collected = time.monotonic()
         while True:
             self._beat = time.monotonic()
+            self._readiness.look(self._flow)
             if self._flow.started:
                 await self.look()
+            elif self._readiness.joining:
+                await self._ask_while_joining()
             self._flow.metrics.ready.set(0 if self.ready() else 1)
             if time.monotonic() - collected > COLLECT_S:
                 # The old generation is not collected by itself (`streams.worker.interpreter`), and there cycles of the
@@ -90,10 +105,8 @@ class Monitor:
         return self._stalled
 
     def ready(self) -> str | None:
-        """Return why the process cannot do its work now, or None."""
-        if not self._flow.started:
-            return "starting: joining the group and recovering the state"
-        return self.live() or self._flow.failing_dependency()
+        """Return why the process cannot do its work now, a reason a line, or None."""
+        return self.live() or "\n".join(self._readiness.missing(self._flow)) or None
 
     async def look(self) -> None:
         """Look at everything once."""
@@ -171,8 +184,27 @@ class Monitor:
             self._flow.fail(StalledError(self._stalled))
 
     async def _bounds(self, assigned: list[TP]) -> dict[TP, Bounds]:
-        """Ask the broker where the logs begin and end, beside the consumer: one that is stuck would not know."""
-        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in assigned}
+        """Return where these logs begin and end; nothing while the broker does not answer, or refuses."""
+        try:
+            return await self._ask(assigned)
+        except (BrokerRefusalError, MissingLogError) as error:
+            self._flow.fail(error)
+            return {}
+
+    async def _ask_while_joining(self) -> None:
+        """Find out whether the broker answers; a start finds by itself what it does not give."""
+        topic = next(iter(self._topics))
+        with contextlib.suppress(BrokerRefusalError, MissingLogError):
+            await self._ask([TP(topic, 0)])
+
+    async def _ask(self, partitions: list[TP]) -> dict[TP, Bounds]:
+        """Ask the broker where logs begin and end, beside the consumer: one that is stuck would not know.
+
+        Raises:
+            BrokerRefusalError: a right is missing.
+            MissingLogError: a partition is not there.
+        """
+        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
         if not asked:
             return {}
         try:
@@ -182,18 +214,19 @@ class Monitor:
                     await logs.open()
                     self._logs = logs
                 bounds = await self._logs.bounds(list(asked))
-        except (BrokerRefusalError, MissingLogError) as error:
-            self._flow.fail(error)
+        except (BrokerRefusalError, MissingLogError):
             await self._forget_broker()
-            return {}
+            raise
         except (BrokerError, TimeoutError):
-            if not self._flow.broker_silent:
+            if self._silent_since is None:
+                self._silent_since = self._clock()
                 log.warning("the broker does not answer, waiting for it")
             self._flow.broker_silent = True
             await self._forget_broker()
             return {}
-        if self._flow.broker_silent:
-            log.info("the broker answers again")
+        if self._silent_since is not None:
+            log.info("the broker answers again", after_s=round(self._clock() - self._silent_since, 1))
+            self._silent_since = None
         self._flow.broker_silent = False
         return {asked[tp]: found for tp, found in bounds.items()}
 

@@ -59,8 +59,3 @@ async def test_a_broker_out_of_reach_for_a_while_is_found_again(proxied_cluster,
     waited = await proxied_cluster.drained()
     figure(f"out of reach for {seconds} s, drained {waited:.1f} s later; worker ended: {supervised is not worker}")
     await proxied_cluster.check(lines)
-
-
-@pytest.mark.skip(reason="the embedded broker keeps its log in memory only: there is no restart that keeps it")
-async def test_a_broker_restarted_with_its_log_is_found_again():
-    """Stands for what a cluster with disks does; the tests above cover what a worker sees of it."""

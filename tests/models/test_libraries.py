@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +23,10 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(
         assert (
             str(missing.value) == f"expected {package}, found none; install it with `pip install wherewithal[{extra}]`"
         )
+
+
+def test_a_library_that_misses_one_of_the_system_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_installed.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingLibraryError, match=r"half_installed, found one that cannot be imported \(libgomp"):
+        library("half_installed")

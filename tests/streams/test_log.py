@@ -8,9 +8,13 @@ import logging
 from typing import Any
 
 import pytest
+from aiokafka.errors import NodeNotReadyError
+from hypothesis import given
+from hypothesis import strategies as st
 
+from streams.brevity import ASKED_AGAIN, ASKED_AGAIN_S, REPEAT_S, Brevity
 from streams.exceptions import StateMismatchError
-from streams.log import REPEAT_S, Brevity, JSONFormatter
+from streams.log import JSONFormatter
 
 
 class Written:
@@ -44,8 +48,8 @@ def written() -> Written:
 
 def test_a_library_says_the_same_once_in_a_while_and_how_often_it_was_left_out(written: Written) -> None:
     for tenth in range(int(REPEAT_S * 10) + 1):
-        written.log("aiokafka.conn", "Unable to connect to %s", f"broker-{tenth}", at=tenth / 10)
-    assert written.messages == ["Unable to connect to broker-0", f"Unable to connect to broker-{REPEAT_S * 10:.0f}"]
+        written.log("aiokafka.conn", "Closing connection to %s", f"broker-{tenth}", at=tenth / 10)
+    assert written.messages == ["Closing connection to broker-0", f"Closing connection to broker-{REPEAT_S * 10:.0f}"]
     assert [line.get("left_out") for line in written.lines] == [None, REPEAT_S * 10 - 1]
 
 
@@ -62,16 +66,67 @@ def test_every_line_of_ours_is_written(written: Written) -> None:
     assert len(written.lines) == 3
 
 
-def test_an_error_that_says_what_to_do_comes_without_a_traceback(written: Written) -> None:
-    written.log("mode.services", "Crashed 1", error=StateMismatchError("the topic was made anew"))
-    written.log("mode.services", "Crashed 2", error=RuntimeError("a bug"))
-    first, second = written.lines
-    assert "error" not in first
-    assert "a bug" in second["error"]
+WHILE_A_BROKER_IS_AWAY = [
+    ("aiokafka", "Unable connect to node with id %s: %s"),
+    ("aiokafka", "Unable to update metadata from %s"),
+    ("aiokafka.consumer.fetcher", "Failed fetch messages from %s: %s"),
+    ("aiokafka.consumer.group_coordinator", "Marking the coordinator dead (node %s)for group %s."),
+    ("aiokafka.consumer.group_coordinator", "Heartbeat session expired - marking coordinator dead"),
+    ("aiokafka.producer.sender", "Got error produce response: %s"),
+]
+
+
+def test_all_that_a_client_says_of_a_broker_that_is_away_is_one_line_a_minute(written: Written) -> None:
+    for second in range(int(ASKED_AGAIN_S) + 1):
+        for name, message in WHILE_A_BROKER_IS_AWAY:
+            written.log(name, message, *("node-7",) * message.count("%s"), at=float(second))
+    first, second_line = written.lines
+    assert first["message"] == second_line["message"] == ASKED_AGAIN
+    assert first["said"] == "Unable connect to node with id node-7: node-7"
+    assert {line["level"] for line in written.lines} == {"warning"}
+    assert second_line["left_out"] == ASKED_AGAIN_S * len(WHILE_A_BROKER_IS_AWAY) - 1
+
+
+def test_what_a_client_does_not_repeat_is_said_in_its_own_words(written: Written) -> None:
+    written.log("aiokafka.cluster", "Topic %s is not authorized for this client", "reviews")
+    written.log("other.library", "Unable connect to something")
+    assert written.messages == ["Topic reviews is not authorized for this client", "Unable connect to something"]
+
+
+@pytest.mark.parametrize(
+    "error", [StateMismatchError("the topic was made anew"), NodeNotReadyError(), OSError(5, "io")]
+)
+def test_an_explained_error_comes_without_a_traceback_and_without_a_crash(
+    written: Written, error: BaseException
+) -> None:
+    written.log("mode.services", "Crashed reason=%r", error, error=error)
+    written.log("aiokafka.consumer.fetcher", "Unexpected error in fetcher routine", error=error)
+    (line,) = written.lines
+    assert line["message"] == "Unexpected error in fetcher routine"
+    assert "error" not in line
+
+
+def test_a_bug_comes_with_its_traceback(written: Written) -> None:
+    bug = RuntimeError("a bug")
+    written.log("mode.services", "Crashed reason=%r", bug, error=bug)
+    (line,) = written.lines
+    assert "a bug" in line["error"]
+
+
+CONTROLS = "\x00\x07\x08\x1b\x7f\x85\x9b\n\r\u2028\u2029\u202e\u2066\ud800"
+
+
+@given(st.text() | st.text(CONTROLS, min_size=1))
+def test_no_text_steers_a_terminal_or_breaks_a_line(text: str) -> None:
+    record = logging.LogRecord("library", logging.ERROR, "path", 1, "%s", (text,), None)
+    record.fields = {"found": text}
+    line = JSONFormatter().format(record)
+    assert not set(line) & set(CONTROLS)
+    assert json.loads(line)["found"] == json.loads(line)["message"] == text
 
 
 def test_messages_of_ever_other_words_take_no_more_memory(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.log.MOST_MESSAGES", 10)
+    monkeypatch.setattr("streams.brevity.MOST_MESSAGES", 10)
     brevity = Brevity()
     for number in range(100):
         assert brevity.filter(logging.LogRecord("library", logging.ERROR, "path", 1, f"{number}", (), None))

@@ -15,7 +15,8 @@ SETTINGS = DOCS / "settings.md"
 OPERATING = DOCS / "operating.md"
 RUNNING = DOCS / "running.md"
 ARCHITECTURE = DOCS / "architecture.md"
-PAGES = (README, *sorted(DOCS.glob("*.md")), ROOT / "deploy" / "README.md")
+AT_THE_ROOT = tuple(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))
+PAGES = (README, *AT_THE_ROOT, *sorted(DOCS.glob("*.md")), ROOT / "deploy" / "README.md")
 
 
 def name_of(page: Path) -> str:

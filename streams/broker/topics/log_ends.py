@@ -193,7 +193,7 @@ class LogEnds:
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds. While leaders are being elected it asks again, until the caller gives up."""
         self._troubled_by = None
-        await self._client.set_topics({tp.topic for tp in partitions})
+        informed = await self._client.set_topics({tp.topic for tp in partitions})
         missing_since: float | None = None
         while True:
             try:
@@ -204,9 +204,11 @@ class LogEnds:
                 # Records may be deleted between the question for the first offset and the fetch.
                 if not (error.retriable or isinstance(error, OffsetOutOfRangeError)):
                     raise
-                self._troubled_by = error
                 now = time.monotonic()
-                missing_since = (missing_since or now) if isinstance(error, UnknownTopicOrPartitionError) else None
+                missing = isinstance(error, UnknownTopicOrPartitionError)
+                # A broker that does not answer has not said that it knows no such partition.
+                self._troubled_by = KafkaConnectionError() if missing and not informed else error
+                missing_since = (missing_since or now) if missing and informed else None
                 if missing_since is not None and now - missing_since > self._missing_s:
                     raise MissingLogError(
                         f"expected the topic partition {error.args[0]}, found none: it was deleted, or made anew with "
@@ -214,7 +216,7 @@ class LogEnds:
                         "folder to start over, and leave topics as they are while workers run"
                     ) from error
                 await asyncio.sleep(_RETRY_S)
-                await self._client.force_metadata_update()
+                informed = await self._client.force_metadata_update()
 
     async def _offsets(self, partitions: Collection[TopicPartition], instant: int) -> dict[TopicPartition, int]:
         def request(topics: list[Any]) -> Any:

@@ -18,6 +18,7 @@ from streams.worker.engine import Engine
 from streams.worker.production.artefact_watch import ArtefactWatch
 from streams.worker.production.known_categories import KnownCategories
 from streams.worker.production.served_watch import ServedWatch
+from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
 
@@ -57,7 +58,9 @@ class Production:
         self._poll_s = settings.artefact_poll_s
         rate = settings.refresh_users_per_s
         self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
-        self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure)
+        self.republisher = Republisher(
+            lambda: engine.partitions, settings.partitions, rate, metrics, on_failure, Owed(settings.state_dir)
+        )
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
         self._categories = KnownCategories(tally)

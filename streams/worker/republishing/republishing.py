@@ -11,6 +11,8 @@ import msgspec
 from streams.log import log
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
+from streams.worker.applying.partition import Partition
+from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, RUNNING, Progress
 from streams.worker.republishing.sweeping import Partitions, Passed, Sweep
 
@@ -24,6 +26,7 @@ class Republisher:
         users_per_s: users touched in a second, at most, unless a request says otherwise.
         metrics: count the users.
         on_failure: told of an error that ends it.
+        owed: remembers that the store lacks users; settled once all are published.
 
     Attributes:
         progress: of the last request; replaced as a whole, so that any thread may read it.
@@ -36,8 +39,10 @@ class Republisher:
         users_per_s: int,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
+        owed: Owed,
     ) -> None:
         self._partitions = partitions
+        self._owed = owed
         self._users_per_s = users_per_s
         self._metrics = metrics
         self._tasks = Tasks("republish", on_failure)
@@ -61,11 +66,15 @@ class Republisher:
         return self.progress
 
     def refill(self) -> None:
-        """Publish everybody to a store that was found empty, unless there is nobody yet."""
-        partitions = self._partitions()
-        if any(partition.states.progress(number).offset >= 0 for number, partition in partitions.items()):
-            log.warning("the online store is empty and the state is not, publishing every user again")
+        """Publish everybody to a store that was found empty, now or before a restart that came too early for that."""
+        partitions = self._partitions().values()
+        if not (self._owed.pending and partitions):
+            return
+        if any(map(_holds_users, partitions)):
+            log.warning("the online store lacks users, publishing every user again")
             self.begin()
+        else:
+            self._owed.settle()
 
     async def stop(self) -> None:
         """Publish nobody any more."""
@@ -81,6 +90,8 @@ class Republisher:
             if partition is not None and await sweep.everybody(partition):
                 self._update(finished=(*self.progress.finished, number))
         self._update(state=DONE)
+        if self.progress.finished == self.progress.partitions:
+            self._owed.settle()
         log.info(
             "users published again",
             users=self.progress.users,
@@ -95,3 +106,7 @@ class Republisher:
 
     def _update(self, **changes: object) -> None:
         self.progress = msgspec.structs.replace(self.progress, **changes)
+
+
+def _holds_users(partition: Partition) -> bool:
+    return next(partition.states.items(partition.number), None) is not None

@@ -88,12 +88,15 @@ class Resetter:
     async def _look(self, limits: Limits) -> None:
         assigned = dict(self._partitions)
         topic = topic_name(self._settings, SCORES)
+        told = False
         while True:
             try:
                 found = await find_ahead(self._settings, [TopicPartition(topic, number) for number in assigned], limits)
             except BrokerError as error:
                 # Asked again until it answers, or the partitions are let go.
-                log.warning("could not look for records ahead of the clock, trying again", error=str(error))
+                if not told:
+                    log.warning("could not look for records ahead of the clock, trying again", error=str(error))
+                told = True
                 await asyncio.sleep(RETRY_S)
             else:
                 break

@@ -84,3 +84,17 @@ def test_a_temporary_folder_that_is_not_there_is_one_line(events: Path) -> None:
     assert ran.returncode == 1
     assert ran.stderr.startswith("wherewithal replay: No usable temporary directory found")
     assert ran.stderr.count("\n") == 1
+
+
+def test_a_package_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
+    code = "import sys\nsys.modules['cramjam'] = None\nfrom streams.cli.main import main\nsys.exit(main(['worker']))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(WHEREWITHAL_BROKER="kafka://127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = "wherewithal: expected the package cramjam, found none: install wherewithal again\n"
+    assert (done.returncode, done.stderr) == (1, line)

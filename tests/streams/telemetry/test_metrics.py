@@ -74,7 +74,8 @@ def test_a_batch_histogram_counts_as_prometheus_own_does(batches: list[list[floa
 
 
 def test_every_name_says_whose_it_is_and_in_which_unit() -> None:
-    families = list(Metrics().registry.collect())
+    libraries = ("process_", "python_")
+    families = [one for one in Metrics().registry.collect() if not one.name.startswith(libraries)]
     assert families
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -90,6 +91,12 @@ def test_every_series_that_is_shown_is_among_the_names() -> None:
     metrics.model.labels("s", "e").set(1)
     shown = {name for name, _ in series(exposition(metrics.registry))}
     assert shown <= metrics.names()
+
+
+def test_the_process_shows_its_processor_its_memory_and_its_files() -> None:
+    registry = Metrics().registry
+    for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds"):
+        assert (registry.get_sample_value(f"process_{name}") or 0) > 0
 
 
 def test_two_workers_in_one_process_do_not_share_their_numbers() -> None:

@@ -196,7 +196,7 @@ async def test_while_the_encoder_is_down_clicks_go_on_degraded_and_texts_wait(tm
                 await asyncio.sleep(0.02)
         clicks = await feed(flow, drain, encoded([line("clicks", **view("u", 1)["value"])]))
         await drain.drained(clicks.ends)
-        assert flow.failing_dependency() == "the encoder is down"
+        assert flow.failing_dependencies() == ["the encoder is down"]
         assert drain.behind(reviews.ends) == 1
         encoder.broken = False
         await drain.drained(reviews.ends)

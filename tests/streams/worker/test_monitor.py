@@ -303,7 +303,7 @@ async def test_an_encoder_that_fails_otherwise_is_waited_for(tmp_path, broker: E
 
         async def down() -> bool:
             await monitor.look()
-            return flow.failing_dependency() == "the encoder is down"
+            return flow.failing_dependencies() == ["the encoder is down"]
 
         await until(down, "the encoder is down")
         await looked(monitor, clock)

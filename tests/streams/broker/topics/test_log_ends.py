@@ -1,4 +1,4 @@
-"""Where logs begin and end, on Apache Kafka: transactions, and records that are deleted."""
+"""Where logs begin and end: transactions and deleted records on Apache Kafka, and a broker that goes in between."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from chaos.servers import BrokerBehindProxy
 from support.logs import delete_before
 from support.patience import PATIENCE_S
 from support.servers.kafka import Kafka
+from support.servers.proxy import Proxy
 
 from streams.broker.connection import connection
-from streams.broker.topics.log_ends import Bounds, high_watermarks, log_bounds
+from streams.broker.topics.log_ends import Bounds, LogEnds, high_watermarks, log_bounds
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import CLICKS, topic_name
+from streams.contract import CLICKS, REVIEWS, topic_name
+from streams.exceptions import BrokerError, MissingLogError
 from streams.settings import Settings, load_settings
 
 
@@ -58,3 +61,20 @@ async def test_a_log_begins_at_the_first_record_that_is_not_deleted(settings: Se
     assert await log_bounds(settings, [clicks]) == {clicks: Bounds(3, 5, 5)}
     await delete_before(settings, {clicks: 5})
     assert await log_bounds(settings, [clicks]) == {clicks: Bounds(5, 5, 5)}
+
+
+async def test_a_broker_that_goes_before_it_has_told_its_topics_is_not_one_without_them() -> None:
+    async with Proxy() as proxy:
+        server = BrokerBehindProxy(proxy.port)
+        proxy.upstream = server.port
+        try:
+            settings = load_settings(broker=f"kafka://127.0.0.1:{proxy.port}", partitions=1, request_timeout_s=2.0)
+            await make_topics(settings)
+            async with LogEnds(settings) as logs:
+                await logs.bounds([TopicPartition(topic_name(settings, REVIEWS), 0)])
+                await proxy.refuse()
+                with pytest.raises(BrokerError) as refused:
+                    await logs.bounds([TopicPartition(topic_name(settings, CLICKS), 0)])
+        finally:
+            server.stop()
+    assert not isinstance(refused.value, MissingLogError), str(refused.value)

@@ -35,7 +35,7 @@ from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Answer, Server
 from streams.worker.flow import Flow
 from streams.worker.republishing.endpoint import RepublishEndpoint
-from streams.worker.republishing.progress import DONE, PATH, RUNNING, Progress
+from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
 
 PATIENCE_S = 60.0
@@ -224,6 +224,37 @@ async def test_a_worker_that_finds_its_store_empty_publishes_everybody_again(tmp
             after = await take(flow, [])
     assert after.features == before.features
     assert len(after.features) == 20
+
+
+async def test_a_refill_that_a_restart_cut_short_is_made_up_for_by_the_next_start(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker:
+        # A slice of 100 users at once, the next one long after the test.
+        settings = quick_settings(
+            tmp_path / "state", broker=broker.url, state_store=StateStore.ROCKSDB, partitions=1, refresh_users_per_s=1
+        )
+        async with worker(settings, one_click_each(150)) as (_, before):
+            pass
+        lose_everything(settings.online_url)
+        async with Flow(settings, encoder=HashEncoder()) as flow:
+            await until(lambda: flow.production.republisher.progress.users == 100)
+        faster = settings.model_copy(update={"refresh_users_per_s": 10_000})
+        async with Flow(faster, encoder=HashEncoder()) as flow:
+            await until(lambda: flow.production.republisher.progress.state == DONE)
+            after = await take(flow, [])
+        async with Flow(faster, encoder=HashEncoder()) as flow:
+            assert flow.production.republisher.progress.state == NONE
+    assert after.features == before.features
+    assert len(after.features) == 150
+
+
+async def test_a_new_deployment_has_nobody_to_publish_again(
+    tmp_path: Path, broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = quick_settings(tmp_path / "state", broker=broker.url)
+    with caplog.at_level("WARNING", "wherewithal"):
+        async with Flow(settings, encoder=HashEncoder()) as flow:
+            assert flow.production.republisher.progress.state == NONE
+    assert "the online store lacks users, publishing every user again" not in caplog.messages
 
 
 async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_path: Path, online_store: str) -> None:
