@@ -1,4 +1,4 @@
-"""`wherewithal features USER`: the features of a user in the online store, read through Feast."""
+"""`wherewithal features USER`: the features of a user in the online store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.online.address import SqliteAddress, parse
+from features.online.reading import read_users
 from streams.cli.arguments import user_id
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
@@ -30,10 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write, found none at "
             f"{address.path}; give them the values that the workers have"
         )
-    # Feast takes seconds to import, which a wrong setting or --help should not cost.
-    from features.repository import apply, read_users
-
-    found = read_users(apply(settings.state_dir / "feast", settings.online_url), [arguments.user])
+    found = read_users(settings.online_url, [arguments.user])
     if not found:
         print("wherewithal features: the online store knows no such user", file=sys.stderr)
         return 1
