@@ -24,6 +24,8 @@ from features.online.store import DeleteResult, WriteResult
 FENCE_FIELD: Final = b"wherewithal:fence"
 """Feast's own fields are 4 bytes long or start with `_ts:`; it neither reads nor touches any other."""
 
+_PROBE: Final = b"wherewithal:check"
+
 _USERS_PER_CALL: Final = 32
 """Users per script call: enough to spread its cost, few enough (about 1 ms) not to hold up Redis's readers."""
 _ATTEMPTS: Final = 3
@@ -126,6 +128,11 @@ class RedisOnlineStore:
         """Send PING."""
         with self._translated():
             self._client.ping()
+
+    def try_writing(self) -> None:
+        """Write a key of nobody's, which is gone after a second."""
+        with self._translated():
+            self._client.set(_PROBE, b"", px=1000)
 
     def empty(self) -> bool:
         """Return whether the database has no key at all."""

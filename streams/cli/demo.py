@@ -35,6 +35,7 @@ from streams.operating.read_back import Scores, last_scores
 from streams.operating.score_stream import follow_scores
 from streams.settings import Settings
 from streams.telemetry.tally import Fate
+from streams.terminal import literal
 from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 2_000
@@ -192,11 +193,11 @@ def _conclude(console: Console, summary: Summary, quality: Quality, scores: Scor
     for score in best:
         reason = score["reasons"][0]
         table.add_row(
-            score["user_id"],
+            literal(score["user_id"]),
             f"{score['score']:.1f}",
             score["tier"],
             f"{score['expected_spend']:.2f}",
-            ", ".join(score["tags"]),
+            literal(", ".join(score["tags"])),
             f"{reason['feature']} {reason['contribution']:+.2f}",
         )
     console.print(table)

@@ -14,6 +14,7 @@ from features.online.reading import read_users
 from streams.cli.arguments import user_id
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
+from streams.terminal import literal, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     row = found[0]
     if arguments.json:
-        print(orjson.dumps(row).decode())
+        print(shown(orjson.dumps(row).decode()))
         return 0
     table = Table("feature", "value", title="as served now")
     for name, value in row.items():
-        shown = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
-        table.add_row(name, shown)
+        text = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
+        table.add_row(name, literal(text))
     Console().print(table)
     return 0

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 
 from streams.broker.forced_end import end_now
 from streams.log import log
+from streams.terminal import shown
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -167,7 +168,7 @@ class Stopper:
 
     def _force(self, number: int | None) -> None:
         if self._last_words:
-            print(f"wherewithal {self._command}: {self._last_words}", file=sys.stderr, flush=True)
+            print(f"wherewithal {self._command}: {shown(self._last_words)}", file=sys.stderr, flush=True)
         self._end(1 if number is None else _TOLD + number)
 
 

@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from streams.terminal import literal
+
 MOVERS: Final = 8
 MOVES_KEPT_S: Final = 10.0
 PLAIN_EVERY_S: Final = 5.0
@@ -140,7 +142,7 @@ class Screen:
                 colour = "green" if move > 0 else "red"
                 reason = score["reasons"][0]
                 table.add_row(
-                    user_id,
+                    literal(user_id),
                     f"{score['score']:.1f}",
                     f"[{colour}]{move:+.1f}[/]",
                     score["tier"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,7 +17,9 @@ from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
 from streams.records.score_record import newer
 from streams.settings import Settings
-from streams.worker.flow import Flow
+
+if TYPE_CHECKING:
+    from streams.worker.flow import Flow
 
 Scores = dict[str, dict[str, Any]]
 """The newest score record of each user."""
