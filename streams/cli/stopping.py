@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -183,4 +184,6 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         end_now(code)
+    # The interpreter would look through every object of every library for cycles, and they all end with it.
+    gc.freeze()
     sys.exit(code)
