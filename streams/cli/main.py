@@ -106,7 +106,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
     parser.add_argument("--version", action=_Version, help="show the release, and what it runs on")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    if first is not None and wanted is None and words[0] == first:
+    if first is not None and wanted is None and not {"-h", "--help", "--version"} & set(words[: words.index(first)]):
         parser.error(f"expected a command, found {first!r}{_meant(first, COMMANDS)}")
     parsers = {}
     for name, summary in COMMANDS.items():

@@ -16,6 +16,7 @@ from support.command import refused, run
         (["--verbose"], "required: COMMAND"),
         (["deom"], "expected a command, found 'deom': did you mean demo?"),
         (["features\x1b[2J"], "expected a command, found 'features\\x1b[2J': did you mean features?"),
+        (["--verbose", "deom"], "expected a command, found 'deom': did you mean demo?"),
         (["xyzzy"], "expected a command, found 'xyzzy' (try --help)"),
         (["scores", "--jsn"], "wherewithal scores: unrecognized arguments: --jsn: did you mean --json?"),
         (["scores", "--top", "0"], "argument --top: expected a whole number from 1, found '0'"),
