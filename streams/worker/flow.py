@@ -31,7 +31,7 @@ from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
-from streams.worker.app import App
+from streams.worker.app import App, at_joining
 from streams.worker.building import Built, build
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
@@ -159,7 +159,7 @@ class Flow:
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)
         self._progress("models")
-        models = Models(self.settings, self.metrics, self._encoder)
+        models = Models(self.settings, self.metrics, self._encoder, at_once=not alone)
         closing.add("encoder", models.stop)
         self._progress("stores")
         served = None
@@ -191,7 +191,10 @@ class Flow:
         # Stopped after the app, whose last micro-batches it still takes in.
         closing.add("models in production", self._stop_production)
         equipping = asyncio.create_task(models.given_to(partial(self._equip, built, letters, online)), name="equip")
-        if not alone:
+        if alone:
+            # Not before: the imports hold the interpreter, and the group would be asked that much later.
+            at_joining(self.app, models.begin)
+        else:
             # Joining first, a worker whose models cannot be loaded would disturb its group at every start.
             await equipping
         await self._start_app(equipping)

@@ -12,16 +12,24 @@ from streams.telemetry.metrics import Metrics
 
 
 class Models:
-    """Loads the models from now on, and stops the encoder once they are not needed any more.
+    """Loads the models, at once or when told to, and stops the encoder once they are not needed any more.
 
     Args:
         settings: of the worker.
         metrics: told which models are in use.
         encoder: in place of the one that the settings name.
+        at_once: whether to begin now.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, encoder: Encoder | None) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, encoder: Encoder | None, at_once: bool) -> None:
+        self._begun = asyncio.Event()
+        if at_once:
+            self.begin()
         self._loading = asyncio.create_task(self._load(settings, metrics, encoder), name="models")
+
+    def begin(self) -> None:
+        """Begin to load; a second call does nothing."""
+        self._begun.set()
 
     async def given_to(self, equip: Callable[[Inference], None]) -> None:
         """Call `equip` with the models once they are loaded and the encoder is ready for texts.
@@ -39,8 +47,8 @@ class Models:
         if not self._loading.cancelled() and self._loading.exception() is None:
             await self._loading.result().batcher.stop()
 
-    @staticmethod
-    async def _load(settings: Settings, metrics: Metrics, encoder: Encoder | None) -> Inference:
+    async def _load(self, settings: Settings, metrics: Metrics, encoder: Encoder | None) -> Inference:
+        await self._begun.wait()
         inference = await asyncio.to_thread(load_inference, settings, metrics, encoder)
         await inference.batcher.start()
         return inference

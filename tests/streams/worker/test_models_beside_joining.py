@@ -51,6 +51,7 @@ async def test_the_group_is_joined_and_nothing_is_taken_over_until_the_models_ar
     starting = asyncio.create_task(flow.__aenter__())
     try:
         await reached(lambda: hasattr(flow, "engine") and flow.engine.assignment.serial >= 0)
+        await reached(held.asked.is_set)
         await reached(lambda: not flow.app.tables.recovery.in_recovery and flow.app.consumer.assignment())
         await asyncio.sleep(0.5)
         assert not flow.started
