@@ -56,6 +56,10 @@ def _probe_file(path: Path) -> None:
         )
     if not path.exists():
         return
+    if not path.is_file():
+        raise OnlineStoreError(
+            f"expected the SQLite online store at {path}, found no file there: give the path of a file"
+        )
     try:
         with closing(
             sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE_S, isolation_level=None)

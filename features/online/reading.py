@@ -65,6 +65,11 @@ class _SqliteReader:
     def __init__(self, address: SqliteAddress, project: str) -> None:
         self._path = address.path.absolute()
         self._project = project
+        # SQLite would wait at a pipe for somebody to write.
+        if self._path.exists() and not self._path.is_file():
+            raise OnlineStoreError(
+                f"expected the SQLite online store at {self._path}, found no file there: give the path of a file"
+            )
         try:
             self._connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S, isolation_level=None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from pydantic import SecretStr
 
 from features.online.address import SqliteAddress, parse
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print every setting as the environment leaves it."""
     found = settings_in_use(load_settings())
     if arguments.json:
-        print(shown(orjson.dumps({name: asdict(setting) for name, setting in found.items()}).decode()))
+        # Not by orjson: a path may be of bytes that are no UTF-8.
+        print(json.dumps({name: asdict(setting) for name, setting in found.items()}))
         return 0
     for name, setting in found.items():
         default = "default" if setting.set_by is None else f"set, default {_text(setting.default)}"

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from features.exceptions import OnlineStoreError
 from features.online import OnlineStore, layout, open_online_store
 from features.online.decoding import value
 from features.online.layout import Kind
+from features.online.probing import probe
 from features.online.reading import read_users
 from features.repository import apply
 
@@ -120,6 +122,15 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path, kept: bytes) -> 
     (tmp_path / "online.db").write_bytes(kept)
     with pytest.raises(OnlineStoreError, match="expected to read the SQLite online store"):
         read_users(f"sqlite:///{tmp_path}/online.db", ["u1"])
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_an_error_and_is_not_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "online.db")
+    with pytest.raises(OnlineStoreError, match="found no file there"):
+        read_users(f"sqlite:///{tmp_path}/online.db", ["u1"])
+    with pytest.raises(OnlineStoreError, match="found no file there"):
+        probe(f"sqlite:///{tmp_path}/online.db")
 
 
 @pytest.mark.parametrize("redis_fails", [False, True])

@@ -31,6 +31,13 @@ def test_lines_hold_at_80_columns_and_are_escaped() -> None:
 
 
 @pytest.mark.parametrize("words", [["settings"], ["settings", "--json"]])
+def test_bytes_that_are_no_utf_8_are_shown(words: list[str]) -> None:
+    code, out, err = here(*words, WHEREWITHAL_STATE_DIR="/tmp/\udcff")
+    assert (code, err) == (0, "")
+    assert "/tmp/\\udcff" in out
+
+
+@pytest.mark.parametrize("words", [["settings"], ["settings", "--json"]])
 def test_no_secret_is_shown(words: list[str]) -> None:
     secret = "p" + "wd-7"
     code, out, err = here(
