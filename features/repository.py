@@ -1,6 +1,7 @@
-"""The Feast repository: the entity, views and feature services as Feast objects, and a plain Feast reader.
+"""The Feast repository: the entity, views and feature services as Feast objects.
 
-The only module that imports Feast, which costs seconds and hundreds of megabytes: import this one late.
+The only module that imports Feast, which costs seconds and hundreds of megabytes: import this one late. What is served
+of a user is read without it by `features.online.reading`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-
-import redis
 
 from features import service_v1
 from features.exceptions import OfflineColumnsError, OnlineStoreError
 from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
 from features.online.address import RedisAddress, SqliteAddress, parse
-from features.online.layout import BEHAVIOR, JOIN_KEY, PROJECT, VIEWS, Kind
+from features.online.layout import JOIN_KEY, PROJECT, VIEWS, Kind
 from features.online.opening import PATIENCE_S
 
 # Read by the usage reporting that some Feast releases carry; nothing of ours may reach out by itself.
@@ -33,7 +31,7 @@ SERVICE: Final = "purchasing_power_v1"
 """Has the fields of `features.service_v1`, and never others."""
 
 SERVICE_V2: Final = "purchasing_power_v2"
-"""Has every field of every view, and grows with them. This program reads it."""
+"""Has every field of every view, and grows with them."""
 
 _TYPES: Final = {
     Kind.INT64: Int64,
@@ -41,7 +39,6 @@ _TYPES: Final = {
     Kind.STRING: String,
     Kind.FLOAT32_ARRAY: Array(Float32),
 }
-_USERS_PER_READ: Final = 100
 
 
 def entity() -> Entity:
@@ -180,58 +177,6 @@ def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore
             "check the file and that no other process holds it"
         ) from error
     return store
-
-
-def read_users(store: FeatureStore, user_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Read what is served of users, through plain Feast.
-
-    Args:
-        store: from `apply`.
-        user_ids: whom to read; a repeated user is read once.
-
-    Returns:
-        One dictionary per known user, in the order asked for: `user_id`, `event_time`, `revision` (that of
-        `user_behavior`), every scalar by name, `profile_vector` (64 floats), `encoder`, `score`,
-        `expected_spend`, `tier`, `scorer`, and `revisions`, the revision of each view by name. Null is None.
-        The writers change the three views together, so revisions that differ speak of another writer, or of
-        a read between Feast's own queries.
-
-    Raises:
-        OnlineStoreError: the online store cannot be read.
-    """
-    service = store.get_feature_service(SERVICE_V2)
-    users: list[dict[str, Any]] = []
-    pending = iter(dict.fromkeys(user_ids))
-    while batch := list(islice(pending, _USERS_PER_READ)):
-        try:
-            response = store.get_online_features(
-                features=service,
-                entity_rows=[{JOIN_KEY: user_id} for user_id in batch],
-                full_feature_names=True,
-            )
-        except (sqlite3.Error, redis.RedisError) as error:
-            # Cut off from its cause: redis-py's errors quote the command they failed in, keys and users included.
-            raise OnlineStoreError(
-                f"expected to read {len(batch)} users from the online store, found {type(error).__name__}: "
-                "check that the store is up and its URL is right"
-            ) from None
-        users += _known(batch, response.to_dict(include_event_timestamps=True))
-    return users
-
-
-def _known(user_ids: Sequence[str], answer: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    written = answer[f"{BEHAVIOR}__revision__ts"]
-    for position, user_id in enumerate(user_ids):
-        # Redis calls an unknown user's values PRESENT and SQLite NOT_FOUND; both give them the timestamp 0.
-        if not written[position]:
-            continue
-        user: dict[str, Any] = {JOIN_KEY: user_id}
-        for view in VIEWS:
-            for feature in view.features:
-                # The first view's revision stands for the row's.
-                user.setdefault(feature.name, answer[f"{view.name}__{feature.name}"][position])
-        user["revisions"] = {view.name: answer[f"{view.name}__revision"][position] for view in VIEWS}
-        yield user
 
 
 def _sqlite_store(address: SqliteAddress) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -15,9 +14,8 @@ from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
 from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
-from streams.log import log
 
-_PREFIX: Final = "WHEREWITHAL_"
+PREFIX: Final = "WHEREWITHAL_"
 
 EMBEDDED: Final = "embedded"
 """The value of `broker` that starts a broker of its own."""
@@ -72,7 +70,7 @@ Count = Annotated[int, Field(ge=1)]
 class Settings(BaseSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
     broker_username: str | None = Field(None, description="SASL/PLAIN user name")
@@ -133,7 +131,7 @@ class Settings(BaseSettings):
     foreign_drift: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         1.0, description="a drift (PSI) of `lifetime_spend` above it makes a scorer `foreign`"
     )
-    currency: str = Field("USD", min_length=1, description="the one currency of prices")
+    currency: str = Field("USD", description="the one currency of prices, by its ISO 4217 code")
     earliest_timestamp_ms: int = Field(631_152_000_000, description="older events are invalid")
     future_tolerance_h: Hours = Field(24.0, description="an event further ahead of its record is a dead letter")
     window_edge: WindowEdge = Field(WindowEdge.CLOCK, description="`clock` or `event`")
@@ -213,6 +211,19 @@ class Settings(BaseSettings):
             raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
         return value
 
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        # Reading its table takes a while, and the default needs no check.
+        from iso4217 import Currency
+
+        codes = {currency.value for currency in Currency}
+        if value not in codes:
+            meant = value.strip().upper()
+            advice = f" (write {meant})" if meant in codes else ""
+            raise ValueError(f"expected a code of ISO 4217, such as USD, EUR or CNY, found {value[:20]!r}{advice}")
+        return value
+
     @property
     def embedded(self) -> bool:
         """Whether this process starts a broker of its own."""
@@ -230,17 +241,21 @@ class Settings(BaseSettings):
         return self.online_store or f"sqlite:///{self.state_dir.absolute() / 'online.db'}"
 
 
+def variable(field: str) -> str:
+    """Return the environment variable of a field of `Settings`."""
+    return PREFIX + field.upper()
+
+
+VARIABLES: Final = frozenset(map(variable, Settings.model_fields))
+"""The environment variables of all settings."""
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment, under the given overrides.
 
     Raises:
         ConfigurationError: a value that cannot be used, in one line that names the variable.
     """
-    known = {_PREFIX + field.upper() for field in Settings.model_fields}
-    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
-    if unknown:
-        # Not refused: Kubernetes, for one, makes variables of this prefix for a service of this name.
-        log.warning("variables that are no settings are ignored", found=unknown)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -250,4 +265,4 @@ def load_settings(**overrides: object) -> Settings:
         # A check of ours says by itself what was found.
         if first["type"] != "value_error" and field not in _SECRETS:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
-        raise ConfigurationError(f"{_PREFIX}{field.upper()}: {message[0].lower() + message[1:]}") from None
+        raise ConfigurationError(f"{variable(field)}: {message[0].lower() + message[1:]}") from None

@@ -24,6 +24,8 @@ from features.online.store import DeleteResult, WriteResult
 FENCE_FIELD: Final = b"wherewithal:fence"
 """Feast's own fields are 4 bytes long or start with `_ts:`; it neither reads nor touches any other."""
 
+_PROBE: Final = b"wherewithal:check"
+
 _USERS_PER_CALL: Final = 32
 """Users per script call: enough to spread its cost, few enough (about 1 ms) not to hold up Redis's readers."""
 _ATTEMPTS: Final = 3
@@ -110,10 +112,27 @@ class RedisOnlineStore:
             fields, fenced = map(_integer, answers)
         return fields > fenced
 
+    def stored(self, user_ids: Sequence[str]) -> list[dict[tuple[str, str], bytes | None] | None]:
+        """Return the value of every (view, feature) of each user, serialised, in one round trip; None of an unknown.
+
+        Feast, too, knows a user by the timestamp of the first view.
+        """
+        with self._translated():
+            answers = self._round_trip([("HMGET", self._key(user_id), _KNOWN, *_FIELDS) for user_id in user_ids])
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+        return [dict(zip(_NAMES, values, strict=True)) if known else None for known, *values in answers]
+
     def ping(self) -> None:
         """Send PING."""
         with self._translated():
             self._client.ping()
+
+    def try_writing(self) -> None:
+        """Write a key of nobody's, which is gone after a second."""
+        with self._translated():
+            self._client.set(_PROBE, b"", px=1000)
 
     def empty(self) -> bool:
         """Return whether the database has no key at all."""
@@ -205,11 +224,11 @@ def _field(view: str, feature: str) -> bytes:
     return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
 
 
-_WRITE: Final = scripts.write(
-    fence_field=FENCE_FIELD,
-    timestamp_fields=[f"_ts:{view.name}".encode() for view in VIEWS],
-    value_fields=[_field(view.name, feature.name) for view in VIEWS for feature in view.features],
-)
+_NAMES: Final = [(view.name, feature.name) for view in VIEWS for feature in view.features]
+_FIELDS: Final = [_field(*name) for name in _NAMES]
+_TIMESTAMPS: Final = [f"_ts:{view.name}".encode() for view in VIEWS]
+_KNOWN: Final = _TIMESTAMPS[0]
+_WRITE: Final = scripts.write(fence_field=FENCE_FIELD, timestamp_fields=_TIMESTAMPS, value_fields=_FIELDS)
 _DELETE: Final = scripts.delete(fence_field=FENCE_FIELD)
 _KINDS: Final = [feature.kind for view in VIEWS for feature in view.features]
 

@@ -16,7 +16,8 @@ from models.encoder.files import max_tokens, prompt, verified_digest
 from models.encoder.locate import locate
 from models.encoder.passes.choice import forward_of
 from models.encoder.passes.dense import Precision
-from models.exceptions import DeviceError, EncoderLoadError
+from models.encoder.pretrained import pretrained
+from models.exceptions import DeviceError
 
 if TYPE_CHECKING:
     import torch
@@ -148,9 +149,9 @@ class BertEncoder:
             torch.set_num_threads(threads)
         place = _device(device)
         identity = verified_digest(folder)
-        model, tokenizer = _pretrained(folder, torch.bfloat16 if place.type == "cuda" else torch.float32)
+        model, tokenizer = pretrained(folder, place)
         return cls(
-            model.eval().requires_grad_(False).to(place),
+            model,
             tokenizer,
             name=Path(name).expanduser().resolve().name,
             max_tokens=max_tokens(folder, getattr(model.config, "max_position_embeddings", None)),
@@ -213,35 +214,3 @@ def _device(wanted: str) -> torch.device:
             f"expected a GPU for device {wanted!r}, found {torch.cuda.device_count()}: use `auto` or `cpu`"
         )
     return device
-
-
-def _pretrained(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model, report = AutoModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            attn_implementation="sdpa",
-            dtype=dtype,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise EncoderLoadError(
-            f"expected a BERT-like model in {folder}, found files that do not load "
-            f"({type(error).__name__}: {error}): save or copy the model anew"
-        ) from error
-    # transformers fills what is missing with random numbers; only the pooler is never used here.
-    missing = sorted(key for key in report["missing_keys"] if "pooler." not in key)
-    if missing:
-        raise EncoderLoadError(
-            f"expected every weight in {folder}, found {len(missing)} missing, such as {missing[0]}: "
-            "save or copy the model anew"
-        )
-    return model, tokenizer

@@ -13,6 +13,7 @@ import orjson
 
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
+from streams.terminal import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     del report["limit"]
     report["differences"] = [_readable(difference) for difference in report["differences"]]
     if arguments.json:
-        print(orjson.dumps(report).decode())
+        print(shown(orjson.dumps(report).decode()))
     else:
         _print(report)
     return 1 if report["mismatches"] else 0
@@ -83,7 +84,7 @@ def _print(report: dict[str, Any]) -> None:
         names = ", ".join(report["features_not_logged"])
         print(f"parts of the log that an earlier release wrote lack {names}, which were not compared there")
     for difference in report["differences"]:
-        print(f"{difference['user_id']} at {difference['event_time']}, revision {difference['revision']}:")
+        print(f"{shown(difference['user_id'])} at {difference['event_time']}, revision {difference['revision']}:")
         for name, values in difference["features"].items():
-            shown = "" if name == "profile_vector" else f": served {values['served']}, offline {values['offline']}"
-            print(f"  {name}{shown}")
+            pair = "" if name == "profile_vector" else f": served {values['served']}, offline {values['offline']}"
+            print(f"  {name}{pair}")

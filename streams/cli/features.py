@@ -1,4 +1,4 @@
-"""`wherewithal features USER`: the features of a user in the online store, read through Feast."""
+"""`wherewithal features USER`: the features of a user in the online store."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from features.online.address import SqliteAddress, parse
+from features.online.reading import read_users
 from streams.cli.arguments import user_id
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
+from streams.terminal import literal, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,20 +32,17 @@ def run(arguments: argparse.Namespace) -> int:
             f"WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write, found none at "
             f"{address.path}; give them the values that the workers have"
         )
-    # Feast takes seconds to import, which a wrong setting or --help should not cost.
-    from features.repository import apply, read_users
-
-    found = read_users(apply(settings.state_dir / "feast", settings.online_url), [arguments.user])
+    found = read_users(settings.online_url, [arguments.user])
     if not found:
         print("wherewithal features: the online store knows no such user", file=sys.stderr)
         return 1
     row = found[0]
     if arguments.json:
-        print(orjson.dumps(row).decode())
+        print(shown(orjson.dumps(row).decode()))
         return 0
     table = Table("feature", "value", title="as served now")
     for name, value in row.items():
-        shown = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
-        table.add_row(name, shown)
+        text = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
+        table.add_row(name, literal(text))
     Console().print(table)
     return 0

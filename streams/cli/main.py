@@ -7,14 +7,17 @@ import asyncio
 import importlib
 import logging
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from streams.cli.stopping import ToldToEnd, leave
+from streams.terminal import shown
 
 if TYPE_CHECKING:
     from aiokafka.errors import KafkaError
@@ -22,11 +25,12 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
     "replay": "run the whole flow over NDJSON files, then exit",
-    "worker": "run a worker against a cluster",
+    "worker": "run a worker against a cluster, or check that one could run",
     "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish NDJSON events to the input topics",
     "features": "show what the online store serves of a user",
-    "scores": "show the stream of scores",
+    "scores": "show the stream of scores, or the highest ones",
+    "settings": "show every setting: its value, and where that comes from",
     "erase": "forget a user: request it, wait for it, and show the receipt",
     "republish": "publish every user again: to an online store that lost rows, or was restored",
     "redrive": "send dead letters back to their topics",
@@ -37,7 +41,9 @@ COMMANDS: Final = {
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
     "finetune": "adapt the encoder to texts and what is known of them",
 }
-"""The commands, each in the module of its name under `streams.cli`."""
+"""The commands, each in the module of its name under `streams.cli`, or in the room below."""
+
+_ROOMS: Final = {"settings": "environment"}
 
 _OURS: Final = frozenset({"streams", "features", "models"})
 
@@ -55,7 +61,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (try --help)\n")
+        self.exit(2, f"{shown(f'{self.prog}: {message} (try --help)')}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,16 +113,51 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         formatter_class=_Overview,
     )
     parser.add_argument("--verbose", action="store_true", help="log what an operator may want to know")
+    parser.add_argument("--version", action=_Version, help="show the release, and what it runs on")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    if first is not None and wanted is None and not {"-h", "--help", "--version"} & set(words[: words.index(first)]):
+        parser.error(f"expected a command, found {first!r}{_meant(first, COMMANDS)}")
+    parsers = {}
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command = parsers[name] = commands.add_parser(
+            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+        )
         # The option may stand before or after the command. The absent one must not reset the other.
         command.add_argument(
             "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what an operator may want to know"
         )
         if name == wanted:
-            importlib.import_module(f"streams.cli.{name}").add_arguments(command)
-    return parser.parse_args(words)
+            _module(name).add_arguments(command)
+    arguments, rest = parser.parse_known_args(words)
+    if rest:
+        command = parsers[arguments.command]
+        options = re.findall("--[a-z-]+", command.format_help())
+        command.error(f"unrecognized arguments: {' '.join(rest)}{_meant(rest[0], options)}")
+    return arguments
+
+
+def _module(command: str) -> Any:
+    room = f"{_ROOMS[command]}." if command in _ROOMS else ""
+    return importlib.import_module(f"streams.cli.{room}{command}")
+
+
+class _Version(argparse.Action):
+    """Prints the release and what it runs on, and ends the command."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from streams.cli.environment.versions import versions
+
+        print(versions())
+        parser.exit()
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    """Return the question that names the nearest known word, if one is near."""
+    near = get_close_matches(word.partition("=")[0], list(known), n=1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -125,22 +166,28 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from features.exceptions import FeaturesError
     from models.exceptions import ModelsError
+    from streams.cli.environment.variables import complaint, unknown_variables
     from streams.exceptions import ConfigurationError, StreamsError
-    from streams.log import set_up_logging
+    from streams.log import log, set_up_logging
 
-    verbose = arguments.verbose or arguments.command == "worker"
-    set_up_logging(logging.INFO if verbose else logging.CRITICAL)
+    logs = arguments.command == "worker" and not arguments.check
+    set_up_logging(logging.INFO if arguments.verbose or logs else logging.CRITICAL)
     name = f"wherewithal {arguments.command}"
+    for variable, nearest in unknown_variables(os.environ).items():
+        if logs:
+            log.warning("a variable that is no setting is ignored", found=variable, nearest=nearest)
+        else:
+            _say(name, complaint(variable, nearest))
     try:
-        code: int = importlib.import_module(f"streams.cli.{arguments.command}").run(arguments)
+        code: int = _module(arguments.command).run(arguments)
     except ConfigurationError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _say(name, error)
         return 2
     except (StreamsError, FeaturesError, ModelsError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _say(name, error)
         return 1
     except KafkaError as error:
-        print(f"{name}: {_meaning(error)}", file=sys.stderr)
+        _say(name, _meaning(error))
         return 1
     except BrokenPipeError:
         # The reader of the output has gone (`| head`), so an error has no reader either.
@@ -150,9 +197,13 @@ def _run(arguments: argparse.Namespace) -> int:
         if error.errno is None:
             raise
         where = "" if error.filename is None else f" ({error.filename}: check the path, its rights and the free space)"
-        print(f"{name}: {error.strerror}{where}", file=sys.stderr)
+        _say(name, f"{error.strerror}{where}")
         return 1
     return code
+
+
+def _say(name: str, what: object) -> None:
+    print(f"{name}: {shown(what)}", file=sys.stderr)
 
 
 def _meaning(error: KafkaError) -> str:

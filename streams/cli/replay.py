@@ -155,8 +155,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         if arguments.dead_letters is not None:
             write_ndjson(arguments.dead_letters, await dead_letters(flow.settings))
         if arguments.features is not None:
-            folder = flow.settings.state_dir / "feast"
-            rows = await asyncio.to_thread(served_features, flow.settings, folder, known_users(flow))
+            rows = await asyncio.to_thread(served_features, flow.settings, known_users(flow))
             write_ndjson(arguments.features, rows)
         for line in suitability(flow):
             print(f"wherewithal replay: {line}", file=sys.stderr)

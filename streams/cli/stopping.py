@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 
 from streams.broker.forced_end import end_now
 from streams.log import log
+from streams.terminal import shown
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -167,7 +169,7 @@ class Stopper:
 
     def _force(self, number: int | None) -> None:
         if self._last_words:
-            print(f"wherewithal {self._command}: {self._last_words}", file=sys.stderr, flush=True)
+            print(f"wherewithal {self._command}: {shown(self._last_words)}", file=sys.stderr, flush=True)
         self._end(1 if number is None else _TOLD + number)
 
 
@@ -182,4 +184,6 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         end_now(code)
+    # The interpreter would look through every object of every library for cycles, and they all end with it.
+    gc.freeze()
     sys.exit(code)

@@ -11,9 +11,11 @@ from typing import Final
 from streams.cli.arguments import load_cluster_settings
 from streams.cli.stopping import Stopper
 from streams.log import log
+from streams.operating.checking import findings
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.server import Server
+from streams.terminal import shown
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
 from streams.worker.readiness import STOPPING, Readiness
@@ -27,15 +29,28 @@ the 30 s after which Kubernetes kills it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `worker`: there are none, its settings come from the environment."""
+    """Declare the arguments of `worker`; its settings come from the environment."""
+    parser.add_argument(
+        "--check", action="store_true", help="look whether a worker could start and work here, and start none"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT, then drain and leave."""
+    """Work until SIGTERM or SIGINT, then drain and leave; with `--check`, return 1 if something is not well."""
     settings = load_cluster_settings("to work against")
+    if arguments.check:
+        return asyncio.run(_check(settings))
     with Stopper("worker", STOP_S) as stopper:
         stopper.run(_work(settings, stopper))
     return 0
+
+
+async def _check(settings: Settings) -> int:
+    well = True
+    async for finding in findings(settings):
+        print(f"{'ok' if finding.well else 'NOT WELL':8} {shown(f'{finding.what}: {finding.said}')}", flush=True)
+        well &= finding.well
+    return 0 if well else 1
 
 
 async def _work(settings: Settings, stopper: Stopper) -> None:

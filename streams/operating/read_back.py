@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from features.catalogue import NAMES
 from features.codec import decode
+from features.online.layout import JOIN_KEY
+from features.online.reading import read_users
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
 from streams.records.score_record import newer
 from streams.settings import Settings
-from streams.worker.flow import Flow
+
+if TYPE_CHECKING:
+    from streams.worker.flow import Flow
 
 Scores = dict[str, dict[str, Any]]
 """The newest score record of each user."""
@@ -82,13 +86,10 @@ def known_users(flow: Flow) -> list[str]:
     return sorted(users)
 
 
-def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the features of these users as plain Feast serves them. It imports Feast, which takes seconds."""
-    from features.repository import apply, read_users
-
-    store = apply(folder, settings.online_url)
-    kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder")
-    return [{name: row[name] for name in kept} for row in read_users(store, users)]
+def served_features(settings: Settings, users: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the features of these users as plain Feast serves them."""
+    kept = (JOIN_KEY, "event_time", "revision", *NAMES, "profile_vector", "encoder")
+    return [{name: row[name] for name in kept} for row in read_users(settings.online_url, users)]
 
 
 def write_ndjson(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -64,11 +64,16 @@ def encode_score(
     )
 
 
+Rank = tuple[int, int, int, int]
+"""(life, revision, event time, emitted at) of a record: the greater one is the newer."""
+
+
 def newer(record: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     """Tell whether a consumer that holds the record `known` of a user takes `record` in its place."""
-    return _rank(record) > _rank(known)
+    return rank(record) > rank(known)
 
 
-def _rank(record: Mapping[str, Any]) -> tuple[int, int, int, int]:
+def rank(record: Mapping[str, Any]) -> Rank:
+    """Return what orders the records of one user."""
     # Records of releases without lives have none.
     return record.get("life", 0), record["revision"], record["event_time"], record["emitted_at"]

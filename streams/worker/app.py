@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import faust
@@ -166,6 +166,16 @@ def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings:
         app, table, engine.take_over, lambda serial: app.consumer.begin_delivery(serial)
     )
     app.on_partitions_revoked.connect(let_go, weak=False)
+
+
+def at_joining(app: App, act: Callable[[], None]) -> None:
+    """Have `act` called whenever the app is about to join its group, or has been given partitions."""
+
+    async def tell(*_: Any, **__: Any) -> None:
+        act()
+
+    app.on_partitions_revoked.connect(tell, weak=False)
+    app.on_partitions_assigned.connect(tell, weak=False)
 
 
 def _credentials(settings: Settings) -> Any:

@@ -28,40 +28,62 @@ from streams.worker.state.user_table import UserTable
 
 @dataclass(frozen=True)
 class Built:
-    """An app and an engine that are tied to one another, and who is told of what they serve."""
+    """An app and an engine that are tied to one another, and who is told of what they serve.
+
+    Attributes:
+        app, engine, watch: see above.
+        metrics, throttle, clock, on_failure: see `build`.
+    """
 
     app: App
     engine: Engine
     watch: ServedWatch
+    metrics: Metrics
+    throttle: Throttle
+    clock: Callable[[], int]
+    on_failure: Callable[[BaseException], None]
+
+    def equip(self, inference: Inference, *, letters: Letters, online: OnlineWriter, tally: Tally, as_of: AsOf) -> None:
+        """Equip the engine with models and outlets: from now on it takes partitions over.
+
+        Args:
+            inference: models.
+            letters: where records go that are refused.
+            online: where rows go.
+            tally: counts fates and latencies.
+            as_of: the as-of instant of the features.
+        """
+        equipment = Equipment(
+            letters=letters,
+            online=online,
+            reader=TextReader(inference.batcher, inference.projection),
+            emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch),
+            tally=tally,
+            metrics=self.metrics,
+            throttle=self.throttle,
+            clock=self.clock,
+            on_failure=self.on_failure,
+        )
+        self.engine.equip(inference, equipment)
 
 
 def build(
     settings: Settings,
-    inference: Inference,
     *,
-    letters: Letters,
-    online: OnlineWriter,
-    tally: Tally,
     metrics: Metrics,
     throttle: Throttle,
-    as_of: AsOf,
     clock: Callable[[], int],
     on_failure: Callable[[BaseException], None],
 ) -> Built:
-    """Build the app and the engine of a worker.
+    """Build the app and the engine of a worker; the engine is still to be equipped.
 
     The app delivers to the engine, and the engine asks the app's consumer back. So the table of held partitions comes
     first, the app without its agents next, then the engine, and the two are tied last.
 
     Args:
         settings: with the address of the broker and the number of partitions filled in.
-        inference: models.
-        letters: where records go that are refused.
-        online: where rows go.
-        tally: counts fates and latencies.
-        metrics: count everything else.
+        metrics: what is counted.
         throttle: shared by the clients of the worker.
-        as_of: the as-of instant of the features.
         clock: the wall clock, ms, by which quiet users become due.
         on_failure: told of the error that makes going on unsound.
     """
@@ -72,21 +94,8 @@ def build(
     news = RecoveryNews(metrics)
     app = create_app(settings)
     table = UserTable(app, settings, on_recovered=news.count, on_erased=erasures.met)
-    equipment = Equipment(
-        letters=letters,
-        online=online,
-        reader=TextReader(inference.batcher, inference.projection),
-        emitter=Emitter(inference.encoder, inference.scoring, as_of, watch),
-        tally=tally,
-        metrics=metrics,
-        throttle=throttle,
-        clock=clock,
-        on_failure=on_failure,
-    )
     engine = Engine(
         settings,
-        inference,
-        equipment,
         member=GroupMember(app, table, settings),
         held=held,
         losses=losses,
@@ -94,6 +103,7 @@ def build(
         resetter=Resetter(settings, held.partitions, clock, metrics, on_failure),
         news=news,
         watchers=watch,
+        on_failure=on_failure,
     )
     attach(app, table, engine, losses, settings, throttle)
-    return Built(app, engine, watch)
+    return Built(app, engine, watch, metrics, throttle, clock, on_failure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
@@ -12,6 +13,7 @@ from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
 from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference
+from streams.inference.text_reader import TextReader
 from streams.log import log
 from streams.records.observer import Observer
 from streams.settings import Settings, WindowEdge
@@ -21,7 +23,7 @@ from streams.worker.applying.lane import Lane
 from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
 from streams.worker.equipment import Equipment
-from streams.worker.publishing.emitter import Watchers
+from streams.worker.publishing.emitter import Emitter, Watchers
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
@@ -53,10 +55,10 @@ class Member(Protocol):
 class Engine:
     """Applies batches of events and publishes what comes of them, under one assignment after the other.
 
+    It may join its group before its models are loaded. Partitions are not taken over until it is equipped.
+
     Args:
         settings: of the worker.
-        inference: models.
-        equipment: what it works with.
         member: this worker in its group.
         held: holds the partitions that are taken over, for everything that looks at them from outside.
         losses: finds input that was deleted before it was taken in.
@@ -64,19 +66,21 @@ class Engine:
         resetter: looks for records ahead of the clock.
         news: told when a recovery begins and ends.
         watchers: told that partitions are let go.
+        on_failure: told of the error that makes going on unsound.
 
     Attributes:
         assignment: the newest; one that has ended until the first begins.
         held: see above.
         partitions: those of `held`.
-        emitter, reader: of the equipment.
+        emitter, reader: of the equipment, once there is one.
     """
+
+    emitter: Emitter
+    reader: TextReader
 
     def __init__(
         self,
         settings: Settings,
-        inference: Inference,
-        equipment: Equipment,
         *,
         member: Member,
         held: HeldPartitions,
@@ -85,14 +89,10 @@ class Engine:
         resetter: Resetter,
         news: RecoveryNews,
         watchers: Watchers,
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
-        self._encoder = inference.encoder
-        self._forget = inference.batcher.forget
-        self._equipment = equipment
-        self._metrics = equipment.metrics
-        self.reader = equipment.reader
-        self.emitter = equipment.emitter
+        self._equipped = asyncio.Event()
         self._member = member
         self.held = held
         self.partitions = held.partitions
@@ -101,14 +101,29 @@ class Engine:
         self._resetter = resetter
         self._news = news
         self._watchers = watchers
-        self._observer = Observer(inference.artefact.categories)
-        self._outlets = equipment.outlets(settings)
-        self._workshop = equipment.workshop(settings, self._observer, self._encoder_changed)
         self._waiting_for_encoder: set[Lane] = set()
-        self._abandoning = Tasks("abandon", equipment.on_failure)
+        self._on_failure = on_failure
+        self._abandoning = Tasks("abandon", on_failure)
         self._closed = False
         self._epochs: dict[int, int] = {}
         self.assignment = Assignment(NEVER, NEVER, no_lease())
+
+    def equip(self, inference: Inference, equipment: Equipment) -> None:
+        """Give it what it works with, once: from now on partitions are taken over."""
+        self._encoder = inference.encoder
+        self._forget = inference.batcher.forget
+        self._equipment = equipment
+        self._metrics = equipment.metrics
+        self.reader, self.emitter = equipment.reader, equipment.emitter
+        self._observer = Observer(inference.artefact.categories)
+        self._outlets = equipment.outlets(self._settings)
+        self._workshop = equipment.workshop(self._settings, self._observer, self._encoder_changed)
+        self._equipped.set()
+
+    @property
+    def equipped(self) -> bool:
+        """Whether it has what it works with."""
+        return self._equipped.is_set()
 
     def submit(self, topic: str, event: Any) -> None:
         """Take a batch of a topic of the contract, as a Faust event."""
@@ -132,7 +147,7 @@ class Engine:
         await self.release()
 
     async def take_over(self, serial: int, numbers: Collection[int]) -> bool:
-        """Take over partitions whose state is recovered.
+        """Take over partitions whose state is recovered, as soon as there are models to serve them with.
 
         Args:
             serial: of the assignment that they were recovered in.
@@ -156,6 +171,7 @@ class Engine:
         return True
 
     async def _open(self, assignment: Assignment, numbers: Collection[int]) -> None:
+        await self._equipped.wait()
         states, member = self._member.states, self._member
         progress = {number: states.progress(number) for number in numbers}
         offsets = await member.committed(numbers)
@@ -208,7 +224,7 @@ class Engine:
     def _failed(self, assignment: Assignment, error: BaseException) -> None:
         """Drop everything and rejoin where the partitions were lost; end the worker for any other reason."""
         if not isinstance(error, LeaseLostError):
-            self._equipment.on_failure(error)
+            self._on_failure(error)
         elif assignment is self.assignment and assignment.accepting:
             log.warning("partitions lost, rejoining", error=str(error))
             assignment.accepting = False
@@ -222,7 +238,7 @@ class Engine:
     @property
     def encoder_down(self) -> bool:
         """Whether texts wait for the encoder."""
-        return self.emitter.encoder_down
+        return self.equipped and self.emitter.encoder_down
 
     def _encoder_changed(self, lane: Lane, down: bool) -> None:
         if down:

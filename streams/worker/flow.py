@@ -11,9 +11,6 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from features.exceptions import OnlineStoreError, OnlineStoreURLError
-from features.online.opening import open_online_store
-from features.online.store import OnlineStore
 from models.encoder.bert import Encoder
 from streams.broker.connection import reaching
 from streams.broker.embedded import EmbeddedBroker
@@ -23,26 +20,26 @@ from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.contract import DEAD_LETTERS, TEXTS, topic_name
-from streams.exceptions import ConfigurationError, StreamsError
-from streams.inference.loading import Inference, load_inference
-from streams.log import log
+from streams.exceptions import StreamsError
+from streams.inference.loading import Inference
 from streams.settings import Settings, WindowEdge
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
-from streams.worker.app import App
-from streams.worker.building import build
+from streams.worker.app import App, at_joining
+from streams.worker.building import Built, build
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import as_ours, explain, explain_start
-from streams.worker.lifecycle.starting import start_app
+from streams.worker.lifecycle.starting import start_equipped
 from streams.worker.lifecycle.state_lock import lock_state
+from streams.worker.models import Models
 from streams.worker.production.model_watch import Production
 from streams.worker.publishing.online_writer import OnlineWriter
-from streams.worker.republishing.owed import Owed
 from streams.worker.state.binding import bind
+from streams.worker.stores import open_store
 from streams.worker.topic_watch import TopicWatch
 
 START_S: Final = 300.0
@@ -147,7 +144,8 @@ class Flow:
         closing = self._closing
         tune_interpreter()
         closing.add("lock", partial(asyncio.to_thread, lock_state(self.settings)))
-        if self.settings.embedded:
+        alone = self.settings.embedded
+        if alone:
             self._progress("broker")
             broker = EmbeddedBroker()
             closing.add("broker", partial(asyncio.to_thread, broker.stop))
@@ -159,9 +157,8 @@ class Flow:
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)
         self._progress("models")
-        self.inference = await asyncio.to_thread(load_inference, self.settings, self.metrics, self._encoder)
-        await self.inference.batcher.start()
-        closing.add("encoder", self.inference.batcher.stop)
+        models = Models(self.settings, self.metrics, self._encoder, at_once=not alone)
+        closing.add("encoder", models.stop)
         self._progress("stores")
         served = None
         if self.settings.served_log is not None:
@@ -170,7 +167,7 @@ class Flow:
             )
             closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
         online = OnlineWriter(
-            await asyncio.to_thread(self._open_store),
+            await asyncio.to_thread(open_store, self.settings),
             self.metrics,
             freshness_s=self.settings.freshness_ms / 1000,
             batch_rows=self.settings.online_batch_rows,
@@ -185,31 +182,34 @@ class Flow:
             await letters.start()
         closing.add("dead letters", letters.abandon)
         built = build(
-            self.settings,
-            self.inference,
-            letters=Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics),
-            online=online,
-            tally=self.tally,
-            metrics=self.metrics,
-            throttle=self.throttle,
-            as_of=self._as_of,
-            clock=self._clock,
-            on_failure=self.fail,
+            self.settings, metrics=self.metrics, throttle=self.throttle, clock=self._clock, on_failure=self.fail
         )
         self.app, self.engine = built.app, built.engine
         self._topics = TopicWatch(self.settings, self.engine.held.progress, self.fail)
-        self.production = Production(
-            self.settings, self.inference, self.engine, built.watch, self.tally, self.metrics, self.fail
-        )
         # Stopped after the app, whose last micro-batches it still takes in.
-        closing.add("models in production", self.production.stop)
-        await self._start_app()
+        closing.add("models in production", self._stop_production)
+        equipping = asyncio.create_task(models.given_to(partial(self._equip, built, letters, online)), name="equip")
+        if alone:
+            # Not before: the imports hold the interpreter, and the group would be asked that much later.
+            at_joining(self.app, models.begin)
+        else:
+            # Joining first, a worker whose models cannot be loaded would disturb its group at every start.
+            await equipping
+        await self._start_app(equipping)
 
-    async def _start_app(self) -> None:
+    def _equip(self, built: Built, letters: Publisher, online: OnlineWriter, inference: Inference) -> None:
+        self.inference = inference
+        self.production = Production(
+            self.settings, inference, self.engine, built.watch, self.tally, self.metrics, self.fail
+        )
+        refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
+        built.equip(inference, letters=refused, online=online, tally=self.tally, as_of=self._as_of)
+
+    async def _start_app(self, equipping: asyncio.Task[None]) -> None:
         self._progress("consumer")
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        await start_app(self.app, START_S, partial(explain_start, settings=self.settings))
+        await start_equipped(self.app, START_S, partial(explain_start, settings=self.settings), equipping)
         self._watching = asyncio.create_task(self._watch())
         self._topics.start()
         self._closing.add("watch on topics", self._topics.stop)
@@ -219,6 +219,10 @@ class Flow:
         self.production.republisher.refill()
         self.started = True
         self.metrics.ready.set(1)
+
+    async def _stop_production(self) -> None:
+        if self.engine.equipped:
+            await self.production.stop()
 
     async def _settle(self) -> None:
         """Take in nothing more, and commit what is applied; nothing of a flow that is cancelled."""
@@ -260,20 +264,6 @@ class Flow:
     def excuse(self, topic: str) -> str | None:
         """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
         return next((what for what in self.failing_dependencies() if topic in TEXTS or what != _ENCODER_DOWN), None)
-
-    def _open_store(self) -> OnlineStore:
-        try:
-            store = open_online_store(self.settings.online_url)
-            store.ping()
-            for risk in store.risks():
-                log.warning("the online store may lose rows", reason=risk)
-            if store.empty():
-                Owed(self.settings.state_dir).note()
-        except OnlineStoreURLError as error:
-            raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
-        except OnlineStoreError as error:
-            raise StreamsError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
-        return store
 
     def _as_of(self) -> int | None:
         if self.settings.window_edge is WindowEdge.CLOCK:

@@ -26,12 +26,13 @@ from benchmarks.material.online_rows import frames, messages, rows
 from benchmarks.plots import bars
 from feast import FeatureStore, PushSource
 from feast.data_source import PushMode
+from support.plain_feast import read_users
 from support.servers.ports import reserve_port
 
 from features.online.layout import VIEWS
 from features.online.opening import open_online_store
 from features.online.rows import OnlineRow
-from features.repository import apply, entity, feature_views, read_users
+from features.repository import apply, entity, feature_views
 
 BATCH: Final = 256
 BATCHES: Final = 6

@@ -19,6 +19,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.oracle import assert_changelog, assert_reference, assert_score_log, assert_scores, wanted_features
 from support.patience import PATIENCE_S
+from support.plain_feast import served_features
 from support.shoppers import encoded
 
 from streams.broker.connection import connection
@@ -26,7 +27,7 @@ from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import topic_name
 from streams.operating.feeder import Ends, Feeder
-from streams.operating.read_back import Scores, last_scores, served_features
+from streams.operating.read_back import Scores, last_scores
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.reading import numbered
 

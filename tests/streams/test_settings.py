@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
@@ -29,17 +28,6 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
     line = str(refused.value)
     assert "\n" not in line
     return line
-
-
-def test_a_variable_that_is_no_setting_is_named_and_ignored(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("WHEREWITHAL_PARTITION", "12")
-    monkeypatch.setenv("wherewithal_partitions", "7")
-    with caplog.at_level(logging.WARNING, logger="wherewithal"):
-        assert load_settings().partitions == 7
-    (line,) = caplog.records
-    assert line.fields["found"] == ["WHEREWITHAL_PARTITION"]
 
 
 def test_every_setting_has_a_default_and_is_documented() -> None:
@@ -165,3 +153,18 @@ def test_settings_cannot_be_changed_once_loaded() -> None:
     assert settings.window_edge is WindowEdge.EVENT
     with pytest.raises(ValueError, match="frozen"):
         settings.partitions = 5
+
+
+@pytest.mark.parametrize("code", ["USD", "EUR", "CNY", "JPY", "KWD"])
+def test_a_currency_of_iso_4217_is_taken(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setenv("WHEREWITHAL_CURRENCY", code)
+    assert load_settings().currency == code
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"), [("usd", " (write USD)"), (" EUR", " (write EUR)"), ("EURO", ""), ("$", ""), ("DEM", "")]
+)
+def test_another_currency_is_refused(monkeypatch: pytest.MonkeyPatch, code: str, advice: str) -> None:
+    line = refusal(monkeypatch, CURRENCY=code)
+    assert line.startswith("WHEREWITHAL_CURRENCY: expected a code of ISO 4217, such as USD, EUR or CNY, found ")
+    assert line.endswith(f"{code!r}{advice}")

@@ -271,8 +271,6 @@ class Worker:
         )
         self.engine = Engine(
             group.settings,
-            group.inference,
-            equipment,
             member=self,
             held=held,
             losses=Untaken(),  # type: ignore[arg-type]
@@ -280,7 +278,9 @@ class Worker:
             resetter=Untaken(),  # type: ignore[arg-type]
             news=RecoveryNews(Metrics()),
             watchers=watchers,
+            on_failure=self.failures.append,
         )
+        self.engine.equip(group.inference, equipment)
 
     @property
     def states(self) -> Shelf:

@@ -11,11 +11,12 @@ from typing import Any
 from models.encoder.bert import Encoder
 from streams.cli.replay import LEAD_RECORDS, Summary, feed, summarise
 from streams.operating.drain import Drain
-from streams.operating.read_back import Scores, dead_letters, known_users, last_scores, served_features
+from streams.operating.read_back import Scores, dead_letters, known_users, last_scores
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.reading import numbered
 from streams.worker.flow import Flow
 from support.encoders import HashEncoder
+from support.plain_feast import served_features
 from support.servers.brokers import another_prefix
 from support.shoppers import encoded
 

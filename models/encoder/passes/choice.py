@@ -20,7 +20,7 @@ def forward_of(
     """Return the fastest forward pass there is for a model of transformers.
 
     Args:
-        model: in evaluation mode, on `device`.
+        model: in evaluation mode, on `device`; or a `PlainBert`, on the CPU.
         padding: the id that fills a row up, where texts are padded.
         device: where the model is.
         precision: of the products of a plain BERT on the CPU; all else computes in the model's own type.

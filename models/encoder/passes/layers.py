@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class PlainBert(NamedTuple):
+    """A plain BERT as tensors alone, each where it is in a model of transformers, in float32 on the CPU."""
+
+    config: Any
+    embeddings: Any
+    encoder: Any
+
+
 class BertLayers:
     """The hidden states of a plain BERT (Devlin et al. 2019, section 3), but for attention.
 
@@ -60,7 +68,13 @@ class BertLayers:
 
 
 def is_plain_bert(model: Any) -> bool:
-    """Whether a model of transformers is a BERT that `BertLayers` computes, whatever its type and device."""
+    """Whether a model is a BERT that `BertLayers` computes, whatever its type and device.
+
+    Args:
+        model: of transformers, or a `PlainBert`.
+    """
+    if isinstance(model, PlainBert):
+        return True
     from transformers import BertModel
 
     config = model.config

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.encoder.passes.dense import Dense, dense
-from models.encoder.passes.layers import BertLayers, is_plain_bert
+from models.encoder.passes.layers import BertLayers, PlainBert, is_plain_bert
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,9 +91,11 @@ class PackedForward:
 
 
 def can_pack(model: Any) -> bool:
-    """Whether a model of transformers is a plain BERT in float32 on the CPU, which `PackedForward` computes."""
+    """Whether a model is a plain BERT in float32 on the CPU, which `PackedForward` computes."""
     import torch
 
+    if isinstance(model, PlainBert):
+        return True
     return is_plain_bert(model) and all(
         weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in model.parameters()
     )

@@ -16,6 +16,7 @@ from rich.text import Text
 from streams.operating.demo.movers import Movers
 from streams.operating.demo.tables import Column, fitting
 from streams.operating.demo.words import latency
+from streams.terminal import literal
 
 PLAIN_EVERY_S: Final = 5.0
 RATE_OVER_S: Final = 5.0
@@ -131,7 +132,7 @@ class Screen:
                 reason = score["reasons"][0]
                 rows.append(
                     (
-                        user_id,
+                        literal(user_id),
                         f"{score['score']:.1f}",
                         Text(f"{move:+.1f}", style="green" if move > 0 else "red"),
                         score["tier"],

@@ -51,3 +51,32 @@ async def start_app(
     if app.crashed:
         raise await explained(app.crash_reason)
     await starting
+
+
+async def start_equipped(
+    app: Any,
+    patience_s: float,
+    explained: Callable[[BaseException | None], Awaitable[StreamsError]],
+    equipping: asyncio.Task[None],
+) -> None:
+    """Join the group and recover the state, as `start_app` does, beside what the engine is still equipped with.
+
+    Args:
+        app: see `start_app`.
+        patience_s: see `start_app`.
+        explained: see `start_app`.
+        equipping: done once partitions can be taken over. What it fails with is raised at once, because the app would
+            wait for it for ever.
+
+    Raises:
+        StreamsError: one of the two failed.
+    """
+    starting = asyncio.create_task(start_app(app, patience_s, explained), name="start")
+    try:
+        await asyncio.wait({equipping, starting}, return_when=asyncio.FIRST_EXCEPTION)
+        if equipping.done():
+            equipping.result()
+        await starting
+    finally:
+        equipping.cancel()
+        starting.cancel()

@@ -44,7 +44,37 @@ def lock_state(settings: Settings) -> Callable[[], None]:
     return lambda: os.close(descriptor)
 
 
+def check_lock(settings: Settings) -> None:
+    """Check that no other worker has the state folder; nothing is made, and nothing written.
+
+    Raises:
+        ConfigurationError: the lock cannot be opened or taken.
+        LocalStateError: another worker has it.
+    """
+    path = settings.state_dir / _FILE
+    if settings.state_store is not StateStore.ROCKSDB or not path.exists():
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigurationError(
+            f"WHEREWITHAL_STATE_DIR: expected to open {path}, found {error.strerror}; mend its rights"
+        ) from error
+    try:
+        _lock(descriptor, settings.state_dir)
+    finally:
+        os.close(descriptor)
+
+
 def _take(descriptor: int, folder: Path) -> None:
+    _lock(descriptor, folder)
+    # For the message of a worker that is refused. A full disk has no room for it, and the lock holds all the same.
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+
+
+def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -58,10 +88,6 @@ def _take(descriptor: int, folder: Path) -> None:
             f"WHEREWITHAL_STATE_DIR: expected a file system with locks, found {error.strerror} ({folder}); name a "
             "folder on another"
         ) from error
-    # For the message of a worker that is refused. A full disk has no room for it, and the lock holds all the same.
-    with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
 
 
 def _nothing() -> None:

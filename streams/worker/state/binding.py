@@ -44,21 +44,9 @@ def bind(settings: Settings, cluster: Cluster) -> None:
         LocalStateError: there is no room on its disk.
         StateMismatchError: it holds the state of another cluster, or partitions were added.
     """
-    if settings.state_store is not StateStore.ROCKSDB:
+    if settings.state_store is not StateStore.ROCKSDB or is_bound(settings, cluster):
         return
     path = settings.state_dir / _FILE
-    if path.exists():
-        known = _read(path)
-        if known.identity != cluster.identity:
-            raise StateMismatchError(
-                f"{settings.state_dir} holds state of cluster {known.identity!r}, found cluster {cluster.identity!r}: "
-                "set WHEREWITHAL_STATE_DIR to another folder, or remove this one to rebuild it from the changelog"
-            )
-        if known != cluster:
-            raise added_partitions(
-                {"the topics": cluster.partitions}, known.partitions, f"the state in {settings.state_dir}"
-            )
-        return
     unfinished = path.with_suffix(".partial")
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -73,6 +61,31 @@ def bind(settings: Settings, cluster: Cluster) -> None:
             f"WHEREWITHAL_STATE_DIR: expected a folder that can be written, found {error.strerror} "
             f"({settings.state_dir}); name another, or mend its rights"
         ) from error
+
+
+def is_bound(settings: Settings, cluster: Cluster) -> bool:
+    """Return whether the state folder is bound to this cluster; nothing is written.
+
+    Returns:
+        False if it is bound to none yet.
+
+    Raises:
+        StateMismatchError: it holds the state of another cluster, or partitions were added.
+    """
+    path = settings.state_dir / _FILE
+    if not path.exists():
+        return False
+    known = _read(path)
+    if known.identity != cluster.identity:
+        raise StateMismatchError(
+            f"{settings.state_dir} holds state of cluster {known.identity!r}, found cluster {cluster.identity!r}: "
+            "set WHEREWITHAL_STATE_DIR to another folder, or remove this one to rebuild it from the changelog"
+        )
+    if known != cluster:
+        raise added_partitions(
+            {"the topics": cluster.partitions}, known.partitions, f"the state in {settings.state_dir}"
+        )
+    return True
 
 
 def _read(path: Path) -> Cluster:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from streams.operating.demo.movers import MOVERS, Movers
+from streams.operating.demo.screen import Reading, Screen
 
 
 def moved(*moves: float) -> list[tuple[str, float]]:
@@ -42,3 +46,18 @@ def test_moves_of_one_user_are_added_up_and_an_erased_one_begins_anew() -> None:
     movers.take("u", None)
     movers.take("u", {"score": 90.0})
     assert movers.top() == [("u", 5.0)]
+
+
+def test_an_id_is_shown_and_not_obeyed() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True, color_system=None)
+    hostile = "[red]u[/]\x1b[2J\u202e"
+    with Screen(console, backlog=1, live=0, currency="USD", plain=False) as screen:
+        for score in (1.0, 9.0):
+            reasons = [{"feature": "spend_30d", "contribution": 1.0}]
+            labels = {"lifecycle": "new"}
+            record = {"score": score, "tier": "low", "labels": labels, "expected_spend": 1.0, "reasons": reasons}
+            screen.movers.take(hostile, record)
+        screen.show(Reading(settled=1, waiting=0, scores=2, texts=0, dead_letters=0, latency_ms={}), last=True)
+    assert "[red]u[/]\\u001b[2J\\u202e" in out.getvalue()
+    assert "\x1b[2J" not in out.getvalue()

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from support.encoders import HashEncoder
+from support.plain_feast import served_features
 from support.runs import quick_settings
 from support.shoppers import encoded
 
@@ -15,7 +16,7 @@ from features.tiles import HOUR, MINUTE
 from streams.broker.embedded import EmbeddedBroker
 from streams.cli.replay import feed
 from streams.operating.drain import Drain
-from streams.operating.read_back import last_scores, served_features
+from streams.operating.read_back import last_scores
 from streams.settings import StateStore, WindowEdge
 from streams.worker.applying.clock_steps import TOLERANCE_MS
 from streams.worker.flow import Flow

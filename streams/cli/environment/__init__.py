@@ -1,0 +1,1 @@
+"""What the environment gives the program: settings, variables that are none, and versions."""

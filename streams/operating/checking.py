@@ -1,0 +1,150 @@
+"""Whether a worker could start and work here: looked at, one thing after the other, without starting one.
+
+Nothing is consumed, no group is joined, no topic made and no state written. What only a start shows is left out: the
+rights of the login on topics and group, and whether logs reach as far as the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple
+
+from features.exceptions import FeaturesError
+from features.online.probing import probe, writable
+from models.exceptions import ModelsError
+from streams.broker.topics.admin import Admin, Topic
+from streams.broker.topics.provisioning import Cluster, co_partitioned
+from streams.broker.topics.topic_settings import Complaint, complaints, wanted
+from streams.exceptions import ConfigurationError, StreamsError
+from streams.inference.loading import artefact_folder, load_inference
+from streams.settings import Settings, StateStore
+from streams.telemetry.metrics import Metrics
+from streams.worker.lifecycle.state_lock import check_lock
+from streams.worker.state.binding import is_bound
+
+
+class Finding(NamedTuple):
+    """What was found out about one thing.
+
+    Attributes:
+        what: the thing.
+        well: whether a worker could go on with it.
+        said: what was found, in one line; of a thing that is not well, what was expected and what to do.
+    """
+
+    what: str
+    well: bool
+    said: str
+
+
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what is found about the broker, each topic, state folder, online store, models and metrics port."""
+    cluster: Cluster | None = None
+    try:
+        async with Admin(settings) as admin:
+            identity, nodes = await admin.cluster()
+            names = list(wanted(settings))
+            topics, configs = await admin.topics(names), await admin.configs(names)
+    except StreamsError as error:
+        yield Finding("broker", False, str(error))
+        yield Finding("topics", False, "not looked at, because the broker cannot be used")
+    else:
+        yield Finding("broker", True, f"{settings.broker}, cluster {identity or 'without an id'}, nodes {nodes}")
+        replicas = {name: topic.replicas for name, topic in topics.items()}
+        wrong = complaints(settings, configs, replicas, nodes)
+        for name in names:
+            yield _of_topic(settings, name, topics.get(name), [fault for fault in wrong if fault.topic == name])
+        try:
+            counts = {name: topic.partitions for name, topic in topics.items()}
+            cluster = Cluster(identity, co_partitioned(settings, counts) if counts else settings.partitions)
+        except StreamsError as error:
+            yield Finding("partitions", False, str(error))
+    yield _found("state folder", lambda: _of_state(settings, cluster))
+    yield await asyncio.to_thread(_found, "online store", lambda: _of_store(settings))
+    yield await asyncio.to_thread(_found, "models", lambda: _of_models(settings))
+    for optional in _of_folders(settings):
+        yield optional
+    yield _found("metrics port", lambda: _of_port(settings))
+
+
+def _found(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except (StreamsError, FeaturesError, ModelsError) as error:
+        return Finding(what, False, str(error))
+
+
+def _of_topic(settings: Settings, name: str, topic: Topic | None, wrong: list[Complaint]) -> Finding:
+    what = f"topic {name}"
+    if topic is None:
+        return Finding(what, True, "missing, made by the first worker that starts")
+    if topic.leaderless:
+        return Finding(
+            what,
+            False,
+            f"expected a leader of each of its {topic.partitions} partitions, found none of {topic.leaderless}: start "
+            "the nodes of the broker that hold them",
+        )
+    fatal = [fault.line() for fault in wrong if fault.fatal]
+    if fatal:
+        return Finding(what, False, fatal[0])
+    warned = "".join(f"; a warning: expected {fault.setting}, found {fault.found}: {fault.why}" for fault in wrong)
+    return Finding(what, True, f"partitions {topic.partitions}, replicas {topic.replicas}{warned}")
+
+
+def _of_state(settings: Settings, cluster: Cluster | None) -> str:
+    if settings.state_store is not StateStore.ROCKSDB:
+        return "in memory, read from the changelog at every start"
+    folder = settings.state_dir.absolute()
+    if not writable(folder):
+        raise ConfigurationError(
+            f"WHEREWITHAL_STATE_DIR: expected a folder that can be written, found {folder}; name another, or mend its "
+            "rights"
+        )
+    check_lock(settings)
+    if cluster is None:
+        return f"{folder}, its binding not looked at, because the broker cannot be used"
+    if is_bound(settings, cluster):
+        return f"{folder}, bound to this cluster"
+    return f"{folder}, {'bound to no cluster yet' if folder.exists() else 'made at the start'}"
+
+
+def _of_store(settings: Settings) -> str:
+    try:
+        risks = probe(settings.online_url)
+    except FeaturesError as error:
+        raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+    return "can be written" + "".join(f"; a warning: {risk}" for risk in risks)
+
+
+def _of_models(settings: Settings) -> str:
+    inference = load_inference(settings, Metrics())
+    fitted = "fitted to it" if inference.fitted else "not fitted to it: scores come from behaviour alone, as degraded"
+    return f"encoder {inference.encoder}, scorer {inference.artefact.version} of {artefact_folder(settings)}, {fitted}"
+
+
+def _of_folders(settings: Settings) -> Iterator[Finding]:
+    if settings.shadow_artefact:
+        there = artefact_folder(settings.model_copy(update={"artefact": settings.shadow_artefact})).is_dir()
+        advice = "WHEREWITHAL_SHADOW_ARTEFACT: expected a folder, found none; make it, or unset the variable"
+        yield Finding("shadow", there, settings.shadow_artefact if there else advice)
+    if settings.served_log is not None:
+        fit = writable(settings.served_log.absolute())
+        advice = "WHEREWITHAL_SERVED_LOG: expected a folder that can be written, found another; name one"
+        yield Finding("log of what is served", fit, str(settings.served_log) if fit else advice)
+
+
+def _of_port(settings: Settings) -> str:
+    host, port = settings.metrics_host, settings.metrics_port
+    try:
+        with socket.socket() as probing:
+            probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probing.bind((host, port))
+    except OSError as error:
+        raise ConfigurationError(
+            f"WHEREWITHAL_METRICS_HOST, WHEREWITHAL_METRICS_PORT: expected to listen on {host}:{port}, found "
+            f"{error.strerror or error}; name another"
+        ) from error
+    return f"{host}:{port}" if port else f"{host}, any free port"

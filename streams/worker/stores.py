@@ -1,0 +1,32 @@
+"""The online store of a worker, opened and looked at before anything is written."""
+
+from __future__ import annotations
+
+from features.exceptions import OnlineStoreError, OnlineStoreURLError
+from features.online.opening import open_online_store
+from features.online.store import OnlineStore
+from streams.exceptions import ConfigurationError, StreamsError
+from streams.log import log
+from streams.settings import Settings
+from streams.worker.republishing.owed import Owed
+
+
+def open_store(settings: Settings) -> OnlineStore:
+    """Open the store that the settings name; one that is empty is noted, because its rows are owed.
+
+    Raises:
+        ConfigurationError: the settings name no store.
+        StreamsError: the store cannot be used.
+    """
+    try:
+        store = open_online_store(settings.online_url)
+        store.ping()
+        for risk in store.risks():
+            log.warning("the online store may lose rows", reason=risk)
+        if store.empty():
+            Owed(settings.state_dir).note()
+    except OnlineStoreURLError as error:
+        raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+    except OnlineStoreError as error:
+        raise StreamsError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+    return store

@@ -1,0 +1,34 @@
+"""Rows for an online store."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Any
+
+from msgspec.structs import replace
+
+from features.catalogue import SCALARS
+from features.online import OnlineRow
+
+
+def make_row(user_id: str = "u1", revision: int = 1, **changes: Any) -> OnlineRow:
+    """Build a row whose every value is drawn from its user and revision; one float in five is null."""
+    draw = random.Random(f"{user_id}/{revision}")
+    row = OnlineRow(
+        user_id=user_id,
+        fence=(1, revision, 1_764_000_000_000 + revision),
+        scalars=tuple(
+            draw.randrange(10_000) if scalar.integer else None if draw.random() < 0.2 else draw.uniform(-1e3, 1e3)
+            for scalar in SCALARS
+        ),
+        event_time=1_764_000_000_000 + draw.randrange(10_000_000),
+        revision=revision,
+        profile=struct.pack("<64f", *(draw.uniform(-1, 1) for _ in range(64))),
+        encoder="all-MiniLM-L6-v2@0123456789ab",
+        score=draw.uniform(0, 100),
+        expected_spend=draw.uniform(0, 1000),
+        tier=draw.choice(["low", "medium", "high", "premium"]),
+        scorer="2026-11-23-a1b2c3",
+    )
+    return replace(row, **changes)

@@ -1,0 +1,53 @@
+"""What is served of users as any reader gets it: through plain Feast, which shares nothing with our own reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from feast import FeatureStore
+
+from features.catalogue import NAMES
+from features.online.layout import BEHAVIOR, JOIN_KEY, VIEWS
+from features.repository import SERVICE_V2, apply
+from streams.settings import Settings
+
+_USERS_PER_READ: Final = 100
+
+
+def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the features of these users as `replay --features` writes them."""
+    kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder")
+    return [{name: row[name] for name in kept} for row in read_users(apply(folder, settings.online_url), users)]
+
+
+def read_users(store: FeatureStore, user_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Read what `features.online.reading.read_users` reads."""
+    service = store.get_feature_service(SERVICE_V2)
+    users: list[dict[str, Any]] = []
+    pending = iter(dict.fromkeys(user_ids))
+    while batch := list(islice(pending, _USERS_PER_READ)):
+        response = store.get_online_features(
+            features=service,
+            entity_rows=[{JOIN_KEY: user_id} for user_id in batch],
+            full_feature_names=True,
+        )
+        users += _known(batch, response.to_dict(include_event_timestamps=True))
+    return users
+
+
+def _known(user_ids: Sequence[str], answer: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    written = answer[f"{BEHAVIOR}__revision__ts"]
+    for position, user_id in enumerate(user_ids):
+        # Redis calls an unknown user's values PRESENT and SQLite NOT_FOUND; both give them the timestamp 0.
+        if not written[position]:
+            continue
+        user: dict[str, Any] = {JOIN_KEY: user_id}
+        for view in VIEWS:
+            for feature in view.features:
+                # The first view's revision stands for the row's.
+                user.setdefault(feature.name, answer[f"{view.name}__{feature.name}"][position])
+        user["revisions"] = {view.name: answer[f"{view.name}__revision"][position] for view in VIEWS}
+        yield user
