@@ -23,15 +23,19 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
+from streams.cli.refusals import add_max_refused, as_json, print_refused, too_many
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
-from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
+from streams.operating.refused import read_refused
 from streams.records.events import LATEST_MS
+from streams.records.refusals import Position, Refusals
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
+from streams.sources.places import Place, Places
 from streams.sources.reading import check_sources, read_sources
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
@@ -86,22 +90,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", metavar="TIME", help="features as of then: epoch milliseconds, or RFC 3339 with an offset"
     )
+    add_max_refused(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the files; return 0 if every input event is accounted for, else 1."""
+    """Replay the files; return 0 if every input event is accounted for and not too many are refused, else 1."""
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
     check_sources(arguments.files)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     _check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
-        summary = stopper.run(_replay(settings, arguments, as_of))
+        account = stopper.run(_replay(settings, arguments, as_of))
+    summary, refusals, places = account.summary, account.refusals, account.places
     if arguments.json:
-        print(orjson.dumps(summary.as_dict()).decode())
+        duplicate = account.first_duplicate
+        more = {
+            "refused": as_json(refusals, places),
+            "first_duplicate": None if duplicate is None else duplicate.as_dict(),
+        }
+        print(orjson.dumps(summary.as_dict() | more).decode())
     else:
         print_summary(summary)
-    return 0 if summary.complete else 1
+        if account.first_duplicate is not None:
+            print(f"the first duplicate: {account.first_duplicate}")
+        print_refused(refusals, places)
+    wrong = too_many(refusals, account.lines, arguments.max_refused)
+    if wrong is not None:
+        print(f"wherewithal replay: {wrong}", file=sys.stderr)
+    return 0 if summary.complete and wrong is None else 1
 
 
 @contextmanager
@@ -129,33 +146,62 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             forget()
 
 
-async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> Summary:
+@dataclass(frozen=True)
+class _Account:
+    """The summary, and what it does not tell: which lines were refused, and how many were read, erasures included."""
+
+    summary: Summary
+    lines: int
+    refusals: Refusals
+    places: Places
+    first_duplicate: Place | None
+
+
+async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> _Account:
+    places = Places()
     async with Flow(settings, keep_latencies=True) as flow:
         flow.as_of = as_of
         drain = Drain(flow, LEAD_RECORDS)
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_sources(arguments.files))
+        feeder = await feed(flow, drain, read_sources(arguments.files), places)
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         summary = summarise(flow, feeder, seconds)
+        refusals = await read_refused(flow.settings, feeder.origins, places, arguments.dead_letters)
         if arguments.scores is not None:
             scores = await last_scores(flow.settings)
             write_ndjson(arguments.scores, [scores[user_id] for user_id in sorted(scores)])
-        if arguments.dead_letters is not None:
-            write_ndjson(arguments.dead_letters, await dead_letters(flow.settings))
         if arguments.features is not None:
             folder = flow.settings.state_dir / "feast"
             rows = await asyncio.to_thread(served_features, flow.settings, folder, known_users(flow))
             write_ndjson(arguments.features, rows)
-    return summary
+        return _Account(
+            summary,
+            feeder.events + feeder.erasures,
+            refusals,
+            places,
+            places.place(_first_duplicate(flow, feeder)),
+        )
 
 
-async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived]) -> Feeder:
-    """Publish records, held back by unsettled records, and return the feeder with its counts."""
+def _first_duplicate(flow: Flow, feeder: Feeder) -> Position | None:
+    found = (feeder.origins.position(*key, offset) for key, offset in flow.tally.first_duplicates.items())
+    return min((position for position in found if position is not None), default=None)
+
+
+async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived], places: Places | None = None) -> Feeder:
+    """Publish records, held back by unsettled records, and return the feeder with its counts.
+
+    Args:
+        flow: started.
+        drain: of the flow.
+        arrivals: what to publish.
+        places: number the files, if the lines behind the records are asked for later.
+    """
     publisher = Publisher(flow.settings)
     await publisher.start()
     try:
-        feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained)
+        feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained, places=places)
         await feeder.feed(arrivals)
     finally:
         await publisher.stop()

@@ -31,6 +31,9 @@ class Tally:
     Args:
         metrics: kept up to date alongside.
         keep_latencies: whether every event-to-score latency is kept (4 bytes each), for exact percentiles.
+
+    Attributes:
+        first_duplicates: the offset of the first duplicate, by topic (its name in the contract) and partition.
     """
 
     def __init__(self, metrics: Metrics, keep_latencies: bool) -> None:
@@ -38,6 +41,7 @@ class Tally:
         self._counted: dict[tuple[str, int], int] = {}
         self._latencies_ms = array("f") if keep_latencies else None
         self.fates: Counter[Fate] = Counter()
+        self.first_duplicates: dict[tuple[str, int], int] = {}
         self.scores_out = 0
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
@@ -55,6 +59,8 @@ class Tally:
         for fate, number in Counter(fates).items():
             self.fates[fate] += number
             self._metrics.events.labels(topic, fate.value).inc(number)
+            if fate is Fate.DUPLICATE and (topic, partition) not in self.first_duplicates:
+                self.first_duplicates[topic, partition] = offsets[fates.index(fate) - len(fates)]
 
     def scored(self, arrivals: Sequence[int], scores: int) -> None:
         """Note that scores are acknowledged which cover events with these Kafka timestamps (ms)."""
