@@ -1,4 +1,4 @@
-"""What was refused, shown: a line per kind, the JSON of it, and the verdict when it is too much."""
+"""What was refused, shown: a line per kind, and the JSON of it; and the option that says how much is too much."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from itertools import islice
 from typing import Any, Final, TextIO
 
-from streams.records.refusals import DEFAULT_SHARE, Refusals, beyond
+from streams.records.refusals import DEFAULT_SHARE, Refusals
 from streams.sources.places import Places
 
 SHOWN: Final = 10
@@ -47,16 +47,6 @@ def print_refused(refusals: Refusals, places: Places, file: TextIO | None = None
         print(f"  {kind.count:>9,}  {where}{kind.reason}: {kind.detail}", file=out)
     if len(refusals) > SHOWN:
         print(f"  and {len(refusals) - SHOWN:,} more kinds", file=out)
-
-
-def too_many(refusals: Refusals, read: int, share: float) -> str | None:
-    """Return a line that says that more than a share of what was read was refused; None if it was not."""
-    if not beyond(refusals.total, read, share):
-        return None
-    return (
-        f"expected at most {share:.12g} of the lines refused (--max-refused), found {refusals.total:,} of {read:,}: "
-        "mend the file, or raise --max-refused"
-    )
 
 
 def _share(text: str) -> float:

@@ -23,7 +23,7 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
-from streams.cli.refusals import add_max_refused, as_json, print_refused, too_many
+from streams.cli.refusals import add_max_refused, as_json, print_refused
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
@@ -31,7 +31,7 @@ from streams.operating.feeder import Feeder
 from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
 from streams.operating.refused import read_refused
 from streams.records.events import LATEST_MS
-from streams.records.refusals import Position, Refusals
+from streams.records.refusals import Position, Refusals, check_share
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
@@ -95,7 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the files; return 0 if every input event is accounted for and not too many are refused, else 1."""
+    """Replay the files; return 0 if every input event is accounted for, else 1.
+
+    Raises:
+        RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
+    """
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
     check_sources(arguments.files)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
@@ -115,10 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
         if account.first_duplicate is not None:
             print(f"the first duplicate: {account.first_duplicate}")
         print_refused(refusals, places)
-    wrong = too_many(refusals, account.lines, arguments.max_refused)
-    if wrong is not None:
-        print(f"wherewithal replay: {wrong}", file=sys.stderr)
-    return 0 if summary.complete and wrong is None else 1
+    if not summary.complete:
+        return 1
+    check_share(refusals, account.lines, arguments.max_refused)
+    return 0
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from streams.exceptions import RefusedInputError
+
 MAX_KINDS: Final = 1_000
 """Kinds that are told apart. Details are few, but a hostile input may have a new one in every line."""
 
@@ -72,6 +74,14 @@ class Refusals:
         return iter(sorted(self._kinds.values(), key=lambda kind: (-kind.count, kind.first or _NOWHERE)))
 
 
-def beyond(refused: int, read: int, share: float) -> bool:
-    """Tell whether more than a share (0 to 1) of what was read is refused."""
-    return refused > share * read
+def check_share(refusals: Refusals, read: int, share: float) -> None:
+    """Check that no more than a share, 0 to 1, of the lines read is refused.
+
+    Raises:
+        RefusedInputError: more is.
+    """
+    if refusals.total > share * read:
+        raise RefusedInputError(
+            f"expected at most {share:.12g} of the lines refused (--max-refused), found {refusals.total:,} of "
+            f"{read:,}: mend the file, or raise --max-refused"
+        )
