@@ -1,4 +1,4 @@
-"""`wherewithal produce`: publish NDJSON events to the input topics of a cluster."""
+"""`wherewithal produce`: publish events to the input topics of a cluster."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
 from streams.cli.refusals import add_max_refused, as_json, print_refused
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import RefusedInputError, StreamsError
 from streams.operating.admission import Admission
 from streams.operating.feeder import Feeder
@@ -28,9 +29,10 @@ from streams.sources.reading import check_sources, read_sources
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `produce`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="NDJSON events")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=FILES_HELP)
     add_max_refused(parser)
     parser.add_argument("--json", action="store_true", help="print the account as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,11 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         StreamsError: not all could be published; the message says which lines were.
     """
     settings = load_cluster_settings("to publish to")
-    check_sources(arguments.files)
+    options = source_options(arguments)
+    check_sources(arguments.files, options)
     admission = Admission(Decoder.of(settings), arguments.max_refused)
     production = _Production()
     try:
-        admitted = admission.admit(read_sources(arguments.files))
+        admitted = admission.admit(read_sources(arguments.files, options))
         asyncio.run(production.run(settings, admitted))
     except RefusedInputError as error:
         print_refused(admission.refusals, admission.places, sys.stderr)
