@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from streams.exceptions import ConfigurationError
@@ -80,3 +81,22 @@ def load_cluster_settings(purpose: str) -> Settings:
     if settings.embedded:
         raise ConfigurationError(f"WHEREWITHAL_BROKER: expected kafka://host:port, found no broker {purpose}")
     return settings
+
+
+def check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
+    """Refuse files to write that cannot be written, are named twice, or are among the files that are read.
+
+    Raises:
+        ConfigurationError: there is such a file.
+    """
+    taken = {path.resolve() for path in files}
+    for path in outputs:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            continue  # Several outputs may go to one pipe or device.
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
+        if path.resolve() in taken:
+            raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
+        taken.add(path.resolve())

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from streams.cli.progress import Report, reporting
+from streams.cli.refusals import as_json, print_refused
 from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
@@ -38,27 +40,31 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts
     from streams.offline.history.folding import History
+    from streams.offline.history.refused import Refused
     from streams.telemetry.metrics import Metrics
 
     parts = log_parts(arguments.log)
     inference = load_inference(settings, Metrics())
 
-    async def work(folder: Path) -> dict[str, Any]:
+    refused = Refused()
+
+    async def work(folder: Path, progress: Report) -> dict[str, Any]:
         await inference.batcher.start()
         try:
-            history = History(settings, inference, [*arguments.events], folder, options)
+            history = History(settings, inference, [*arguments.events], folder, options, refused, progress)
             return asdict(await compare(history, parts, inference.encoder, arguments.limit))
         finally:
             await inference.batcher.stop()
 
-    with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder:
-        report = asyncio.run(work(Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder, reporting() as progress:
+        report = asyncio.run(work(Path(folder), progress))
     del report["limit"]
     report["differences"] = [_readable(difference) for difference in report["differences"]]
     if arguments.json:
-        print(orjson.dumps(report).decode())
+        print(orjson.dumps(report | {"refused": as_json(refused.refusals, refused.places)}).decode())
     else:
         _print(report)
+        print_refused(refused.refusals, refused.places)
     return 1 if report["mismatches"] else 0
 
 

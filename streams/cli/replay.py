@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import shutil
 import sys
@@ -23,6 +22,7 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
+from streams.cli.arguments import check_outputs
 from streams.cli.refusals import add_max_refused, as_json, print_refused
 from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.cli.stopping import Stopper
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
     check_sources(arguments.files, source_options(arguments))
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
-    _check_outputs([path for path in outputs if path is not None], arguments.files)
+    check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
         account = stopper.run(_replay(settings, arguments, as_of))
     summary, refusals, places = account.summary, account.refusals, account.places
@@ -258,17 +258,3 @@ def _instant(text: str) -> int:
     if not EARLIEST_MS <= instant <= LATEST_MS:
         raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
     return instant
-
-
-def _check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
-    taken = {path.resolve() for path in files}
-    for path in outputs:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            continue  # Several outputs may go to one pipe or device.
-        if path.is_dir() or not path.parent.is_dir():
-            raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
-        if path.resolve() in taken:
-            raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
-        taken.add(path.resolve())

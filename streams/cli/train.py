@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from features.catalogue import NAMES, TRANSFORMS
 from streams.cli.arguments import file, whole_number
+from streams.cli.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -20,7 +20,6 @@ from streams.settings import load_settings
 if TYPE_CHECKING:
     from models.artefact.artefact import Artefact
     from models.scoring.kinds.protocol import Watch
-    from models.training.candidate import Progress
     from streams.offline.training.source import Source
 
 SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
@@ -85,7 +84,7 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tupl
     from models.scoring.scorer import reference_of
     from models.training.train import train
 
-    with _progress_bars() as progress, _logs(arguments.log_dir) as watch:
+    with reporting() as progress, _logs(arguments.log_dir) as watch:
         result = train(
             NAMES,
             source.values,
@@ -118,25 +117,6 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tupl
         drift=DriftReference.fit(result.scorer.names, values, everybody),
     )
     return artefact, result.left_out
-
-
-@contextmanager
-def _progress_bars() -> Iterator[Progress]:
-    """Show a bar for each kind of model on standard error, if that is a terminal."""
-    tqdm = _library("tqdm").tqdm
-    bars: dict[str, Any] = {}
-
-    def progress(kind: str, done: int, total: int) -> None:
-        if kind not in bars:
-            # None shows the bar only if standard error is a terminal.
-            bars[kind] = tqdm(total=total, desc=kind, file=sys.stderr, disable=None)
-        bars[kind].update(done - bars[kind].n)
-
-    try:
-        yield progress
-    finally:
-        for bar in bars.values():
-            bar.close()
 
 
 @contextmanager
