@@ -16,6 +16,7 @@ from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
+from streams.cli.progress import bytes_read, reporting
 from streams.cli.refusals import add_max_refused, as_json, print_refused
 from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import RefusedInputError, StreamsError
@@ -24,7 +25,7 @@ from streams.operating.feeder import Feeder
 from streams.records.decoder import Decoder
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
-from streams.sources.reading import check_sources, read_sources
+from streams.sources.reading import check_sources, packed_bytes, read_sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     admission = Admission(Decoder.of(settings), arguments.max_refused)
     production = _Production()
     try:
-        admitted = admission.admit(read_sources(arguments.files, options))
-        asyncio.run(production.run(settings, admitted))
+        with reporting() as report:
+            arrivals = read_sources(arguments.files, options, bytes_read(report, packed_bytes(arguments.files)))
+            asyncio.run(production.run(settings, admission.admit(arrivals)))
     except RefusedInputError as error:
         print_refused(admission.refusals, admission.places, sys.stderr)
         raise RefusedInputError(f"{error}{production.so_far or '; nothing was published'}") from error

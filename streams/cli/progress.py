@@ -31,6 +31,18 @@ class Report(Protocol):
         """Show it."""
 
 
+def bytes_read(report: Report, of: int | None) -> Callable[[int], None]:
+    """Return a function that takes bytes as they are read of files, and reports how many of all they are."""
+    read = 0
+
+    def take(count: int) -> None:
+        nonlocal read
+        read += count
+        report("bytes read", read, of)
+
+    return take
+
+
 @contextmanager
 def reporting(stream: TextIO | None = None) -> Iterator[Report]:
     """Yield what a command reports its progress to. What a terminal shows of it is gone afterwards."""

@@ -23,6 +23,7 @@ from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
 from streams.cli.arguments import check_outputs
+from streams.cli.progress import Report, reporting
 from streams.cli.refusals import add_max_refused, as_json, print_refused
 from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.cli.stopping import Stopper
@@ -31,13 +32,14 @@ from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
 from streams.operating.refused import read_refused
+from streams.operating.replay_pace import ReplayPace
 from streams.records.events import LATEST_MS
 from streams.records.refusals import Position, Refusals, check_share
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
 from streams.sources.places import Place, Places
-from streams.sources.reading import check_sources, read_sources
+from streams.sources.reading import check_sources, packed_bytes, read_sources
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
@@ -106,8 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_sources(arguments.files, source_options(arguments))
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     check_outputs([path for path in outputs if path is not None], arguments.files)
-    with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
-        account = stopper.run(_replay(settings, arguments, as_of))
+    with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings, reporting() as report:
+        account = stopper.run(_replay(settings, arguments, as_of, report))
     summary, refusals, places = account.summary, account.refusals, account.places
     if arguments.json:
         duplicate = account.first_duplicate
@@ -163,13 +165,15 @@ class _Account:
     first_duplicate: Place | None
 
 
-async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> _Account:
+async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None, report: Report) -> _Account:
     places = Places()
     async with Flow(settings, keep_latencies=True) as flow:
         flow.as_of = as_of
-        drain = Drain(flow, LEAD_RECORDS)
+        pace = ReplayPace(report, packed_bytes(arguments.files))
+        drain = Drain(flow, LEAD_RECORDS, lambda ends: pace.settled(sum(ends.values()), drain.behind(ends)))
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_sources(arguments.files, source_options(arguments)), places)
+        arrivals = read_sources(arguments.files, source_options(arguments), pace.read)
+        feeder = await feed(flow, drain, arrivals, places)
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         summary = summarise(flow, feeder, seconds)
