@@ -50,7 +50,7 @@ def test_a_step_without_an_amount_is_named_when_it_begins() -> None:
 
 def test_an_estimate_of_the_whole_that_grows_does_not_repeat_a_tenth() -> None:
     said = told(
-        [(10.0, "a", 0, 100), (11.0, "a", 30, 100), (12.0, "a", 31, 200), (13.0, "a", 60, 200), (14.0, "a", 80, 200)]
+        [(0.0, "a", 0, 100), (11.0, "a", 30, 100), (12.0, "a", 31, 200), (13.0, "a", 60, 200), (14.0, "a", 80, 200)]
     )
     assert [line.partition(",")[0] for line in said] == ["a: 30 of 100 (30 %)", "a: 80 of 200 (40 %)"]
 
