@@ -39,5 +39,10 @@ class SourceOptions:
         """Whether a JSON line may be an event itself, as a row of a table is."""
         return self.bare or bool(self.columns) or bool(self.constants)
 
+    @property
+    def amends(self) -> bool:
+        """Whether the ids or the times of records are changed."""
+        return self.integer_ids or self.timezone is not None
+
 
 AS_THEY_ARE: Final = SourceOptions()
