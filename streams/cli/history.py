@@ -105,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not written.rows:
         raise NoRowsError(_why_no_rows(summary))
     if written.rows_with_target == 0:
+        # Not an error: rows without a target serve Feast as well.
         print(f"wherewithal history: no row has a target: {_uncovered(summary)}", file=sys.stderr)
     return 0
 
@@ -134,14 +135,15 @@ def _print(summary: dict[str, Any], output: Path, duplicate: Place | None) -> No
         f"{summary['rows']:,} rows of {summary['users']:,} users, {summary['texts_encoded']:,} texts encoded in "
         f"{summary['seconds']:,.1f} s" + (f", written to {output}" if summary["rows"] else "")
     )
-    if summary["rows_with_target"] is None:
+    with_target = summary["rows_with_target"]
+    if with_target is None or not summary["rows"]:
         return
     of_instants = ""
     if summary["instants"] is not None:
         of_instants = f"{summary['instants_with_target']:,} of {summary['instants']:,} instants and "
     print(
-        f"{of_instants}{summary['rows_with_target']:,} of {summary['rows']:,} rows have a target"
-        + (f"; of the others, {_uncovered(summary)}" if summary["rows_with_target"] < summary["rows"] else "")
+        f"{of_instants}{with_target:,} of {summary['rows']:,} rows have a target"
+        + (f"; of the others, {_uncovered(summary)}" if 0 < with_target < summary["rows"] else "")
     )
 
 

@@ -94,7 +94,8 @@ def _print(found: dict[str, Any]) -> None:
     if details:
         print("by reason and detail, with the first and the last letter of each:")
     for kind in details[:SHOWN]:
-        print(f"  {kind['count']:>9,}  {kind['reason']}: {kind['detail']} ({kind['first']} to {kind['last']})")
+        last = "" if kind["count"] == 1 else f" to {kind['last']}"
+        print(f"  {kind['count']:>9,}  {kind['reason']}: {kind['detail']} ({kind['first']}{last})")
     if len(details) > SHOWN:
         print(f"  and {len(details) - SHOWN:,} more kinds")
     for standing, remark in _REMARKS.items():
