@@ -172,6 +172,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         pace = ReplayPace(report, packed_bytes(arguments.files))
         drain = Drain(flow, LEAD_RECORDS, lambda ends: pace.settled(sum(ends.values()), drain.behind(ends)))
         started = time.monotonic()
+        pace.begin()
         arrivals = read_sources(arguments.files, source_options(arguments), pace.read)
         feeder = await feed(flow, drain, arrivals, places)
         await drain.drained(feeder.ends)

@@ -19,6 +19,10 @@ class ReplayPace:
         self._packed_bytes = packed_bytes
         self._bytes = 0
 
+    def begin(self) -> None:
+        """Report that nothing is settled yet, from when on the pace counts."""
+        self._report("records settled", 0, None)
+
     def read(self, count: int) -> None:
         """Count bytes of the files as read."""
         self._bytes += count

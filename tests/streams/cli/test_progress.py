@@ -87,3 +87,12 @@ def test_a_file_gets_lines_and_no_escapes() -> None:
     with reporting(out) as report:
         report("fitting", 0, 1)
     assert out.getvalue() == "fitting\n"
+
+
+def test_a_bar_estimates_what_is_left_while_the_whole_amount_changes() -> None:
+    screen, clock = io.StringIO(), Clock()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    with Bars(console, clock) as bars:
+        for clock.now, done, of in [(0.0, 0, None), (10.0, 100, 450), (20.0, 200, 400)]:
+            bars("records settled", done, of)
+    assert "200/400 0:00:20 left" in screen.getvalue()
