@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     if arguments.dead_letters is not None:
         check_outputs([arguments.dead_letters], arguments.events)
+        if arguments.output.resolve() in arguments.dead_letters.resolve().parents:
+            raise ConfigurationError(f"--dead-letters: expected a file outside of {arguments.output}, found one in it")
     plan = _plan(arguments)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference

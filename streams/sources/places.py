@@ -35,7 +35,8 @@ class Places:
         number = self._numbers.get(file)
         if number is None:
             number = self._numbers[file] = len(self._files)
-            self._files.append(file)
+            # A name need not be UTF-8, but what is printed and written is.
+            self._files.append(file.encode(errors="surrogateescape").decode(errors="replace"))
         return number, arrived.line
 
     def place(self, position: Position | None) -> Place | None:

@@ -25,6 +25,12 @@ def counted(found: list[tuple[str, str, tuple[int, int] | None]]) -> Refusals:
     return refusals
 
 
+@given(st.integers(0, 1000), st.integers(1, 1000))
+def test_a_share_written_as_a_quotient_is_met_exactly(count: int, read: int) -> None:
+    refusals = counted([("invalid", "no", None)] * count)
+    check_share(refusals, read, count / read)
+
+
 @given(st.lists(refused))
 def test_each_refusal_counts_once_and_each_kind_knows_its_first_and_last(
     found: list[tuple[str, str, tuple[int, int] | None]],
