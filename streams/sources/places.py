@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.records.refusals import Position
 from streams.sources.arrived import Arrived
+
+
+_NO_LETTER: Final = "\ufffd"
 
 
 class Place(NamedTuple):
@@ -15,7 +18,8 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        # A terminal obeys control characters, in the names of files too.
+        return f"{''.join(letter if letter.isprintable() else _NO_LETTER for letter in self.file)}:{self.line}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the place as a JSON object."""

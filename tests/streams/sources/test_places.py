@@ -24,3 +24,7 @@ def test_a_name_that_is_no_utf_8_can_be_shown() -> None:
     places = Places()
     place = places.place(places.position(at(b"caf\xe9.ndjson".decode(errors="surrogateescape"), 7)))
     assert str(place) == "caf\ufffd.ndjson:7"
+
+
+def test_a_name_is_no_command_to_the_terminal() -> None:
+    assert str(Place("a\x1b[31m\u202eb\n", 1)) == "a\ufffd[31m\ufffdb\ufffd:1"
