@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 from streams.records.refusals import Position
 from streams.sources.arrived import Arrived
 
-
 _NO_LETTER: Final = "\ufffd"
 
 
