@@ -264,7 +264,7 @@ def test_a_history_of_which_too_much_is_refused_is_not_folded(tmp_path, capsys, 
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([], "expected events, found none"),
+        ([{"topic": "erasures", "value": {"user_id": "u", "timestamp": BASE}}], "expected events, found none"),
         ([click("u", 1, BASE, price=-1)], "expected events that count, found none"),
         ([click("u", 1, BASE)], "expected an instant by which a user has an event, found none"),
     ],
