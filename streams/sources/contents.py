@@ -101,7 +101,7 @@ class Contents:
 
     def _text(self, head: bytes, packed: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         name, encoding = self._part.name, self._options.encoding
-        return with_head(utf8_blocks(plain_blocks(head, packed, name), name, encoding), LOOKED_AT_BYTES)
+        return with_head(utf8_blocks(plain_blocks(head, packed, name), name, encoding), LOOKED_AT_BYTES, lines=2)
 
     def _check_columns(self, names: list[str]) -> None:
         check_columns(self._part.name, [*names, *self._part.partitions], self._options)
