@@ -55,6 +55,7 @@ class Folded:
     Attributes:
         outcomes: how many observations were applied, duplicates and refused.
         applied: the observations that count, in the order of arrival.
+        first_duplicate: the offset of the first duplicate to arrive; None without one.
     """
 
     def __init__(self, history: UserHistory, encoder: str) -> None:
@@ -63,12 +64,15 @@ class Folded:
         self._arrival_decides = arrival_decides(history.arrived)
         self.outcomes: Counter[Outcome] = Counter()
         self.applied: list[Observation] = []
+        self.first_duplicate: int | None = None
         state = self._begun()
         for seen in history.arrived:
             outcome = state.apply(seen, encoder)
             self.outcomes[outcome] += 1
             if outcome is Outcome.APPLIED:
                 self.applied.append(seen)
+            elif outcome is Outcome.DUPLICATE and self.first_duplicate is None:
+                self.first_duplicate = seen.offset
 
     def snapshots(self, instants: Sequence[int]) -> Iterator[Snapshot]:
         """Yield the features as of each instant by which there is an event.

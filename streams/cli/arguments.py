@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -85,15 +85,15 @@ def new_file(text: str) -> Path:
     return path
 
 
-def rows(text: str) -> Path:
-    """Return the path of a file of training rows, or of the folder that `history` wrote.
+def file_or_folder(text: str) -> Path:
+    """Return the path of something that exists.
 
     Raises:
-        argparse.ArgumentTypeError: there is neither.
+        argparse.ArgumentTypeError: there is no such file or folder.
     """
     path = Path(text)
     if not path.exists():
-        raise argparse.ArgumentTypeError(f"{text}: expected a file of rows or the folder of `history`, found none")
+        raise argparse.ArgumentTypeError(f"{text}: expected a file or a folder, found none")
     return path
 
 
@@ -122,3 +122,22 @@ def load_cluster_settings(purpose: str) -> Settings:
     if settings.embedded:
         raise ConfigurationError(f"WHEREWITHAL_BROKER: expected kafka://host:port, found no broker {purpose}")
     return settings
+
+
+def check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
+    """Refuse files to write that cannot be written, are named twice, or are among the files that are read.
+
+    Raises:
+        ConfigurationError: there is such a file.
+    """
+    taken = {path.resolve() for path in files}
+    for path in outputs:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            continue  # Several outputs may go to one pipe or device.
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
+        if path.resolve() in taken:
+            raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
+        taken.add(path.resolve())

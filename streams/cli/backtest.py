@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.cli.arguments import file
+from streams.cli.progress import Report, reporting
 from streams.exceptions import ConfigurationError
 from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
 from streams.offline.sample.cdnow import Order, orders
@@ -51,18 +51,19 @@ def run(arguments: argparse.Namespace) -> int:
     from models.backtest.protocols import MODEL, NEW_CUSTOMERS, NEXT_PERIOD, new_customers, next_period
     from streams.offline.backtest.panel import panel
 
-    rows = panel(customers, _say)
-    runs = []
-    for seed, (train, test) in enumerate(groups):
-        _say("new customers", seed + 1, len(groups))
-        runs.append(new_customers(rows.at_end, rows.earlier, np.array(train), np.array(test)))
-    _say("next period", 1, 1)
-    following = next_period(rows.at_end, rows.inside)
-    outcomes = {
-        # Forecasts that do not depend on the split are made once. The seeds then differ in the customers they resample.
-        NEW_CUSTOMERS: measure(_told(runs * (SEEDS // len(runs))), draws=DRAWS, seeds=range(SEEDS)),
-        NEXT_PERIOD: measure(_told([following] * SEEDS), draws=DRAWS, seeds=range(SEEDS)),
-    }
+    with reporting() as progress:
+        rows = panel(customers, progress)
+        runs = []
+        for seed, (train, test) in enumerate(groups, 1):
+            runs.append(new_customers(rows.at_end, rows.earlier, np.array(train), np.array(test)))
+            progress("forecasts for new customers", seed, len(groups))
+        progress("forecasts for the next period", 0, 1)
+        following = next_period(rows.at_end, rows.inside)
+        outcomes = {
+            # Forecasts that do not depend on the split are made once. The seeds differ in the customers they resample.
+            NEW_CUSTOMERS: measure(_told(runs * (SEEDS // len(runs)), progress), draws=DRAWS, seeds=range(SEEDS)),
+            NEXT_PERIOD: measure(_told([following] * SEEDS, progress), draws=DRAWS, seeds=range(SEEDS)),
+        }
     winner = best(outcomes.values())
     if arguments.json:
         print(orjson.dumps(_document(outcomes, winner, MODEL)).decode())
@@ -135,11 +136,7 @@ def _plain(value: float) -> str:
     return f"{round(value, 3) + 0.0:,.3f}"
 
 
-def _told(runs: Sequence[_Run]) -> Iterator[_Run]:
+def _told(runs: Sequence[_Run], progress: Report) -> Iterator[_Run]:
     for number, run in enumerate(runs, start=1):
-        _say("resampling customers", number, len(runs))
         yield run
-
-
-def _say(what: str, done: int, of: int) -> None:
-    print(f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)
+        progress("customers resampled", number, len(runs))

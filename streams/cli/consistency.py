@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+from streams.cli.progress import Report, reporting
+from streams.cli.refusals import as_json, print_refused
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 from streams.terminal import shown
@@ -19,9 +22,10 @@ from streams.terminal import shown
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `consistency`."""
     parser.add_argument("log", type=Path, metavar="LOG", help="the folder that WHEREWITHAL_SERVED_LOG named")
-    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help="NDJSON or Parquet, in order of arrival")
+    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help=f"{FILES_HELP}; in order of arrival")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="differences and users shown (default: 20)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,32 +35,38 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.limit < 0:
         raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
     settings = load_settings()
-    check_sources(arguments.events)
+    options = source_options(arguments)
+    check_sources(arguments.events, options)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts
     from streams.offline.history.folding import History
+    from streams.offline.history.refused import Refused
     from streams.telemetry.metrics import Metrics
 
     parts = log_parts(arguments.log)
     inference = load_inference(settings, Metrics())
 
-    async def work(folder: Path) -> dict[str, Any]:
+    refused = Refused()
+
+    async def work(folder: Path, progress: Report) -> dict[str, Any]:
         await inference.batcher.start()
         try:
-            history = History(settings, inference, [*arguments.events], folder)
+            history = History(settings, inference, [*arguments.events], folder, options, refused, progress)
             return asdict(await compare(history, parts, inference.encoder, arguments.limit))
         finally:
             await inference.batcher.stop()
 
-    with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder:
-        report = asyncio.run(work(Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder, reporting() as progress:
+        report = asyncio.run(work(Path(folder), progress))
     del report["limit"]
     report["differences"] = [_readable(difference) for difference in report["differences"]]
     if arguments.json:
-        print(shown(orjson.dumps(report).decode()))
+        document = report | {"refused": as_json(refused.refusals, refused.places)}
+        print(shown(orjson.dumps(document).decode()))
     else:
         _print(report)
+        print_refused(refused.refusals, refused.places)
     return 1 if report["mismatches"] else 0
 
 

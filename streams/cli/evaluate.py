@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.cli.arguments import file, folder, whole_number
+from streams.cli.arguments import file_or_folder, folder, whole_number
+from streams.cli.progress import Report, reporting
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ DRAWS: Final = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
     parser.add_argument(
-        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: bundled customers)"
+        "--rows",
+        type=file_or_folder,
+        metavar="ROWS",
+        help="the folder that `history --targets` wrote, or its training_rows.parquet (default: bundled customers)",
     )
     parser.add_argument("--artefact", type=folder, metavar="FOLDER", help="the scorer (default: that of the settings)")
     parser.add_argument(
@@ -59,15 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
     artefact = artefact.serving(NAMES, None, artefact.width)
-    document = evaluate(
-        artefact,
-        _material(arguments, settings, artefact),
-        currency=CURRENCY if arguments.rows is None else settings.currency,
-        size_bytes=sum((place / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
-        draws=arguments.bootstrap,
-        seed=arguments.seed,
-        progress=_say,
-    )
+    with reporting() as progress:
+        document = evaluate(
+            artefact,
+            _material(arguments, settings, artefact, progress),
+            currency=CURRENCY if arguments.rows is None else settings.currency,
+            size_bytes=sum((place / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
+            draws=arguments.bootstrap,
+            seed=arguments.seed,
+            progress=progress,
+        )
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / PAGE_FILE).write_text(page(document), encoding="utf-8")
     (arguments.output / DOCUMENT_FILE).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
@@ -78,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact) -> Material:
+def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact, progress: Report) -> Material:
     if arguments.rows is not None:
         from streams.offline.evaluation.from_rows import from_rows
 
@@ -87,7 +91,7 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
     from streams.offline.sample.cdnow import orders
 
-    _say("reading texts", 0, 1)
+    progress("reading texts", 0, 1)
     return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
 
 
@@ -108,7 +112,3 @@ def _print(document: dict[str, Any], output: Path) -> None:
         )
     warnings = sum(len(column["warnings"]) for column in document["fairness"]["columns"].values())
     print(f"  warnings about groups: {warnings}")
-
-
-def _say(what: str, done: int, of: int) -> None:
-    print(what if of == 1 else f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)

@@ -10,8 +10,11 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.arguments import load_cluster_settings, whole_number
+from streams.cli.progress import Report, reporting
+from streams.cli.refusals import SHOWN
 from streams.contract import INPUTS
-from streams.operating.redriving import Choice, Letter, Redrive, Standing
+from streams.operating.redriving import Choice, Letter, Redrive, Standing, letter_name
+from streams.records.refusals import Kind, Refusals
 from streams.records.rejection import Reason
 from streams.settings import Settings
 
@@ -39,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """List the dead letters that are asked for, and with `--go` send them back."""
     settings = load_cluster_settings("to read from")
     choice = Choice(reasons=arguments.reason or (), topics=arguments.topic or (), limit=arguments.limit)
-    letters = asyncio.run(_redrive(settings, choice, arguments.go))
+    with reporting() as progress:
+        letters = asyncio.run(_redrive(settings, choice, arguments.go, progress))
     if arguments.json:
         print(orjson.dumps(report(letters, arguments.go)).decode())
     else:
@@ -47,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _redrive(settings: Settings, choice: Choice, go: bool) -> list[Letter]:
-    redrive = Redrive(settings)
+async def _redrive(settings: Settings, choice: Choice, go: bool, progress: Report) -> list[Letter]:
+    redrive = Redrive(settings, progress)
     await redrive.survey(choice)
     if go:
         await redrive.send()
@@ -60,17 +64,25 @@ def report(letters: list[Letter], go: bool) -> dict[str, Any]:
     chosen = [letter for letter in letters if letter.standing is not Standing.NOT_CHOSEN]
     standings = Counter(letter.standing for letter in chosen)
     by_reason: dict[str, Counter[str]] = {}
+    refusals = Refusals()
     for letter in chosen:
         by_reason.setdefault(letter.reason, Counter())[letter.record[0]] += 1
+        refusals.add(letter.reason, letter.detail, letter.place)
     return {
         "dry_run": not go,
         "letters": len(letters),
         "chosen": len(chosen),
         "by_reason": {reason: dict(topics) for reason, topics in sorted(by_reason.items())},
+        "details": [_kind(kind) for kind in refusals],
         "standings": {standing.value: standings[standing] for standing in Standing if standings[standing]},
         "failed_again": sum(letter.again for letter in chosen),
         "places": [letter.as_dict() for letter in chosen],
     }
+
+
+def _kind(kind: Kind) -> dict[str, Any]:
+    first, last = (None if place is None else letter_name(place) for place in (kind.first, kind.last))
+    return {"reason": kind.reason, "detail": kind.detail, "count": kind.count, "first": first, "last": last}
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -78,6 +90,14 @@ def _print(found: dict[str, Any]) -> None:
     for reason, topics in found["by_reason"].items():
         for topic, count in sorted(topics.items()):
             print(f"  {reason:16} {topic:10} {count:>9,}")
+    details = found["details"]
+    if details:
+        print("by reason and detail, with the first and the last letter of each:")
+    for kind in details[:SHOWN]:
+        last = "" if kind["count"] == 1 else f" to {kind['last']}"
+        print(f"  {kind['count']:>9,}  {kind['reason']}: {kind['detail']} ({kind['first']}{last})")
+    if len(details) > SHOWN:
+        print(f"  and {len(details) - SHOWN:,} more kinds")
     for standing, remark in _REMARKS.items():
         if count := found["standings"].get(standing.value):
             print(f"{remark}: {count:,}")

@@ -1,10 +1,9 @@
-"""`wherewithal replay`: the whole pipeline over NDJSON files, then exit."""
+"""`wherewithal replay`: the whole pipeline over files of events, then exit."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import shutil
 import sys
@@ -23,17 +22,25 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
+from streams.cli.arguments import check_outputs
+from streams.cli.progress import Report, reporting
+from streams.cli.refusals import add_max_refused, as_json, print_refused
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
-from streams.operating.read_back import dead_letters, known_users, last_scores, served_features, write_ndjson
+from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
+from streams.operating.refused import read_refused
+from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
 from streams.records.events import LATEST_MS
+from streams.records.refusals import Position, Refusals, check_share
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
-from streams.sources.reading import check_sources, read_sources
+from streams.sources.places import Place, Places
+from streams.sources.reading import check_sources, packed_bytes, read_sources
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
@@ -89,29 +96,47 @@ class Summary:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `replay`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="NDJSON events")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=FILES_HELP)
     parser.add_argument("--features", type=Path, metavar="F", help="write every user's features as served")
     parser.add_argument("--scores", type=Path, metavar="S", help="write the last score record per user")
     parser.add_argument("--dead-letters", type=Path, metavar="D", help="write the dead letters")
     parser.add_argument(
         "--as-of", metavar="TIME", help="features as of then: epoch milliseconds, or RFC 3339 with an offset"
     )
+    add_max_refused(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the files; return 0 if every input event is accounted for, else 1."""
+    """Replay the files; return 0 if every input event is accounted for, else 1.
+
+    Raises:
+        RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
+    """
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
-    check_sources(arguments.files)
+    check_sources(arguments.files, source_options(arguments))
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
-    _check_outputs([path for path in outputs if path is not None], arguments.files)
-    with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
-        summary = stopper.run(_replay(settings, arguments, as_of))
+    check_outputs([path for path in outputs if path is not None], arguments.files)
+    with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings, reporting() as report:
+        account = stopper.run(_replay(settings, arguments, as_of, report))
+    summary, refusals, places = account.summary, account.refusals, account.places
     if arguments.json:
-        print(orjson.dumps(summary.as_dict()).decode())
+        duplicate = account.first_duplicate
+        more = {
+            "refused": as_json(refusals, places),
+            "first_duplicate": None if duplicate is None else duplicate.as_dict(),
+        }
+        print(orjson.dumps(summary.as_dict() | more).decode())
     else:
         print_summary(summary)
-    return 0 if summary.complete else 1
+        if account.first_duplicate is not None:
+            print(f"the first duplicate: {account.first_duplicate}")
+        print_refused(refusals, places)
+    if not summary.complete:
+        return 1
+    check_share(refusals, account.lines, arguments.max_refused)
+    return 0
 
 
 @contextmanager
@@ -139,35 +164,67 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             forget()
 
 
-async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> Summary:
+@dataclass(frozen=True)
+class _Account:
+    """The summary, and what it does not tell: which lines were refused, and how many were read, erasures included."""
+
+    summary: Summary
+    lines: int
+    refusals: Refusals
+    places: Places
+    first_duplicate: Place | None
+
+
+async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None, report: Report) -> _Account:
+    places = Places()
     async with Flow(settings, keep_latencies=True) as flow:
         flow.as_of = as_of
-        drain = Drain(flow, LEAD_RECORDS)
+        pace = ReplayPace(report, packed_bytes(arguments.files))
+        drain = Drain(flow, LEAD_RECORDS, lambda ends: pace.settled(sum(ends.values()), drain.behind(ends)))
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_sources(arguments.files))
+        pace.begin()
+        arrivals = read_sources(arguments.files, source_options(arguments), pace.read)
+        feeder = await feed(flow, drain, arrivals, places)
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         await judge_all(flow, publish=arguments.scores is not None)
         summary = summarise(flow, feeder, seconds)
+        refusals = await read_refused(flow.settings, feeder.origins, places, arguments.dead_letters)
         if arguments.scores is not None:
             scores = await last_scores(flow.settings)
             write_ndjson(arguments.scores, [scores[user_id] for user_id in sorted(scores)])
-        if arguments.dead_letters is not None:
-            write_ndjson(arguments.dead_letters, await dead_letters(flow.settings))
         if arguments.features is not None:
             rows = await asyncio.to_thread(served_features, flow.settings, known_users(flow))
             write_ndjson(arguments.features, rows)
         for line in suitability(flow):
             print(f"wherewithal replay: {line}", file=sys.stderr)
-    return summary
+        return _Account(
+            summary,
+            feeder.events + feeder.erasures,
+            refusals,
+            places,
+            places.place(_first_duplicate(flow, feeder)),
+        )
 
 
-async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived]) -> Feeder:
-    """Publish records, held back by unsettled records, and return the feeder with its counts."""
+def _first_duplicate(flow: Flow, feeder: Feeder) -> Position | None:
+    found = (feeder.origins.position(*key, offset) for key, offset in flow.tally.first_duplicates.items())
+    return min((position for position in found if position is not None), default=None)
+
+
+async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived], places: Places | None = None) -> Feeder:
+    """Publish records, held back by unsettled records, and return the feeder with its counts.
+
+    Args:
+        flow: started.
+        drain: of the flow.
+        arrivals: what to publish.
+        places: number the files, if the lines behind the records are asked for later.
+    """
     publisher = Publisher(flow.settings)
     await publisher.start()
     try:
-        feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained)
+        feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained, places=places)
         await feeder.feed(arrivals)
     finally:
         await publisher.stop()
@@ -214,17 +271,3 @@ def _instant(text: str) -> int:
     if not EARLIEST_MS <= instant <= LATEST_MS:
         raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
     return instant
-
-
-def _check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
-    taken = {path.resolve() for path in files}
-    for path in outputs:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            continue  # Several outputs may go to one pipe or device.
-        if path.is_dir() or not path.parent.is_dir():
-            raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
-        if path.resolve() in taken:
-            raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
-        taken.add(path.resolve())

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from features.catalogue import NAMES, TRANSFORMS
-from streams.cli.arguments import in_words, rows, whole_number
+from streams.cli.arguments import file_or_folder, in_words, whole_number
+from streams.cli.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -21,7 +22,6 @@ from streams.settings import load_settings
 if TYPE_CHECKING:
     from models.artefact.artefact import Artefact
     from models.scoring.kinds.protocol import Watch
-    from models.training.candidate import Progress
     from streams.offline.training.source import Source
 
 SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rows",
-        type=rows,
+        type=file_or_folder,
         metavar="ROWS",
-        help="what `history --targets` wrote, the folder or the Parquet file in it (default: the bundled orders)",
+        help="the folder that `history --targets` wrote, or its training_rows.parquet (default: the bundled orders)",
     )
     parser.add_argument(
         "--categories",
@@ -117,7 +117,7 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tupl
     from models.scoring.scorer import reference_of
     from models.training.train import train
 
-    with _progress_bars() as progress, _logs(arguments.log_dir) as watch:
+    with reporting() as progress, _logs(arguments.log_dir) as watch:
         result = train(
             NAMES,
             source.values,
@@ -151,25 +151,6 @@ def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tupl
         origin=source.origin,
     )
     return artefact, result.left_out
-
-
-@contextmanager
-def _progress_bars() -> Iterator[Progress]:
-    """Show a bar for each kind of model on standard error, if that is a terminal."""
-    tqdm = _library("tqdm").tqdm
-    bars: dict[str, Any] = {}
-
-    def progress(kind: str, done: int, total: int) -> None:
-        if kind not in bars:
-            # None shows the bar only if standard error is a terminal.
-            bars[kind] = tqdm(total=total, desc=kind, file=sys.stderr, disable=None)
-        bars[kind].update(done - bars[kind].n)
-
-    try:
-        yield progress
-    finally:
-        for bar in bars.values():
-            bar.close()
 
 
 @contextmanager

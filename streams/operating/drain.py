@@ -23,11 +23,13 @@ class Drain:
     Args:
         flow: started.
         lead: the number of published records that may be unsettled (`hold_back`).
+        watch: called with the ends whenever more is settled while this waits; None for nobody.
     """
 
-    def __init__(self, flow: Flow, lead: int) -> None:
+    def __init__(self, flow: Flow, lead: int, watch: Callable[[Ends], object] | None = None) -> None:
         self._flow = flow
         self._lead = lead
+        self._watch = watch
 
     def behind(self, ends: Ends) -> int:
         """Return the number of published records that are not settled."""
@@ -39,7 +41,7 @@ class Drain:
         Raises:
             StreamsError: the flow has failed, or makes no progress.
         """
-        await self._until(lambda: self.behind(ends) <= self._lead)
+        await self._until(ends, self._lead)
 
     async def drained(self, ends: Ends) -> None:
         """Wait until everything published is settled.
@@ -47,16 +49,16 @@ class Drain:
         Raises:
             StreamsError: the flow has failed, or makes no progress.
         """
-        await self._until(lambda: self.behind(ends) == 0)
+        await self._until(ends, 0)
 
     def _settled(self, topic: str, partition: int) -> int:
         name = topic_name(self._flow.settings, topic)
         position: int = self._flow.app.consumer.settled_position(TP(name, partition))
         return position
 
-    async def _until(self, reached: Callable[[], bool]) -> None:
+    async def _until(self, ends: Ends, unsettled: int) -> None:
         progressed: asyncio.Event = self._flow.app.consumer.progressed
-        while not reached():
+        while self.behind(ends) > unsettled:
             progressed.clear()
             waiting = asyncio.create_task(progressed.wait())
             either: list[asyncio.Future[Any]] = [waiting, self._flow.failed]
@@ -68,3 +70,5 @@ class Drain:
                 raise DrainTimeoutError(
                     f"no input was settled for {STALLED_S:.0f} s: check the log for the encoder or the online store"
                 )
+            if self._watch is not None:
+                self._watch(ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -14,10 +15,12 @@ from streams.broker.letters import Letter, Letters
 from streams.broker.publisher import Publisher, Sent
 from streams.contract import DEAD_LETTERS, ERASURES, topic_name
 from streams.exceptions import BrokerError
+from streams.operating.origins import Origins, packed
 from streams.records.ndjson import Record, RejectedLine, partition_of
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
+from streams.sources.places import Places
 
 CHUNK_LINES: Final = 500
 CHUNK_BYTES: Final = 4 << 20
@@ -38,8 +41,10 @@ class Feeder:
         before_chunk: awaited with the ends before each chunk of lines; it holds the feeder back.
         barrier: awaited with the ends before and after an erasure, so that the order of lines decides which events an
             erasure removes. Without a barrier, erasures are published like other lines.
+        places: number the files; None if the origins of records are of no use.
 
     Attributes:
+        origins: the lines of the published records, as `places` numbers them; empty without.
         ends: the ends of the published records.
         published: number of lines of any kind that the broker has acknowledged.
         reached: the number of the last line up to which all lines are acknowledged.
@@ -55,17 +60,21 @@ class Feeder:
         *,
         before_chunk: Callable[[Ends], Awaitable[None]] | None = None,
         barrier: Callable[[Ends], Awaitable[None]] | None = None,
+        places: Places | None = None,
     ) -> None:
         self._settings = settings
         self._publisher = publisher
         self._before_chunk = before_chunk
         self._barrier = barrier
+        self._places = places
         self._chunk: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+        self._positions: defaultdict[tuple[str, int], array[int]] = defaultdict(lambda: array("Q"))
         self._lines = 0
         self._bytes = 0
         self._last = 0
         self._posted: list[Letter] = []
         self._letters = Letters(publisher, topic_name(settings, DEAD_LETTERS))
+        self.origins = Origins()
         self.ends: Ends = {}
         self.published = 0
         self.reached = 0
@@ -81,18 +90,17 @@ class Feeder:
         """
         self._last = self.reached = 0
         for arrived in arrivals:
-            number, record = arrived.line, arrived.record
+            record = arrived.record
             if isinstance(record, RejectedLine):
-                await self._reject(number, record)
-                continue
-            if record.topic == ERASURES and self._barrier is not None:
+                await self._reject(arrived, record)
+            elif record.topic == ERASURES and self._barrier is not None:
                 await self.flush()
                 await self._barrier(self.ends)
-                self._add(number, record)
+                self._add(arrived, record)
                 await self.flush()
                 await self._barrier(self.ends)
-                continue
-            self._add(number, record)
+            else:
+                self._add(arrived, record)
             if self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
                 await self.flush()
         await self.flush()
@@ -102,6 +110,7 @@ class Feeder:
         if self._before_chunk is not None:
             await self._before_chunk(self.ends)
         chunk, self._chunk = self._chunk, defaultdict(list)
+        positions, self._positions = self._positions, defaultdict(lambda: array("Q"))
         posted, self._posted = self._posted, []
         self._lines = self._bytes = 0
         sent: dict[tuple[str, int], Sent] = {}
@@ -111,7 +120,10 @@ class Feeder:
                     sent[key] = await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
             for key, batch in sent.items():
                 async with self._writing(key[0]):
-                    self.ends[key] = (await batch.acknowledged()).last + 1
+                    written = await batch.acknowledged()
+                self.ends[key] = written.last + 1
+                if self._places is not None:
+                    self.origins.note(*key, written, positions[key])
             async with self._writing(DEAD_LETTERS):
                 await asyncio.gather(*(letter.acknowledged() for letter in posted))
             self.reached = self._last
@@ -127,22 +139,28 @@ class Feeder:
     def _writing(self, topic: str) -> AbstractAsyncContextManager[None]:
         return reaching(self._settings, WRITE, topic_name(self._settings, topic))
 
-    def _add(self, number: int, record: Record) -> None:
+    def _add(self, arrived: Arrived, record: Record) -> None:
         if record.topic == ERASURES:
             self.erasures += 1
         else:
             self.events += 1
-        partition = partition_of(record.key, self._settings.partitions, number)
-        self._chunk[record.topic, partition].append(Outgoing(record.key, record.value))
-        self._last = number
+        key = record.topic, partition_of(record.key, self._settings.partitions, arrived.line)
+        self._chunk[key].append(Outgoing(record.key, record.value))
+        if self._places is not None:
+            self._positions[key].append(packed(self._places.position(arrived)))
+        self._last = arrived.line
         self._lines += 1
         self._bytes += len(record.value)
 
-    async def _reject(self, number: int, line: RejectedLine) -> None:
-        self._last = number
+    async def _reject(self, arrived: Arrived, line: RejectedLine) -> None:
+        number = self._last = arrived.line
         self.events += 1
         self.rejected += 1
+        self._lines += 1
+        self._bytes += len(line.raw)
         origin = (line.topic, NO_PARTITION, number)
         partition = number % self._settings.partitions
+        if self._places is not None:
+            self.origins.note_rejected(partition, self._places.position(arrived))
         async with self._writing(DEAD_LETTERS):
             self._posted.append(await self._letters.post(origin, None, line.raw, line.rejection, partition))

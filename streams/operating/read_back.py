@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from aiokafka import ConsumerRecord
 
 from features.catalogue import NAMES
 from features.codec import decode
@@ -16,6 +16,7 @@ from features.online.reading import read_users
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
 from streams.records.score_record import newer
+from streams.records.written_letter import text_or_base64
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ async def dead_letters(settings: Settings) -> list[dict[str, Any]]:
     """Return the dead letters, in the order of their partitions."""
     letters = []
     async for records in read_topic(settings, topic_name(settings, DEAD_LETTERS)):
-        letters += [_letter(record) for record in records]
+        letters += [letter_of(record) for record in records]
     return letters
 
 
-def _letter(record: Any) -> dict[str, Any]:
+def letter_of(record: ConsumerRecord) -> dict[str, Any]:
+    """Return the JSON object of a record of the dead-letter topic."""
     why = {name: value.decode() for name, value in record.headers}
     letter: dict[str, Any] = {
         "reason": why["reason"],
@@ -68,12 +70,7 @@ def _letter(record: Any) -> dict[str, Any]:
     }
     # The full sizes of value and key, for a letter that holds only their first bytes.
     letter |= {name: int(why[name]) for name in ("truncated", "truncated_key") if name in why}
-    raw = record.value or b""
-    try:
-        letter["raw"] = raw.decode()
-    except UnicodeDecodeError:
-        letter["raw_base64"] = base64.b64encode(raw).decode()
-    return letter
+    return letter | text_or_base64(record.value or b"")
 
 
 def known_users(flow: Flow) -> list[str]:

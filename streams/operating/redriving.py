@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +27,10 @@ UNKNOWN: Final = "?"
 """The reason or topic of a letter whose headers name none of the contract."""
 
 
+Progress = Callable[[str, int, int | None], None]
+"""Called with the name of a step, the amount done, and the whole amount if it is known."""
+
+
 class Standing(StrEnum):
     """The fate of a dead letter: what a run does, or would do, with it."""
 
@@ -44,6 +48,11 @@ class Standing(StrEnum):
     REFUSED = "refused"
     """The input topic takes no such record: for example one that was compressed when it came."""
     OVER_LIMIT = "over_limit"
+
+
+def letter_name(place: tuple[int, int]) -> str:
+    """Return the name of the letter at a (partition, offset) of the dead letters."""
+    return f"{DEAD_LETTERS}/{place[0]}/{place[1]}"
 
 
 @dataclass(slots=True)
@@ -73,7 +82,7 @@ class Letter:
     @property
     def name(self) -> str:
         """The letter as the header of a redriven record names it."""
-        return f"{DEAD_LETTERS}/{self.place[0]}/{self.place[1]}"
+        return letter_name(self.place)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the letter in the form of JSON: its place, without any text of a user."""
@@ -115,13 +124,15 @@ class Redrive:
 
     Args:
         settings: of the cluster.
+        progress: told how many letters are read, and how many of those chosen are sent back; None for nobody.
 
     Attributes:
         letters: all of them, in the order of their places, after `survey`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self._settings = settings
+        self._progress = progress or (lambda _what, _done, _of: None)
         self._journal: Journal
         self.letters: list[Letter] = []
 
@@ -135,9 +146,10 @@ class Redrive:
         names = [topic_name(settings, topic) for topic in (*INPUTS, DEAD_LETTERS)]
         partitions = await common_partitions(settings, names)
         self._journal = await Journal.read(settings)
-        letters = [
-            read_letter(record, partitions) async for records in read_topic(settings, names[-1]) for record in records
-        ]
+        letters: list[Letter] = []
+        async for records in read_topic(settings, names[-1]):
+            letters += [read_letter(record, partitions) for record in records]
+            self._progress("letters read", len(letters), None)
         # By partition, so that a user's events go back in the order in which they came.
         self.letters = sorted(letters, key=lambda letter: letter.place)
         arrived = {(entry.topic, entry.partition, entry.offset) for entry in self._journal.entries.values()}
@@ -157,6 +169,7 @@ class Redrive:
             return
         await journal.prepare()
         ends = await high_watermarks(settings, {self._target(letter) for letter in chosen.values()})
+        sent = 0
         producer = new_producer(settings)
         Throttle().hold_producer(producer)
         async with reaching(settings):
@@ -169,6 +182,8 @@ class Redrive:
                         batch = [(letter, record) for letter, record in placed if letter is not None]
                         if batch:
                             await self._send(producer, batch, ends)
+                            sent += len(batch)
+                            self._progress("letters sent back", sent, len(chosen))
             finally:
                 await producer.stop()
 

@@ -34,6 +34,7 @@ class Tally:
 
     Attributes:
         fates: of the records.
+        first_duplicates: the offset of the first duplicate, by topic (its name in the contract) and partition.
         scores_out: acknowledged score records.
         named, unlisted: applied events that name a category, and those of them whose category the scorer does not list.
     """
@@ -43,6 +44,7 @@ class Tally:
         self._counted: dict[tuple[str, int], int] = {}
         self._latencies_ms = array("f") if keep_latencies else None
         self.fates: Counter[Fate] = Counter()
+        self.first_duplicates: dict[tuple[str, int], int] = {}
         self.scores_out = 0
         self.named = 0
         self.unlisted = 0
@@ -62,6 +64,8 @@ class Tally:
         for fate, number in Counter(fates).items():
             self.fates[fate] += number
             self._metrics.events.labels(topic, fate.value).inc(number)
+            if fate is Fate.DUPLICATE and (topic, partition) not in self.first_duplicates:
+                self.first_duplicates[topic, partition] = offsets[fates.index(fate) - len(fates)]
 
     def count_categories(self, named: int, unlisted: int) -> None:
         """Count applied events that name a category, and those of them whose category the scorer does not list."""

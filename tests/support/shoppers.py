@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import orjson
 from models.profile import Projection
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
+from streams.sources.arrived import Arrived
+from streams.sources.reading import numbered
 from support.encoders import HashEncoder
 from support.reference import DAY, HOUR, Raw, unique
 
@@ -57,6 +60,11 @@ def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
 def encoded(lines: list[dict[str, Any]]) -> list[tuple[int, bytes]]:
     """Number the lines as they stand in a file."""
     return [(number, orjson.dumps(line)) for number, line in enumerate(lines, 1)]
+
+
+def arriving(lines: list[dict[str, Any]]) -> Iterator[Arrived]:
+    """Read the lines as those of no file."""
+    return numbered(encoded(lines))
 
 
 def raw_events(lines: list[dict[str, Any]], projection: Projection) -> dict[str, list[Raw]]:

@@ -6,6 +6,7 @@ and spills them by user (`spill`). The second reads texts and folds users, bucke
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -22,16 +23,21 @@ from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
+from streams.offline.history.pace import Pace, Progress
+from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
 from streams.offline.training.categories import is_listable
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of
+from streams.records.judging import judge
 from streams.records.ndjson import RejectedLine
 from streams.records.observer import NOTHING_READ, Observer, Reading
+from streams.records.refusals import Position
 from streams.records.rejection import Rejection
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
-from streams.sources.reading import plain_bytes, read_sources
+from streams.sources.options import AS_THEY_ARE, SourceOptions
+from streams.sources.reading import packed_bytes, plain_bytes, read_sources
 
 TEXTS_AT_ONCE: Final = 2048
 """Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
@@ -41,6 +47,9 @@ _NOTE: Final = len(_EVENTS)
 _decoders: Final[list[msgspec.msgpack.Decoder[Any]]] = [msgspec.msgpack.Decoder(kind) for kind in _EVENTS]
 _note: Final = msgspec.msgpack.Decoder(tuple[str, Any])
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+_POSITION: Final = struct.Struct("<IQ")
+"""The position of an event's line, ahead of the event in its frame."""
 
 
 @dataclass
@@ -79,7 +88,7 @@ class User(NamedTuple):
 
 @dataclass
 class _Gathered:
-    events: list[Event] = field(default_factory=list)
+    events: list[tuple[Event, Position]] = field(default_factory=list)
     erased_at: int | None = None
     notes: list[Any] = field(default_factory=list)
 
@@ -93,23 +102,40 @@ class History:
     Args:
         settings: decide which events are valid.
         inference: encoder, projection and categories; its batcher is started.
-        files: NDJSON or Parquet, in the order of arrival.
+        files: sources of events, in the order of arrival.
         folder: an existing folder for spilled records, which the caller removes.
+        options: say how the files are read.
+        refused: takes what is refused; None for counting it only.
+        progress: told how far reading and folding are.
 
     Attributes:
-        account: the fates of the events.
+        account: of the events so far.
         categories: how many of the applied events named each category, for the users folded so far.
+        first_duplicate: the position of the first duplicate so far, as the places of `refused` number it.
     """
 
-    def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        inference: Inference,
+        files: Iterable[Path],
+        folder: Path,
+        options: SourceOptions = AS_THEY_ARE,
+        refused: Refused | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self._files = list(files)
+        self._options = options
         self._encoder = inference.encoder
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
         self._reader = TextReader(inference.batcher, inference.projection)
         self._spill = Spill(folder, plain_bytes(self._files))
+        self._refused = refused or Refused()
+        self._pace = Pace(progress, packed_bytes(self._files))
         self.account = Account()
         self.categories: Counter[str] = Counter()
+        self.first_duplicate: Position | None = None
 
     @property
     def texts_read(self) -> int:
@@ -117,10 +143,15 @@ class History:
         return self._reader.encoded
 
     def gather(self) -> None:
-        """Decode and spill the files. It is called once, before `users`."""
+        """Decode and spill the files. It is called once, before `users`.
+
+        Raises:
+            RefusedInputError: more is refused than may be.
+        """
         now = int(time.time() * 1000)
-        for arrived in read_sources(self._files):
+        for arrived in read_sources(self._files, self._options, self._pace.read):
             self._take(arrived, now)
+        self._refused.check()
 
     def note(self, user_id: str, what: Any) -> None:
         """Attach a value that MessagePack can hold to a user, who may be unknown to the history."""
@@ -141,21 +172,19 @@ class History:
 
     def _take(self, arrived: Arrived, now: int) -> None:
         record, account = arrived.record, self.account
-        if isinstance(record, RejectedLine):
-            account.events_in += 1
-            account.dead_letters += 1
-            return
-        event = self._decoder.decode(
-            record.topic, record.key, record.value, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
-        )
-        account.events_in += record.topic != ERASURES
+        position = self._refused.arrived(arrived)
+        counts = record.topic != ERASURES or isinstance(record, RejectedLine)
+        account.events_in += counts
+        event = judge(self._decoder, record, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp)
         if isinstance(event, Rejection):
-            account.dead_letters += record.topic != ERASURES
+            account.dead_letters += counts
+            self._refused.line(arrived, position, event)
             return
         if not isinstance(event, Erasure):
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
             account.newest = event.timestamp if account.newest is None else max(account.newest, event.timestamp)
-        self._spill.add(event.user_id, _EVENTS.index(type(event)), _encode(event))
+            self._pace.expect(text_of(event))
+        self._spill.add(event.user_id, _EVENTS.index(type(event)), _POSITION.pack(*position) + _encode(event))
 
     def _group(self, frames: Iterator[tuple[int, bytes]]) -> dict[str, _Gathered]:
         users: dict[str, _Gathered] = {}
@@ -164,35 +193,42 @@ class History:
                 user_id, what = _note.decode(frame)
                 users.setdefault(user_id, _Gathered()).notes.append(what)
                 continue
-            event = _decoders[code].decode(frame)
+            file, line = _POSITION.unpack_from(frame)
+            event = _decoders[code].decode(memoryview(frame)[_POSITION.size :])
             user = users.setdefault(event.user_id, _Gathered())
             if isinstance(event, Erasure):
                 self.account.erased += len(user.events)
                 user.events.clear()
                 user.erased_at = event.timestamp if user.erased_at is None else max(user.erased_at, event.timestamp)
             else:
-                user.events.append(event)
+                user.events.append((event, (file, line)))
         return users
 
     async def _read(self, users: Iterable[_Gathered]) -> dict[str, Reading | TextRejectedError]:
-        texts = list(dict.fromkeys(text for user in users for event in user.events if (text := text_of(event))))
+        counts = Counter(text for user in users for event, _ in user.events if (text := text_of(event)))
+        texts = list(counts)
         readings: dict[str, Reading | TextRejectedError] = {}
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[start : start + TEXTS_AT_ONCE]
             readings.update(zip(some, await self._reader.read(some), strict=True))
+            self._pace.texts_read(sum(counts[text] for text in some))
         return readings
 
     def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
         arrived: list[Observation] = []
+        positions: list[Position] = []
         named: list[str | None] = []
-        for event in user.events:
+        for event, position in user.events:
             reading = readings.get(text_of(event), NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 self.account.dead_letters += 1
+                self._refused.text(event, position)
             else:
                 arrived.append(self._observer.observe(event, len(arrived) + 1, reading))
                 named.append(event.category)
+                positions.append(position)
         folded = Folded(UserHistory(arrived, user.erased_at), self._encoder)
+        self._pace.folded(len(user.events))
         self.account.events_applied += len(folded.applied)
         # An observation's offset is its place among those that arrived, from 1.
         names = (named[seen.offset - 1] for seen in folded.applied)
@@ -200,4 +236,7 @@ class History:
         self.account.duplicates += folded.outcomes[Outcome.DUPLICATE]
         self.account.erased += folded.outcomes[Outcome.REFUSED]
         self.account.users += bool(folded.applied)
+        if folded.first_duplicate is not None:
+            position = positions[folded.first_duplicate - 1]
+            self.first_duplicate = min(self.first_duplicate or position, position)
         return User(user_id, folded, user.notes, user.erased_at is not None)

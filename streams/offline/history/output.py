@@ -13,20 +13,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.observation import MICRO, Kind, Observation
 from features.offline_parquet import OFFLINE_FOLDER, offline_table
 from features.online.rows import OnlineRow
 from features.point_in_time import Snapshot
 from models.batching.batcher import MicroBatcher
-from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
-from streams.offline.history.folding import Account, History, User
+from streams.offline.history.folding import Account, History
 from streams.offline.history.instants import regular
+from streams.offline.history.pace import Progress
+from streams.offline.history.refused import Refused
+from streams.offline.history.targets import Spent, is_covered
 from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
 from streams.offline.training.categories import write_counts
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
+from streams.sources.options import AS_THEY_ARE, SourceOptions
+from streams.sources.places import Place
 
 ROWS_IN_PART: Final = 20_000
 
@@ -50,19 +53,41 @@ class Plan:
 
 @dataclass(frozen=True)
 class Written:
-    """The result of a run."""
+    """The result of a run.
+
+    Attributes:
+        account: of the events.
+        rows: written; with none there is no folder.
+        rows_with_target: of these, those whose 30 days after are over; None if no targets were asked for.
+        instants: that the plan has for every user; None if it names users.
+        instants_with_target: of these, those whose 30 days after the history covers.
+        texts_read: distinct texts that were read.
+        first_duplicate: its place; None without a duplicate.
+    """
 
     account: Account
     rows: int
+    rows_with_target: int | None
+    instants: int | None
+    instants_with_target: int | None
     texts_read: int
+    first_duplicate: Place | None
 
 
 def write_history(
-    settings: Settings, inference: Inference, files: Sequence[Path], plan: Plan, output: Path, targets: bool
+    settings: Settings,
+    inference: Inference,
+    files: Sequence[Path],
+    plan: Plan,
+    output: Path,
+    targets: bool,
+    options: SourceOptions = AS_THEY_ARE,
+    refused: Refused | None = None,
+    progress: Progress | None = None,
 ) -> Written:
     """Fold files and write a folder: the parts under `offline`, `training_rows.parquet` and `categories.csv`.
 
-    The folder appears in full or not at all.
+    The folder appears in full or not at all. Without a row there is none.
 
     Args:
         settings: decide which events are valid.
@@ -71,22 +96,38 @@ def write_history(
         plan: the instants.
         output: a folder that is new or empty.
         targets: whether the training rows have `spend_30d_after`.
+        options: say how the files are read.
+        refused: takes what is refused, and says how much may be; by default all may.
+        progress: told how far reading and folding are.
 
     Raises:
         ConfigurationError: the history cannot be read.
+        RefusedInputError: more is refused than may be.
         EncoderUnavailableError: the encoder is down.
     """
     output = output.absolute()
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as aside:
         spilled, made = Path(aside) / "spilled", Path(aside) / "made"
         spilled.mkdir()
-        history = History(settings, inference, files, spilled)
+        refused = refused or Refused()
+        history = History(settings, inference, files, spilled, options, refused, progress)
         with _Output(made, inference, targets) as out:
-            asyncio.run(_fold(history, inference.batcher, plan, out, targets))
-        write_counts(made / CATEGORIES_FILE, history.categories)
-        # Over an empty folder, as `check_output` demands, a rename is one step.
-        made.replace(output)
-    return Written(history.account, out.rows, history.texts_read)
+            instants = asyncio.run(_fold(history, inference.batcher, plan, out, targets))
+        if out.rows:
+            write_counts(made / CATEGORIES_FILE, history.categories)
+            # Over an empty folder, as `check_output` demands, a rename is one step.
+            made.replace(output)
+    shared = None if plan.entities else instants
+    newest = history.account.newest
+    return Written(
+        account=history.account,
+        rows=out.rows,
+        rows_with_target=out.rows_with_target if targets else None,
+        instants=None if shared is None else len(shared),
+        instants_with_target=sum(is_covered(at, newest) for at in shared) if targets and shared is not None else None,
+        texts_read=history.texts_read,
+        first_duplicate=refused.places.place(history.first_duplicate),
+    )
 
 
 def check_output(output: Path) -> None:
@@ -101,7 +142,8 @@ def check_output(output: Path) -> None:
         raise ConfigurationError(f"{output}: expected a new or empty folder in one that exists, found otherwise")
 
 
-async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Output, targets: bool) -> None:
+async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Output, targets: bool) -> list[int]:
+    """Fold the history; return the instants of every user."""
     history.gather()
     for user_id, instant in plan.entities:
         history.note(user_id, instant)
@@ -113,30 +155,12 @@ async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Outpu
     try:
         async with aclosing(history.users()) as users:
             async for user in users:
-                spent = _Spent(user, account.newest) if targets else None
+                spent = Spent(user, account.newest) if targets else None
                 for snapshot in user.folded.snapshots(sorted({*instants, *user.notes})):
                     out.add(user.user_id, snapshot, None if spent is None else spent.after(snapshot.instant))
     finally:
         await batcher.stop()
-
-
-class _Spent:
-    """The spend of a user after an instant, from the events that count once the whole history has arrived."""
-
-    def __init__(self, user: User, covered_to: int | None) -> None:
-        self._purchases = [seen for seen in user.folded.applied if _is_paid(seen)]
-        self._covered_to = covered_to
-
-    def after(self, instant: int) -> float | None:
-        """Return the money spent in the 30 days after an instant (ms), exclusive; None if the history ends before."""
-        if self._covered_to is None or instant + HORIZON > self._covered_to:
-            return None
-        micros = (s.amount or 0 for s in self._purchases if instant < s.timestamp <= instant + HORIZON)
-        return sum(micros) / MICRO
-
-
-def _is_paid(seen: Observation) -> bool:
-    return seen.kind == Kind.PURCHASE and seen.amount is not None
+    return instants
 
 
 class _Output:
@@ -153,7 +177,7 @@ class _Output:
         self._training: Any = pq.ParquetWriter(folder / FILE_NAME, schema(targets))
         self._waiting: list[TrainingRow] = []
         self._written = 0
-        self.rows = 0
+        self.rows = self.rows_with_target = 0
 
     def __enter__(self) -> _Output:
         return self
@@ -175,6 +199,7 @@ class _Output:
             )
         )
         self.rows += 1
+        self.rows_with_target += spend_after is not None
         if len(self._waiting) == ROWS_IN_PART:
             self._write()
 

@@ -46,7 +46,7 @@ def test_the_document_has_every_measure_of_every_model_in_both_protocols(files, 
         low, high = document["intervals"][protocol]["decayed_rate"]["concordance"]
         assert low < table["decayed_rate"]["concordance"] < high
     assert document["best"] in models
-    assert "folding customers: 500 of 500" in said.err
+    assert "forecasts for the next period\n" in said.err
 
 
 def test_orders_of_an_unknown_shop_are_told_in_one_line(capsys):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli import produce
 from streams.cli.main import main
 from streams.contract import CLICKS, topic_name
+from streams.operating.admission import FIRST_LINES
 from streams.operating.feeder import CHUNK_LINES
 from streams.settings import Settings, load_settings
 from streams.sources.arrived import Arrived
@@ -47,12 +49,12 @@ def before(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have the topic of clicks take small batches only, once the first line is read; records it then holds."""
     held: list[int] = []
 
-    def limited(files: Sequence[Path]) -> Iterator[Arrived]:
+    def limited(*how: Any) -> Iterator[Arrived]:
         with ThreadPoolExecutor() as pool:
             pool.submit(asyncio.run, limit(settings)).result()
             held.append(pool.submit(published, settings).result())
         monkeypatch.setattr(produce, "read_sources", read_sources)
-        yield from read_sources(files)
+        yield from read_sources(*how)
 
     monkeypatch.setattr(produce, "read_sources", limited)
     return held
@@ -94,7 +96,7 @@ def test_a_line_that_is_too_large_ends_it_with_what_was_published_and_where_it_s
     first = write(tmp_path / "first.ndjson", clicks(10))
     lines = clicks(CHUNK_LINES + 100)
     second = write(tmp_path / "second.ndjson", [*lines[:-20], TOO_LARGE, *lines[-20:]])
-    assert main(["produce", str(first), str(second)]) == 1
+    assert main(["produce", "--max-refused", "1", str(first), str(second)]) == 1
     line = capsys.readouterr().err
     name = topic_name(settings, CLICKS)
     assert line.startswith(f"wherewithal produce: {name}-")
@@ -110,7 +112,7 @@ def test_a_first_line_that_cannot_be_published_claims_nothing_of_its_file(
     settings: Settings, before: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path / "events.ndjson", [TOO_LARGE])
-    assert main(["produce", str(file)]) == 1
+    assert main(["produce", "--max-refused", "1", str(file)]) == 1
     assert f"; 0 lines were published, all of what comes before {file} among them" in capsys.readouterr().err
     assert published(settings) == before[0]
 
@@ -118,16 +120,17 @@ def test_a_first_line_that_cannot_be_published_claims_nothing_of_its_file(
 def test_an_interruption_tells_what_was_published_too(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write(tmp_path / "events.ndjson", clicks(CHUNK_LINES + 1))
+    taken = FIRST_LINES + CHUNK_LINES
+    file = write(tmp_path / "events.ndjson", clicks(taken + 1))
 
-    def interrupted(files: Sequence[Path]) -> Iterator[Arrived]:
-        yield from read_sources(files)
+    def interrupted(*how: Any) -> Iterator[Arrived]:
+        yield from read_sources(*how)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(produce, "read_sources", interrupted)
-    assert main(["produce", str(file)]) == 130
+    assert main(["produce", "--max-refused", "1", str(file)]) == 130
     line = capsys.readouterr().err
     assert line.startswith(
-        f"wherewithal produce: interrupted; {CHUNK_LINES} lines were published, all up to line {CHUNK_LINES} of {file}"
+        f"wherewithal produce: interrupted; {taken:,} lines were published, all up to line {taken:,} of {file}"
     )
-    assert published(settings) == CHUNK_LINES
+    assert published(settings) == taken

@@ -18,7 +18,7 @@ from features.catalogue import NAMES, PROFILE_WIDTH
 
 SUMMARY = {
     *("events_in", "events_applied", "duplicates", "dead_letters", "erased", "users", "scores_out", "texts_encoded"),
-    *("seconds", "events_per_second", "event_to_score_ms"),
+    *("seconds", "events_per_second", "event_to_score_ms", "refused", "first_duplicate"),
 }
 SCORE = {
     *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons", "revision"),
@@ -137,7 +137,7 @@ def test_a_replay_writes_the_last_score_of_every_user(first: Path) -> None:
 
 def test_a_replay_writes_the_dead_letters(first: Path) -> None:
     letters = read_rows(first / "dead")
-    common = {"reason", "detail", "topic", "partition", "offset", "key"}
+    common = {"reason", "detail", "topic", "partition", "offset", "key", "file", "line"}
     assert all(set(letter) in (common | {"raw"}, common | {"raw_base64"}) for letter in letters)
     assert sorted(letter["reason"] for letter in letters) == ["invalid"] * 2 + ["malformed"] * 3
     last = len(LINES)

@@ -16,7 +16,7 @@ from support.encoders import HashEncoder
 from support.patience import PATIENCE_S
 from support.reference import DAY, HOUR
 from support.runs import quick_settings, read_back
-from support.shoppers import BASE, encoded
+from support.shoppers import BASE, arriving
 
 from features.observation import Source
 from features.online.opening import open_online_store
@@ -65,7 +65,7 @@ async def worker(settings, lines=()):
         drain = Drain(flow, 100)
 
         async def take(more):
-            feeder = await feed(flow, drain, encoded(more))
+            feeder = await feed(flow, drain, arriving(more))
             await drain.drained(feeder.ends)
             return await read_back(flow, summarise(flow, feeder, 1.0))
 

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from support.encoders import HashEncoder, SwitchableEncoder
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
-from support.shoppers import BASE, encoded
+from support.shoppers import BASE, arriving, encoded
 
 from streams.broker.reading import read_topic
 from streams.broker.topics.counts import partition_counts
@@ -52,7 +52,7 @@ async def worker(settings, encoder=None):
         drain = Drain(flow, 100)
 
         async def take(lines):
-            feeder = await feed(flow, drain, encoded(lines))
+            feeder = await feed(flow, drain, arriving(lines))
             await drain.drained(feeder.ends)
             return await read_back(flow, summarise(flow, feeder, 1.0))
 

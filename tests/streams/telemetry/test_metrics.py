@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.encoders import HashEncoder
 from support.patience import PATIENCE_S
 from support.runs import quick_settings
-from support.shoppers import encoded, random_lines
+from support.shoppers import arriving, random_lines
 from support.stores import BlockingStore
 
 from features.online import open_online_store
@@ -193,7 +193,7 @@ async def test_a_running_flow_shows_what_it_does_and_how_far_behind_it_is(
         async with flow:
             try:
                 drain = Drain(flow, LEAD_RECORDS)
-                feeder = await feed(flow, drain, encoded(lines))
+                feeder = await feed(flow, drain, arriving(lines))
                 # Both: before the first record is taken in, all of them wait and none has an age.
                 behind = await scraped(
                     server.port,

@@ -11,7 +11,7 @@ from support.encoders import HashEncoder, SwitchableEncoder
 from support.oracle import assert_reference, assert_same
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, read_back, run_flow
-from support.shoppers import BASE, encoded, random_lines
+from support.shoppers import BASE, arriving, encoded, random_lines
 
 from streams.broker.reading import read_topic
 from streams.cli.replay import feed, summarise
@@ -190,11 +190,11 @@ async def test_while_the_encoder_is_down_clicks_go_on_degraded_and_texts_wait(tm
     async with Flow(quick_settings(tmp_path), encoder=encoder, keep_latencies=True) as flow:
         drain = Drain(flow, 100)
         encoder.broken = True
-        reviews = await feed(flow, drain, encoded([review]))
+        reviews = await feed(flow, drain, arriving([review]))
         async with asyncio.timeout(PATIENCE_S):
             while not flow.engine.encoder_down:
                 await asyncio.sleep(0.02)
-        clicks = await feed(flow, drain, encoded([line("clicks", **view("u", 1)["value"])]))
+        clicks = await feed(flow, drain, arriving([line("clicks", **view("u", 1)["value"])]))
         await drain.drained(clicks.ends)
         assert flow.failing_dependencies() == ["the encoder is down"]
         assert drain.behind(reviews.ends) == 1
@@ -209,7 +209,7 @@ async def test_while_the_encoder_is_down_clicks_go_on_degraded_and_texts_wait(tm
 async def test_the_score_topic_holds_a_users_records_in_the_order_of_their_revisions(tmp_path):
     lines = random_lines(seed=8, events=1500, users=10)
     async with Flow(quick_settings(tmp_path), encoder=HashEncoder()) as flow:
-        feeder = await feed(flow, drain := Drain(flow, 50), encoded(lines))
+        feeder = await feed(flow, drain := Drain(flow, 50), arriving(lines))
         await drain.drained(feeder.ends)
         revisions: dict[str, list[tuple[int, int]]] = {}
         async for records in read_topic(flow.settings, topic_name(flow.settings, SCORES)):

@@ -289,7 +289,7 @@ def test_the_command_writes_page_and_document_of_a_file(rows_file, tmp_path, cap
     assert "skipped" in written["stability"]
     assert set(written["fairness"]["columns"]["plan"]["groups"]) == {"gold", "blue", "unknown"}
     assert written["ablation"]["simulated_text"] is False
-    assert "resampling users: 4 of 4" in said.err
+    assert "fitting baselines\n" in said.err
     Parsed((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 

@@ -27,6 +27,7 @@ from streams.inference.loading import Inference, load_inference
 from streams.offline.history import output, spill
 from streams.offline.history.instants import parse_instants, parse_step, read_entities, regular
 from streams.offline.history.output import Plan, Written, check_output, write_history
+from streams.offline.history.refused import Refused
 from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
 from streams.offline.training.categories import Choice, chosen
 from streams.offline.training.rows_file import FILE_NAME, TrainingRows, read_training_rows, schema
@@ -202,6 +203,97 @@ def test_every_line_is_accounted_for(tmp_path):
     account = written.account
     assert (account.events_in, account.events_applied, account.duplicates, account.dead_letters) == (8, 3, 1, 4)
     assert written.texts_read == 1, "equal texts are read once"
+
+
+def test_what_is_refused_is_led_back_to_its_line_and_written_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(spill, "BUCKET_BYTES", 300)
+    review = {"item_id": "i", "rating": 5, "timestamp": BASE, "user_id": "u"}
+    first = write_lines(
+        tmp_path / "a.ndjson", [click("u", 1, BASE), click("u", 2, BASE, price=-1), click("v", 3, BASE)]
+    )
+    more = [
+        {"topic": "reviews", "value": review | {"event_id": "1", "text": "POISON here"}},
+        click("v", 3, BASE),
+        click("u", 1, BASE),
+        {"topic": "clicks", "key": "u", "raw": "not json"},
+        {"topic": "erasures", "value": {"user_id": 7, "timestamp": BASE}},
+    ]
+    second = write_lines(tmp_path / "b.ndjson", more)
+    with (tmp_path / "dead").open("wb") as letters:
+        refused = Refused(letters, max_share=0.5)
+        inference = models(SwitchableEncoder())
+        files = [first, second]
+        written = write_history(
+            load_settings(), inference, files, Plan([BASE]), tmp_path / "made", targets=False, refused=refused
+        )
+    told = {(kind.reason, kind.count, str(refused.places.place(kind.first))) for kind in refused.refusals}
+    assert told == {
+        ("invalid", 1, f"{first}:2"),
+        ("encoder_failed", 1, f"{second}:1"),
+        ("malformed", 1, f"{second}:4"),
+        ("invalid", 1, f"{second}:5"),
+    }
+    assert (written.account.dead_letters, refused.read) == (3, 8), "erasures are not counted as events"
+    assert str(written.first_duplicate) == f"{second}:2"
+    found = [orjson.loads(line) for line in (tmp_path / "dead").read_bytes().splitlines()]
+    assert sorted((letter["file"], letter["line"], letter["topic"], letter["key"]) for letter in found) == [
+        (str(first), 2, "clicks", "u"),
+        (str(second), 1, "reviews", "u"),
+        (str(second), 4, "clicks", "u"),
+        (str(second), 5, "erasures", None),
+    ]
+    raw = {letter["reason"]: letter["raw"] for letter in found}
+    assert raw["malformed"] == "not json"
+    assert orjson.loads(raw["encoder_failed"])["text"] == "POISON here"
+
+
+def test_a_history_of_which_too_much_is_refused_is_not_folded(tmp_path, capsys, quick_models):
+    events = write_lines(tmp_path / "events.ndjson", [click("u", 1, BASE), *[click("u", 2, BASE, price=-1)] * 2])
+    words = ["history", str(events), "--at", str(BASE), "--output", str(tmp_path / "out")]
+    assert main([*words, "--dead-letters", str(tmp_path / "dead")]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    *_, kind, line = said.err.splitlines()
+    assert kind.startswith(f"          2  {events}:2: invalid: price: expected")
+    assert line.startswith(
+        "wherewithal history: expected at most 0.5 of the lines refused (--max-refused), found 2 of 3"
+    )
+    assert not (tmp_path / "out").exists()
+    assert len((tmp_path / "dead").read_bytes().splitlines()) == 2
+    assert main([*words, "--max-refused", "0.7"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([{"topic": "erasures", "value": {"user_id": "u", "timestamp": BASE}}], "expected events, found none"),
+        ([click("u", 1, BASE, price=-1)], "expected events that count, found none"),
+        ([click("u", 1, BASE)], "expected an instant by which a user has an event, found none"),
+    ],
+)
+def test_no_row_is_never_silent(lines, reason, tmp_path, capsys, quick_models):
+    events = write_lines(tmp_path / "events.ndjson", lines)
+    words = ["history", str(events), "--at", str(BASE - 1), "--output", str(tmp_path / "out"), "--max-refused", "1"]
+    assert main(words) == 1
+    assert f"wherewithal history: {reason}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_how_many_instants_and_rows_have_a_target(tmp_path, capsys, quick_models):
+    lines = [click("u", 1, BASE), click("v", 2, BASE + 40 * DAY)]
+    events = write_lines(tmp_path / "events.ndjson", lines)
+    at = f"{BASE},{BASE + 10 * DAY},{BASE + 40 * DAY}"
+    words = ["history", str(events), "--targets", "--at", at]
+    assert main([*words, "--output", str(tmp_path / "one"), "--json"]) == 0
+    summary = orjson.loads(capsys.readouterr().out)
+    assert (summary["instants"], summary["instants_with_target"]) == (3, 2)
+    assert (summary["rows"], summary["rows_with_target"]) == (4, 2)
+    assert main([*words, "--output", str(tmp_path / "two")]) == 0
+    assert "2 of 3 instants and 2 of 4 rows have a target; of the others, the 30 days after" in capsys.readouterr().out
+    assert (
+        main(["history", str(events), "--targets", "--at", str(BASE + 40 * DAY), "--output", str(tmp_path / "3")]) == 0
+    )
+    assert "no row has a target: the 30 days after are not over by the newest event" in capsys.readouterr().err
 
 
 def test_a_history_of_many_buckets_and_parts_gives_the_same_rows(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.encoders import HashEncoder
 from support.runs import quick_settings
-from support.shoppers import BASE, encoded
+from support.shoppers import BASE, arriving
 
 from streams.cli.replay import feed
 from streams.operating.drain import Drain
@@ -19,7 +19,7 @@ def view(user: int) -> dict[str, object]:
 async def test_the_partitions_that_a_worker_has_share_what_it_may_keep(tmp_path):
     async with Flow(quick_settings(tmp_path, partitions=5, cached_users=50), encoder=HashEncoder()) as flow:
         drain = Drain(flow, 100)
-        feeder = await feed(flow, drain, encoded([view(number) for number in range(600)]))
+        feeder = await feed(flow, drain, arriving([view(number) for number in range(600)]))
         await drain.drained(feeder.ends)
         partitions = flow.engine.partitions.values()
         for partition in partitions:

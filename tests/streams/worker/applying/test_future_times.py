@@ -11,7 +11,7 @@ import orjson
 import pytest
 from support.encoders import HashEncoder
 from support.runs import quick_settings
-from support.shoppers import encoded
+from support.shoppers import arriving
 
 from features.tiles import HOUR
 from streams.cli.replay import feed
@@ -87,7 +87,7 @@ async def test_a_phone_that_is_23_hours_ahead_is_counted_while_its_event_is_appl
     async with Flow(settings, encoder=HashEncoder()) as flow:
         drain = Drain(flow, 100)
         values = [click(now + 23 * HOUR, "fast"), click(now, "right")]
-        feeder = await feed(flow, drain, encoded([{"topic": "clicks", "value": value} for value in values]))
+        feeder = await feed(flow, drain, arriving([{"topic": "clicks", "value": value} for value in values]))
         await drain.drained(feeder.ends)
         found = flow.metrics.registry.get_sample_value("wherewithal_events_ahead_total", {"topic": "clicks"})
         assert found == 1

@@ -6,7 +6,7 @@ import pytest
 from support.encoders import HashEncoder
 from support.patience import PATIENCE_S
 from support.runs import quick_settings
-from support.shoppers import encoded
+from support.shoppers import arriving
 
 from features.tiles import DAY, MINUTE
 from streams.cli.replay import feed
@@ -48,7 +48,7 @@ def purchase(number, user, timestamp):
 
 async def put_through(flow, events):
     drain = Drain(flow, 100)
-    feeder = await feed(flow, drain, encoded(events))
+    feeder = await feed(flow, drain, arriving(events))
     await drain.drained(feeder.ends)
 
 

@@ -16,7 +16,7 @@ from support.encoders import HashEncoder
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.servers.brokers import Broker
-from support.shoppers import encoded, random_lines
+from support.shoppers import arriving, encoded, random_lines
 from support.stores import BlockingStore
 
 from features.online import open_online_store
@@ -206,7 +206,7 @@ async def assert_not_committed_until(flow: Flow, reached: Callable[[], bool], re
     """Feed a flow whose outlet is held: no offset is committed before the release, and all are after it."""
     drain = Drain(flow, LEAD_RECORDS)
     lines = [line for line in random_lines(seed=2, events=200, users=1) if line["topic"] == CLICKS]
-    feeder = await feed(flow, drain, encoded(lines))
+    feeder = await feed(flow, drain, arriving(lines))
     await until(reached)
     await until(lambda: sum(ledger.pending for ledger in flow.app.consumer.ledgers.values()) == len(lines))
     for _ in range(2):

@@ -19,7 +19,7 @@ from support.encoders import HashEncoder
 from support.oracle import assert_reference, assert_same, assert_score_log
 from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back, run_flow
-from support.shoppers import BASE, encoded, random_lines
+from support.shoppers import BASE, arriving, encoded, random_lines
 
 from features.tiles import DAY
 from streams.broker.reading import read_topic
@@ -84,11 +84,11 @@ async def test_an_artefact_swapped_in_under_traffic_leaves_the_state_and_the_sco
     async with Flow(live_settings(tmp_path / "a"), encoder=HashEncoder(), keep_latencies=True) as flow:
         assert not flow.engine.emitter.degraded
         drain = Drain(flow, 200)
-        await feed(flow, drain, encoded(lines[:800]))
+        await feed(flow, drain, arriving(lines[:800]))
         after = ship(new, tmp_path / "a" / "live")
-        await feed(flow, drain, encoded(lines[800:1600]))
+        await feed(flow, drain, arriving(lines[800:1600]))
         await until(lambda: flow.engine.emitter.scoring.version == after)
-        feeder = await feed(flow, drain, encoded(lines[1600:]))
+        feeder = await feed(flow, drain, arriving(lines[1600:]))
         await drain.drained(feeder.ends)
         await everybody_scored_by(flow, after)
         await flow.engine.held.settle()
@@ -118,7 +118,7 @@ async def test_a_refused_artefact_leaves_the_old_one_in_place_until_a_good_one_i
     async with Flow(live_settings(tmp_path), encoder=HashEncoder()) as flow:
         ship(fitted_artefact(seed=7, intercept=2.0), tmp_path / "live")
         await until(lambda: value(flow, "artefact_refused_total", role="live") == 1)
-        lines = encoded(random_lines(seed=13, events=50, users=5))
+        lines = arriving(random_lines(seed=13, events=50, users=5))
         feeder = await feed(flow, drain := Drain(flow, 200), lines)
         await drain.drained(feeder.ends)
         scores = await last_scores(flow.settings)
@@ -138,7 +138,7 @@ async def test_a_restart_in_the_middle_of_a_refresh_leaves_each_record_naming_it
     settings = live_settings(tmp_path, broker=broker.url, online_store=online, refresh_users_per_s=1, partitions=1)
     before = ship(fitted_artefact(), tmp_path / "live")
     async with Flow(settings, encoder=HashEncoder()) as flow:
-        feeder = await feed(flow, drain := Drain(flow, 200), encoded(lines))
+        feeder = await feed(flow, drain := Drain(flow, 200), arriving(lines))
         await drain.drained(feeder.ends)
         users = len(await last_scores(flow.settings))
         after = ship(fitted_artefact(intercept=1.0), tmp_path / "live")
@@ -161,7 +161,7 @@ async def test_a_shadow_is_compared_on_every_score_and_never_published(tmp_path)
     settings = live_settings(tmp_path, shadow_artefact=str(tmp_path / "shadow"))
     async with Flow(settings, encoder=HashEncoder()) as flow:
         await until(lambda: value(flow, "shadow_info", scorer=other) == 1)
-        lines = encoded(random_lines(seed=16, events=300, users=30))
+        lines = arriving(random_lines(seed=16, events=300, users=30))
         feeder = await feed(flow, drain := Drain(flow, 200), lines)
         await drain.drained(feeder.ends)
         records = await records_of(flow.settings)
@@ -183,7 +183,7 @@ async def test_drift_is_shown_by_feature_where_the_artefact_has_a_reference(tmp_
     artefact = fitted_artefact()
     ship(replace(artefact, drift=drift_reference(artefact)), tmp_path / "live")
     async with Flow(live_settings(tmp_path), encoder=HashEncoder()) as flow:
-        feeder = await feed(flow, drain := Drain(flow, 200), encoded(spread(random_lines(17, 600, 150), 150)))
+        feeder = await feed(flow, drain := Drain(flow, 200), arriving(spread(random_lines(17, 600, 150), 150)))
         await drain.drained(feeder.ends)
         await until(lambda: value(flow, "drift_psi", feature="prediction") is not None)
         assert value(flow, "drift_psi", feature="spend_30d") > 0.25, "a Poisson of mean 1 is no spend"
@@ -222,7 +222,7 @@ async def test_predictions_are_judged_30_days_later_across_a_restart_and_without
     )
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
         first = [purchase(number, f"u{number}", 20.0, BASE) for number in range(4)]
-        feeder = await feed(flow, drain := Drain(flow, 200), encoded(first))
+        feeder = await feed(flow, drain := Drain(flow, 200), arriving(first))
         await drain.drained(feeder.ends)
         await until(lambda: value(flow, "calibration_pending_users") == 4)
         predicted = {user: score["expected_spend"] for user, score in (await last_scores(flow.settings)).items()}
@@ -230,7 +230,7 @@ async def test_predictions_are_judged_30_days_later_across_a_restart_and_without
     async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
         later = [purchase(10, "u0", 30.0, clock.now), purchase(11, "u1", 12.5, clock.now)]
         gone = {"topic": "erasures", "value": {"user_id": "u3", "timestamp": clock.now}}
-        feeder = await feed(flow, drain := Drain(flow, 200), encoded([*later, later[0], gone]))
+        feeder = await feed(flow, drain := Drain(flow, 200), arriving([*later, later[0], gone]))
         await drain.drained(feeder.ends)
         await until(lambda: value(flow, "calibration_pending_users") == 3)
         clock.now += 10 * DAY + 1000

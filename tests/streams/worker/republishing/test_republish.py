@@ -19,7 +19,7 @@ import pytest
 import redis
 from support.encoders import HashEncoder
 from support.runs import Run, quick_settings, read_back
-from support.shoppers import BASE, encoded
+from support.shoppers import BASE, arriving
 
 from features.catalogue import SCALARS
 from features.online import OnlineRow, open_online_store
@@ -64,7 +64,7 @@ def one_click_each(users: int) -> list[dict[str, Any]]:
 
 async def take(flow: Flow, lines: list[dict[str, Any]]) -> Run:
     """Feed lines, wait until they are settled, and read back what is published and served."""
-    feeder = await feed(flow, drain := Drain(flow, 100), encoded(lines))
+    feeder = await feed(flow, drain := Drain(flow, 100), arriving(lines))
     await drain.drained(feeder.ends)
     return await read_back(flow, summarise(flow, feeder, 1.0))
 

@@ -10,7 +10,7 @@ from typing import Any
 from support.encoders import HashEncoder
 from support.plain_feast import served_features
 from support.runs import quick_settings
-from support.shoppers import encoded
+from support.shoppers import arriving
 
 from features.tiles import HOUR, MINUTE
 from streams.broker.embedded import EmbeddedBroker
@@ -52,7 +52,7 @@ def view(number: int, user: str, timestamp: int) -> dict[str, Any]:
 
 async def put_through(flow: Flow, events: list[dict[str, Any]]) -> None:
     drain = Drain(flow, 100)
-    feeder = await feed(flow, drain, encoded(events))
+    feeder = await feed(flow, drain, arriving(events))
     await drain.drained(feeder.ends)
 
 

@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 from support.encoders import HashEncoder
 from support.runs import quick_settings
 from support.servers.kafka import Kafka
-from support.shoppers import encoded
+from support.shoppers import arriving
 
 from features.codec import decode, encode
 from streams.broker.lease import Lease, LeaseLostError
@@ -68,7 +68,7 @@ async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
 
 async def fed(flow: Flow, lines: list[dict[str, Any]]) -> None:
     drain = Drain(flow, 1000)
-    await drain.drained((await feed(flow, drain, encoded(lines))).ends)
+    await drain.drained((await feed(flow, drain, arriving(lines))).ends)
 
 
 async def test_a_quiet_user_whom_somebody_else_overwrote_is_written_again(flow: Flow) -> None:
