@@ -1,0 +1,41 @@
+"""The shape of a line, told from the line alone."""
+
+from __future__ import annotations
+
+from streams.exceptions import MalformedJSONError
+from streams.records.ndjson import RejectedLine, parse_line
+from streams.records.shapes.ga4 import ga4_fields, is_ga4
+from streams.records.shapes.segment import is_segment, segment_fields
+from streams.records.shapes.translated import Translated
+from streams.records.strict_json import loads
+
+OWN: str = "own"
+
+
+def own(line: bytes) -> Translated:
+    """Return the record of a line in the shape of the contract."""
+    return Translated(OWN, (parse_line(line),))
+
+
+def auto(line: bytes) -> Translated:
+    """Return the records of a line in any shape.
+
+    A line that is a record of the contract is one. Else the fields that only one shape has tell the shape. A line
+    without them is refused as a line of the contract.
+    """
+    translated = None
+    if b'"topic"' in line:
+        translated = own(line)
+        (found,) = translated.records
+        if not isinstance(found, RejectedLine) or found.topic:
+            return translated
+    try:
+        fields = loads(line)
+    except MalformedJSONError:
+        fields = None
+    if isinstance(fields, dict):
+        if is_segment(fields):
+            return segment_fields(line, fields)
+        if is_ga4(fields):
+            return ga4_fields(line, fields)
+    return translated or own(line)
