@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -18,9 +19,10 @@ from streams.settings import load_settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `consistency`."""
     parser.add_argument("log", type=Path, metavar="LOG", help="the folder that WHEREWITHAL_SERVED_LOG named")
-    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help="NDJSON or Parquet, in order of arrival")
+    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help=f"{FILES_HELP}; in order of arrival")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="differences and users shown (default: 20)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.limit < 0:
         raise ConfigurationError(f"--limit: expected at least 0, found {arguments.limit}")
     settings = load_settings()
-    check_sources(arguments.events)
+    options = source_options(arguments)
+    check_sources(arguments.events, options)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(folder: Path) -> dict[str, Any]:
         await inference.batcher.start()
         try:
-            history = History(settings, inference, [*arguments.events], folder)
+            history = History(settings, inference, [*arguments.events], folder, options)
             return asdict(await compare(history, parts, inference.encoder, arguments.limit))
         finally:
             await inference.batcher.stop()

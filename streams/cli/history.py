@@ -10,13 +10,14 @@ from typing import Any
 
 import orjson
 
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `history`."""
-    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help="NDJSON or Parquet, in order of arrival")
+    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help=f"{FILES_HELP}; in order of arrival")
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument(
         "--at",
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("history"), metavar="FOLDER", help="new (default: history)")
     parser.add_argument("--targets", action="store_true", help="add what was spent in the 30 days after")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.sources.reading import check_sources
 
     settings = load_settings()
-    check_sources(arguments.events)
+    options = source_options(arguments)
+    check_sources(arguments.events, options)
     check_output(arguments.output)
     plan = _plan(arguments)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
@@ -45,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     started = time.monotonic()
     inference = load_inference(settings, Metrics())
-    written = write_history(settings, inference, arguments.events, plan, arguments.output, arguments.targets)
+    written = write_history(settings, inference, arguments.events, plan, arguments.output, arguments.targets, options)
     summary = asdict(written.account) | {
         "rows": written.rows,
         "texts_encoded": written.texts_read,

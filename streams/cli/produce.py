@@ -1,4 +1,4 @@
-"""`wherewithal produce`: publish NDJSON events to the input topics of a cluster."""
+"""`wherewithal produce`: publish events to the input topics of a cluster."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
 from streams.settings import Settings
+from streams.sources.options import SourceOptions
 from streams.sources.reading import check_sources, read_sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `produce`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="NDJSON events")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=FILES_HELP)
     parser.add_argument("--json", action="store_true", help="print the account as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,10 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         StreamsError: not all could be published; the message says which lines were.
     """
     settings = load_cluster_settings("to publish to")
-    check_sources(arguments.files)
+    options = source_options(arguments)
+    check_sources(arguments.files, options)
     production = _Production()
     try:
-        asyncio.run(production.run(settings, arguments.files))
+        asyncio.run(production.run(settings, arguments.files, options))
     except StreamsError as error:
         raise type(error)(f"{error}{production.so_far}") from error
     except KeyboardInterrupt:
@@ -66,7 +70,7 @@ class _Production:
     def __init__(self) -> None:
         self._file: Path | None = None
 
-    async def run(self, settings: Settings, files: Sequence[Path]) -> None:
+    async def run(self, settings: Settings, files: Sequence[Path], options: SourceOptions) -> None:
         """Publish the files.
 
         Raises:
@@ -80,7 +84,7 @@ class _Production:
             self.feeder = Feeder(settings.model_copy(update={"partitions": partitions}), publisher)
             for file in files:
                 self._file = file
-                await self.feeder.feed(read_sources([file]))
+                await self.feeder.feed(read_sources([file], options))
         finally:
             await publisher.stop()
 

@@ -1,4 +1,4 @@
-"""`wherewithal replay`: the whole pipeline over NDJSON files, then exit."""
+"""`wherewithal replay`: the whole pipeline over files of events, then exit."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
+from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
@@ -79,7 +80,7 @@ class Summary:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `replay`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="NDJSON events")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=FILES_HELP)
     parser.add_argument("--features", type=Path, metavar="F", help="write every user's features as served")
     parser.add_argument("--scores", type=Path, metavar="S", help="write the last score record per user")
     parser.add_argument("--dead-letters", type=Path, metavar="D", help="write the dead letters")
@@ -87,12 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", metavar="TIME", help="features as of then: epoch milliseconds, or RFC 3339 with an offset"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_source_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1."""
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
-    check_sources(arguments.files)
+    check_sources(arguments.files, source_options(arguments))
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     _check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
@@ -134,7 +136,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         flow.as_of = as_of
         drain = Drain(flow, LEAD_RECORDS)
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_sources(arguments.files))
+        feeder = await feed(flow, drain, read_sources(arguments.files, source_options(arguments)))
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         summary = summarise(flow, feeder, seconds)

@@ -29,6 +29,7 @@ from streams.records.observer import NOTHING_READ, Observer, Reading
 from streams.records.rejection import Rejection
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
+from streams.sources.options import AS_THEY_ARE, SourceOptions
 from streams.sources.reading import plain_bytes, read_sources
 
 TEXTS_AT_ONCE: Final = 2048
@@ -91,12 +92,21 @@ class History:
     Args:
         settings: decide which events are valid.
         inference: encoder, projection and categories; its batcher is started.
-        files: NDJSON or Parquet, in the order of arrival.
+        files: sources of events, in the order of arrival.
         folder: an existing folder for spilled records, which the caller removes.
+        options: say how the files are read.
     """
 
-    def __init__(self, settings: Settings, inference: Inference, files: Iterable[Path], folder: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        inference: Inference,
+        files: Iterable[Path],
+        folder: Path,
+        options: SourceOptions = AS_THEY_ARE,
+    ) -> None:
         self._files = list(files)
+        self._options = options
         self._encoder = inference.encoder
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
@@ -112,7 +122,7 @@ class History:
     def gather(self) -> None:
         """Decode and spill the files. It is called once, before `users`."""
         now = int(time.time() * 1000)
-        for arrived in read_sources(self._files):
+        for arrived in read_sources(self._files, self._options):
             self._take(arrived, now)
 
     def note(self, user_id: str, what: Any) -> None:

@@ -25,6 +25,7 @@ from streams.offline.history.folding import Account, History, User
 from streams.offline.history.instants import regular
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
+from streams.sources.options import AS_THEY_ARE, SourceOptions
 
 ROWS_IN_PART: Final = 20_000
 
@@ -56,7 +57,13 @@ class Written:
 
 
 def write_history(
-    settings: Settings, inference: Inference, files: Sequence[Path], plan: Plan, output: Path, targets: bool
+    settings: Settings,
+    inference: Inference,
+    files: Sequence[Path],
+    plan: Plan,
+    output: Path,
+    targets: bool,
+    options: SourceOptions = AS_THEY_ARE,
 ) -> Written:
     """Fold files and write a folder: the parts under `offline`, and `training_rows.parquet`.
 
@@ -69,6 +76,7 @@ def write_history(
         plan: the instants.
         output: a folder that is new or empty.
         targets: whether the training rows have `spend_30d_after`.
+        options: say how the files are read.
 
     Raises:
         ConfigurationError: the history cannot be read.
@@ -78,7 +86,7 @@ def write_history(
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as aside:
         spilled, made = Path(aside) / "spilled", Path(aside) / "made"
         spilled.mkdir()
-        history = History(settings, inference, files, spilled)
+        history = History(settings, inference, files, spilled, options)
         with _Output(made, inference, targets) as out:
             asyncio.run(_fold(history, inference.batcher, plan, out, targets))
         # Over an empty folder, as `check_output` demands, a rename is one step.

@@ -1,0 +1,89 @@
+"""The options that say how files of events are read, the same for every command that reads them."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import re
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from streams.sources.options import SourceOptions
+
+FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
+
+# A column's name may hold a comma; the next pair begins with a field.
+_NEXT_PAIR: Final = re.compile(r",(?=[a-z_]+=)")
+_PAIR: Final = re.compile(r"([a-z_]+)=(.+)", re.DOTALL)
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that `source_options` reads."""
+    group = parser.add_argument_group("how the files are read")
+    group.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        type=_pairs("FIELD=COLUMN", "user_id=customer,item_id=sku"),
+        metavar="FIELD=COLUMN",
+        help="the column of a field, several with commas between; may be repeated",
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_pairs("FIELD=VALUE", "action=purchase"),
+        metavar="FIELD=VALUE",
+        help="the value of a field in every event; may be repeated",
+    )
+    group.add_argument(
+        "--bare", action="store_true", help="JSON lines are events without a topic, which follows from their fields"
+    )
+    group.add_argument(
+        "--timezone", type=_zone, metavar="ZONE", help="of dates and of times without an offset, such as Europe/Berlin"
+    )
+    group.add_argument("--decimal-comma", action="store_true", help="numbers in CSV are written 1.234,50")
+    group.add_argument("--integer-ids", action="store_true", help="take ids that are whole numbers as text")
+    group.add_argument(
+        "--encoding", type=_encoding, metavar="NAME", help="of text, such as cp1252 (default: UTF-8, or as marked)"
+    )
+
+
+def source_options(arguments: argparse.Namespace) -> SourceOptions:
+    """Return what the command line says about its files."""
+    return SourceOptions(
+        bare=arguments.bare,
+        columns={field: column for pairs in arguments.map for field, column in pairs},
+        constants={field: value for pairs in arguments.set for field, value in pairs},
+        timezone=arguments.timezone,
+        decimal_comma=arguments.decimal_comma,
+        integer_ids=arguments.integer_ids,
+        encoding=arguments.encoding,
+    )
+
+
+def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:
+    def read(text: str) -> list[tuple[str, str]]:
+        found = [_PAIR.fullmatch(part) for part in _NEXT_PAIR.split(text)]
+        pairs = [(pair[1], pair[2]) for pair in found if pair is not None]
+        if len(pairs) < len(found):
+            raise argparse.ArgumentTypeError(f"expected {form}, such as {example}, found {text!r}")
+        return pairs
+
+    return read
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        raise argparse.ArgumentTypeError(f"expected a zone such as Europe/Berlin or UTC, found {name!r}") from error
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"expected an encoding such as cp1252 or utf-16, found {name!r}") from error

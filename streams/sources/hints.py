@@ -1,0 +1,27 @@
+"""What a user can do about a refused line: the option that reads it, if there is one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_HINTS: Final = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (
+            r"(?:user|item|event|session)_id: .*found (?:an integer|a number)",
+            "--integer-ids takes whole numbers as ids",
+        ),
+        (
+            r"timestamp: expected RFC 3339 with an offset.*found another form",
+            "--timezone names the zone of local times",
+        ),
+        (r"(?:price|rating|quantity|results): expected a.*found a string", "--decimal-comma reads 1.234,50 in CSV"),
+        (r"line: .*found a bare event", "--bare reads events without a topic"),
+    )
+)
+
+
+def hint_of(detail: str) -> str | None:
+    """Return the option that may read what was refused with this detail of a rejection, in a few words."""
+    return next((hint for pattern, hint in _HINTS if pattern.match(detail)), None)
