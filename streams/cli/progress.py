@@ -1,0 +1,128 @@
+"""How far a command is, on standard error: a bar with an estimate on a terminal, elsewhere a line per tenth."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from streams.broker.forced_end import at_forced_end
+
+QUIET_S: Final = 5.0
+"""Seconds without a line at the start, so that what takes no longer says nothing."""
+
+LINE_S: Final = 10.0
+"""Seconds between two lines of a step whose whole amount is not known."""
+
+_TENTHS: Final = 10
+
+
+class Report(Protocol):
+    """Takes the name of a step, the amount done, and the whole amount if it is known. 0 of 1 just begins a step."""
+
+    def __call__(self, what: str, done: int, of: int | None) -> None:
+        """Show it."""
+
+
+@contextmanager
+def reporting(stream: TextIO | None = None) -> Iterator[Report]:
+    """Yield what a command reports its progress to. What a terminal shows of it is gone afterwards."""
+    console = Console(file=sys.stderr if stream is None else stream)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield Lines(lambda line: print(line, file=console.file, flush=True))
+        return
+    forget = at_forced_end(lambda: console.show_cursor(True))
+    try:
+        with Bars(console) as bars:
+            yield bars
+    finally:
+        forget()
+
+
+class Bars:
+    """Shows a bar for each step. A step of unknown amount has a bar that pulses.
+
+    Args:
+        console: a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            # Standard output may be a file.
+            redirect_stdout=False,
+        )
+        self._steps: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, what: str, done: int, of: int | None) -> None:
+        """Show how far a step is, and nothing more of the steps that ended before it."""
+        if what not in self._steps:
+            for name in [name for name, step in self._steps.items() if self._has_ended(step)]:
+                self._progress.remove_task(self._steps.pop(name))
+            self._steps[what] = self._progress.add_task(what, total=None)
+        self._progress.update(self._steps[what], completed=done, total=None if (done, of) == (0, 1) else of)
+
+    def _has_ended(self, step: TaskID) -> bool:
+        task = next(task for task in self._progress.tasks if task.id == step)
+        return task.total is None or task.finished
+
+
+@dataclass(slots=True)
+class _Step:
+    began: float
+    line_at: float
+    tenth: int = 0
+
+
+class Lines:
+    """Prints a line when another tenth of a step is done, and every `LINE_S` if its whole amount is not known.
+
+    Args:
+        say: prints a line.
+        clock: gives seconds.
+    """
+
+    def __init__(self, say: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._clock = clock
+        self._began = clock()
+        self._steps: dict[str, _Step] = {}
+
+    def __call__(self, what: str, done: int, of: int | None) -> None:
+        """Take how far a step is."""
+        now = self._clock()
+        if (done, of) == (0, 1):
+            self._say(what)
+            return
+        step = self._steps.setdefault(what, _Step(now, now))
+        tenth = done * _TENTHS // of if of else 0
+        due = tenth > step.tenth if of else now - step.line_at >= LINE_S
+        step.tenth = max(step.tenth, tenth)
+        if not due or now - self._began < QUIET_S:
+            return
+        step.line_at = now
+        if not of:
+            self._say(f"{what}: {done:,}")
+            return
+        left = (now - step.began) * (of - done) / done
+        estimate = f", about {timedelta(seconds=round(left))} left" if done < of else ""
+        self._say(f"{what}: {done:,} of {of:,} ({done * 100 // of} %){estimate}")
