@@ -47,3 +47,7 @@ class MalformedJSONError(StreamsError, ValueError):
 
 class InvalidEventError(StreamsError, ValueError):
     """Strict JSON that is no event of its topic; the message quotes nothing a user wrote."""
+
+
+class RefusedInputError(StreamsError, ValueError):
+    """More of an input is refused than the user allows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.contract import INPUTS
 from streams.exceptions import MalformedJSONError
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.shapes.ga4 import ga4_fields, is_ga4
@@ -27,7 +28,7 @@ def auto(line: bytes) -> Translated:
     if b'"topic"' in line:
         translated = own(line)
         (found,) = translated.records
-        if not isinstance(found, RejectedLine) or found.topic:
+        if not isinstance(found, RejectedLine) or found.topic in INPUTS:
             return translated
     try:
         fields = loads(line)

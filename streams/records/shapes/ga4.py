@@ -120,8 +120,9 @@ def _records(line: bytes, fields: dict[str, Any], name: str) -> list[Record | Re
 def _envelope(fields: dict[str, Any], params: dict[str, Any], name: str) -> Envelope:
     user_id = id_of(first(fields, ("user_id", "user_pseudo_id"), NOTHING), "user_id or user_pseudo_id")
     microseconds = _microseconds(fields.get("event_timestamp"))
-    place = [str(as_text(fields.get(name))) for name in _PLACE_IN_BUNDLE]
+    place = [str(as_text(fields.get(part))) for part in _PLACE_IN_BUNDLE]
     return Envelope(
+        event=name,
         event_id=digest(user_id, str(microseconds), name, *place),
         user_id=user_id,
         timestamp=microseconds // 1000,

@@ -25,12 +25,14 @@ class Envelope(NamedTuple):
     """What the lines of one event share.
 
     Attributes:
+        event: its name where it comes from, for refusals.
         event_id: of the event; at most 200 UTF-8 bytes, so that the number of a line fits behind it.
         user_id: of the shopper.
         timestamp: epoch ms.
         currency: of its prices; None when absent.
     """
 
+    event: str
     event_id: str
     user_id: str
     timestamp: int
@@ -121,5 +123,5 @@ def clicks(
             continue
         records.append(click(envelope, f"{envelope.event_id}/{index}", action, product, order_id))
     if fault:
-        records.append(reject_line(CLICKS, line, fault, Reason.INVALID))
+        records.append(reject_line(CLICKS, line, f"{envelope.event}: {fault}", Reason.INVALID))
     return records

@@ -109,7 +109,8 @@ def _envelope(fields: dict[str, Any], properties: dict[str, Any], name: str) -> 
         event_id = digest(user_id, str(timestamp), name, json.dumps(properties, sort_keys=True))
     else:
         event_id = bounded_id(read_string(message_id, "messageId"))
-    return Envelope(event_id, user_id, timestamp, currency_of(first(properties, ("currency",)), "properties.currency"))
+    currency = currency_of(first(properties, ("currency",)), "properties.currency")
+    return Envelope(name, event_id, user_id, timestamp, currency)
 
 
 def _product(value: Any, name: str) -> Product:
