@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "worker": "run a worker against a cluster",
     "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish NDJSON events to the input topics",
+    "lint": "say what would become of files of events",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores",
     "erase": "forget a user: request it, wait for it, and show the receipt",

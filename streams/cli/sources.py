@@ -11,6 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from streams.sources.options import SourceOptions
+from streams.sources.shape import TRANSLATES, Format, Shaping
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
 
@@ -47,6 +48,14 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--decimal-comma", action="store_true", help="numbers in CSV are written 1.234,50")
     group.add_argument("--integer-ids", action="store_true", help="take ids that are whole numbers as text")
     group.add_argument(
+        "--format",
+        type=Format,
+        choices=list(Format),
+        default=Format.AUTO,
+        metavar="FORMAT",
+        help="own, segment (RudderStack too) or ga4; auto tells it from each line (default: auto)",
+    )
+    group.add_argument(
         "--encoding", type=_encoding, metavar="NAME", help="of text, such as cp1252 (default: UTF-8, or as marked)"
     )
 
@@ -54,6 +63,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
     """Return what the command line says about its files."""
     return SourceOptions(
+        shape=Shaping(TRANSLATES[arguments.format]),
         bare=arguments.bare,
         columns={field: column for pairs in arguments.map for field, column in pairs},
         constants={field: value for pairs in arguments.set for field, value in pairs},

@@ -12,7 +12,7 @@ from streams.records.shapes.auto import auto
 from streams.records.shapes.auto import own as translate_own
 from streams.records.shapes.ga4 import ga4
 from streams.records.shapes.segment import segment
-from streams.records.shapes.translated import Translate
+from streams.records.shapes.translated import Translate, Translated
 
 Shape = Callable[[bytes], Sequence[Record | RejectedLine]]
 """Takes one JSON line, without white space around it, and returns its records: several for an order of several lines,
@@ -58,18 +58,20 @@ class Shaping:
     Attributes:
         left_out: number of lines without a record, by what they are and why they have none. Beyond `MAX_LEFT_OUT`
             kinds, all others count as `OTHER`.
+        latest: what became of the line that was given last; None before the first.
     """
 
     def __init__(self, translate: Translate) -> None:
         self._translate = translate
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.latest: Translated | None = None
 
     def __call__(self, line: bytes) -> Sequence[Record | RejectedLine]:
         """Return the records of a line."""
-        source, records, why = self._translate(line)
-        if not records:
-            kind = (source, why)
+        self.latest = translated = self._translate(line)
+        if not translated.records:
+            kind = (translated.source, translated.left_out)
             if len(self.left_out) >= MAX_LEFT_OUT and kind not in self.left_out:
-                kind = (OTHER, why)
+                kind = (OTHER, translated.left_out)
             self.left_out[kind] += 1
-        return records
+        return translated.records
