@@ -6,7 +6,6 @@ import argparse
 import textwrap
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -50,13 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.records.decoder import Decoder
     from streams.records.refusals import check_share
     from streams.sources.reading import check_sources, packed_bytes, read_sources
-    from streams.sources.shape import TRANSLATES, Shaping
 
     settings = load_settings()
-    shaping = Shaping(TRANSLATES[arguments.format])
-    options = replace(source_options(arguments), shape=shaping)
+    options = source_options(arguments)
     check_sources(arguments.files, options)
-    checking = Checking(Decoder.of(settings), shaping, int(time.time() * 1000))
+    checking = Checking(Decoder.of(settings), options.shape, int(time.time() * 1000))
     whole = packed_bytes(arguments.files)
     with reporting() as report:
         done = 0
@@ -69,9 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         checking.take_all(read_sources(arguments.files, options, progress))
     findings = find(checking.portrait, settings.currency)
     if arguments.json:
-        print(orjson.dumps(_as_dict(checking, shaping, findings)).decode())
+        print(orjson.dumps(_as_dict(checking, options.shape, findings)).decode())
     else:
-        _print(checking, shaping, findings)
+        _print(checking, options.shape, findings)
     judged = checking.events + checking.erasures + checking.refusals.total
     if not judged:
         raise RefusedInputError("expected events, found none: a line is left out or the files are empty")

@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from streams.sources.options import SourceOptions
-from streams.sources.shape import TRANSLATES, Format, Shaping
+from streams.sources.shape import Format, Shaping
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
 
@@ -63,7 +63,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
     """Return what the command line says about its files."""
     return SourceOptions(
-        shape=Shaping(TRANSLATES[arguments.format]),
+        shape=Shaping(arguments.format),
         bare=arguments.bare,
         columns={field: column for pairs in arguments.map for field, column in pairs},
         constants={field: value for pairs in arguments.set for field, value in pairs},

@@ -56,6 +56,8 @@ class _Owner(msgspec.Struct):
     user_id: str
 
 
+_OTHER: Final = "something else"
+_BARE: Final = 'a bare event: wrap it as {"topic": "clicks", "value": {...}}'
 _MARK: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{},:]', re.DOTALL)
 _STEP: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 _line = msgspec.json.Decoder(_Line)
@@ -71,8 +73,8 @@ def parse_line(line: bytes) -> Record | RejectedLine:
         parsed = _parse(line)
         value = _value(parsed)
     except (ValueError, RecursionError):
-        topic, expected = _blame(line)
-        return _reject(topic, line, expected)
+        topic, expected, found = _blame(line)
+        return _reject(topic, line, expected, found=found)
     if parsed.topic not in INPUTS:
         return _reject(parsed.topic, line, f"a topic among {', '.join(INPUTS)}")
     if value is None:
@@ -152,26 +154,29 @@ def _key_of_malformed(value: bytes) -> bytes | None:
         return None
 
 
-def _blame(line: bytes) -> tuple[str, str]:
-    """Return the topic that a line names, if it is an input topic, and a text that says what was expected."""
+def _blame(line: bytes) -> tuple[str, str, str]:
+    """Return the topic that a line names, if it is an input topic, and texts that say what was expected and found."""
     expected = "an object with `topic` and one of `value`, `raw` and `raw_base64`"
     try:
         found = json.loads(line.decode())
     except (ValueError, RecursionError):
-        return "", expected
+        return "", expected, "no JSON"
     topic = found.get("topic") if isinstance(found, dict) else None
     if topic not in INPUTS:
-        return "", expected
+        bare = isinstance(found, dict) and "topic" not in found and "user_id" in found and "value" not in found
+        return "", expected, _BARE if bare else _OTHER
     if not isinstance(found.get("key"), str | None):
-        return topic, "text or null under `key`"
+        return topic, "text or null under `key`", _OTHER
     for name in ("raw", "raw_base64"):
         if name in found and not isinstance(found[name], str):
-            return topic, f"text under `{name}`"
-    return topic, "base64 under `raw_base64`" if "raw_base64" in found else expected
+            return topic, f"text under `{name}`", _OTHER
+    return topic, "base64 under `raw_base64`" if "raw_base64" in found else expected, _OTHER
 
 
-def _reject(topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID) -> RejectedLine:
-    return reject_line(topic, line, f"line: expected {expected}, found something else", reason)
+def _reject(
+    topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID, found: str = _OTHER
+) -> RejectedLine:
+    return reject_line(topic, line, f"line: expected {expected}, found {found}", reason)
 
 
 def reject_line(topic: str, line: bytes, detail: str, reason: Reason) -> RejectedLine:

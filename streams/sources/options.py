@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
-from streams.sources.shape import OWN, Shape
+from streams.sources.shape import Format, Shaping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class SourceOptions:
     """Says how files are read.
 
     Attributes:
-        shape: takes a JSON line to its records.
+        shape: takes a JSON line to its records, and counts what it leaves out.
         bare: lines are events without a topic, which follows from their fields.
         columns: the column of a table, or the key of a JSON line, that a field of an event is taken from, by field.
         constants: the values of fields that are the same in every event, by field.
@@ -25,7 +25,7 @@ class SourceOptions:
         encoding: of text, by its name in Python; None is UTF-8, or what a byte order mark says.
     """
 
-    shape: Shape = OWN
+    shape: Shaping = field(default_factory=lambda: Shaping(Format.OWN))
     bare: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +38,11 @@ class SourceOptions:
     def flat(self) -> bool:
         """Whether a JSON line may be an event itself, as a row of a table is."""
         return self.bare or bool(self.columns) or bool(self.constants)
+
+    @property
+    def amends(self) -> bool:
+        """Whether the ids or the times of records are changed."""
+        return self.integer_ids or self.timezone is not None
 
 
 AS_THEY_ARE: Final = SourceOptions()

@@ -1,45 +1,56 @@
-"""Reading sources of events, one after the other."""
+"""Reading sources of events, one file after the other, whatever kind each is of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from streams.exceptions import ConfigurationError
 from streams.records.ndjson import parse_line
+from streams.sources import parquet
 from streams.sources.arrived import Arrived
+from streams.sources.contents import Contents
+from streams.sources.exceptions import UnreadableError
+from streams.sources.finding import Part, find_parts
 from streams.sources.options import AS_THEY_ARE, SourceOptions
-from streams.sources.parquet import check_parquet, is_parquet, read_parquet, unpacked_bytes
-from streams.sources.text import read_lines
+from streams.sources.recognising import Packing, packing_of
+from streams.sources.rows import Rows
+from streams.sources.unpacking import Progress, packed_blocks, with_head
 
-Progress = Callable[[int], None]
-"""Takes the bytes on disk that were read since the last call."""
+UNPACKS_TO: Final = 10
+"""How many times larger a packed text of events is taken to be once it is unpacked."""
+
+STREAM_BYTES: Final = 2 << 30
+"""How large a stream is taken to be, whose length is not known."""
 
 
 def check_sources(files: Sequence[Path], options: SourceOptions = AS_THEY_ARE) -> None:
-    """Refuse missing files, and Parquet files without the columns of records, before any file is read.
+    """Refuse what cannot be read, as far as its beginning shows, before anything is read.
+
+    A stream is not looked into, because it can be read only once.
 
     Raises:
-        ConfigurationError: there is such a file.
+        ConfigurationError: there is such a file, or all of them are empty.
     """
-    for path in files:
-        if not path.exists() or path.is_dir():
-            raise ConfigurationError(
-                f"{path}: expected a file of events, found {'a folder' if path.is_dir() else 'none'}"
-            )
-    for path in files:
-        if is_parquet(path):
-            check_parquet(path)
+    parts = find_parts(files)
+    for part in parts:
+        if not part.is_stream:
+            Contents(part, options, Rows(options)).check()
+    if parts and all(part.size == 0 for part in parts):
+        raise ConfigurationError(f"{parts[0].name}: expected events, found an empty file")
 
 
 def packed_bytes(files: Sequence[Path]) -> int | None:
     """Return the bytes on disk that reading goes through; None if a source is a stream, whose length is not known."""
-    return sum(path.stat().st_size for path in files)
+    sizes = [part.size for part in find_parts(files)]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
 
 
 def plain_bytes(files: Sequence[Path]) -> int:
     """Return about how many bytes files have once they are unpacked."""
-    return sum(unpacked_bytes(path) if is_parquet(path) else path.stat().st_size for path in files)
+    return sum(map(_plain_bytes, find_parts(files)))
 
 
 def read_sources(
@@ -55,17 +66,29 @@ def read_sources(
     Raises:
         ConfigurationError: a file cannot be read.
     """
-    for path in files:
-        if is_parquet(path):
-            yield from read_parquet(path, options.shape)
-        else:
-            for number, line in read_lines(path):
-                for record in options.shape(line):
-                    yield Arrived(str(path), number, record)
-        if progress is not None:
-            progress(path.stat().st_size)
+    rows, source = Rows(options), 0
+    for part in find_parts(files):
+        if part.source != source:
+            rows, source = Rows(options), part.source
+        number = 0
+        try:
+            for arrived in Contents(part, options, rows).read(progress):
+                number = arrived.line
+                yield arrived
+        except UnreadableError as error:
+            raise ConfigurationError(f"{part.name}, after line {number:,}: {error}") from error
 
 
 def numbered(lines: Iterable[tuple[int, bytes]]) -> Iterator[Arrived]:
     """Yield the records of lines that stand in no file."""
     return (Arrived("", number, parse_line(line)) for number, line in lines)
+
+
+def _plain_bytes(part: Part) -> int:
+    if part.size is None:
+        return STREAM_BYTES
+    head, _ = with_head(packed_blocks(part))
+    packing = packing_of(head, part.name)
+    if packing is Packing.PARQUET:
+        return parquet.unpacked_bytes(part.path)
+    return part.size if packing is Packing.NONE else part.size * UNPACKS_TO

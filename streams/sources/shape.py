@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
-from streams.records.ndjson import Record, RejectedLine, parse_line
-from streams.records.shapes.auto import auto
-from streams.records.shapes.auto import own as translate_own
+from streams.records.ndjson import Record, RejectedLine
+from streams.records.shapes.auto import auto, has_shape, own
 from streams.records.shapes.ga4 import ga4
 from streams.records.shapes.segment import segment
 from streams.records.shapes.translated import Translate, Translated
@@ -33,27 +32,19 @@ class Format(StrEnum):
     GA4 = "ga4"
 
 
-TRANSLATES: Final[dict[Format, Translate]] = {
+_TRANSLATES: Final[dict[Format, Translate]] = {
     Format.AUTO: auto,
-    Format.OWN: translate_own,
+    Format.OWN: own,
     Format.SEGMENT: segment,
     Format.GA4: ga4,
 }
-
-
-def own(line: bytes) -> Sequence[Record | RejectedLine]:
-    """Return the record of a line in the shape of the contract."""
-    return (parse_line(line),)
-
-
-OWN: Final[Shape] = own
 
 
 class Shaping:
     """A shape that counts the lines that it leaves out.
 
     Args:
-        translate: what becomes of a line.
+        format: names the shape.
 
     Attributes:
         left_out: number of lines without a record, by what they are and why they have none. Beyond `MAX_LEFT_OUT`
@@ -61,14 +52,28 @@ class Shaping:
         latest: what became of the line that was given last; None before the first.
     """
 
-    def __init__(self, translate: Translate) -> None:
-        self._translate = translate
+    def __init__(self, format: Format) -> None:
+        self._format = format
+        self._translate = _TRANSLATES[format]
         self.left_out: Counter[tuple[str, str]] = Counter()
         self.latest: Translated | None = None
 
     def __call__(self, line: bytes) -> Sequence[Record | RejectedLine]:
         """Return the records of a line."""
-        self.latest = translated = self._translate(line)
+        return self._note(self._translate(line))
+
+    def own(self, line: bytes) -> Sequence[Record | RejectedLine]:
+        """Return the record of a line that is known to be in the shape of the contract."""
+        return self._note(own(line))
+
+    def takes_whole(self, columns: Collection[str]) -> bool:
+        """Tell whether a row of a table with these columns is one object of the shape, not an event of the contract."""
+        if self._format is Format.AUTO:
+            return has_shape(columns)
+        return self._format is not Format.OWN
+
+    def _note(self, translated: Translated) -> Sequence[Record | RejectedLine]:
+        self.latest = translated
         if not translated.records:
             kind = (translated.source, translated.left_out)
             if len(self.left_out) >= MAX_LEFT_OUT and kind not in self.left_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +15,15 @@ from streams.exceptions import ConfigurationError
 from streams.offline.sample.cdnow import CLOSES_MS, OPENS_MS, Order
 
 _COLUMNS: Final = 4
-_EXPECTED: Final = "expected customer_id, date (YYYYMMDD), number_of_cds and dollar_value"
+_BETWEEN: Final = re.compile(r"\s*[,;\t]\s*|\s+")
+_HAS_DIGIT: Final = re.compile("[0-9]")
+_EXPECTED: Final = "expected customer_id, date (YYYYMMDD or YYYY-MM-DD), number_of_cds and dollar_value"
 
 
 def read_orders(path: Path) -> list[Order]:
-    """Read a file of orders, four columns between white space: customer, date, number of CDs, dollars.
+    """Read a file of orders, four columns between white space or commas: customer, date, number of CDs, dollars.
 
+    A first line whose columns are all words is a header, and is passed over.
     Each order is placed between 09:00 and 23:00 UTC of its date, at a time drawn from its customer and its place among
     that customer's orders, as `streams.offline.sample.cdnow` does it.
 
@@ -29,11 +33,16 @@ def read_orders(path: Path) -> list[Order]:
     """
     placed: list[Order] = []
     position: dict[str, int] = {}
-    with path.open(encoding="ascii", errors="replace") as lines:
+    first = True
+    # A byte order mark at the start of a file is no part of its first line.
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
-            fields = line.split()
-            if fields:
+            fields = [field.strip('"') for field in _BETWEEN.split(line.strip())]
+            if not any(fields):
+                continue
+            if not first or any(map(_HAS_DIGIT.search, fields)):
                 placed.append(_parse(fields, f"{path}, line {number}", position))
+            first = False
     if not placed:
         raise ConfigurationError(f"{path}: {_EXPECTED} on each line, found no line; pass a file of orders")
     return placed
@@ -46,7 +55,7 @@ def _parse(fields: Sequence[str], where: str, position: dict[str, int]) -> Order
     nth = position[customer] = position.get(customer, -1) + 1
     clock = random.Random(f"cdnow/{customer}/{nth}")
     try:
-        midnight = int(datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000
+        midnight = int(datetime.strptime(date.replace("-", ""), "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000
         order = Order(customer, midnight + clock.randrange(OPENS_MS, CLOSES_MS), int(units), float(dollars))
     except ValueError as error:
         raise ConfigurationError(f"{where}: {_EXPECTED}, found something else; mend the line") from error

@@ -11,7 +11,7 @@ from typing import Any, Final
 from features.tiles import DAY, HOUR
 from streams.exceptions import ConfigurationError
 from streams.records.timestamps import parse_rfc3339
-from streams.sources.parquet import PARQUET, milliseconds
+from streams.sources.parquet import PARQUET, is_parquet, milliseconds
 
 # Feast reads timestamps in nanoseconds, and 64 bits of those end here.
 EARLIEST: Final = parse_rfc3339("1678-01-01T00:00:00Z")
@@ -29,7 +29,7 @@ _TIMES: Final = ("timestamp", "event_timestamp")
 
 def is_entity_file(text: str) -> bool:
     """Tell whether `--at` names a file of users and instants instead of instants."""
-    return Path(text).suffix in (PARQUET, ".csv")
+    return Path(text).suffix.lower() in (PARQUET, ".csv")
 
 
 def parse_instants(text: str) -> list[int]:
@@ -75,7 +75,7 @@ def read_entities(path: Path) -> Iterator[tuple[str, int]]:
     Raises:
         ConfigurationError: no such file, columns or instants.
     """
-    for number, (user_id, value) in enumerate(_parquet(path) if path.suffix == PARQUET else _csv(path), 1):
+    for number, (user_id, value) in enumerate(_parquet(path) if is_parquet(path) else _csv(path), 1):
         if not isinstance(user_id, str):
             raise ConfigurationError(f"{path}: expected a text as `user_id`, found none in row {number}")
         yield user_id, _instant(f"{path}, row {number}", milliseconds(value))
@@ -96,7 +96,7 @@ def _parquet(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _csv(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             time = _time_column(path, rows.fieldnames or ())
             yield from ((row[_USER], row[time]) for row in rows)

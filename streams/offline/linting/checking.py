@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,7 @@ from streams.records.ndjson import Record
 from streams.records.refusals import Refusals
 from streams.records.rejection import Rejection
 from streams.records.shapes.auto import OWN
+from streams.records.shapes.translated import Translated
 from streams.sources.arrived import Arrived
 from streams.sources.places import Places
 from streams.sources.shape import MAX_LEFT_OUT, OTHER, Shaping
@@ -60,6 +61,8 @@ class Checking:
         self._decoder = decoder
         self._shaping = shaping
         self._now_ms = now_ms
+        self._line: Translated | None = None
+        self._expected = 0
         self.sources: dict[str, Source] = {}
         self.portrait = Portrait()
         self.refusals = Refusals()
@@ -93,15 +96,18 @@ class Checking:
             self.portrait.take(verdict, record.value)
 
     def _source(self, arrived: Arrived) -> Source:
-        latest, record = self._shaping.latest, arrived.record
-        records: Sequence[object] = () if latest is None else latest.records
-        begins = not any(record is other for other in records[1:])
-        if latest is None or not any(record is other for other in records):
-            name = UNREADABLE
-        elif latest.source == OWN:
-            name = f"{OWN} {record.topic}".strip()
+        latest = self._shaping.latest
+        if latest is not self._line:
+            self._line, self._expected = latest, len(latest.records) if latest is not None else 0
+            begins = True
         else:
-            name = latest.source
+            # Files are read a line at a time, so what comes beyond the records of a line is no line's.
+            begins = not self._expected
+        if latest is None or not self._expected:
+            name = UNREADABLE
+        else:
+            name = f"{OWN} {arrived.record.topic}".strip() if latest.source == OWN else latest.source
+            self._expected -= 1
         if name not in self.sources and len(self.sources) >= MAX_LEFT_OUT:
             name = OTHER
         source = self.sources.setdefault(name, Source())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from streams.contract import INPUTS
 from streams.exceptions import MalformedJSONError
 from streams.records.ndjson import RejectedLine, parse_line
@@ -10,12 +13,17 @@ from streams.records.shapes.segment import is_segment, segment_fields
 from streams.records.shapes.translated import Translated
 from streams.records.strict_json import loads
 
-OWN: str = "own"
+OWN: Final = "own"
 
 
 def own(line: bytes) -> Translated:
     """Return the record of a line in the shape of the contract."""
     return Translated(OWN, (parse_line(line),))
+
+
+def has_shape(columns: Collection[str]) -> bool:
+    """Tell whether the rows of a table with these columns may be in a shape other than the contract's."""
+    return is_ga4(dict.fromkeys(columns)) or is_segment({**dict.fromkeys(columns), "type": "track"})
 
 
 def auto(line: bytes) -> Translated:

@@ -1,0 +1,148 @@
+"""The records of one file, of whatever kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from streams.exceptions import ConfigurationError
+from streams.records.ndjson import RejectedLine
+from streams.sources import parquet
+from streams.sources.amending import amended
+from streams.sources.arrived import Arrived
+from streams.sources.documents import split_documents
+from streams.sources.exceptions import UnreadableError
+from streams.sources.finding import Part
+from streams.sources.options import SourceOptions
+from streams.sources.recognising import Form, Packing, form_of, packing_of
+from streams.sources.rows import Rows, is_own, refused, whole
+from streams.sources.shape import Shape
+from streams.sources.table import check_columns, header_of, read_table
+from streams.sources.text import TooLong, json_lines
+from streams.sources.unpacking import Progress, packed_blocks, plain_blocks, utf8_blocks, with_head
+
+LOOKED_AT_BYTES: Final = 1 << 16
+"""First bytes of a text that are enough to tell lines, documents and tables apart."""
+
+_KAFKA_TIMESTAMP: Final = "kafka_timestamp"
+_OWN_LINE: Final = frozenset({"value", "raw", "raw_base64"})
+
+
+class Contents:
+    """Reads one file.
+
+    Args:
+        part: the file.
+        options: say how it is read.
+        rows: of the source to which it belongs.
+    """
+
+    def __init__(self, part: Part, options: SourceOptions, rows: Rows) -> None:
+        self._part = part
+        self._options = options
+        self._rows = rows
+
+    def check(self) -> None:
+        """Refuse the file if its beginning shows that it cannot be read.
+
+        Raises:
+            ConfigurationError: it cannot.
+        """
+        packed = packed_blocks(self._part)
+        try:
+            head, packed = with_head(packed)
+            if packing_of(head, self._part.name) is Packing.PARQUET:
+                self._check_columns(parquet.columns_of(self._part.path))
+                return
+            text, _ = self._text(head, packed)
+            if form_of(text, self._part.path, self._options) is Form.TABLE:
+                self._check_columns(header_of(text)[1])
+        except UnreadableError as error:
+            raise ConfigurationError(f"{self._part.name}: {error}") from error
+
+    def read(self, progress: Progress | None = None) -> Iterator[Arrived]:
+        """Yield the records of the file.
+
+        Raises:
+            ConfigurationError: it is of a kind, or has columns, that cannot be read.
+            UnreadableError: it is cut off or damaged.
+        """
+        head, packed = with_head(packed_blocks(self._part, progress))
+        if packing_of(head, self._part.name) is Packing.PARQUET and not self._part.is_stream:
+            self._check_columns(names := parquet.columns_of(self._part.path))
+            rows = parquet.read_parquet(self._part.path, self._options.timezone, progress)
+            return self._of_rows(rows, names)
+        text, blocks = self._text(head, packed)
+        form = form_of(text, self._part.path, self._options)
+        if form is Form.TABLE:
+            delimiter, names = header_of(text)
+            self._check_columns(names)
+            return self._of_rows(read_table(blocks, delimiter, names), names)
+        return self._of_lines(split_documents(blocks) if form is Form.DOCUMENTS else json_lines(blocks))
+
+    def _text(self, head: bytes, packed: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+        name, encoding = self._part.name, self._options.encoding
+        return with_head(utf8_blocks(plain_blocks(head, packed, name), name, encoding), LOOKED_AT_BYTES)
+
+    def _check_columns(self, names: list[str]) -> None:
+        check_columns(self._part.name, [*names, *self._part.partitions], self._options)
+
+    def _of_lines(self, lines: Iterable[tuple[int, bytes | TooLong]]) -> Iterator[Arrived]:
+        name, shape = self._part.name, self._options.shape
+        changed = self._options.flat or self._options.amends
+        for number, line in lines:
+            if isinstance(line, TooLong):
+                yield Arrived(name, number, line.refused())
+            elif changed:
+                yield from self._arrived(number, self._flattened(line))
+            else:
+                for record in shape(line):
+                    yield Arrived(name, number, record)
+
+    def _flattened(self, line: bytes) -> bytes | RejectedLine:
+        """Return the line of an event that stands in its line by itself, and any other line as it is."""
+        if not self._options.flat:
+            return line
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return line
+        if not isinstance(row, dict) or _OWN_LINE & row.keys():
+            return line
+        return self._rows.line(self._rows.fields({**self._part.partitions, **row}), line)
+
+    def _of_rows(
+        self, rows: Iterable[tuple[int, dict[str, Any] | RejectedLine | None]], names: list[str]
+    ) -> Iterator[Arrived]:
+        partitions = self._part.partitions
+        fields_there, shape = self._rows.names([*names, *partitions]), self._options.shape
+        own = is_own(fields_there) or not shape.takes_whole(fields_there)
+        for number, row in rows:
+            if row is None:
+                row = refused("row: expected values that Python can hold, found others")
+            if isinstance(row, RejectedLine):
+                yield Arrived(self._part.name, number, row)
+                continue
+            row = {**partitions, **row}
+            fields = self._rows.fields(row) if own or self._options.flat else row
+            kafka_timestamp = _milliseconds(fields.pop(_KAFKA_TIMESTAMP, None)) if own else None
+            line = self._rows.line(fields) if own else whole(fields)
+            yield from self._arrived(number, line, shape.own if own else shape, kafka_timestamp)
+
+    def _arrived(
+        self, number: int, line: bytes | RejectedLine, shape: Shape | None = None, kafka_timestamp: int | None = None
+    ) -> Iterator[Arrived]:
+        if isinstance(line, RejectedLine):
+            yield Arrived(self._part.name, number, line, kafka_timestamp)
+            return
+        for record in (shape or self._options.shape)(line):
+            kept = record if isinstance(record, RejectedLine) else amended(record, self._options)
+            yield Arrived(self._part.name, number, kept, kafka_timestamp)
+
+
+def _milliseconds(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdecimal() and len(value) < 19:
+        return int(value)
+    return value if isinstance(value, int) else None

@@ -1,0 +1,120 @@
+"""CSV with a header: one row per event."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from streams.exceptions import ConfigurationError
+from streams.records.ndjson import RejectedLine
+from streams.records.rejection import Reason
+from streams.sources.exceptions import UnreadableError
+from streams.sources.options import SourceOptions
+from streams.sources.recognising import cells_of, delimiter_of
+from streams.sources.rows import FIELDS, REQUIRED, Rows, is_own, refused
+from streams.sources.text import TooLong, split_lines
+
+_SHOWN: Final = 8
+
+
+def header_of(head: bytes) -> tuple[str, list[str]]:
+    """Return the delimiter of a table that begins with these bytes, and the names of its columns."""
+    line = next((line for line in re.split("\r\n|\n|\r", head.decode(errors="replace")) if line.strip()), "")
+    delimiter = delimiter_of(line)
+    return delimiter, [name.strip() for name in cells_of(line, delimiter)]
+
+
+def check_columns(name: str, columns: list[str], options: SourceOptions) -> None:
+    """Refuse a table whose columns make no event.
+
+    Args:
+        name: of the file, for messages.
+        columns: their names.
+        options: hold the mapping.
+
+    Raises:
+        ConfigurationError: a column that is mapped is not there, one that is used stands twice, or fields are missing.
+    """
+    shown = ", ".join(f"`{column[:40]}`" for column in columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
+    for field, column in options.columns.items():
+        if column not in columns:
+            raise ConfigurationError(f"{name}: expected a column `{column}` for `{field}`, found {shown}")
+    fields = Rows(options).names(columns)
+    used = set(options.columns.values()) | (fields & (FIELDS | {"topic", "value"}))
+    if twice := sorted(column for column in used if columns.count(column) > 1):
+        raise ConfigurationError(f"{name}: expected columns of different names, found `{twice[0]}` twice")
+    if is_own(fields) or options.shape.takes_whole(fields):
+        return
+    missing = ", ".join(f"`{field}`" for field in sorted(REQUIRED - fields, reverse=True))
+    raise ConfigurationError(
+        f"{name}: expected the columns `topic` and `value` (JSON), or the fields of events, found no "
+        f"{missing or '`topic` (or `action`, `query`, `text`)'} among {shown}: name columns by --map FIELD=COLUMN, and "
+        "what is the same in every row by --set FIELD=VALUE"
+    )
+
+
+def read_table(
+    blocks: Iterator[bytes], delimiter: str, columns: list[str]
+) -> Iterator[tuple[int, dict[str, Any] | RejectedLine]]:
+    """Yield the rows of a table by column, each with the number of the line that it begins on.
+
+    An empty cell is None.
+
+    Raises:
+        UnreadableError: a line is too long.
+    """
+    lines = _Lines(split_lines(blocks))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = True
+    while True:
+        lines.taken.clear()
+        number = lines.number + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            yield number, _refused("row: expected cells whose quotes are closed, found other quotes", lines)
+            continue
+        if cells is None:
+            return
+        if not any(map(str.strip, cells)):
+            continue
+        if header:
+            header = False
+        elif len(cells) < len(columns) or any(map(str.strip, cells[len(columns) :])):
+            yield number, _refused(f"row: expected {len(columns)} cells as in the header, found {len(cells)}", lines)
+        else:
+            yield number, {column: cell or None for column, cell in zip(columns, cells, strict=False) if column}
+
+
+class _Lines:
+    """Text lines for the reader of CSV, which takes several where a cell holds line feeds.
+
+    Attributes:
+        number: of the last line that was taken; the first is 1.
+        taken: the lines since it was cleared.
+    """
+
+    def __init__(self, lines: Iterator[bytes | TooLong]) -> None:
+        self._lines = lines
+        self.number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        if isinstance(line, TooLong):
+            raise UnreadableError("expected a row, found a line of many megabytes")
+        # Bytes that are no UTF-8 become lone surrogates, which the row is refused for.
+        text = line.removesuffix(b"\r").decode(errors="surrogateescape") + "\n"
+        self.taken.append(text)
+        return text
+
+
+def _refused(detail: str, lines: _Lines) -> RejectedLine:
+    raw = "".join(lines.taken).encode(errors="surrogateescape").rstrip(b"\n")
+    return refused(detail, Reason.MALFORMED, raw)
