@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -56,9 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     del report["limit"]
     report["differences"] = [_readable(difference) for difference in report["differences"]]
     if arguments.json:
-        print(orjson.dumps(report).decode())
+        print(orjson.dumps(report | {"left_out": left_out_as_json(options)}).decode())
     else:
         _print(report)
+        print_left_out(options)
     return 1 if report["mismatches"] else 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -55,11 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
         "seconds": round(time.monotonic() - started, 3),
         "encoder": inference.encoder,
         "scorer": inference.artefact.version,
+        "left_out": left_out_as_json(options),
     }
     if arguments.json:
         print(orjson.dumps(summary).decode())
     else:
         _print(summary, arguments.output)
+        print_left_out(options)
     return 0
 
 

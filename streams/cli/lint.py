@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, printable, source_options
 from streams.exceptions import RefusedInputError
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
     from streams.offline.linting.checking import Checking
     from streams.offline.linting.findings import Finding
+    from streams.sources.options import SourceOptions
     from streams.sources.shape import Shaping
 
 SHOWN: Final = 40
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         checking.take_all(read_sources(arguments.files, options, progress))
     findings = find(checking.portrait, settings.currency)
     if arguments.json:
-        print(orjson.dumps(_as_dict(checking, options.shape, findings)).decode())
+        print(orjson.dumps(_as_dict(checking, options, findings)).decode())
     else:
         _print(checking, options.shape, findings)
     judged = checking.events + checking.erasures + checking.refusals.total
@@ -76,13 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _as_dict(checking: Checking, shaping: Shaping, findings: Iterable[Finding]) -> dict[str, Any]:
+def _as_dict(checking: Checking, options: SourceOptions, findings: Iterable[Finding]) -> dict[str, Any]:
     portrait = checking.portrait
-    left_out = [
-        {"source": source, "why": why, "lines": lines} for (source, why), lines in shaping.left_out.most_common()
-    ]
     return {
-        "lines": checking.lines + shaping.left_out.total(),
+        "lines": checking.lines + options.shape.left_out.total(),
         "events": checking.events,
         "erasures": checking.erasures,
         "users": len(portrait.users),
@@ -93,7 +91,7 @@ def _as_dict(checking: Checking, shaping: Shaping, findings: Iterable[Finding]) 
             {"source": name, "lines": source.lines, "becomes": source.becomes, "refused": source.refused}
             for name, source in checking.sources.items()
         ],
-        "left_out": left_out,
+        "left_out": left_out_as_json(options),
         "refused": as_json(checking.refusals, checking.places),
         "findings": [{"features": found.features, "why": found.why} for found in findings],
     }
@@ -129,7 +127,7 @@ def _print_sources(checking: Checking, shaping: Shaping) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     rows = _rows(checking, shaping)
     for source, becomes, *numbers in rows[:SHOWN]:
-        table.add_row(Text(_printable(source), overflow="fold"), Text(becomes), *numbers)
+        table.add_row(Text(printable(source), overflow="fold"), Text(becomes), *numbers)
     console = Console(highlight=False)
     console.print(table)
     if len(rows) > SHOWN:
@@ -144,10 +142,6 @@ def _rows(checking: Checking, shaping: Shaping) -> list[tuple[str, str, str, str
         rows += [("", what, "", f"{events:,}", "") for what, events in others]
     left_out = shaping.left_out.most_common()
     return rows + [(name, f"left out: {why}", f"{lines:,}", "", "") for (name, why), lines in left_out]
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _day(timestamp: int | None) -> str:

@@ -14,7 +14,7 @@ from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import StreamsError
 from streams.operating.feeder import Feeder
 from streams.settings import Settings
@@ -49,12 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
     feeder = production.feeder
     if arguments.json:
         account = {"events": feeder.events, "erasures": feeder.erasures, "dead_letters": feeder.rejected}
-        print(orjson.dumps(account).decode())
+        print(orjson.dumps(account | {"left_out": left_out_as_json(options)}).decode())
     else:
         print(
             f"{feeder.events - feeder.rejected:,} events and {feeder.erasures:,} erasures published, "
             f"{feeder.rejected:,} lines to the dead letters"
         )
+        print_left_out(options)
     return 0
 
 

@@ -23,7 +23,7 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
@@ -33,6 +33,7 @@ from streams.records.events import LATEST_MS
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
+from streams.sources.options import SourceOptions
 from streams.sources.reading import check_sources, read_sources
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
@@ -94,15 +95,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1."""
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
-    check_sources(arguments.files, source_options(arguments))
+    options = source_options(arguments)
+    check_sources(arguments.files, options)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     _check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings:
-        summary = stopper.run(_replay(settings, arguments, as_of))
+        summary = stopper.run(_replay(settings, arguments, options, as_of))
     if arguments.json:
-        print(orjson.dumps(summary.as_dict()).decode())
+        print(orjson.dumps(summary.as_dict() | {"left_out": left_out_as_json(options)}).decode())
     else:
         print_summary(summary)
+        print_left_out(options)
     return 0 if summary.complete else 1
 
 
@@ -131,12 +134,14 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             forget()
 
 
-async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None) -> Summary:
+async def _replay(
+    settings: Settings, arguments: argparse.Namespace, options: SourceOptions, as_of: int | None
+) -> Summary:
     async with Flow(settings, keep_latencies=True) as flow:
         flow.as_of = as_of
         drain = Drain(flow, LEAD_RECORDS)
         started = time.monotonic()
-        feeder = await feed(flow, drain, read_sources(arguments.files, source_options(arguments)))
+        feeder = await feed(flow, drain, read_sources(arguments.files, options))
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started
         summary = summarise(flow, feeder, seconds)

@@ -82,6 +82,9 @@ class Feeder:
         self._last = self.reached = 0
         for arrived in arrivals:
             number, record = arrived.line, arrived.record
+            # The records of a line stay together: up to which line all are acknowledged is told in whole lines.
+            if number != self._last and (self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES):
+                await self.flush()
             if isinstance(record, RejectedLine):
                 await self._reject(number, record)
                 continue
@@ -93,8 +96,6 @@ class Feeder:
                 await self._barrier(self.ends)
                 continue
             self._add(number, record)
-            if self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
-                await self.flush()
         await self.flush()
 
     async def flush(self) -> None:
