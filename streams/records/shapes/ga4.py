@@ -38,7 +38,7 @@ ACTIONS: Final = {
 }
 SEARCH_EVENTS: Final = ("search", "view_search_results")
 
-_LEFT_OUT: Final = {
+LEFT_OUT: Final = {
     "refund": f"refunds are {NOT_TAKEN_YET}",
     "select_item": "counted with the view_item that follows",
 } | dict.fromkeys(
@@ -99,7 +99,7 @@ def ga4_fields(line: bytes, fields: object) -> Translated:
     source = source_of(NAME, name)
     topic = CLICKS if name in ACTIONS else SEARCHES if name in SEARCH_EVENTS else ""
     if not topic:
-        return Translated(source, (), _LEFT_OUT.get(name, UNKNOWN_EVENT))
+        return Translated(source, (), LEFT_OUT.get(name, UNKNOWN_EVENT))
     try:
         return Translated(source, _records(line, fields, name))
     except InvalidEventError as error:

@@ -16,6 +16,18 @@ WISHLIST_TO_CART: Final = "Wishlist Product Added to Cart"
 PRODUCTS_SEARCHED: Final = "Products Searched"
 PRODUCT_REVIEWED: Final = "Product Reviewed"
 
+TAKEN: Final = (
+    ORDER_COMPLETED,
+    PRODUCT_VIEWED,
+    PRODUCT_ADDED,
+    PRODUCT_REMOVED,
+    ADDED_TO_WISHLIST,
+    WISHLIST_TO_CART,
+    PRODUCTS_SEARCHED,
+    PRODUCT_REVIEWED,
+)
+"""Events of the specification that become records."""
+
 LEFT_OUT: Final = {
     "Order Refunded": f"refunds are {NOT_TAKEN_YET}",
     "Order Cancelled": f"cancelled orders are {NOT_TAKEN_YET}",
@@ -53,21 +65,7 @@ FORMER: Final = {
 """Names of the first version of the specification, and those of the second."""
 
 _SEPARATORS: Final = re.compile(r"[\s_-]+")
-_NAMES: Final = {
-    name.casefold(): FORMER.get(name, name)
-    for name in (
-        ORDER_COMPLETED,
-        PRODUCT_VIEWED,
-        PRODUCT_ADDED,
-        PRODUCT_REMOVED,
-        ADDED_TO_WISHLIST,
-        WISHLIST_TO_CART,
-        PRODUCTS_SEARCHED,
-        PRODUCT_REVIEWED,
-        *LEFT_OUT,
-        *FORMER,
-    )
-}
+_NAMES: Final = {name.casefold(): FORMER.get(name, name) for name in (*TAKEN, *LEFT_OUT, *FORMER)}
 _LONGEST: Final = 256
 """Characters of a name that are compared; no name of the specification has as many."""
 
