@@ -102,11 +102,12 @@ def _print(checking: Checking, shaping: Shaping, findings: list[Finding]) -> Non
     portrait = checking.portrait
     about = "about " if portrait.is_sampled else ""
     span = "" if portrait.oldest is None else f", from {_day(portrait.oldest)} to {_day(portrait.newest)}"
-    print(
-        f"\n{checking.lines + shaping.left_out.total():,} lines: {checking.events:,} events of {about}"
+    account = (
+        f"{checking.lines + shaping.left_out.total():,} lines: {checking.events:,} events of {about}"
         f"{len(portrait.users):,} users{span}; {checking.refusals.total:,} refused, "
         f"{shaping.left_out.total():,} left out"
     )
+    print(f"\n{textwrap.fill(account, WIDTH)}")
     if len(checking.refusals):
         print()
         print_refused(checking.refusals, checking.places)
