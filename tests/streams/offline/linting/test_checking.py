@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.pages import CONTRACT, code, rows, section
 from support.shoppers import BASE
 
@@ -99,6 +101,15 @@ def test_every_source_is_counted_with_what_becomes_of_it() -> None:
         "shop.ndjson:8",
         "shop.ndjson:9",
     }
+
+
+@given(st.lists(st.binary(max_size=40) | st.sampled_from([json.dumps(line).encode() for line in good()[:9]])))
+def test_whatever_stands_in_a_file_every_line_has_its_verdict(lines: list[bytes]) -> None:
+    checking, shaping = checked(lines)
+    assert checking.lines + shaping.left_out.total() == len(lines)
+    assert checking.events + checking.erasures + checking.refusals.total == len(lines)
+    assert sum(source.refused for source in checking.sources.values()) == checking.refusals.total
+    assert all(found.why for found in find(checking.portrait, "USD"))
 
 
 def test_what_never_reached_a_shape_is_a_source_of_its_own(tmp_path: Path) -> None:
