@@ -55,6 +55,18 @@ def file(text: str) -> Path:
     return path
 
 
+def file_or_folder(text: str) -> Path:
+    """Return the path of something that exists.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such file or folder.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file or a folder, found none")
+    return path
+
+
 def folder(text: str) -> Path:
     """Return the path of an existing folder.
 

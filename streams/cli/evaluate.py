@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.cli.arguments import file, folder, whole_number
+from streams.cli.arguments import file_or_folder, folder, whole_number
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ DRAWS: Final = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
     parser.add_argument(
-        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: bundled customers)"
+        "--rows",
+        type=file_or_folder,
+        metavar="ROWS",
+        help="the folder that `history --targets` wrote, or its training_rows.parquet (default: bundled customers)",
     )
     parser.add_argument("--artefact", type=folder, metavar="FOLDER", help="the scorer (default: that of the settings)")
     parser.add_argument(

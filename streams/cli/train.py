@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from features.catalogue import NAMES, TRANSFORMS
-from streams.cli.arguments import file, whole_number
+from streams.cli.arguments import file_or_folder, whole_number
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
     )
     parser.add_argument(
-        "--rows", type=file, metavar="PARQUET", help="rows that `history --targets` wrote (default: the bundled orders)"
+        "--rows",
+        type=file_or_folder,
+        metavar="ROWS",
+        help="the folder that `history --targets` wrote, or its training_rows.parquet (default: the bundled orders)",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")

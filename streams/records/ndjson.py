@@ -163,7 +163,7 @@ def _blame(line: bytes) -> tuple[str, str, str]:
         return "", expected, "no JSON"
     topic = found.get("topic") if isinstance(found, dict) else None
     if topic not in INPUTS:
-        bare = isinstance(found, dict) and "topic" not in found and "user_id" in found and "value" not in found
+        bare = isinstance(found, dict) and "topic" not in found and "user_id" in found
         return "", expected, _BARE if bare else _OTHER
     if not isinstance(found.get("key"), str | None):
         return topic, "text or null under `key`", _OTHER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum, auto
 from typing import Any, Final
 
 import orjson
@@ -17,7 +18,7 @@ from streams.sources.exceptions import UnreadableError
 from streams.sources.finding import Part
 from streams.sources.options import SourceOptions
 from streams.sources.recognising import Form, Packing, form_of, packing_of
-from streams.sources.rows import Rows, is_own, refused, whole
+from streams.sources.rows import Rows, is_event, is_record, record_line, refused, whole
 from streams.sources.shape import Shape
 from streams.sources.table import check_columns, header_of, read_table
 from streams.sources.text import TooLong, json_lines
@@ -28,6 +29,15 @@ LOOKED_AT_BYTES: Final = 1 << 16
 
 _KAFKA_TIMESTAMP: Final = "kafka_timestamp"
 _OWN_LINE: Final = frozenset({"value", "raw", "raw_base64"})
+
+
+class _Row(Enum):
+    """What a row of a table is."""
+
+    RECORD = auto()
+    EVENT = auto()
+    OTHER = auto()
+    """A shape other than that of the contract knows."""
 
 
 class Contents:
@@ -109,7 +119,7 @@ class Contents:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
             return line
-        if not isinstance(row, dict) or _OWN_LINE & row.keys():
+        if not isinstance(row, dict) or ("topic" in row and _OWN_LINE & row.keys()) or self._options.shape.takes(row):
             return line
         return self._rows.line(self._rows.fields({**self._part.partitions, **row}), line)
 
@@ -117,19 +127,21 @@ class Contents:
         self, rows: Iterable[tuple[int, dict[str, Any] | RejectedLine | None]], names: list[str]
     ) -> Iterator[Arrived]:
         partitions = self._part.partitions
-        fields_there, shape = self._rows.names([*names, *partitions]), self._options.shape
-        own = is_own(fields_there) or not shape.takes_whole(fields_there)
+        fields = self._rows.names([*names, *partitions])
+        kind = _Row.RECORD if is_record(fields) else _Row.EVENT if is_event(fields) else _Row.OTHER
         for number, row in rows:
             if row is None:
                 row = refused("row: expected values that Python can hold, found others")
             if isinstance(row, RejectedLine):
                 yield Arrived(self._part.name, number, row)
                 continue
-            row = {**partitions, **row}
-            fields = self._rows.fields(row) if own or self._options.flat else row
-            kafka_timestamp = _milliseconds(fields.pop(_KAFKA_TIMESTAMP, None)) if own else None
-            line = self._rows.line(fields) if own else whole(fields)
-            yield from self._arrived(number, line, shape.own if own else shape, kafka_timestamp)
+            row = self._rows.fields({**partitions, **row})
+            if kind is _Row.OTHER:
+                yield from self._arrived(number, whole(row), self._options.shape)
+                continue
+            kafka_timestamp = _milliseconds(row.pop(_KAFKA_TIMESTAMP, None))
+            line = record_line(row) if kind is _Row.RECORD else self._rows.line(row)
+            yield from self._arrived(number, line, self._options.shape.own, kafka_timestamp)
 
     def _arrived(
         self, number: int, line: bytes | RejectedLine, shape: Shape | None = None, kafka_timestamp: int | None = None

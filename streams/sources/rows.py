@@ -28,6 +28,9 @@ FIELDS: Final = frozenset(name for kind in (Review, Search, Click, Erasure) for 
 REQUIRED: Final = frozenset({"user_id", "timestamp"})
 """What every event has, of any topic."""
 
+RECORD: Final = frozenset({"topic", "value"})
+"""What a record has; `key` may stand beside them."""
+
 REMEMBERED_ROWS: Final = 100_000
 """Among so many different rows, equal ones are told apart."""
 
@@ -69,27 +72,26 @@ class Rows:
         return set(columns) - self._moved | set(self._columns) | set(self._constants)
 
     def fields(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return a row under the names of fields, with the constants; None and NaN are absent."""
+        """Return a row under the names of fields, with the constants."""
         taken = {name: row.get(column) for name, column in self._columns.items()}
-        fields = {name: value for name, value in row.items() if name not in self._moved} | taken | self._constants
-        return {name: value for name, value in fields.items() if value is not None and value == value}
+        return {name: value for name, value in row.items() if name not in self._moved} | taken | self._constants
 
     def line(self, fields: dict[str, Any], raw: bytes = b"") -> bytes | RejectedLine:
-        """Return the line of a row's fields, or the reason why it is none. It raises nothing, whatever they are.
+        """Return the line of an event's fields, or the reason why it is none. It raises nothing, whatever they are.
 
         Args:
             fields: as `fields` returns them.
             raw: the row as it is written, for the rejection.
         """
         try:
-            if "value" in fields:
-                return _of_record(fields)
             return self._of_event(fields, raw)
         except (TypeError, UnicodeEncodeError):
             # What orjson does not take: lone surrogates, and nesting beyond its bound.
             return _not_json(raw)
 
     def _of_event(self, fields: dict[str, Any], raw: bytes) -> bytes | RejectedLine:
+        # A data frame has NaN where nothing is.
+        fields = {name: value for name, value in fields.items() if value is not None and value == value}
         if strange := next((name for name in sorted(FIELDS & set(fields)) if _is_binary(fields[name])), None):
             return refused(f"{strange}: expected UTF-8, found other bytes", Reason.MALFORMED, raw)
         topic = fields.pop("topic", None)
@@ -129,15 +131,28 @@ class Rows:
         return f"{digest.hex()}-{before}" if before else digest.hex()
 
 
-def is_own(names: set[str]) -> bool:
-    """Tell whether rows with these fields are records, or events, in the words of the contract."""
-    return {"topic", "value"} <= names or (names >= REQUIRED and bool(KINDS & names))
+def is_event(names: set[str]) -> bool:
+    """Tell whether rows with these fields are events in the words of the contract."""
+    return names >= REQUIRED and bool(KINDS & names)
+
+
+def is_record(names: set[str]) -> bool:
+    """Tell whether rows with these fields are records as a sink of topics writes them."""
+    return names >= RECORD and not is_event(names)
+
+
+def record_line(row: dict[str, Any]) -> bytes | RejectedLine:
+    """Return the line of a row of `topic`, `value` (JSON) and perhaps `key`; without it the `user_id` is the key."""
+    try:
+        return _of_record(row)
+    except (TypeError, UnicodeEncodeError):
+        return _not_json(b"")
 
 
 def whole(row: dict[str, Any]) -> bytes | RejectedLine:
     """Return a row as one JSON object, for a shape that knows what it means."""
     try:
-        return _dumped({name: value for name, value in row.items() if value is not None})
+        return _dumped(row)
     except (TypeError, UnicodeEncodeError):
         return _not_json(b"")
 
@@ -172,16 +187,16 @@ def _not_json(raw: bytes) -> RejectedLine:
     return refused("row: expected UTF-8 and values that JSON can hold, found others", Reason.MALFORMED, raw)
 
 
-def _of_record(fields: dict[str, Any]) -> bytes:
-    """Return the line of a record as a sink of topics writes it: `topic`, `value` and perhaps `key`."""
-    topic, value = fields.get("topic"), fields["value"]
-    key = fields.get("key", msgspec.UNSET)
-    key = key.decode(errors="replace") if isinstance(key, bytes) else key
-    line = {"topic": topic} if key is msgspec.UNSET else {"topic": topic, "key": key}
-    if not isinstance(value, str | bytes):
+def _of_record(row: dict[str, Any]) -> bytes:
+    topic, value = row["topic"], row["value"]
+    line = {"topic": topic}
+    if "key" in row:
+        key = row["key"]
+        line["key"] = key.decode(errors="replace") if isinstance(key, bytes) else key
+    if value is not None and not isinstance(value, str | bytes):
         return _dumped(line | {"value": value})
-    raw = value.encode() if isinstance(value, str) else value
-    if key is msgspec.UNSET and _is_sound(raw):
+    raw = value.encode() if isinstance(value, str) else value or b""
+    if "key" not in row and _is_sound(raw):
         return _dumped(line | {"value": orjson.Fragment(raw)})
     return _dumped(line | {"raw_base64": b64encode(raw).decode()})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from streams.records.ndjson import Record, RejectedLine
-from streams.records.shapes.auto import auto, has_shape, own
+from streams.records.shapes.auto import auto, has_shape, is_foreign, own
 from streams.records.shapes.ga4 import ga4
 from streams.records.shapes.segment import segment
 from streams.records.shapes.translated import Translate, Translated
@@ -65,6 +65,12 @@ class Shaping:
     def own(self, line: bytes) -> Sequence[Record | RejectedLine]:
         """Return the record of a line that is known to be in the shape of the contract."""
         return self._note(own(line))
+
+    def takes(self, fields: dict[str, Any]) -> bool:
+        """Tell whether an object is of this shape, and no event of the contract."""
+        if self._format is Format.AUTO:
+            return is_foreign(fields)
+        return self._format is not Format.OWN
 
     def takes_whole(self, columns: Collection[str]) -> bool:
         """Tell whether a row of a table with these columns is one object of the shape, not an event of the contract."""

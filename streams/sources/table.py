@@ -13,7 +13,7 @@ from streams.records.rejection import Reason
 from streams.sources.exceptions import UnreadableError
 from streams.sources.options import SourceOptions
 from streams.sources.recognising import cells_of, delimiter_of
-from streams.sources.rows import FIELDS, REQUIRED, Rows, is_own, refused
+from streams.sources.rows import FIELDS, RECORD, REQUIRED, Rows, is_event, is_record, refused
 from streams.sources.text import TooLong, split_lines
 
 _SHOWN: Final = 8
@@ -42,10 +42,10 @@ def check_columns(name: str, columns: list[str], options: SourceOptions) -> None
         if column not in columns:
             raise ConfigurationError(f"{name}: expected a column `{column}` for `{field}`, found {shown}")
     fields = Rows(options).names(columns)
-    used = set(options.columns.values()) | (fields & (FIELDS | {"topic", "value"}))
+    used = set(options.columns.values()) | (fields & (FIELDS | RECORD))
     if twice := sorted(column for column in used if columns.count(column) > 1):
         raise ConfigurationError(f"{name}: expected columns of different names, found `{twice[0]}` twice")
-    if is_own(fields) or options.shape.takes_whole(fields):
+    if is_event(fields) or is_record(fields) or options.shape.takes_whole(fields):
         return
     missing = ", ".join(f"`{field}`" for field in sorted(REQUIRED - fields, reverse=True))
     raise ConfigurationError(

@@ -61,12 +61,14 @@ def plain_blocks(head: bytes, blocks: Iterator[bytes], name: str) -> Iterator[by
         return blocks
     if packing is Packing.PARQUET:
         raise ConfigurationError(
-            f"{name}: expected Parquet in a file of its own, found it in a stream or packed: unpack it into a file"
+            f"{name}: expected text in a stream, found Parquet, which is read in a file alone: write it to one first"
         )
     unpacked = _gunzipped(blocks) if packing is Packing.GZIP else _unzstd(blocks)
     head, unpacked = with_head(unpacked)
     if packing_of(head, name) is not Packing.NONE:
-        raise ConfigurationError(f"{name}: expected a file that is packed once, found another one inside: unpack it")
+        raise ConfigurationError(
+            f"{name}: expected one that is packed once, found a packed file in it: unpack it first"
+        )
     return unpacked
 
 

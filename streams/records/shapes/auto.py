@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from streams.contract import INPUTS
 from streams.exceptions import MalformedJSONError
@@ -24,6 +24,11 @@ def own(line: bytes) -> Translated:
 def has_shape(columns: Collection[str]) -> bool:
     """Tell whether the rows of a table with these columns may be in a shape other than the contract's."""
     return is_ga4(dict.fromkeys(columns)) or is_segment({**dict.fromkeys(columns), "type": "track"})
+
+
+def is_foreign(fields: dict[str, Any]) -> bool:
+    """Tell whether an object is of a shape other than the contract's."""
+    return is_segment(fields) or is_ga4(fields)
 
 
 def auto(line: bytes) -> Translated:

@@ -64,6 +64,18 @@ def test_a_table_without_the_columns_of_any_shape_is_refused_before_it_is_read(t
         check_sources([file], SourceOptions(shape=Shaping(format)))
 
 
+def test_what_is_said_of_bare_events_does_not_touch_calls(tmp_path: Path) -> None:
+    call = {"type": "track", "event": "Products Searched", "messageId": "m", "userId": "u"}
+    call |= {"timestamp": "2025-11-20T09:15:00Z", "properties": {"query": "tea"}}
+    bare = {"type": "purchase", "userId": "u", "item_id": "i", "timestamp": 1764000000000}
+    file = tmp_path / "events.ndjson"
+    file.write_text(f"{json.dumps(call)}\n{json.dumps(bare)}\n")
+    columns, constants = {"user_id": "userId", "action": "type"}, {"topic": "clicks"}
+    options = SourceOptions(shape=Shaping(Format.AUTO), columns=columns, constants=constants)
+    topics = [found.record.topic for found in read_sources([file], options) if isinstance(found.record, Record)]
+    assert topics == ["searches", "clicks"]
+
+
 @pytest.mark.parametrize("format", Format)
 def test_a_table_of_events_is_one_in_every_format(tmp_path: Path, format: Format) -> None:
     file = tmp_path / "orders.csv"
