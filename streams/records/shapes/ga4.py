@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streams.contract import CLICKS, SEARCHES
-from streams.exceptions import InvalidEventError, MalformedJSONError
+from streams.exceptions import InvalidEventError
 from streams.records.events import LATEST_MS, Action
 from streams.records.fields import read_string, refuse
 from streams.records.ndjson import Record, RejectedLine
@@ -18,11 +18,11 @@ from streams.records.shapes.translated import (
     NOT_TAKEN_YET,
     UNKNOWN_EVENT,
     Translated,
+    read_object,
     refused,
     source_of,
 )
 from streams.records.shapes.values import as_text, currency_of, digest, first, id_of, number, object_of
-from streams.records.strict_json import loads
 
 NAME: Final = "ga4"
 
@@ -77,11 +77,7 @@ _LONGEST_DIGITS: Final = 20
 
 def ga4(line: bytes) -> Translated:
     """Return the records of a row."""
-    try:
-        fields = loads(line)
-    except MalformedJSONError:
-        return refused(NAME, line, "line: expected a JSON object, found no JSON")
-    return ga4_fields(line, fields)
+    return read_object(NAME, line, ga4_fields)
 
 
 def is_ga4(fields: dict[str, Any]) -> bool:
@@ -89,10 +85,8 @@ def is_ga4(fields: dict[str, Any]) -> bool:
     return "event_name" in fields and "event_timestamp" in fields
 
 
-def ga4_fields(line: bytes, fields: object) -> Translated:
+def ga4_fields(line: bytes, fields: dict[str, Any]) -> Translated:
     """Return the records of a row whose JSON is known."""
-    if type(fields) is not dict:
-        return refused(NAME, line, "line: expected a JSON object, found another value")
     name = fields.get("event_name")
     if type(name) is not str:
         return refused(NAME, line, "event_name: expected the name of an event, found none")
@@ -131,9 +125,9 @@ def _envelope(fields: dict[str, Any], params: dict[str, Any], name: str) -> Enve
 
 
 def _microseconds(value: Any) -> int:
-    number = value
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _LONGEST_DIGITS:
-        number = int(value)
+    number = as_text(value)
+    if type(number) is str and number.isascii() and number.isdigit() and len(number) <= _LONGEST_DIGITS:
+        number = int(number)
     if type(number) is not int or number not in _MICROSECONDS:
         refuse("event_timestamp", "microseconds since 1970, as a number or its digits", value, _other(value))
     return number

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from streams.contract import CLICKS, REVIEWS, SEARCHES
-from streams.exceptions import InvalidEventError, MalformedJSONError
+from streams.exceptions import InvalidEventError
 from streams.records.events import Action
 from streams.records.fields import read_string, refuse
 from streams.records.ndjson import Record, RejectedLine
@@ -20,6 +20,7 @@ from streams.records.shapes.translated import (
     NOT_ABOUT_A_PRODUCT,
     UNKNOWN_EVENT,
     Translated,
+    read_object,
     refused,
     source_of,
 )
@@ -34,7 +35,6 @@ from streams.records.shapes.values import (
     number,
     object_of,
 )
-from streams.records.strict_json import loads
 
 NAME: Final = "segment"
 
@@ -64,11 +64,7 @@ class _Taken(NamedTuple):
 
 def segment(line: bytes) -> Translated:
     """Return the records of a call."""
-    try:
-        fields = loads(line)
-    except MalformedJSONError:
-        return refused(NAME, line, "line: expected a JSON object, found no JSON")
-    return segment_fields(line, fields)
+    return read_object(NAME, line, segment_fields)
 
 
 def is_segment(fields: dict[str, Any]) -> bool:
@@ -76,10 +72,8 @@ def is_segment(fields: dict[str, Any]) -> bool:
     return fields.get("type") in CALLS and any(name in fields for name in ("messageId", "event", *_USER))
 
 
-def segment_fields(line: bytes, fields: object) -> Translated:
+def segment_fields(line: bytes, fields: dict[str, Any]) -> Translated:
     """Return the records of a call whose JSON is known."""
-    if type(fields) is not dict:
-        return refused(NAME, line, "line: expected a JSON object, found another value")
     call = fields.get("type")
     if type(call) is not str or call not in CALLS:
         return refused(NAME, line, f"type: expected one of {', '.join(CALLS)}, found another or none")

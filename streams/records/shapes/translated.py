@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from streams.exceptions import MalformedJSONError
 from streams.records.ndjson import Record, RejectedLine, reject_line
 from streams.records.rejection import Reason
+from streams.records.strict_json import loads
 
 
 class Translated(NamedTuple):
@@ -37,6 +39,23 @@ UNKNOWN_EVENT = "no event that is taken"
 def source_of(shape: str, event: str) -> str:
     """Return the source of an event, by the name that its program gave it."""
     return f"{shape} {event}"[:MAX_SOURCE]
+
+
+def read_object(shape: str, line: bytes, read: Callable[[bytes, dict[str, Any]], Translated]) -> Translated:
+    """Return what becomes of a line that should be an object of a shape.
+
+    Args:
+        shape: its name.
+        line: as it came.
+        read: takes the line and the object in it.
+    """
+    try:
+        fields = loads(line)
+    except MalformedJSONError:
+        return refused(shape, line, "line: expected a JSON object, found no JSON")
+    if type(fields) is not dict:
+        return refused(shape, line, "line: expected a JSON object, found another value")
+    return read(line, fields)
 
 
 def refused(source: str, line: bytes, detail: str, topic: str = "") -> Translated:
