@@ -10,7 +10,9 @@ from datetime import tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from streams.exceptions import ConfigurationError
 from streams.sources.options import SourceOptions
+from streams.sources.rows import MAPPED
 from streams.sources.shape import Format, Shaping
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
@@ -64,12 +66,21 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
-    """Return what the command line says about its files."""
+    """Return what the command line says about its files.
+
+    Raises:
+        ConfigurationError: a field is given twice.
+    """
+    columns = [pair for pairs in arguments.map for pair in pairs]
+    constants = [pair for pairs in arguments.set for pair in pairs]
+    given = [field for field, _ in columns + constants]
+    if twice := sorted({field for field in given if given.count(field) > 1}):
+        raise ConfigurationError(f"--map, --set: expected every field once, found `{twice[0]}` twice")
     return SourceOptions(
         shape=Shaping(arguments.format),
         bare=arguments.bare,
-        columns={field: column for pairs in arguments.map for field, column in pairs},
-        constants={field: value for pairs in arguments.set for field, value in pairs},
+        columns=dict(columns),
+        constants=dict(constants),
         timezone=arguments.timezone,
         decimal_comma=arguments.decimal_comma,
         integer_ids=arguments.integer_ids,
@@ -107,6 +118,9 @@ def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:
         pairs = [(pair[1], pair[2]) for pair in found if pair is not None]
         if len(pairs) < len(found):
             raise argparse.ArgumentTypeError(f"expected {form}, such as {example}, found {text!r}")
+        if strange := [field for field, _ in pairs if field not in MAPPED]:
+            known = ", ".join(sorted(MAPPED))
+            raise argparse.ArgumentTypeError(f"expected a field of events ({known}), found {strange[0]!r}")
         return pairs
 
     return read
@@ -121,6 +135,8 @@ def _zone(name: str) -> tzinfo:
 
 def _encoding(name: str) -> str:
     try:
+        # Other codecs are transforms, such as base64.
+        " ".encode(name)
         return codecs.lookup(name).name
     except (LookupError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"expected an encoding such as cp1252 or utf-16, found {name!r}") from error

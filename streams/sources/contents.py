@@ -66,6 +66,7 @@ class Contents:
             if packing_of(head, self._part.name) is Packing.PARQUET:
                 self._check_columns(parquet.columns_of(self._part.path))
                 return
+            self._refuse_name()
             text, _ = self._text(head, packed)
             if form_of(text, self._part.path, self._options) is Form.TABLE:
                 self._check_columns(header_of(text)[1])
@@ -84,6 +85,7 @@ class Contents:
             self._check_columns(names := parquet.columns_of(self._part.path))
             rows = parquet.read_parquet(self._part.path, self._options.timezone, progress)
             return self._of_rows(rows, names)
+        self._refuse_name()
         text, blocks = self._text(head, packed)
         form = form_of(text, self._part.path, self._options)
         if form is Form.TABLE:
@@ -92,9 +94,14 @@ class Contents:
             return self._of_rows(read_table(blocks, delimiter, names), names)
         return self._of_lines(split_documents(blocks) if form is Form.DOCUMENTS else json_lines(blocks))
 
+    def _refuse_name(self) -> None:
+        """Refuse a file that is no Parquet and is named so: its lines would be refused one by one."""
+        if self._part.path.suffix.lower() == parquet.PARQUET:
+            raise ConfigurationError(f"{self._part.name}: expected a Parquet file, found none that reads")
+
     def _text(self, head: bytes, packed: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         name, encoding = self._part.name, self._options.encoding
-        return with_head(utf8_blocks(plain_blocks(head, packed, name), name, encoding), LOOKED_AT_BYTES)
+        return with_head(utf8_blocks(plain_blocks(head, packed, name), name, encoding), LOOKED_AT_BYTES, lines=2)
 
     def _check_columns(self, names: list[str]) -> None:
         check_columns(self._part.name, [*names, *self._part.partitions], self._options)

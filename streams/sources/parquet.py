@@ -44,7 +44,11 @@ def columns_of(path: Path) -> list[str]:
     Raises:
         ConfigurationError: the file cannot be read.
     """
-    names: list[str] = _parquet(path).schema_arrow.names
+    file = _parquet(path)
+    try:
+        names: list[str] = file.schema_arrow.names
+    except _damages() as error:
+        raise _none_that_reads(path) from error
     return names
 
 
@@ -66,8 +70,6 @@ def read_parquet(
         UnreadableError: while rows are taken: it is damaged.
     """
     file = _parquet(path)
-    import pyarrow as pa
-
     size, told, number, total = path.stat().st_size, 0, 0, max(1, file.metadata.num_rows)
     try:
         for batch in file.iter_batches(ROWS_AT_ONCE):
@@ -77,7 +79,7 @@ def read_parquet(
             if progress is not None:
                 progress(size * number // total - told)
                 told = size * number // total
-    except (OSError, pa.ArrowException) as error:
+    except _damages() as error:
         raise UnreadableError("expected a Parquet file that can be read, found a damaged one") from error
     if progress is not None:
         progress(size - told)
@@ -132,9 +134,10 @@ def _local(instant: int | None, timezone: tzinfo) -> int | None:
 def _rows(batch: Any) -> Iterator[dict[str, Any] | None]:
     import pyarrow as pa
 
+    beyond = (ValueError, OverflowError, pa.ArrowException)
     try:
         rows = batch.to_pylist()
-    except (ValueError, OverflowError, pa.ArrowException):
+    except beyond:
         # Text that is no UTF-8, or a time that Python cannot hold, in one row at least.
         rows = None
     if rows is not None:
@@ -143,15 +146,25 @@ def _rows(batch: Any) -> Iterator[dict[str, Any] | None]:
     for place in range(batch.num_rows):
         try:
             yield batch.slice(place, 1).to_pylist()[0]
-        except (ValueError, OverflowError, pa.ArrowException):
+        except beyond:
             yield None
 
 
 def _parquet(path: Path) -> Any:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigurationError(f"{path}: expected a Parquet file, found none that reads") from error
+    except _damages() as error:
+        raise _none_that_reads(path) from error
+
+
+def _none_that_reads(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"{path}: expected a Parquet file, found none that reads")
+
+
+def _damages() -> tuple[type[Exception], ...]:
+    """Return what Arrow raises about a damaged file; names that are no UTF-8 among it."""
+    import pyarrow as pa
+
+    return OSError, ValueError, pa.ArrowException

@@ -25,6 +25,9 @@ AMOUNT: Final = "amount"
 
 FIELDS: Final = frozenset(name for kind in (Review, Search, Click, Erasure) for name in kind.__struct_fields__)
 
+MAPPED: Final = FIELDS | {"topic", "key", "value", "kafka_timestamp", "order_id", "title", AMOUNT}
+"""Fields that a row may be given by a mapping or a constant."""
+
 REQUIRED: Final = frozenset({"user_id", "timestamp"})
 """What every event has, of any topic."""
 
@@ -99,6 +102,9 @@ class Rows:
             topic = next((topic for name, topic in _TOPIC_BY_FIELD.items() if name in fields), None)
             if topic is None:
                 return refused(_NO_TOPIC, raw=raw)
+            if topic == REVIEWS:
+                # Stars without a word.
+                fields.setdefault("text", "")
         plain = {name: self._plain(name, value) for name, value in fields.items() if not _is_binary(value)}
         event = {name: value for name, value in plain.items() if value is not None}
         if AMOUNT in self._columns or AMOUNT in self._constants:
@@ -168,11 +174,11 @@ def typed(name: str, text: str, decimal_comma: bool) -> Any:
     It becomes a number where the field is one and the text can be read so; any other text stays, and the decoder
     refuses it. White space around it goes, except from what shoppers wrote.
     """
+    if name in _WRITTEN:
+        return text
     stripped = text.strip()
     if not stripped:
         return None
-    if name in _WRITTEN:
-        return text
     if name in _WHOLE_NUMBERS and (found := _WHOLE.fullmatch(stripped)):
         return int(found[1])
     if name in _NUMBERS:

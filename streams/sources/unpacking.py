@@ -17,6 +17,9 @@ from streams.sources.recognising import HEAD_BYTES, Packing, mark_of, packing_of
 BLOCK_BYTES: Final = 1 << 20
 """The most bytes of a block. A few kilobytes may unpack to gigabytes, so unpacking is bounded by it too."""
 
+_MAGIC_BYTES: Final = 16
+"""First bytes that are enough to know a kind of file by, but for a tar archive, which holds no line feed there."""
+
 _WITH_HEADER: Final = 16 + zlib.MAX_WBITS
 
 Progress = Callable[[int], None]
@@ -39,12 +42,15 @@ def packed_blocks(part: Part, progress: Progress | None = None) -> Iterator[byte
         raise ConfigurationError(f"{part.name}: expected a file that can be read, found {error.strerror}") from error
 
 
-def with_head(blocks: Iterator[bytes], least: int = HEAD_BYTES) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes, at least so many if there are, and blocks with them put back."""
+def with_head(blocks: Iterator[bytes], least: int = HEAD_BYTES, lines: int = 1) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first bytes, at least so many or so many lines if there are, and blocks with them put back.
+
+    A pipe may be slow, and whoever reads the first lines of it need not wait for more.
+    """
     head = b""
     for block in blocks:
         head += block
-        if len(head) >= least:
+        if len(head) >= least or (len(head) >= _MAGIC_BYTES and head.count(b"\n") >= lines):
             break
     return head, _put_back(head, blocks)
 
