@@ -51,3 +51,7 @@ class InvalidEventError(StreamsError, ValueError):
 
 class RefusedInputError(StreamsError, ValueError):
     """More of an input is refused than the user allows."""
+
+
+class NoRowsError(StreamsError, ValueError):
+    """A history gives no row at the instants asked for."""

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         RefusedInputError: too much is refused, or there is no event.
     """
-    from streams.cli.progress import reporting
+    from streams.cli.progress import bytes_read, reporting
     from streams.offline.linting.checking import Checking
     from streams.offline.linting.findings import find
     from streams.records.decoder import Decoder
@@ -55,15 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = source_options(arguments)
     check_sources(arguments.files, options)
     checking = Checking(Decoder.of(settings), options.shape, int(time.time() * 1000))
-    whole = packed_bytes(arguments.files)
     with reporting() as report:
-        done = 0
-
-        def progress(read: int) -> None:
-            nonlocal done
-            done += read
-            report("bytes read", done, whole)
-
+        progress = bytes_read(report, packed_bytes(arguments.files))
         checking.take_all(read_sources(arguments.files, options, progress))
     findings = find(checking.portrait, settings.currency)
     if arguments.json:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from streams.broker.forced_end import at_forced_end
 
 QUIET_S: Final = 5.0
-"""Seconds without a line at the start, so that what takes no longer says nothing."""
+"""Seconds without a line from the first report on, so that what takes no longer says nothing."""
 
 LINE_S: Final = 10.0
 """Seconds between two lines of a step whose whole amount is not known."""
@@ -29,6 +29,18 @@ class Report(Protocol):
 
     def __call__(self, what: str, done: int, of: int | None) -> None:
         """Show it."""
+
+
+def bytes_read(report: Report, of: int | None) -> Callable[[int], None]:
+    """Return a function that takes bytes as they are read of files, and reports how many of all they are."""
+    read = 0
+
+    def take(count: int) -> None:
+        nonlocal read
+        read += count
+        report("bytes read", read, of)
+
+    return take
 
 
 @contextmanager
@@ -104,7 +116,7 @@ class Lines:
     def __init__(self, say: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
         self._say = say
         self._clock = clock
-        self._began = clock()
+        self._began: float | None = None
         self._steps: dict[str, _Step] = {}
 
     def __call__(self, what: str, done: int, of: int | None) -> None:
@@ -113,6 +125,8 @@ class Lines:
         if (done, of) == (0, 1):
             self._say(what)
             return
+        if self._began is None:
+            self._began = now
         step = self._steps.setdefault(what, _Step(now, now))
         tenth = done * _TENTHS // of if of else 0
         due = tenth > step.tenth if of else now - step.line_at >= LINE_S

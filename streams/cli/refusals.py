@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final, TextIO
 
 from streams.records.refusals import DEFAULT_SHARE, Refusals
+from streams.sources.hints import hint_of
 from streams.sources.places import Places
 
 SHOWN: Final = 10
@@ -44,7 +45,8 @@ def print_refused(refusals: Refusals, places: Places, file: TextIO | None = None
     for kind in islice(refusals, SHOWN):
         place = places.place(kind.first)
         where = "" if place is None else f"{place}: "
-        print(f"  {kind.count:>9,}  {where}{kind.reason}: {kind.detail}", file=out)
+        hint = hint_of(kind.detail)
+        print(f"  {kind.count:>9,}  {where}{kind.reason}: {kind.detail}{f'; {hint}' if hint else ''}", file=out)
     if len(refusals) > SHOWN:
         print(f"  and {len(refusals) - SHOWN:,} more kinds", file=out)
 
