@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     with reporting() as report:
         progress = bytes_read(report, packed_bytes(arguments.files))
         checking.take_all(read_sources(arguments.files, options, progress))
-    findings = find(checking.portrait, settings.currency)
+    findings = find(checking.portrait, checking.places, settings.currency)
     if arguments.json:
         print(orjson.dumps(_as_dict(checking, options, findings)).decode())
     else:
@@ -100,7 +100,7 @@ def _print(checking: Checking, shaping: Shaping, findings: list[Finding]) -> Non
         f"{len(portrait.users):,} users{span}; {checking.refusals.total:,} refused, "
         f"{shaping.left_out.total():,} left out"
     )
-    print(f"\n{textwrap.fill(account, WIDTH)}")
+    print(f"\n{_filled(account)}")
     if len(checking.refusals):
         print()
         print_refused(checking.refusals, checking.places)
@@ -108,7 +108,15 @@ def _print(checking: Checking, shaping: Shaping, findings: list[Finding]) -> Non
         print("\nfeatures that mean less on these events:")
         for found in findings:
             text = f"{', '.join(found.features)}: {found.why}" if found.features else found.why
-            print(textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ", break_long_words=False))
+            print(_filled(text, "  - ", "    "))
+
+
+def _filled(text: str, first: str = "", others: str = "") -> str:
+    # Names of files and features stay in one piece.
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(text)
 
 
 def _print_sources(checking: Checking, shaping: Shaping) -> None:

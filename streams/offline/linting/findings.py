@@ -10,6 +10,7 @@ from streams.contract import HORIZON
 from streams.offline.linting import portrait as of
 from streams.offline.linting.portrait import REVIEW, SEARCH, Portrait
 from streams.records.events import Action
+from streams.sources.places import Places
 
 FEW: Final = 0.05
 """A share that is no accident any more."""
@@ -47,17 +48,18 @@ class Finding(NamedTuple):
     why: str
 
 
-def find(portrait: Portrait, currency: str) -> list[Finding]:
+def find(portrait: Portrait, places: Places, currency: str) -> list[Finding]:
     """Return what makes features of these events mean less.
 
     Args:
         portrait: of the events.
+        places: of their lines.
         currency: the deployment's own.
     """
     if not portrait.count(of.EVENTS):
         return []
     return [
-        *_ids(portrait),
+        *_ids(portrait, places),
         *_money(portrait, currency),
         *_missing(portrait),
         *_texts(portrait),
@@ -66,14 +68,15 @@ def find(portrait: Portrait, currency: str) -> list[Finding]:
     ]
 
 
-def _ids(portrait: Portrait) -> Iterator[Finding]:
+def _ids(portrait: Portrait, places: Places) -> Iterator[Finding]:
     for kind, features in _OF_KIND.items():
         shared = portrait.count(of.SAME_ID, kind)
         if shared:
+            first = places.place(portrait.first[kind])
             yield Finding(
                 features,
                 f"{_events_have(shared, kind)} the event_id of an earlier event of the user, with other content, and "
-                "would be dropped as a duplicate: an event_id names one line of an order, not the order",
+                f"would be dropped as a duplicate, first at {first}: an event_id names one line of an order, not all of it",
             )
     again = portrait.count(of.ORDER_AGAIN, _PURCHASE)
     if again:

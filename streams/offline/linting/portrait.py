@@ -11,6 +11,7 @@ from features.tiles import DAY, HOUR
 from streams.contract import CLICKS, REVIEWS, SEARCHES
 from streams.offline.linting.sample import Sample, key_of
 from streams.records.events import Action, Click, Review, Search, text_of
+from streams.records.refusals import Position
 
 Event: TypeAlias = Review | Search | Click
 
@@ -48,6 +49,7 @@ class Portrait:
     Attributes:
         users: those seen.
         oldest, newest: epoch ms; None before the first event.
+        first: the position of the first event that has `SAME_ID`, by kind.
     """
 
     def __init__(self) -> None:
@@ -57,13 +59,15 @@ class Portrait:
         self.users = Sample()
         self.oldest: int | None = None
         self.newest: int | None = None
+        self.first: dict[str, Position] = {}
 
-    def take(self, event: Event, value: bytes) -> None:
+    def take(self, event: Event, value: bytes, position: Position) -> None:
         """Take one event.
 
         Args:
             event: as decoded.
             value: of its record, in which a field may stand that the event has not yet.
+            position: of its line.
         """
         kind, user_id, timestamp = kind_of(event), event.user_id, event.timestamp
         carries = [
@@ -81,7 +85,7 @@ class Portrait:
         self.users.known(key_of(user_id), 0)
         self.oldest = timestamp if self.oldest is None else min(self.oldest, timestamp)
         self.newest = timestamp if self.newest is None else max(self.newest, timestamp)
-        self._compare(event, kind, value)
+        self._compare(event, kind, value, position)
 
     def count(self, what: str, *kinds: str) -> int:
         """Return how many events of some kinds, of all by default, carry something; beyond the sample an estimate."""
@@ -94,11 +98,13 @@ class Portrait:
         """Whether there were too many ids to remember all."""
         return self._ids.scale > 1 or self.users.scale > 1
 
-    def _compare(self, event: Event, kind: str, value: bytes) -> None:
+    def _compare(self, event: Event, kind: str, value: bytes, position: Position) -> None:
         content = hash(event)
         before = self._ids.known(key_of(topic_of(event), event.user_id, event.event_id), content)
         if before is not None:
             self._counts[kind, REPEATED if before == content else SAME_ID] += self._ids.scale
+            if before != content:
+                self.first.setdefault(kind, position)
         if kind == Action.PURCHASE and isinstance(event, Click):
             self._compare_order(event, value)
 

@@ -65,7 +65,8 @@ def checked(lines: Iterable[object], format: Format = Format.AUTO) -> tuple[Chec
 
 def whys(lines: Iterable[object]) -> dict[str, tuple[str, ...]]:
     """The features of each finding, by its reason."""
-    return {found.why: found.features for found in find(checked(lines)[0].portrait, "USD")}
+    checking, _ = checked(lines)
+    return {found.why: found.features for found in find(checking.portrait, checking.places, "USD")}
 
 
 def test_events_of_which_nothing_is_wrong_have_no_finding() -> None:
@@ -109,7 +110,7 @@ def test_whatever_stands_in_a_file_every_line_has_its_verdict(lines: list[bytes]
     assert checking.lines + shaping.left_out.total() == len(lines)
     assert checking.events + checking.erasures + checking.refusals.total == len(lines)
     assert sum(source.refused for source in checking.sources.values()) == checking.refusals.total
-    assert all(found.why for found in find(checking.portrait, "USD"))
+    assert all(found.why for found in find(checking.portrait, checking.places, "USD"))
 
 
 def test_what_never_reached_a_shape_is_a_source_of_its_own(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_sources_and_kinds_left_out_are_bounded() -> None:
         ([click(timestamp=BASE - BASE % DAY + n * HOUR) for n in range(30)], "on the hour", "intent"),
         ([click(timestamp=BASE), click(timestamp=BASE + 1)], "all events are of one day", "tenure_days"),
         ([click(event_id="o", user_id="u"), click(event_id="o", user_id="u")], "1 event (purchase) has", "spend_W"),
-        ([review(event_id="o", user_id="u"), review(event_id="o", user_id="u")], "1 event (review) has", "reviews_W"),
+        ([review(event_id="o", user_id="u"), review(event_id="o", user_id="u")], "first at shop.ndjson:2", "reviews_W"),
         ([click(order_id="o", user_id="u"), click(order_id="o", user_id="u")], "1 lines of orders come", "spend_W"),
     ],
 )
