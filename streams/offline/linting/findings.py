@@ -76,7 +76,7 @@ def _ids(portrait: Portrait, places: Places) -> Iterator[Finding]:
             yield Finding(
                 features,
                 f"{_events_have(shared, kind)} the event_id of an earlier event of the user, with other content, and "
-                f"would be dropped as a duplicate, first at {first}: an event_id names one line of an order, not all of it",
+                f"would be dropped as a duplicate, first at {first}: an event_id names one line of an order",
             )
     again = portrait.count(of.ORDER_AGAIN, _PURCHASE)
     if again:
