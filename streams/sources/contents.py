@@ -28,6 +28,7 @@ LOOKED_AT_BYTES: Final = 1 << 16
 """First bytes of a text that are enough to tell lines, documents and tables apart."""
 
 _KAFKA_TIMESTAMP: Final = "kafka_timestamp"
+_WRITTEN: Final = ("text", "query")
 _OWN_LINE: Final = frozenset({"value", "raw", "raw_base64"})
 
 
@@ -47,12 +48,16 @@ class Contents:
         part: the file.
         options: say how it is read.
         rows: of the source to which it belongs.
+
+    Attributes:
+        empty: whether reading found no byte.
     """
 
     def __init__(self, part: Part, options: SourceOptions, rows: Rows) -> None:
         self._part = part
         self._options = options
         self._rows = rows
+        self.empty = False
 
     def check(self) -> None:
         """Refuse the file if its beginning shows that it cannot be read.
@@ -81,6 +86,7 @@ class Contents:
             UnreadableError: it is cut off or damaged.
         """
         head, packed = with_head(packed_blocks(self._part, progress))
+        self.empty = not head
         if packing_of(head, self._part.name) is Packing.PARQUET and not self._part.is_stream:
             self._check_columns(names := parquet.columns_of(self._part.path))
             rows = parquet.read_parquet(self._part.path, self._options.timezone, progress)
@@ -91,7 +97,10 @@ class Contents:
         if form is Form.TABLE:
             delimiter, names = header_of(text)
             self._check_columns(names)
-            return self._of_rows(read_table(blocks, delimiter, names), names)
+            return self._of_rows(
+                read_table(blocks, delimiter, names, {self._options.columns.get(name, name) for name in _WRITTEN}),
+                names,
+            )
         return self._of_lines(split_documents(blocks) if form is Form.DOCUMENTS else json_lines(blocks))
 
     def _refuse_name(self) -> None:
@@ -134,6 +143,7 @@ class Contents:
         self, rows: Iterable[tuple[int, dict[str, Any] | RejectedLine | None]], names: list[str]
     ) -> Iterator[Arrived]:
         partitions = self._part.partitions
+        amends, shape = self._options.amends, self._options.shape
         fields = self._rows.names([*names, *partitions])
         kind = _Row.RECORD if is_record(fields) else _Row.EVENT if is_event(fields) else _Row.OTHER
         for number, row in rows:
@@ -142,13 +152,17 @@ class Contents:
             if isinstance(row, RejectedLine):
                 yield Arrived(self._part.name, number, row)
                 continue
-            row = self._rows.fields({**partitions, **row})
+            row = self._rows.fields({**partitions, **row} if partitions else row)
             if kind is _Row.OTHER:
-                yield from self._arrived(number, whole(row), self._options.shape)
+                yield from self._arrived(number, whole(row), shape)
                 continue
             kafka_timestamp = _milliseconds(row.pop(_KAFKA_TIMESTAMP, None))
             line = record_line(row) if kind is _Row.RECORD else self._rows.line(row)
-            yield from self._arrived(number, line, self._options.shape.own, kafka_timestamp)
+            if amends or isinstance(line, RejectedLine):
+                yield from self._arrived(number, line, shape.own, kafka_timestamp)
+            else:
+                (record,) = shape.own(line)
+                yield Arrived(self._part.name, number, record, kafka_timestamp)
 
     def _arrived(
         self, number: int, line: bytes | RejectedLine, shape: Shape | None = None, kafka_timestamp: int | None = None

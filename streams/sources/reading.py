@@ -38,7 +38,7 @@ def check_sources(files: Sequence[Path], options: SourceOptions = AS_THEY_ARE) -
         if not part.is_stream:
             Contents(part, options, Rows(options)).check()
     if parts and all(part.size == 0 for part in parts):
-        raise ConfigurationError(f"{parts[0].name}: expected events, found an empty file")
+        raise _empty(parts)
 
 
 def packed_bytes(files: Sequence[Path]) -> int | None:
@@ -64,24 +64,34 @@ def read_sources(
         progress: told of the bytes that were read; they add up to `packed_bytes`.
 
     Raises:
-        ConfigurationError: a file cannot be read.
+        ConfigurationError: a file cannot be read, or all of them are empty.
     """
     rows, source = Rows(options), 0
-    for part in find_parts(files):
+    parts = find_parts(files)
+    empty = bool(parts)
+    for part in parts:
         if part.source != source:
             rows, source = Rows(options), part.source
         number = 0
+        contents = Contents(part, options, rows)
         try:
-            for arrived in Contents(part, options, rows).read(progress):
+            for arrived in contents.read(progress):
                 number = arrived.line
                 yield arrived
+            empty = empty and contents.empty
         except UnreadableError as error:
             raise ConfigurationError(f"{part.name}, after line {number:,}: {error}") from error
+    if empty:
+        raise _empty(parts)
 
 
 def numbered(lines: Iterable[tuple[int, bytes]]) -> Iterator[Arrived]:
     """Yield the records of lines that stand in no file."""
     return (Arrived("", number, parse_line(line)) for number, line in lines)
+
+
+def _empty(parts: list[Part]) -> ConfigurationError:
+    return ConfigurationError(f"{parts[0].name}: expected events, found an empty file")
 
 
 def _plain_bytes(part: Part) -> int:

@@ -43,7 +43,7 @@ KINDS: Final = frozenset({"topic", *_TOPIC_BY_FIELD})
 
 _NUMBERS: Final = frozenset({"price", AMOUNT, "rating", "results"})
 _WHOLE_NUMBERS: Final = frozenset({"quantity", "timestamp"})
-_WRITTEN: Final = frozenset({"text", "query"})
+_ANY_NUMBER: Final = _NUMBERS | _WHOLE_NUMBERS
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?")
 _WITH_COMMA: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,30})(?:,[0-9]{1,30})?")
 _WHOLE: Final = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
@@ -67,6 +67,7 @@ class Rows:
         self._columns = options.columns
         self._moved = set(options.columns.values())
         self._constants = dict(options.constants)
+        self._has_amount = AMOUNT in options.columns or AMOUNT in options.constants
         self._decimal_comma = options.decimal_comma
         self._seen: OrderedDict[bytes, int] = OrderedDict()
 
@@ -76,6 +77,8 @@ class Rows:
 
     def fields(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return a row under the names of fields, with the constants."""
+        if not self._columns and not self._constants:
+            return row
         taken = {name: row.get(column) for name, column in self._columns.items()}
         return {name: value for name, value in row.items() if name not in self._moved} | taken | self._constants
 
@@ -93,21 +96,25 @@ class Rows:
             return _not_json(raw)
 
     def _of_event(self, fields: dict[str, Any], raw: bytes) -> bytes | RejectedLine:
-        # A data frame has NaN where nothing is.
-        fields = {name: value for name, value in fields.items() if value is not None and value == value}
-        if strange := next((name for name in sorted(FIELDS & set(fields)) if _is_binary(fields[name])), None):
-            return refused(f"{strange}: expected UTF-8, found other bytes", Reason.MALFORMED, raw)
-        topic = fields.pop("topic", None)
-        if topic is None or topic == "":
-            topic = next((topic for name, topic in _TOPIC_BY_FIELD.items() if name in fields), None)
+        event: dict[str, Any] = {}
+        for name, value in fields.items():
+            # A data frame has NaN where nothing is.
+            if value is None or value != value:
+                continue
+            try:
+                event[name] = self._plain(name, value)
+            except UnicodeDecodeError:
+                if name in FIELDS:
+                    return refused(f"{name}: expected UTF-8, found other bytes", Reason.MALFORMED, raw)
+        topic = event.pop("topic", None)
+        if topic is None:
+            topic = next((topic for name, topic in _TOPIC_BY_FIELD.items() if name in event), None)
             if topic is None:
                 return refused(_NO_TOPIC, raw=raw)
             if topic == REVIEWS:
                 # Stars without a word.
-                fields.setdefault("text", "")
-        plain = {name: self._plain(name, value) for name, value in fields.items() if not _is_binary(value)}
-        event = {name: value for name, value in plain.items() if value is not None}
-        if AMOUNT in self._columns or AMOUNT in self._constants:
+                event.setdefault("text", "")
+        if self._has_amount:
             _divide(event)
         if "event_id" not in event and topic != ERASURES:
             event["event_id"] = self._id(topic, event)
@@ -117,7 +124,7 @@ class Rows:
         if isinstance(value, bytes):
             value = value.decode()
         if isinstance(value, str):
-            return typed(name, value, self._decimal_comma) if name in FIELDS or name == AMOUNT else value
+            return number(name, value, self._decimal_comma) if name in _ANY_NUMBER else value
         if isinstance(value, float):
             # A column of integers with a null in it comes out of a data frame as floats.
             if name in _WHOLE_NUMBERS and value.is_integer():
@@ -168,17 +175,9 @@ def refused(detail: str, reason: Reason = Reason.INVALID, raw: bytes = b"") -> R
     return RejectedLine("", raw, Rejection(reason, detail))
 
 
-def typed(name: str, text: str, decimal_comma: bool) -> Any:
-    """Return the text of a cell as the value of a field; None if it is empty.
-
-    It becomes a number where the field is one and the text can be read so; any other text stays, and the decoder
-    refuses it. White space around it goes, except from what shoppers wrote.
-    """
-    if name in _WRITTEN:
-        return text
+def number(name: str, text: str, decimal_comma: bool) -> int | float | str:
+    """Return the number that a text stands for in a field; a text that is none stays, and the decoder refuses it."""
     stripped = text.strip()
-    if not stripped:
-        return None
     if name in _WHOLE_NUMBERS and (found := _WHOLE.fullmatch(stripped)):
         return int(found[1])
     if name in _NUMBERS:
@@ -213,16 +212,6 @@ def _is_sound(raw: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _is_binary(value: object) -> bool:
-    if not isinstance(value, bytes):
-        return False
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return True
-    return False
 
 
 def _divide(event: dict[str, Any]) -> None:

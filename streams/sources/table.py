@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from streams.exceptions import ConfigurationError
@@ -56,17 +56,24 @@ def check_columns(name: str, columns: list[str], options: SourceOptions) -> None
 
 
 def read_table(
-    blocks: Iterator[bytes], delimiter: str, columns: list[str]
+    blocks: Iterator[bytes], delimiter: str, columns: list[str], written: Collection[str] = ("text", "query")
 ) -> Iterator[tuple[int, dict[str, Any] | RejectedLine]]:
     """Yield the rows of a table by column, each with the number of the line that it begins on.
 
-    An empty cell is None.
+    An empty cell is None, and white space around a cell goes.
+
+    Args:
+        blocks: in UTF-8.
+        delimiter: between the cells.
+        columns: the names in the header.
+        written: the columns that shoppers wrote, which keep their white space.
 
     Raises:
         UnreadableError: a line is too long.
     """
     lines = _Lines(split_lines(blocks))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    strips = [name not in written for name in columns]
     header = True
     while True:
         lines.taken.clear()
@@ -85,7 +92,8 @@ def read_table(
         elif len(cells) < len(columns) or any(map(str.strip, cells[len(columns) :])):
             yield number, _refused(f"row: expected {len(columns)} cells as in the header, found {len(cells)}", lines)
         else:
-            yield number, {column: cell or None for column, cell in zip(columns, cells, strict=False) if column}
+            found = (cell.strip() if strip else cell for cell, strip in zip(cells, strips, strict=False))
+            yield number, {column: cell or None for column, cell in zip(columns, found, strict=True) if column}
 
 
 class _Lines:

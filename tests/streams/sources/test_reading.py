@@ -152,6 +152,13 @@ def test_a_pipe_is_read_once_and_checking_leaves_it_whole(tmp_path: Path, verdic
     assert packed_bytes([pipe]) is None
 
 
+def test_an_empty_pipe_is_not_passed_over_in_silence(tmp_path: Path, verdicts) -> None:
+    with pytest.raises(ConfigurationError, match="null: expected events, found an empty file"):
+        verdicts(Path("/dev/null"))
+    (tmp_path / "full").write_bytes(PLAIN)
+    assert len(verdicts(Path("/dev/null"), tmp_path / "full")) == 2
+
+
 def test_standard_input_is_read_as_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "packed").write_bytes(zstd(PLAIN))
     with (tmp_path / "packed").open() as stream:
