@@ -25,7 +25,8 @@ class SourceOptions:
         encoding: of text, by its name in Python; None is UTF-8, or what a byte order mark says.
     """
 
-    shape: Shaping = field(default_factory=lambda: Shaping(Format.OWN))
+    # It counts, so that two of them are never the same.
+    shape: Shaping = field(default_factory=lambda: Shaping(Format.OWN), compare=False)
     bare: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
