@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final, Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from streams.broker.forced_end import at_forced_end
 
@@ -58,25 +58,44 @@ def reporting(stream: TextIO | None = None) -> Iterator[Report]:
         forget()
 
 
+@dataclass(slots=True)
+class _Step:
+    """A step as it was first reported: when, and what was done by then."""
+
+    began: float
+    first: int
+    line_at: float
+    tenth: int = 0
+
+    def estimate(self, now: float, done: int, of: int | None) -> str:
+        """Return how long the rest takes at the pace so far; empty if there is no telling."""
+        if not of or not self.first < done < of:
+            return ""
+        return str(timedelta(seconds=round((now - self.began) * (of - done) / (done - self.first))))
+
+
 class Bars:
     """Shows a bar for each step. A step of unknown amount has a bar that pulses.
 
     Args:
         console: a terminal.
+        clock: gives seconds.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(20),
             MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
+            # The library's own estimate begins anew whenever the whole amount changes.
+            TextColumn("{task.fields[left]}", markup=False),
             console=console,
             transient=True,
             # Standard output may be a file.
             redirect_stdout=False,
         )
-        self._steps: dict[str, TaskID] = {}
+        self._clock = clock
+        self._steps: dict[str, tuple[TaskID, _Step]] = {}
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -87,22 +106,19 @@ class Bars:
 
     def __call__(self, what: str, done: int, of: int | None) -> None:
         """Show how far a step is, and nothing more of the steps that ended before it."""
+        now = self._clock()
         if what not in self._steps:
-            for name in [name for name, step in self._steps.items() if self._has_ended(step)]:
-                self._progress.remove_task(self._steps.pop(name))
-            self._steps[what] = self._progress.add_task(what, total=None)
-        self._progress.update(self._steps[what], completed=done, total=None if (done, of) == (0, 1) else of)
+            for name in [name for name, (task, _) in self._steps.items() if self._has_ended(task)]:
+                self._progress.remove_task(self._steps.pop(name)[0])
+            self._steps[what] = self._progress.add_task(what, total=None, left=""), _Step(now, done, now)
+        task, step = self._steps[what]
+        total = None if (done, of) == (0, 1) else of
+        left = step.estimate(now, done, total)
+        self._progress.update(task, completed=done, total=total, left=left and f"{left} left")
 
-    def _has_ended(self, step: TaskID) -> bool:
-        task = next(task for task in self._progress.tasks if task.id == step)
+    def _has_ended(self, task_id: TaskID) -> bool:
+        task = next(task for task in self._progress.tasks if task.id == task_id)
         return task.total is None or task.finished
-
-
-@dataclass(slots=True)
-class _Step:
-    began: float
-    line_at: float
-    tenth: int = 0
 
 
 class Lines:
@@ -127,7 +143,7 @@ class Lines:
             return
         if self._began is None:
             self._began = now
-        step = self._steps.setdefault(what, _Step(now, now))
+        step = self._steps.setdefault(what, _Step(now, done, now))
         tenth = done * _TENTHS // of if of else 0
         due = tenth > step.tenth if of else now - step.line_at >= LINE_S
         step.tenth = max(step.tenth, tenth)
@@ -137,6 +153,5 @@ class Lines:
         if not of:
             self._say(f"{what}: {done:,}")
             return
-        left = (now - step.began) * (of - done) / done
-        estimate = f", about {timedelta(seconds=round(left))} left" if done < of else ""
-        self._say(f"{what}: {done:,} of {of:,} ({done * 100 // of} %){estimate}")
+        left = step.estimate(now, done, of)
+        self._say(f"{what}: {done:,} of {of:,} ({done * 100 // of} %){f', about {left} left' if left else ''}")

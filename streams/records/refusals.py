@@ -80,7 +80,8 @@ def check_share(refusals: Refusals, read: int, share: float) -> None:
     Raises:
         RefusedInputError: more is.
     """
-    if refusals.total > share * read:
+    # A quotient is rounded once, so that 29 of 100 are not more than 0.29; a product would be.
+    if read and refusals.total / read > share:
         raise RefusedInputError(
             f"expected at most {share:.12g} of the lines refused (--max-refused), found {refusals.total:,} of "
             f"{read:,}: mend the file, or raise --max-refused"

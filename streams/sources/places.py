@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.records.refusals import Position
 from streams.sources.arrived import Arrived
+
+_NO_LETTER: Final = "\ufffd"
 
 
 class Place(NamedTuple):
@@ -15,7 +17,8 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        # A terminal obeys control characters, in the names of files too.
+        return f"{''.join(letter if letter.isprintable() else _NO_LETTER for letter in self.file)}:{self.line}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the place as a JSON object."""
@@ -35,7 +38,8 @@ class Places:
         number = self._numbers.get(file)
         if number is None:
             number = self._numbers[file] = len(self._files)
-            self._files.append(file)
+            # A name need not be UTF-8, but what is printed and written is.
+            self._files.append(file.encode(errors="surrogateescape").decode(errors="replace"))
         return number, arrived.line
 
     def place(self, position: Position | None) -> Place | None:
