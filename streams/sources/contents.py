@@ -127,7 +127,7 @@ class Contents:
                 yield Arrived(name, number, line.refused())
             elif changed:
                 event = self._event_of(line)
-                yield from self._arrived(number, line if event is None else event, shape if event is None else shape.own)
+                yield from self._arrived(number, event or line, shape if event is None else shape.own)
             else:
                 for record in shape(line):
                     yield Arrived(name, number, record)
