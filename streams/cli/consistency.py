@@ -13,7 +13,7 @@ import orjson
 
 from streams.cli.progress import Report, reporting
 from streams.cli.refusals import as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 from streams.terminal import shown
@@ -62,11 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     del report["limit"]
     report["differences"] = [_readable(difference) for difference in report["differences"]]
     if arguments.json:
-        document = report | {"refused": as_json(refused.refusals, refused.places)}
+        document = report | {
+            "refused": as_json(refused.refusals, refused.places),
+            "left_out": left_out_as_json(options),
+        }
         print(shown(orjson.dumps(document).decode()))
     else:
         _print(report)
         print_refused(refused.refusals, refused.places)
+        print_left_out(options)
     return 1 if report["mismatches"] else 0
 
 

@@ -16,7 +16,7 @@ import orjson
 from streams.cli.arguments import check_outputs
 from streams.cli.progress import reporting
 from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import ConfigurationError, NoRowsError, RefusedInputError
 from streams.settings import load_settings
 from streams.sources.places import Place
@@ -98,12 +98,14 @@ def run(arguments: argparse.Namespace) -> int:
         "scorer": inference.artefact.version,
         "refused": as_json(refused.refusals, refused.places),
         "first_duplicate": None if duplicate is None else duplicate.as_dict(),
+        "left_out": left_out_as_json(options),
     }
     if arguments.json:
         print(orjson.dumps(summary).decode())
     else:
         _print(summary, arguments.output, duplicate)
         print_refused(refused.refusals, refused.places)
+        print_left_out(options)
     if not written.rows:
         raise NoRowsError(_why_no_rows(summary))
     if written.rows_with_target == 0:

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "worker": "run a worker against a cluster, or check that one could run",
     "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish NDJSON events to the input topics",
+    "lint": "say what would become of files of events",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores, or the highest ones",
     "settings": "show every setting: its value, and where that comes from",

@@ -18,7 +18,7 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli.arguments import load_cluster_settings
 from streams.cli.progress import bytes_read, reporting
 from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.exceptions import RefusedInputError, StreamsError
 from streams.operating.admission import Admission
 from streams.operating.feeder import Feeder
@@ -62,8 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     feeder, refusals = production.feeder, admission.refusals
     if arguments.json:
-        account = {"events": feeder.events, "erasures": feeder.erasures, "dead_letters": feeder.rejected}
-        print(orjson.dumps(account | {"refused": as_json(refusals, admission.places)}).decode())
+        account = {
+            "events": feeder.events,
+            "erasures": feeder.erasures,
+            "dead_letters": feeder.rejected,
+            "refused": as_json(refusals, admission.places),
+            "left_out": left_out_as_json(options),
+        }
+        print(orjson.dumps(account).decode())
     else:
         print(
             f"{feeder.events - feeder.rejected:,} events and {feeder.erasures:,} erasures published, "
@@ -72,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         if expected := refusals.total - feeder.rejected:
             print(f"of those published, the workers will refuse {expected:,}")
         print_refused(refusals, admission.places)
+        print_left_out(options)
     return 0
 
 

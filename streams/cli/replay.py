@@ -25,7 +25,7 @@ from streams.broker.reading import drop_topics
 from streams.cli.arguments import check_outputs
 from streams.cli.progress import Report, reporting
 from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, source_options
+from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
 from streams.cli.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
@@ -39,6 +39,7 @@ from streams.records.refusals import Position, Refusals, check_share
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
+from streams.sources.options import SourceOptions
 from streams.sources.places import Place, Places
 from streams.sources.reading import check_sources, packed_bytes, read_sources
 from streams.telemetry.tally import Fate
@@ -115,16 +116,18 @@ def run(arguments: argparse.Namespace) -> int:
         RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
     """
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
-    check_sources(arguments.files, source_options(arguments))
+    options = source_options(arguments)
+    check_sources(arguments.files, options)
     outputs = (arguments.features, arguments.scores, arguments.dead_letters)
     check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings, reporting() as report:
-        account = stopper.run(_replay(settings, arguments, as_of, report))
+        account = stopper.run(_replay(settings, arguments, options, as_of, report))
     summary, refusals, places = account.summary, account.refusals, account.places
     if arguments.json:
         duplicate = account.first_duplicate
         more = {
             "refused": as_json(refusals, places),
+            "left_out": left_out_as_json(options),
             "first_duplicate": None if duplicate is None else duplicate.as_dict(),
         }
         print(orjson.dumps(summary.as_dict() | more).decode())
@@ -133,6 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
         if account.first_duplicate is not None:
             print(f"the first duplicate: {account.first_duplicate}")
         print_refused(refusals, places)
+        print_left_out(options)
     if not summary.complete:
         return 1
     check_share(refusals, account.lines, arguments.max_refused)
@@ -175,7 +179,9 @@ class _Account:
     first_duplicate: Place | None
 
 
-async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int | None, report: Report) -> _Account:
+async def _replay(
+    settings: Settings, arguments: argparse.Namespace, options: SourceOptions, as_of: int | None, report: Report
+) -> _Account:
     places = Places()
     async with Flow(settings, keep_latencies=True) as flow:
         flow.as_of = as_of
@@ -183,7 +189,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace, as_of: int 
         drain = Drain(flow, LEAD_RECORDS, lambda ends: pace.settled(sum(ends.values()), drain.behind(ends)))
         started = time.monotonic()
         pace.begin()
-        arrivals = read_sources(arguments.files, source_options(arguments), pace.read)
+        arrivals = read_sources(arguments.files, options, pace.read)
         feeder = await feed(flow, drain, arrivals, places)
         await drain.drained(feeder.ends)
         seconds = time.monotonic() - started

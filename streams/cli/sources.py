@@ -7,14 +7,18 @@ import codecs
 import re
 from collections.abc import Callable
 from datetime import tzinfo
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from streams.exceptions import ConfigurationError
 from streams.sources.options import SourceOptions
 from streams.sources.rows import MAPPED
+from streams.sources.shape import Format, Shaping
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
+
+SHOWN: Final = 10
+"""Kinds of lines left out that are printed. JSON has more."""
 
 # A column's name may hold a comma; the next pair begins with a field.
 _NEXT_PAIR: Final = re.compile(r",(?=[a-z_]+=)")
@@ -49,6 +53,14 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--decimal-comma", action="store_true", help="numbers in CSV are written 1.234,50")
     group.add_argument("--integer-ids", action="store_true", help="take ids that are whole numbers as text")
     group.add_argument(
+        "--format",
+        type=Format,
+        choices=list(Format),
+        default=Format.AUTO,
+        metavar="FORMAT",
+        help="own, segment (RudderStack too) or ga4; auto tells it from each line (default: auto)",
+    )
+    group.add_argument(
         "--encoding", type=_encoding, metavar="NAME", help="of text, such as cp1252 (default: UTF-8, or as marked)"
     )
 
@@ -65,6 +77,7 @@ def source_options(arguments: argparse.Namespace) -> SourceOptions:
     if twice := sorted({field for field in given if given.count(field) > 1}):
         raise ConfigurationError(f"--map, --set: expected every field once, found `{twice[0]}` twice")
     return SourceOptions(
+        shape=Shaping(arguments.format),
         bare=arguments.bare,
         columns=dict(columns),
         constants=dict(constants),
@@ -73,6 +86,30 @@ def source_options(arguments: argparse.Namespace) -> SourceOptions:
         integer_ids=arguments.integer_ids,
         encoding=arguments.encoding,
     )
+
+
+def left_out_as_json(options: SourceOptions) -> list[dict[str, Any]]:
+    """Return what was left out of the files, the most frequent first."""
+    return [
+        {"source": source, "why": why, "lines": lines} for (source, why), lines in options.shape.left_out.most_common()
+    ]
+
+
+def print_left_out(options: SourceOptions) -> None:
+    """Print how many lines were left out, and what they were; nothing if none was."""
+    left_out = options.shape.left_out
+    if not left_out:
+        return
+    print(f"{left_out.total():,} lines were left out:")
+    for (source, why), lines in left_out.most_common(SHOWN):
+        print(f"  {lines:>9,}  {printable(source)}: {why}")
+    if len(left_out) > SHOWN:
+        print(f"  and {len(left_out) - SHOWN:,} more kinds")
+
+
+def printable(text: str) -> str:
+    """Return a text that a program chose without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:

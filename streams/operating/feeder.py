@@ -91,6 +91,9 @@ class Feeder:
         self._last = self.reached = 0
         for arrived in arrivals:
             record = arrived.record
+            # The records of a line stay together: up to which line all are acknowledged is told in whole lines.
+            if arrived.line != self._last and (self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES):
+                await self.flush()
             if isinstance(record, RejectedLine):
                 await self._reject(arrived, record)
             elif record.topic == ERASURES and self._barrier is not None:
@@ -101,8 +104,6 @@ class Feeder:
                 await self._barrier(self.ends)
             else:
                 self._add(arrived, record)
-            if self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
-                await self.flush()
         await self.flush()
 
     async def flush(self) -> None:

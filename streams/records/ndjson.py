@@ -176,7 +176,11 @@ def _blame(line: bytes) -> tuple[str, str, str]:
 def _reject(
     topic: str, line: bytes, expected: str, reason: Reason = Reason.INVALID, found: str = _OTHER
 ) -> RejectedLine:
-    detail = f"line: expected {expected}, found {found}"
+    return reject_line(topic, line, f"line: expected {expected}, found {found}", reason)
+
+
+def reject_line(topic: str, line: bytes, detail: str, reason: Reason) -> RejectedLine:
+    """Return the rejection of a line, of which no more is kept than a topic takes."""
     if len(line) > MAX_TOPIC_BYTES:
         line, detail = line[: MAX_TOPIC_BYTES // 2], f"{detail}; its first {MAX_TOPIC_BYTES // 2} bytes are kept"
     return RejectedLine(topic[:MAX_TOPIC_NAME], line, Rejection(reason, detail))

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from streams.exceptions import ConfigurationError
-from streams.records.ndjson import RejectedLine, parse_line
+from streams.records.ndjson import RejectedLine
 from streams.sources import parquet
 from streams.sources.amending import amended
 from streams.sources.arrived import Arrived
@@ -17,9 +17,9 @@ from streams.sources.documents import split_documents
 from streams.sources.exceptions import UnreadableError
 from streams.sources.finding import Part
 from streams.sources.options import SourceOptions
-from streams.sources.recognising import Form, Packing, form_of, packing_of
+from streams.sources.recognising import Form, form_of
 from streams.sources.rows import Rows, is_event, is_record, record_line, refused, whole
-from streams.sources.shape import OWN, Shape
+from streams.sources.shape import Shape
 from streams.sources.table import check_columns, header_of, read_table
 from streams.sources.text import TooLong, json_lines
 from streams.sources.unpacking import Progress, packed_blocks, plain_blocks, utf8_blocks, with_head
@@ -65,14 +65,11 @@ class Contents:
         Raises:
             ConfigurationError: it cannot.
         """
-        packed = packed_blocks(self._part)
+        if self._is_parquet():
+            self._check_columns(parquet.columns_of(self._part.path))
+            return
         try:
-            head, packed = with_head(packed)
-            if packing_of(head, self._part.name) is Packing.PARQUET:
-                self._check_columns(parquet.columns_of(self._part.path))
-                return
-            self._refuse_name()
-            text, _ = self._text(head, packed)
+            text, _ = self._text(*with_head(packed_blocks(self._part, at_once=LOOKED_AT_BYTES)))
             if form_of(text, self._part.path, self._options) is Form.TABLE:
                 self._check_columns(header_of(text)[1])
         except UnreadableError as error:
@@ -85,13 +82,12 @@ class Contents:
             ConfigurationError: it is of a kind, or has columns, that cannot be read.
             UnreadableError: it is cut off or damaged.
         """
-        head, packed = with_head(packed_blocks(self._part, progress))
-        self.empty = not head
-        if packing_of(head, self._part.name) is Packing.PARQUET and not self._part.is_stream:
+        if self._is_parquet():
             self._check_columns(names := parquet.columns_of(self._part.path))
             rows = parquet.read_parquet(self._part.path, self._options.timezone, progress)
             return self._of_rows(rows, names)
-        self._refuse_name()
+        head, packed = with_head(packed_blocks(self._part, progress))
+        self.empty = not head
         text, blocks = self._text(head, packed)
         form = form_of(text, self._part.path, self._options)
         if form is Form.TABLE:
@@ -103,10 +99,18 @@ class Contents:
             )
         return self._of_lines(split_documents(blocks) if form is Form.DOCUMENTS else json_lines(blocks))
 
-    def _refuse_name(self) -> None:
-        """Refuse a file that is no Parquet and is named so: its lines would be refused one by one."""
-        if self._part.path.suffix.lower() == parquet.PARQUET:
-            raise ConfigurationError(f"{self._part.name}: expected a Parquet file, found none that reads")
+    def _is_parquet(self) -> bool:
+        """Tell whether the file is Parquet. One that is only named so is refused, not read line by line.
+
+        Raises:
+            ConfigurationError: it is named so, and is none.
+        """
+        path = self._part.path
+        if self._part.is_stream:
+            return False
+        if not parquet.is_parquet(path) and path.suffix.lower() == parquet.PARQUET:
+            raise ConfigurationError(f"{path}: expected a Parquet file, found none that reads")
+        return parquet.is_parquet(path)
 
     def _text(self, head: bytes, packed: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         name, encoding = self._part.name, self._options.encoding
@@ -122,28 +126,29 @@ class Contents:
             if isinstance(line, TooLong):
                 yield Arrived(name, number, line.refused())
             elif changed:
-                yield from self._arrived(number, self._flattened(line))
+                event = self._event_of(line)
+                yield from self._arrived(number, event or line, shape if event is None else shape.own)
             else:
                 for record in shape(line):
                     yield Arrived(name, number, record)
 
-    def _flattened(self, line: bytes) -> bytes | RejectedLine:
-        """Return the line of an event that stands in its line by itself, and any other line as it is."""
+    def _event_of(self, line: bytes) -> bytes | RejectedLine | None:
+        """Return the line of an event whose fields stand in its line side by side; None if it is no such line."""
         if not self._options.flat:
-            return line
+            return None
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
-            return line
-        if not isinstance(row, dict) or ("topic" in row and _OWN_LINE & row.keys()):
-            return line
+            return None
+        if not isinstance(row, dict) or ("topic" in row and _OWN_LINE & row.keys()) or self._options.shape.takes(row):
+            return None
         return self._rows.line(self._rows.fields({**self._part.partitions, **row}), line)
 
     def _of_rows(
         self, rows: Iterable[tuple[int, dict[str, Any] | RejectedLine | None]], names: list[str]
     ) -> Iterator[Arrived]:
         partitions = self._part.partitions
-        amends = self._options.amends
+        amends, shape = self._options.amends, self._options.shape
         fields = self._rows.names([*names, *partitions])
         kind = _Row.RECORD if is_record(fields) else _Row.EVENT if is_event(fields) else _Row.OTHER
         for number, row in rows:
@@ -154,22 +159,23 @@ class Contents:
                 continue
             row = self._rows.fields({**partitions, **row} if partitions else row)
             if kind is _Row.OTHER:
-                yield from self._arrived(number, whole(row), self._options.shape)
+                yield from self._arrived(number, whole(row), shape)
                 continue
             kafka_timestamp = _milliseconds(row.pop(_KAFKA_TIMESTAMP, None))
             line = record_line(row) if kind is _Row.RECORD else self._rows.line(row)
             if amends or isinstance(line, RejectedLine):
-                yield from self._arrived(number, line, OWN, kafka_timestamp)
+                yield from self._arrived(number, line, shape.own, kafka_timestamp)
             else:
-                yield Arrived(self._part.name, number, parse_line(line), kafka_timestamp)
+                (record,) = shape.own(line)
+                yield Arrived(self._part.name, number, record, kafka_timestamp)
 
     def _arrived(
-        self, number: int, line: bytes | RejectedLine, shape: Shape | None = None, kafka_timestamp: int | None = None
+        self, number: int, line: bytes | RejectedLine, shape: Shape, kafka_timestamp: int | None = None
     ) -> Iterator[Arrived]:
         if isinstance(line, RejectedLine):
             yield Arrived(self._part.name, number, line, kafka_timestamp)
             return
-        for record in (shape or self._options.shape)(line):
+        for record in shape(line):
             kept = record if isinstance(record, RejectedLine) else amended(record, self._options)
             yield Arrived(self._part.name, number, kept, kafka_timestamp)
 

@@ -17,6 +17,8 @@ _HINTS: Final = tuple(
             "--timezone names the zone of local times",
         ),
         (r"(?:price|rating|quantity|results): expected a.*found a string", "--decimal-comma reads 1.234,50 in CSV"),
+        (r"\w+: .*found nothing or null", "--map FIELD=COLUMN names its column in a table"),
+        (r"record: .*UTF-8|row: expected UTF-8|\w+: expected UTF-8", "--encoding names another one than UTF-8"),
         (r"line: .*found a bare event", "--bare reads events without a topic"),
     )
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
-from streams.sources.shape import OWN, Shape
+from streams.sources.shape import Format, Shaping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class SourceOptions:
     """Says how files are read.
 
     Attributes:
-        shape: takes a JSON line to its records.
+        shape: takes a JSON line to its records, and counts what it leaves out.
         bare: lines are events without a topic, which follows from their fields.
         columns: the column of a table, or the key of a JSON line, that a field of an event is taken from, by field.
         constants: the values of fields that are the same in every event, by field.
@@ -25,7 +25,8 @@ class SourceOptions:
         encoding: of text, by its name in Python; None is UTF-8, or what a byte order mark says.
     """
 
-    shape: Shape = OWN
+    # It counts, so that two of them are never the same.
+    shape: Shaping = field(default_factory=lambda: Shaping(Format.OWN), compare=False)
     bare: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)

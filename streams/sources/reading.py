@@ -14,7 +14,7 @@ from streams.sources.contents import Contents
 from streams.sources.exceptions import UnreadableError
 from streams.sources.finding import Part, find_parts
 from streams.sources.options import AS_THEY_ARE, SourceOptions
-from streams.sources.recognising import Packing, packing_of
+from streams.sources.recognising import HEAD_BYTES, Packing, packing_of
 from streams.sources.rows import Rows
 from streams.sources.unpacking import Progress, packed_blocks, with_head
 
@@ -97,8 +97,8 @@ def _empty(parts: list[Part]) -> ConfigurationError:
 def _plain_bytes(part: Part) -> int:
     if part.size is None:
         return STREAM_BYTES
-    head, _ = with_head(packed_blocks(part))
-    packing = packing_of(head, part.name)
-    if packing is Packing.PARQUET:
+    if parquet.is_parquet(part.path):
         return parquet.unpacked_bytes(part.path)
+    head, _ = with_head(packed_blocks(part, at_once=HEAD_BYTES))
+    packing = packing_of(head, part.name)
     return part.size if packing is Packing.NONE else part.size * UNPACKS_TO

@@ -219,7 +219,7 @@ def _divide(event: dict[str, Any]) -> None:
     amount, quantity = event.pop(AMOUNT, None), event.get("quantity", 1)
     if amount is None:
         return
-    if isinstance(amount, int | float | Decimal) and isinstance(quantity, int) and quantity > 0:
+    if type(amount) in (int, float, Decimal) and type(quantity) is int and quantity > 0:
         amount = float(Decimal(str(amount)) / quantity)
     event["price"] = amount
 

@@ -10,12 +10,15 @@ from typing import Any, Final
 from streams.exceptions import ConfigurationError
 from streams.records.ndjson import RejectedLine
 from streams.records.rejection import Reason
+from streams.settings import MAX_RECORD_BYTES
 from streams.sources.exceptions import UnreadableError
 from streams.sources.options import SourceOptions
 from streams.sources.recognising import cells_of, delimiter_of
 from streams.sources.rows import FIELDS, RECORD, REQUIRED, Rows, is_event, is_record, refused
-from streams.sources.shape import OWN
 from streams.sources.text import TooLong, split_lines
+
+MAX_CELL: Final = 2 * MAX_RECORD_BYTES
+"""The longest cell, in characters; a quote that is not closed takes in so many."""
 
 _SHOWN: Final = 8
 
@@ -46,7 +49,7 @@ def check_columns(name: str, columns: list[str], options: SourceOptions) -> None
     used = set(options.columns.values()) | (fields & (FIELDS | RECORD))
     if twice := sorted(column for column in used if columns.count(column) > 1):
         raise ConfigurationError(f"{name}: expected columns of different names, found `{twice[0]}` twice")
-    if is_event(fields) or is_record(fields) or options.shape is not OWN:
+    if is_event(fields) or is_record(fields) or options.shape.takes_whole(fields):
         return
     missing = ", ".join(f"`{field}`" for field in sorted(REQUIRED - fields, reverse=True))
     raise ConfigurationError(
@@ -72,6 +75,8 @@ def read_table(
     Raises:
         UnreadableError: a line is too long.
     """
+    # The limit is the library's, for the whole process; its own is less than a record.
+    csv.field_size_limit(MAX_CELL)
     lines = _Lines(split_lines(blocks))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     strips = [name not in written for name in columns]
@@ -82,7 +87,12 @@ def read_table(
         try:
             cells = next(reader, None)
         except csv.Error:
-            yield number, _refused("row: expected cells whose quotes are closed, found other quotes", lines)
+            yield (
+                number,
+                _refused(
+                    f"row: expected closed quotes, and cells of at most {MAX_CELL} characters, found others", lines
+                ),
+            )
             continue
         if cells is None:
             return

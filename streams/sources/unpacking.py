@@ -26,15 +26,15 @@ Progress = Callable[[int], None]
 """Takes the bytes on disk that were read since the last call."""
 
 
-def packed_blocks(part: Part, progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a file as they lie on disk.
+def packed_blocks(part: Part, progress: Progress | None = None, at_once: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Yield the bytes of a file as they lie on disk, in blocks of at most `at_once`.
 
     Raises:
         ConfigurationError: the file cannot be read.
     """
     try:
         with _opened(part) as file:
-            while block := file.read(BLOCK_BYTES):
+            while block := file.read(at_once):
                 yield block
                 if progress is not None:
                     progress(len(block))

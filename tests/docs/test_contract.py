@@ -163,7 +163,7 @@ def test_the_account_of_a_replay_is_described_field_by_field() -> None:
     )
     table = section(CONTRACT, "The account of `replay`").split("With `--json`")[1]
     listed = {name for cells in rows(table) for name in code(cells[0])}
-    assert listed == {*account.as_dict(), "refused", "first_duplicate"}
+    assert listed == {*account.as_dict(), "refused", "left_out", "first_duplicate"}
 
 
 def test_the_example_events_are_valid() -> None:

@@ -17,8 +17,9 @@ from support.shoppers import random_lines
 from features.catalogue import NAMES, PROFILE_WIDTH
 
 SUMMARY = {
+    "left_out",
     *("events_in", "events_applied", "duplicates", "dead_letters", "erased", "users", "scores_out", "texts_encoded"),
-    *("seconds", "events_per_second", "event_to_score_ms", "refused", "first_duplicate"),
+    *("seconds", "events_per_second", "event_to_score_ms", "refused", "left_out", "first_duplicate"),
 }
 SCORE = {
     *("user_id", "score", "expected_spend", "tier", "tags", "labels", "prediction", "intercept", "reasons", "revision"),

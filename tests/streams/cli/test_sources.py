@@ -27,6 +27,16 @@ def test_pairs_stand_behind_one_option_or_several() -> None:
     assert options.constants == {"action": "purchase"}
 
 
+def test_each_line_tells_its_shape_unless_one_is_named() -> None:
+    row = b'{"event_name": "scroll", "event_timestamp": "1763630460000000"}'
+    assert {word: len(read("--format", word).shape(row)) for word in ("own", "segment", "ga4")} == {
+        "own": 1,
+        "segment": 1,
+        "ga4": 0,
+    }
+    assert read().shape(row) == ()
+
+
 def test_the_rest_is_taken_as_it_is() -> None:
     options = read("--bare", "--timezone", "Europe/Berlin", "--decimal-comma", "--integer-ids", "--encoding", "CP1252")
     assert options == SourceOptions(

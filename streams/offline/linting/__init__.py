@@ -1,0 +1,1 @@
+"""The check of files of events before anything is made of them."""
