@@ -37,9 +37,27 @@ def test_the_master_format_has_four_columns(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "customer date units dollars\n00001 19970101 1 11.77\n",
+        "\ufeffcustomer_id,date,number_of_cds,dollar_value\r\n00001,19970101,1,11.77\r\n",
+        '"customer id";"date";"units";"dollars"\n"00001";1997-01-01; 1 ;11.77\n',
+        "\n  a\tb\tc\td\n00001\t19970101\t1\t11.77\n\n",
+    ],
+)
+def test_a_header_is_passed_over_and_columns_may_be_divided_by_commas(tmp_path, text):
+    bare, file = tmp_path / "bare.txt", tmp_path / "orders.txt"
+    bare.write_text("00001 19970101 1 11.77\n")
+    file.write_bytes(text.encode())
+    assert read_orders(file) == read_orders(bare)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", "found no line"),
+        ("customer date units dollars\n", "found no line"),
+        ("customer date units dollars\nagain date units dollars\n", "line 2: .*something else"),
         ("1 19970101 1\n", "line 1: .*found 3 columns"),
         ("1 1 19970101 1 9.9\n", "line 1: .*found 5 columns"),
         ("1 19970101 1 9.9\n2 19971301 1 9.9\n", "line 2: .*something else"),
