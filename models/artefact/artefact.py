@@ -18,6 +18,7 @@ from models.artefact.drift_reference import DriftReference
 from models.artefact.files import (
     DOCUMENT_FILE,
     DRIFT_PREFIX,
+    HOLDOUT_FORMAT,
     LINEAR_FORMAT,
     MODEL_FORMAT,
     TENSORS_FILE,
@@ -28,6 +29,7 @@ from models.artefact.files import (
     encode_tensors,
     read_bytes,
 )
+from models.artefact.holdout import Holdout
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
@@ -56,6 +58,7 @@ class Artefact:
         categories: the closed list of tags, at most 256; any other is `other`.
         metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
+        holdout: the users that it was not trained on; None if there is no record of such users.
 
     Raises:
         ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
@@ -72,6 +75,7 @@ class Artefact:
     categories: tuple[str, ...] = ()
     metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
     drift: DriftReference | None = None
+    holdout: Holdout | None = None
 
     def __post_init__(self) -> None:
         distinct = set(self.categories)
@@ -192,6 +196,7 @@ class Artefact:
             categories=tuple(document.categories),
             metrics=document.metrics,
             drift=DriftReference.of(document.features, tensors) if drift else None,
+            holdout=document.holdout,
         )
 
     @cached_property
@@ -211,8 +216,9 @@ class Artefact:
     def _document(self) -> Document:
         model = self.scorer.model
         linear = model.kind == LinearModel.kind
+        known_since = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
         document = Document(
-            format_version=LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT,
+            format_version=known_since if self.holdout is None else HOLDOUT_FORMAT,
             scorer="",
             date=self.date,
             features=list(self.scorer.names),
@@ -228,6 +234,7 @@ class Artefact:
             data=self.data,
             data_hash=self.data_hash,
             metrics=dict(self.metrics),
+            holdout=self.holdout,
             tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
         )
         digest = hashlib.sha256(encode(document)).hexdigest()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from models.artefact.holdout import Holdout
 from models.exceptions import ArtefactError
 from models.scoring.standardising import Transform
 
@@ -21,6 +22,11 @@ LINEAR_FORMAT: Final = 1
 
 MODEL_FORMAT: Final = 2
 """The format of every other model: the document names its kind and holds its description."""
+
+HOLDOUT_FORMAT: Final = 3
+"""The format of any model whose document has what earlier releases do not know: a holdout."""
+
+FORMATS: Final = (LINEAR_FORMAT, MODEL_FORMAT, HOLDOUT_FORMAT)
 
 TENSORS_FILE: Final = "model.safetensors"
 DOCUMENT_FILE: Final = "model.json"
@@ -68,6 +74,7 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
     transforms: list[Transform] = []
     kind: str = "linear"
     model: dict[str, Any] = {}
+    holdout: Holdout | None = None
 
 
 def encode(document: Document) -> bytes:
@@ -83,9 +90,9 @@ def decode(content: bytes) -> Document:
     """
     try:
         version = msgspec.json.decode(content, type=_Format).format_version
-        if version not in (LINEAR_FORMAT, MODEL_FORMAT):
+        if version not in FORMATS:
             raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected format version {LINEAR_FORMAT} or {MODEL_FORMAT}, found {version}; "
+                f"{DOCUMENT_FILE}: expected format version {FORMATS[0]} to {FORMATS[-1]}, found {version}; "
                 "use the release that wrote it, or train it again"
             )
         return msgspec.json.decode(content, type=Document)
@@ -93,6 +100,15 @@ def decode(content: bytes) -> Document:
         raise ArtefactError(
             f"{DOCUMENT_FILE}: expected the description of an artefact, found a damaged file ({error}); copy it again"
         ) from error
+
+
+def artefact_bytes(folder: Path) -> int:
+    """Return the size of the two files of an artefact.
+
+    Raises:
+        OSError: one is missing.
+    """
+    return sum((folder / name).stat().st_size for name in (DOCUMENT_FILE, TENSORS_FILE))
 
 
 def read_bytes(path: Path) -> bytes:

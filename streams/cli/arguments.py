@@ -43,6 +43,22 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def share(*, none: bool) -> Callable[[str], float]:
+    """Return a function that reads a share of users to hold out, above 0 and below 1; `none` allows 0 as well."""
+    expected = "expected a share of the users, " + ("0 or above" if none else "above 0") + " and below 1"
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not (0 < number < 1 or (none and number == 0)):
+            raise argparse.ArgumentTypeError(f"{expected}, found {text!r}")
+        return number
+
+    return read
+
+
 def file(text: str) -> Path:
     """Return the path of an existing file.
 
@@ -52,6 +68,18 @@ def file(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not path.exists():
         raise argparse.ArgumentTypeError(f"{text}: expected a file, found {'a folder' if path.is_dir() else 'none'}")
+    return path
+
+
+def rows(text: str) -> Path:
+    """Return the path of a file of training rows, or of the folder that `history` wrote.
+
+    Raises:
+        argparse.ArgumentTypeError: there is neither.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file of rows or the folder of `history`, found none")
     return path
 
 

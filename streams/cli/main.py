@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "redrive": "send dead letters back to their topics",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
+    "fit": "from events to a scorer of one's own, in one run",
     "train": "fit the scorer and write its artefact",
     "evaluate": "judge the scorer beside baselines and write the report",
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",

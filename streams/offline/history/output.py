@@ -22,7 +22,7 @@ from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History, User
-from streams.offline.history.instants import regular
+from streams.offline.history.instants import regular, suiting_step
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
 from streams.settings import Settings
 
@@ -38,11 +38,13 @@ class Plan:
     Attributes:
         instants: for every user, rising.
         step: for every user, its multiples within the history; None for no step.
+        suiting: for every user, the multiples of the step that suits the length of the history.
         entities: (user, instant) pairs.
     """
 
     instants: Sequence[int] = ()
     step: int | None = None
+    suiting: bool = False
     entities: Iterable[tuple[str, int]] = ()
 
 
@@ -104,8 +106,9 @@ async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Outpu
         history.note(user_id, instant)
     account = history.account
     instants = list(plan.instants)
-    if plan.step is not None and account.oldest is not None and account.newest is not None:
-        instants = regular(plan.step, account.oldest, account.newest)
+    if (plan.suiting or plan.step is not None) and account.oldest is not None and account.newest is not None:
+        step = plan.step or suiting_step(account.oldest, account.newest)
+        instants = regular(step, account.oldest, account.newest)
     await batcher.start()
     try:
         async with aclosing(history.users()) as users:

@@ -92,6 +92,18 @@ def to_table(rows: Sequence[TrainingRow], targets: bool) -> Any:
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, shape, strict=True)], schema=shape)
 
 
+def known_outcomes(folder: Path) -> int:
+    """Return the number of rows whose target is known, in a folder that `history` wrote with targets.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(folder / FILE_NAME, columns=[TARGET])[TARGET]
+    return len(column) - int(column.null_count)
+
+
 def read_training_rows(path: Path) -> TrainingRows:
     """Read a file of training rows, or a folder that `history` wrote.
 

@@ -205,7 +205,7 @@ def test_files_of_two_artefacts_do_not_load_together(saved: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 3}, "expected format version 1 or 2, found 3"),
+        ({"format_version": 4}, "expected format version 1 to 3, found 4"),
         ({"format_version": 2}, "changed after it was saved"),
         ({"kind": "oracle"}, "expected one of ensemble, gbm, linear, loglinear, ziln"),
         ({"kind": "ziln", "transforms": []}, r"known names and types, found others"),

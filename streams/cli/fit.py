@@ -1,0 +1,172 @@
+"""`wherewithal fit`: from files of events to a scorer of one's own, with its report."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from features.tiles import DAY, HOUR
+from streams.cli.arguments import share, whole_number
+from streams.cli.evaluate import DRAWS
+from streams.cli.train import ALL, SCORERS, SHARE, version_date
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from streams.offline.fitting.fitting import Fitted
+
+_TENTHS: Final = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `fit`."""
+    parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help="NDJSON or Parquet, in order of arrival")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new or empty")
+    parser.add_argument(
+        "--every", metavar="STEP", help="between the instants of rows, such as 30d or 12h (default: by the history)"
+    )
+    parser.add_argument(
+        "--holdout",
+        type=share(none=False),
+        default=SHARE,
+        metavar="SHARE",
+        help=f"of the users, not trained on, who judge the scorer (default: {SHARE:g})",
+    )
+    parser.add_argument(
+        "--scorer", choices=(*SCORERS, ALL), default=ALL, help="the kinds of model to choose among (default: all)"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
+    parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users trained on (default: 5)")
+    parser.add_argument(
+        "--trials", type=whole_number(1), default=10, help="options tried of ziln and gbm (default: 10)"
+    )
+    parser.add_argument(
+        "--bootstrap", type=whole_number(1), default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})"
+    )
+    parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, write the folder, and print the comparison; 1 if the scorer is no better than chance."""
+    from streams.offline.history.files import check_history
+    from streams.offline.history.instants import parse_step
+    from streams.offline.history.output import check_output
+
+    made = version_date(arguments.date)
+    settings = load_settings()
+    check_history(arguments.events)
+    check_output(arguments.output)
+    step = None if arguments.every is None else parse_step(arguments.every)
+    # Torch and trees take seconds to import, which a wrong argument or --help should not cost.
+    from streams.offline.fitting.contest import Rules
+    from streams.offline.fitting.fitting import Wishes, fit
+
+    rules = Rules(
+        kinds=SCORERS if arguments.scorer == ALL else (arguments.scorer,),
+        seed=arguments.seed,
+        folds=arguments.folds,
+        trials=arguments.trials,
+        made=made,
+    )
+    wishes = Wishes(
+        rules=rules,
+        step=step,
+        share=arguments.holdout,
+        draws=arguments.bootstrap,
+        command=_command(arguments, made),
+    )
+    fitted = fit(settings, arguments.events, arguments.output, wishes, _Steps())
+    if arguments.json:
+        print(orjson.dumps(_document(fitted)).decode())
+    else:
+        for line in _lines(fitted, arguments.events, arguments.output):
+            print(line)
+    if fitted.warning is not None:
+        print(f"warning: {fitted.warning}", file=sys.stderr)
+    return 0 if fitted.warning is None else 1
+
+
+class _Steps:
+    """Says each step once, and a long one at every tenth of it, on standard error."""
+
+    def __init__(self) -> None:
+        self._said: tuple[str, int] = ("", 0)
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        now = (what, done * _TENTHS // of)
+        if now != self._said:
+            self._said = now
+            print(what if of == 1 else f"{what}: {done:,} of {of:,}", file=sys.stderr, flush=True)
+
+
+def _command(arguments: argparse.Namespace, made: date) -> str:
+    """Return the command that makes this artefact again, without default values."""
+    words = ["wherewithal fit EVENTS --output FOLDER", f"--date {made.isoformat()}"]
+    words += [f"--every {arguments.every}"] if arguments.every is not None else []
+    words += [f"--holdout {arguments.holdout:g}"] if arguments.holdout != SHARE else []
+    words += [f"--scorer {arguments.scorer}"] if arguments.scorer != ALL else []
+    words += [f"--seed {arguments.seed}"] if arguments.seed else []
+    words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
+    words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
+    return " ".join(words)
+
+
+def _lines(fitted: Fitted, events: list[Path], output: Path) -> Iterator[str]:
+    account, holdout, trained = fitted.account, fitted.holdout, fitted.trained
+    yield (
+        f"{account.events_in:,} events in = {account.events_applied:,} applied + {account.duplicates:,} duplicates + "
+        f"{account.dead_letters:,} dead letters + {account.erased:,} erased"
+    )
+    yield (
+        f"a row every {_step(fitted.step)}: {fitted.rows:,} rows of {fitted.users:,} users to train on, {holdout.rows:,} of "
+        f"{holdout.users:,} users held out"
+    )
+    yield ""
+    yield from fitted.table.lines(trained.chosen)
+    yield ""
+    yield f"* {trained.artefact.version}: {trained.chosen}, written to {output}"
+    losses = ", ".join(f"{kind} {loss:.4f}" for kind, loss in trained.losses.items())
+    yield f"  chosen by its order loss in cross-validation over the users trained on: {losses}"
+    if left_out := trained.results[trained.chosen].left_out:
+        yield f"  left out, because they do not vary in the training rows: {', '.join(left_out)}"
+    yield "next:"
+    folder, names = shlex.quote(str(output)), " ".join(shlex.quote(str(path)) for path in events)
+    yield f"  look at {output}/report.html"
+    yield f"  WHEREWITHAL_ARTEFACT={folder}/artefact wherewithal replay {names} --scores scores.ndjson"
+    yield f"  WHEREWITHAL_ARTEFACT={folder}/artefact WHEREWITHAL_BROKER=kafka://HOST:9092 wherewithal worker"
+
+
+def _step(step: int) -> str:
+    return f"{step // DAY} days" if step % DAY == 0 else f"{step // HOUR} hours"
+
+
+def _document(fitted: Fitted) -> dict[str, Any]:
+    account, trained = fitted.account, fitted.trained
+    return {
+        "events_in": account.events_in,
+        "events_applied": account.events_applied,
+        "duplicates": account.duplicates,
+        "dead_letters": account.dead_letters,
+        "erased": account.erased,
+        "step_ms": fitted.step,
+        "rows": fitted.rows,
+        "users": fitted.users,
+        "holdout": {
+            "salt": fitted.holdout.salt,
+            "share": fitted.holdout.share,
+            "users": fitted.holdout.users,
+            "rows": fitted.holdout.rows,
+        },
+        "chosen": trained.chosen,
+        "losses": dict(trained.losses),
+        "version": trained.artefact.version,
+        "comparison": fitted.table.document(),
+        "warning": fitted.warning,
+    }

@@ -1,0 +1,84 @@
+"""Whether a history holds enough to train a scorer on and to judge it, said in one line where it does not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.tiles import DAY
+from streams.contract import HORIZON
+from streams.exceptions import ConfigurationError
+from streams.offline.history.folding import Account
+from streams.offline.training.source import Source
+
+LEAST_USERS: Final = 50
+"""Below it, a fold has a handful of users, and who is in it decides what is found."""
+
+LEAST_BUYERS: Final = 10
+"""Users who spend in some 30 days: with two for each of five folds, every fold can be fitted to and judged on."""
+
+LEAST_BUYERS_HELD_OUT: Final = 2
+"""Pairs of different spend are needed among those held out."""
+
+LEAST_ROWS_HELD_OUT: Final = 10
+"""A decile each, for the calibration."""
+
+_HORIZON_DAYS: Final = HORIZON // DAY
+
+
+def check_history(account: Account, outcomes: int) -> None:
+    """Refuse a history in which nothing counts, or that is too short.
+
+    Args:
+        account: of the fold.
+        outcomes: number of rows whose 30 days the history covers.
+
+    Raises:
+        ConfigurationError: there is no event that counts, or no such row.
+    """
+    if not account.events_applied or account.oldest is None or account.newest is None:
+        raise ConfigurationError(
+            f"EVENTS: expected events that count, found none among {account.events_in:,} lines "
+            f"({account.dead_letters:,} refused, {account.erased:,} erased); `wherewithal replay FILE --dead-letters "
+            "refused.ndjson` says why"
+        )
+    days = (account.newest - account.oldest) / DAY
+    if days <= _HORIZON_DAYS + 1:
+        raise ConfigurationError(
+            f"EVENTS: expected more than {_HORIZON_DAYS + 1} days of events, because a row needs a past and the "
+            f"{_HORIZON_DAYS} days after it, found {days:,.1f} days; pass a longer history"
+        )
+    if not outcomes:
+        raise ConfigurationError(
+            f"--every: expected users at an instant that is {_HORIZON_DAYS} days before the end of the history, found "
+            f"none in {days:,.1f} days; use a shorter step"
+        )
+
+
+def check_users(trained: Source, held_out: Source) -> None:
+    """Refuse rows of too few users, or of too few who buy.
+
+    Raises:
+        ConfigurationError: there are too few of them.
+    """
+    users = len(set(trained.users)) + len(set(held_out.users))
+    if users < LEAST_USERS:
+        raise ConfigurationError(
+            f"EVENTS: expected at least {LEAST_USERS} users with events 30 days before the end of the history, found "
+            f"{users}; pass more users"
+        )
+    buyers, held_out_buyers = _buyers(trained), _buyers(held_out)
+    if buyers < LEAST_BUYERS or held_out_buyers < LEAST_BUYERS_HELD_OUT:
+        raise ConfigurationError(
+            f"EVENTS: expected at least {LEAST_BUYERS} users to train on and {LEAST_BUYERS_HELD_OUT} held out who "
+            f"spend something in the 30 days after a row, found {buyers} and {held_out_buyers}; pass more users, a "
+            "longer history, or purchases with their prices"
+        )
+    if len(held_out.users) < LEAST_ROWS_HELD_OUT:
+        raise ConfigurationError(
+            f"EVENTS: expected at least {LEAST_ROWS_HELD_OUT} rows of users held out, found {len(held_out.users)}; "
+            "pass more users, or a greater --holdout"
+        )
+
+
+def _buyers(rows: Source) -> int:
+    return len({user for user, spent in zip(rows.users, rows.money.tolist(), strict=True) if spent > 0})
