@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact.artefact import Artefact
+from models.measures.chance import chance_warning
 from models.scoring.kinds.loglinear import LogLinearModel
 
 CARD_FILE: Final = "card.md"
@@ -53,6 +54,7 @@ def card(artefact: Artefact, command: str) -> str:
             f"{_number(metrics, 'rows')} rows of {_number(metrics, 'users')} users, SHA-256 `{artefact.data_hash}`. "
             "A row is a user at an instant, with the features as they are served and the money spent in the 30 days "
             "after it.",
+            *_holdout(artefact),
         ],
         "Features": [
             f"{len(artefact.scorer.names)} scalars and a profile vector of {artefact.width} elements: "
@@ -62,6 +64,7 @@ def card(artefact: Artefact, command: str) -> str:
             "None is a protected attribute, an address or a name. What a shopper writes enters as the profile vector.",
         ],
         "Quality": [
+            *_warning(metrics),
             "Cross-validated over users: each row is predicted by a model that has not seen its user.",
             _table(metrics),
             *_later(metrics),
@@ -97,6 +100,22 @@ def card(artefact: Artefact, command: str) -> str:
     for position, (title, paragraphs) in enumerate(sections.items()):
         parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
     return "\n\n".join(parts) + "\n"
+
+
+def _holdout(artefact: Artefact) -> list[str]:
+    holdout = artefact.holdout
+    if holdout is None:
+        return []
+    return [
+        f"Held out, and neither trained nor chosen on: a share of {holdout.share:g} of the users, by a hash of the id "
+        f"with the salt `{holdout.salt}`. They were {holdout.users:,} users with {holdout.rows:,} rows. `wherewithal "
+        "evaluate --rows` judges the scorer on them.",
+    ]
+
+
+def _warning(metrics: Mapping[str, float | dict[str, float]]) -> list[str]:
+    warning = chance_warning(metrics)
+    return [] if warning is None else [f"**Warning:** {warning}."]
 
 
 def _derived(artefact: Artefact) -> list[str]:

@@ -96,7 +96,7 @@ def _warn(data: dict[str, Any]) -> None:
     if data["overlap"] == "certain":
         print(f"warning: in-sample: {data['overlap_reason']}", file=sys.stderr)
     elif data["overlap"] == "unknown":
-        print(f"warning: perhaps in-sample: {data['overlap_reason']}", file=sys.stderr)
+        print(f"note: whether it was trained on these users is not known: {data['overlap_reason']}", file=sys.stderr)
 
 
 def _print(document: dict[str, Any], output: Path) -> None:

@@ -125,8 +125,8 @@ def _lines(fitted: Fitted, events: list[Path], output: Path) -> Iterator[str]:
         f"{account.dead_letters:,} dead letters + {account.erased:,} erased"
     )
     yield (
-        f"a row every {_step(fitted.step)}: {fitted.rows:,} rows of {fitted.users:,} users to train on, {holdout.rows:,} of "
-        f"{holdout.users:,} users held out"
+        f"a row every {_step(fitted.step)}: {fitted.rows:,} rows of {fitted.users:,} users to train on, "
+        f"{holdout.rows:,} of {holdout.users:,} users held out"
     )
     yield ""
     yield from fitted.table.lines(trained.chosen)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import INDEX
 from features.tiles import DAY
 from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
@@ -54,24 +58,39 @@ def check_history(account: Account, outcomes: int) -> None:
         )
 
 
-def check_users(trained: Source, held_out: Source) -> None:
-    """Refuse rows of too few users, or of too few who buy.
+def check_users(rows: Source) -> None:
+    """Refuse rows of too few users.
 
     Raises:
-        ConfigurationError: there are too few of them.
+        ConfigurationError: there are too few.
     """
-    users = len(set(trained.users)) + len(set(held_out.users))
+    users = len(set(rows.users))
     if users < LEAST_USERS:
         raise ConfigurationError(
-            f"EVENTS: expected at least {LEAST_USERS} users with events 30 days before the end of the history, found "
-            f"{users}; pass more users"
+            f"EVENTS: expected at least {LEAST_USERS} users with events {_HORIZON_DAYS} days before the end of the "
+            f"history, found {users}; pass more users"
         )
-    buyers, held_out_buyers = _buyers(trained), _buyers(held_out)
+
+
+def check_buyers(trained: Source, held_out: Source) -> None:
+    """Refuse rows of too few users who buy.
+
+    Raises:
+        ConfigurationError: too few users buy in the 30 days after a row, or had bought before one; or there are too few
+            rows to judge on.
+    """
+    buyers, held_out_buyers = (_users(rows, rows.money > 0) for rows in (trained, held_out))
     if buyers < LEAST_BUYERS or held_out_buyers < LEAST_BUYERS_HELD_OUT:
         raise ConfigurationError(
             f"EVENTS: expected at least {LEAST_BUYERS} users to train on and {LEAST_BUYERS_HELD_OUT} held out who "
-            f"spend something in the 30 days after a row, found {buyers} and {held_out_buyers}; pass more users, a "
-            "longer history, or purchases with their prices"
+            f"spend something in the {_HORIZON_DAYS} days after a row, found {buyers} and {held_out_buyers}; pass more "
+            "users, a longer history, or purchases with their prices"
+        )
+    customers = _users(trained, trained.values[:, INDEX["lifetime_purchases"]] >= 1)
+    if customers < LEAST_BUYERS:
+        raise ConfigurationError(
+            f"EVENTS: expected at least {LEAST_BUYERS} users to train on with a purchase before a row, found "
+            f"{customers}; pass more users, or a longer history"
         )
     if len(held_out.users) < LEAST_ROWS_HELD_OUT:
         raise ConfigurationError(
@@ -80,5 +99,5 @@ def check_users(trained: Source, held_out: Source) -> None:
         )
 
 
-def _buyers(rows: Source) -> int:
-    return len({user for user, spent in zip(rows.users, rows.money.tolist(), strict=True) if spent > 0})
+def _users(rows: Source, chosen: NDArray[np.bool_]) -> int:
+    return len({user for user, among in zip(rows.users, chosen.tolist(), strict=True) if among})

@@ -21,7 +21,7 @@ from streams.offline.evaluation.from_rows import from_rows as material_of
 from streams.offline.evaluation.publishing import publish
 from streams.offline.evaluation.report import evaluate
 from streams.offline.fitting.contest import Contest, Rules, contest
-from streams.offline.fitting.enough import check_history, check_users
+from streams.offline.fitting.enough import check_buyers, check_history, check_users
 from streams.offline.fitting.table import Table, on_holdout
 from streams.offline.history.folding import Account
 from streams.offline.history.instants import suiting_step
@@ -131,8 +131,9 @@ def _fit(settings: Settings, files: Sequence[Path], made: Path, wishes: Wishes, 
     step = wishes.step or suiting_step(account.oldest or 0, account.newest or 0)
     check_history(account, known_outcomes(history))
     everybody = from_rows(settings, history, inference)
+    check_users(everybody)
     source, held_out, holdout = hold_out(everybody, Holdout(salt=SALT, share=wishes.share))
-    check_users(source, held_out)
+    check_buyers(source, held_out)
     trained = contest(
         source,
         holdout,

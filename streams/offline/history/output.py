@@ -92,8 +92,10 @@ def check_output(output: Path) -> None:
     """Refuse a folder that is not empty, because its rows would be joined with the new ones.
 
     Raises:
-        ConfigurationError: it is neither empty nor a new folder in an existing one.
+        ConfigurationError: it is neither empty nor a new folder in an existing one, or no rename can take its place.
     """
+    if output.is_symlink() or output.is_mount():
+        raise ConfigurationError(f"{output}: expected a plain folder, found a link or a mount: name a new folder in it")
     if output.is_dir() and not any(output.iterdir()):
         return
     if output.exists() or not output.absolute().parent.is_dir():
