@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from streams.cli.stopping import ToldToEnd, leave
 
@@ -38,7 +38,9 @@ COMMANDS: Final = {
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
     "finetune": "adapt the encoder to texts and what is known of them",
 }
-"""The commands, each in the module of its name under `streams.cli`."""
+"""The commands, each in the module of its name under `streams.cli`, or in the room below."""
+
+_ROOMS: Final = {"fit": "learning"}
 
 
 class _Overview(argparse.HelpFormatter):
@@ -107,8 +109,13 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
             "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what an operator may want to know"
         )
         if name == wanted:
-            importlib.import_module(f"streams.cli.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     return parser.parse_args(words)
+
+
+def _module(command: str) -> Any:
+    room = f"{_ROOMS[command]}." if command in _ROOMS else ""
+    return importlib.import_module(f"streams.cli.{room}{command}")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -124,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
     set_up_logging(logging.INFO if verbose else logging.CRITICAL)
     name = f"wherewithal {arguments.command}"
     try:
-        code: int = importlib.import_module(f"streams.cli.{arguments.command}").run(arguments)
+        code: int = _module(arguments.command).run(arguments)
     except ConfigurationError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

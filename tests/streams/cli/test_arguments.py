@@ -27,7 +27,7 @@ from support.command import refused, run
         (["broker", "--port", "65536"], "argument --port: expected a whole number from 0 to 65535, found '65536'"),
         (["train", "--folds", "1"], "argument --folds: expected a whole number from 2, found '1'"),
         (["train", "--trials", "some"], "argument --trials: expected a whole number from 1, found 'some'"),
-        (["train", "--rows", "/no/such/file"], "argument --rows: /no/such/file: expected a file, found none"),
+        (["train", "--rows", "/no/such/file"], "argument --rows: /no/such/file: expected a file of rows"),
         (["evaluate", "--artefact", "/no/such"], "argument --artefact: /no/such: expected a folder, found none"),
         (["backtest", "cdnow", "--transactions", "."], "argument --transactions: .: expected a file, found a folder"),
         (["finetune", "/no/such", "--output", "f"], "argument TEXTS: /no/such: expected a file, found none"),
