@@ -31,6 +31,9 @@ Metrics = dict[str, float | dict[str, float]]
 
 KINDS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
 
+SEARCHED: Final = ("ziln", "gbm", "ensemble")
+"""The kinds whose options are searched for, or whose members' are: they stop early, for which they need a fold more."""
+
 _MEMBERS: Final = ("linear", "ziln", "gbm")
 
 

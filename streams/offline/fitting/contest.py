@@ -11,7 +11,9 @@ from models.artefact.artefact import Artefact
 from models.artefact.holdout import Holdout
 from models.scoring.kinds.protocol import Watch
 from models.training.candidate import Candidate, Progress, Vector, order_loss
-from models.training.train import TrainingResult, train
+from models.training.search import LEAST_FOLDS
+from models.training.train import SEARCHED, TrainingResult, train
+from streams.exceptions import ConfigurationError
 from streams.offline.training.making import artefact_of
 from streams.offline.training.source import Source
 
@@ -26,6 +28,9 @@ class Rules:
         folds: of the users.
         trials: options tried of `ziln` and `gbm`.
         made: the date in the versions of the artefacts.
+
+    Raises:
+        ConfigurationError: a kind needs more folds.
     """
 
     kinds: Sequence[str]
@@ -33,6 +38,13 @@ class Rules:
     folds: int
     trials: int
     made: date
+
+    def __post_init__(self) -> None:
+        if self.folds < LEAST_FOLDS and (needy := [kind for kind in self.kinds if kind in SEARCHED]):
+            raise ConfigurationError(
+                f"--folds: expected at least {LEAST_FOLDS} for {', '.join(needy)}, found {self.folds}; pass more, or "
+                "another --scorer"
+            )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

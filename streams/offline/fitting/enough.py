@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from features.catalogue import INDEX
 from features.tiles import DAY
+from models.training.rows import assign_folds
 from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
+from streams.offline.fitting.contest import Rules
 from streams.offline.history.folding import Account
 from streams.offline.training.source import Source
 
@@ -18,13 +20,13 @@ LEAST_USERS: Final = 50
 """Below it, a fold has a handful of users, and who is in it decides what is found."""
 
 LEAST_BUYERS: Final = 10
-"""Users who spend in some 30 days: with two for each of five folds, every fold can be fitted to and judged on."""
+"""Users who spend in some 30 days: fewer tell nothing of others."""
 
 LEAST_BUYERS_HELD_OUT: Final = 2
 """Pairs of different spend are needed among those held out."""
 
-LEAST_ROWS_HELD_OUT: Final = 10
-"""A decile each, for the calibration."""
+LEAST_ROWS_HELD_OUT: Final = 30
+"""Three for each decile of the calibration, so that a resampling of the users still has one for each."""
 
 _HORIZON_DAYS: Final = HORIZON // DAY
 
@@ -97,6 +99,22 @@ def check_buyers(trained: Source, held_out: Source) -> None:
             f"EVENTS: expected at least {LEAST_ROWS_HELD_OUT} rows of users held out, found {len(held_out.users)}; "
             "pass more users, or a greater --holdout"
         )
+
+
+def check_folds(trained: Source, rules: Rules) -> None:
+    """Refuse rows of which a fold cannot be judged on, because all of its rows are followed by the same spend.
+
+    Raises:
+        ConfigurationError: there is such a fold.
+    """
+    fold_of_row = assign_folds(trained.users, rules.folds, rules.seed)
+    for fold in np.unique(fold_of_row):
+        money = trained.money[fold_of_row == fold]
+        if money.min() == money.max():
+            raise ConfigurationError(
+                f"--folds: expected users who spend something in the {_HORIZON_DAYS} days after a row in each of "
+                f"{rules.folds} folds, found a fold without; pass more users, fewer folds, or another --seed"
+            )
 
 
 def _users(rows: Source, chosen: NDArray[np.bool_]) -> int:

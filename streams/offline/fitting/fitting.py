@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -21,7 +21,7 @@ from streams.offline.evaluation.from_rows import from_rows as material_of
 from streams.offline.evaluation.publishing import publish
 from streams.offline.evaluation.report import evaluate
 from streams.offline.fitting.contest import Contest, Rules, contest
-from streams.offline.fitting.enough import check_buyers, check_history, check_users
+from streams.offline.fitting.enough import check_buyers, check_folds, check_history, check_users
 from streams.offline.fitting.table import Table, on_holdout
 from streams.offline.history.folding import Account
 from streams.offline.history.instants import suiting_step
@@ -74,7 +74,6 @@ class Fitted:
         holdout: the users held out.
         trained: the scorers, and the choice among them.
         table: of all scorers and baselines, on the users held out.
-        report: the document of the report on the scorer chosen.
         warning: what to say of that scorer if it is not told apart from chance; else None.
     """
 
@@ -85,7 +84,6 @@ class Fitted:
     holdout: Holdout
     trained: Contest
     table: Table
-    report: dict[str, Any]
     warning: str | None
 
 
@@ -134,6 +132,7 @@ def _fit(settings: Settings, files: Sequence[Path], made: Path, wishes: Wishes, 
     check_users(everybody)
     source, held_out, holdout = hold_out(everybody, Holdout(salt=SALT, share=wishes.share))
     check_buyers(source, held_out)
+    check_folds(source, wishes.rules)
     trained = contest(
         source,
         holdout,
@@ -166,6 +165,5 @@ def _fit(settings: Settings, files: Sequence[Path], made: Path, wishes: Wishes, 
         holdout=holdout,
         trained=trained,
         table=table,
-        report=report,
         warning=chance_warning(artefact.metrics),
     )

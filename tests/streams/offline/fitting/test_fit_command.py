@@ -202,6 +202,7 @@ def erased(lines: list[Line]) -> list[Line]:
         (1, 270, list, [], "expected at least 50 users with events 30 days before the end of the history, found 1"),
         (30, 270, list, [], "expected at least 50 users"),
         (90, 270, without_purchases, [], "expected at least 10 users to train on and 2 held out who spend"),
+        (90, 270, list, ["--folds", "60", "--scorer", "loglinear"], "--folds: expected users who spend something in"),
         (90, 270, list, ["--holdout", "0.999999"], "held out and 0 not"),
         (90, 70, late_purchases, ["--every", "1d"], "with a purchase before a row, found"),
     ],
@@ -244,6 +245,7 @@ def test_a_run_that_fails_leaves_no_folder(
     [
         (["--every", "soon"], "--every: expected a number of days or hours"),
         (["--date", "soon"], "--date: expected YYYY-MM-DD"),
+        (["--folds", "2"], "--folds: expected at least 3 for ziln, gbm, ensemble, found 2"),
         (["--output", "/proc"], "expected a plain folder"),
     ],
 )
