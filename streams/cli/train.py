@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from streams.offline.fitting.contest import Contest
     from streams.offline.fitting.table import Table
     from streams.offline.training.source import Source
-    from streams.settings import Settings
 
 SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
 ALL: Final = "all"
@@ -73,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rows is None and arguments.holdout is not None:
         raise ConfigurationError("--holdout: expected --rows beside it, found none; the bundled orders have a split")
     # Torch takes a second to import, which a wrong argument or --help should not cost.
+    from models.artefact.artefact import Artefact
     from models.artefact.card import CARD_FILE, card
     from models.artefact.holdout import SALT, Holdout
     from models.training.threads import one_thread
@@ -96,32 +96,30 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.rows is not None and arguments.holdout != 0:
             source, _, holdout = hold_out(source, Holdout(salt=SALT, share=arguments.holdout or SHARE))
         log.info("training", rows=len(source.users), users=len(set(source.users)))
-        with progress_bars() as progress, _logs(arguments.log_dir) as watch:
+        with _progress_bars() as progress, _logs(arguments.log_dir) as watch:
             trained = contest(source, holdout, rules, progress=progress, watch=watch)
-        # The scorer in use may be the one that is written over.
-        table = _table(arguments, settings, source, trained) if arguments.scorer == ALL else None
+    # The scorer in use may be the one that is written over.
+    in_use = Artefact.load(artefact_folder(settings)) if arguments.scorer == ALL else None
     folder = arguments.output or artefact_folder(settings)
     artefact = trained.artefact
     artefact.save(folder)
     (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
-    for line in () if table is None else table.lines(trained.chosen):
-        print(line)
+    if in_use is not None:
+        for line in _table(arguments.rows, source, trained, in_use).lines(trained.chosen):
+            print(line)
     _print(artefact, folder, trained.results[trained.chosen].left_out)
     _next(arguments)
     return 0
 
 
-def _table(arguments: argparse.Namespace, settings: Settings, source: Source, trained: Contest) -> Table:
+def _table(file: Path | None, source: Source, trained: Contest, in_use: Artefact) -> Table:
     """Return the table of all kinds: on the users held out, or out of fold where there are none."""
-    from models.artefact.artefact import Artefact
-    from streams.inference.loading import artefact_folder
     from streams.offline.evaluation.from_rows import from_rows
     from streams.offline.fitting.table import on_holdout, out_of_fold
 
-    in_use = Artefact.load(artefact_folder(settings))
-    if trained.artefact.holdout is None:
+    if file is None or trained.artefact.holdout is None:
         return out_of_fold(source, trained.results, in_use)
-    return on_holdout(from_rows(arguments.rows, trained.artefact), trained.artefacts, in_use)
+    return on_holdout(from_rows(file, trained.artefact), trained.artefacts, in_use)
 
 
 def version_date(text: str | None) -> date:
@@ -137,7 +135,7 @@ def version_date(text: str | None) -> date:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Progress]:
+def _progress_bars() -> Iterator[Progress]:
     """Show a bar for each kind of model on standard error, if that is a terminal."""
     tqdm = _library("tqdm").tqdm
     bars: dict[str, Any] = {}
@@ -214,6 +212,6 @@ def _next(arguments: argparse.Namespace) -> None:
     if arguments.output is None:
         return
     folder = shlex.quote(str(arguments.output))
-    rows = "" if arguments.rows is None else f" --rows {shlex.quote(str(arguments.rows))}"
-    print(f"next: wherewithal evaluate{rows} --artefact {folder}")
+    judged = "" if arguments.rows is None else f" --rows {shlex.quote(str(arguments.rows))}"
+    print(f"next: wherewithal evaluate{judged} --artefact {folder}")
     print(f"then: WHEREWITHAL_ARTEFACT={folder} wherewithal replay EVENTS, or wherewithal worker")
