@@ -29,6 +29,7 @@ from models.artefact.files import (
     encode_tensors,
     read_bytes,
 )
+from models.artefact.holdout import Holdout
 from models.artefact.origin import Origin
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
@@ -59,6 +60,7 @@ class Artefact:
         metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
         origin: shop, currency and money that it was fitted on; None in one of a release that did not record them.
+        holdout: the users that it was not trained on; None if there is no record of such users.
 
     Raises:
         ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
@@ -76,6 +78,7 @@ class Artefact:
     metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
     drift: DriftReference | None = None
     origin: Origin | None = None
+    holdout: Holdout | None = None
 
     def __post_init__(self) -> None:
         distinct = set(self.categories)
@@ -197,6 +200,7 @@ class Artefact:
             metrics=document.metrics,
             drift=DriftReference.of(document.features, tensors) if drift else None,
             origin=document.origin,
+            holdout=document.holdout,
         )
 
     @cached_property
@@ -217,9 +221,10 @@ class Artefact:
         model = self.scorer.model
         linear = model.kind == LinearModel.kind
         trusted = self.scorer.calibration.measured_up_to
-        oldest = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
+        known_since = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
+        told = self.origin is not None or self.holdout is not None or trusted is not None
         document = Document(
-            format_version=oldest if self.origin is None and trusted is None else ORIGIN_FORMAT,
+            format_version=ORIGIN_FORMAT if told else known_since,
             scorer="",
             date=self.date,
             features=list(self.scorer.names),
@@ -235,6 +240,7 @@ class Artefact:
             data=self.data,
             data_hash=self.data_hash,
             metrics=dict(self.metrics),
+            holdout=self.holdout,
             tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
             origin=self.origin,
             trusted_up_to=trusted,

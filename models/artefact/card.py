@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact.artefact import Artefact
+from models.measures.chance import chance_warning
 from models.scoring.kinds.loglinear import LogLinearModel
 
 CARD_FILE: Final = "card.md"
@@ -54,6 +55,7 @@ def card(artefact: Artefact, command: str) -> str:
             "A row is a user at an instant, with the features as they are served and the money spent in the 30 days "
             "after it.",
             *_origin(artefact),
+            *_holdout(artefact),
         ],
         "Features": [
             f"{len(artefact.scorer.names)} scalars and a profile vector of {artefact.width} elements: "
@@ -63,6 +65,7 @@ def card(artefact: Artefact, command: str) -> str:
             "None is a protected attribute, an address or a name. What a shopper writes enters as the profile vector.",
         ],
         "Quality": [
+            *_warning(metrics),
             "Cross-validated over users: each row is predicted by a model that has not seen its user.",
             _table(metrics),
             *_later(metrics),
@@ -118,6 +121,22 @@ def _origin(artefact: Artefact) -> list[str]:
         "than below: greater figures say that more is expected, not how much.",
         f"{len(artefact.categories)} categories are counted by name.",
     ]
+
+
+def _holdout(artefact: Artefact) -> list[str]:
+    holdout = artefact.holdout
+    if holdout is None:
+        return []
+    return [
+        f"Held out, and neither trained nor chosen on: a share of {holdout.share:g} of the users, by a hash of the id "
+        f"with the salt `{holdout.salt}`. They were {holdout.users:,} users with {holdout.rows:,} rows. `wherewithal "
+        "evaluate --rows` judges the scorer on them.",
+    ]
+
+
+def _warning(metrics: Mapping[str, float | dict[str, float]]) -> list[str]:
+    warning = chance_warning(metrics)
+    return [] if warning is None else [f"**Warning:** {warning}."]
 
 
 def _derived(artefact: Artefact) -> list[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from models.artefact.holdout import Holdout
 from models.artefact.origin import Origin
 from models.exceptions import ArtefactError
 from models.scoring.standardising import Transform
@@ -24,7 +25,7 @@ MODEL_FORMAT: Final = 2
 """The format of every other model: the document names its kind and holds its description."""
 
 ORIGIN_FORMAT: Final = 3
-"""The format of a model that says where it comes from, or whose calibration is extrapolated."""
+"""The format of a model that says where it comes from and who judges it, or whose calibration is extrapolated."""
 
 FORMATS: Final = (LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT)
 
@@ -77,6 +78,7 @@ class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
     model: dict[str, Any] = {}
     origin: Origin | None = None
     trusted_up_to: float | None = None
+    holdout: Holdout | None = None
 
 
 def encode(document: Document) -> bytes:
@@ -102,6 +104,15 @@ def decode(content: bytes) -> Document:
         raise ArtefactError(
             f"{DOCUMENT_FILE}: expected the description of an artefact, found a damaged file ({error}); copy it again"
         ) from error
+
+
+def artefact_bytes(folder: Path) -> int:
+    """Return the size of the two files of an artefact.
+
+    Raises:
+        OSError: one is missing.
+    """
+    return sum((folder / name).stat().st_size for name in (DOCUMENT_FILE, TENSORS_FILE))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,9 @@ from models.training.threads import one_thread
 Metrics = dict[str, float | dict[str, float]]
 
 KINDS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
+
+SEARCHED: Final = ("ziln", "gbm", "ensemble")
+"""The kinds whose options are searched for, or whose members' are: they stop early, for which they need a fold more."""
 
 _MEMBERS: Final = ("linear", "ziln", "gbm")
 
@@ -78,6 +81,7 @@ def train(
     trials: int = TRIALS,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    made: MutableMapping[str, Candidate] | None = None,
 ) -> TrainingResult:
     """Choose a model's options by cross-validation over users and time, then fit it on every row.
 
@@ -105,6 +109,8 @@ def train(
         trials: options tried of each other model.
         progress: called with the kind of model, the steps done and the steps in all.
         watch: called with the name of a loss, the step and the loss.
+        made: candidates by kind, of earlier calls with the same arguments but for `kind`. They are not fitted again,
+            and those fitted now are added.
 
     Raises:
         InvalidInputError: an unknown kind, shapes that do not fit, numbers not finite, negative money, money or
@@ -131,12 +137,19 @@ def train(
         "linear": lambda: linear_candidate(names, rows, splits, **linear, **watching),
         "ziln": lambda: searched_candidate(ZILN, names, rows, splits, **searching),
         "gbm": lambda: searched_candidate(BOOSTING, names, rows, splits, **searching),
-        "ensemble": lambda: ensemble_candidate([makers[member]() for member in _MEMBERS], rows, splits),
+        "ensemble": lambda: ensemble_candidate([candidate(member) for member in _MEMBERS], rows, splits),
     }
+    known: MutableMapping[str, Candidate] = {} if made is None else made
+
+    def candidate(kind: str) -> Candidate:
+        if kind not in known:
+            known[kind] = makers[kind]()
+        return known[kind]
+
     if kind not in makers:
         raise InvalidInputError(f"scorer: expected one of {', '.join(KINDS)}, found {kind!r}")
     with one_thread():
-        return _result(makers[kind](), columns, rows, splits, users)
+        return _result(candidate(kind), columns, rows, splits, users)
 
 
 def _result(

@@ -59,6 +59,22 @@ def in_words(text: str) -> str:
     return text
 
 
+def share(*, none: bool) -> Callable[[str], float]:
+    """Return a function that reads a share of users to hold out, above 0 and below 1; `none` allows 0 as well."""
+    expected = "expected a share of the users, " + ("0 or above" if none else "above 0") + " and below 1"
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not (0 < number < 1 or (none and number == 0)):
+            raise argparse.ArgumentTypeError(f"{expected}, found {text!r}")
+        return number
+
+    return read
+
+
 def file(text: str) -> Path:
     """Return the path of an existing file.
 

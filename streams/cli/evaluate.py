@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from streams.offline.evaluation.material import Material
     from streams.settings import Settings
 
-PAGE_FILE: Final = "report.html"
-DOCUMENT_FILE: Final = "report.json"
 DRAWS: Final = 200
 
 
@@ -31,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder that `history --targets` wrote, or its training_rows.parquet (default: bundled customers)",
     )
     parser.add_argument("--artefact", type=folder, metavar="FOLDER", help="the scorer (default: that of the settings)")
+    parser.add_argument(
+        "--ignore-holdout", action="store_true", help="judge half of the users, though the scorer was trained on some"
+    )
     parser.add_argument(
         "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
     )
@@ -52,10 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from features.catalogue import NAMES
     from models.artefact.artefact import Artefact
-    from models.artefact.files import DOCUMENT_FILE as ARTEFACT_DOCUMENT
-    from models.artefact.files import TENSORS_FILE
+    from models.artefact.files import artefact_bytes
     from streams.inference.loading import artefact_folder
-    from streams.offline.evaluation.page import page
+    from streams.offline.evaluation.publishing import publish
     from streams.offline.evaluation.report import evaluate
     from streams.offline.sample.cdnow import CURRENCY
 
@@ -67,14 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
             artefact,
             _material(arguments, settings, artefact, progress),
             currency=CURRENCY if arguments.rows is None else settings.currency,
-            size_bytes=sum((place / name).stat().st_size for name in (ARTEFACT_DOCUMENT, TENSORS_FILE)),
+            size_bytes=artefact_bytes(place),
             draws=arguments.bootstrap,
             seed=arguments.seed,
             progress=progress,
         )
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / PAGE_FILE).write_text(page(document), encoding="utf-8")
-    (arguments.output / DOCUMENT_FILE).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    publish(document, arguments.output)
+    _warn(document["data"])
     if arguments.json:
         print(orjson.dumps(document).decode())
     else:
@@ -86,13 +86,21 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
     if arguments.rows is not None:
         from streams.offline.evaluation.from_rows import from_rows
 
-        return from_rows(arguments.rows, artefact, arguments.group or ())
+        return from_rows(arguments.rows, artefact, arguments.group or (), ignore_holdout=arguments.ignore_holdout)
     from streams.inference.loading import open_encoder
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
     from streams.offline.sample.cdnow import orders
 
     progress("reading texts", 0, 1)
     return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
+
+
+def _warn(data: dict[str, Any]) -> None:
+    """Say on standard error where the figures may not be those of users whom the scorer has not seen."""
+    if data["overlap"] == "certain":
+        print(f"warning: in-sample: {data['overlap_reason']}", file=sys.stderr)
+    elif data["overlap"] == "unknown":
+        print(f"note: whether it was trained on these users is not known: {data['overlap_reason']}", file=sys.stderr)
 
 
 def _print(document: dict[str, Any], output: Path) -> None:

@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "redrive": "send dead letters back to their topics",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
+    "fit": "from events to a scorer of one's own, in one run",
     "train": "fit the scorer and write its artefact",
     "evaluate": "judge the scorer beside baselines and write the report",
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
@@ -44,7 +45,7 @@ COMMANDS: Final = {
 }
 """The commands, each in the module of its name under `streams.cli`, or in the room below."""
 
-_ROOMS: Final = {"settings": "environment"}
+_ROOMS: Final = {"fit": "learning", "settings": "environment"}
 
 _OURS: Final = frozenset({"streams", "features", "models"})
 

@@ -7,13 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from features.catalogue import NAMES, TRANSFORMS
-from streams.cli.arguments import file_or_folder, in_words, whole_number
+from streams.cli.arguments import file_or_folder, in_words, share, whole_number
 from streams.cli.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.log import log
@@ -22,21 +20,36 @@ from streams.settings import load_settings
 if TYPE_CHECKING:
     from models.artefact.artefact import Artefact
     from models.scoring.kinds.protocol import Watch
+    from streams.offline.fitting.contest import Contest
+    from streams.offline.fitting.table import Table
     from streams.offline.training.source import Source
 
 SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
+ALL: Final = "all"
+
+SHARE: Final = 0.2
+"""The share of the users who are held out: enough to judge on, and little enough to miss in training."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `train`."""
     parser.add_argument(
-        "--scorer", choices=SCORERS, default=SCORERS[0], help=f"the kind of model (default: {SCORERS[0]})"
+        "--scorer",
+        choices=(*SCORERS, ALL),
+        default=SCORERS[0],
+        help=f"the kind of model, or all of them, of which the best is written (default: {SCORERS[0]})",
     )
     parser.add_argument(
         "--rows",
         type=file_or_folder,
         metavar="ROWS",
         help="the folder that `history --targets` wrote, or its training_rows.parquet (default: the bundled orders)",
+    )
+    parser.add_argument(
+        "--holdout",
+        type=share(none=True),
+        metavar="SHARE",
+        help=f"of the users of --rows, not trained on, for `evaluate` to judge; 0 for none (default: {SHARE:g})",
     )
     parser.add_argument(
         "--categories",
@@ -56,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Choose, fit and write a scorer."""
-    made = _date(arguments.date)
+    made = version_date(arguments.date)
     settings = load_settings()
     if arguments.rows is not None and arguments.output is None:
         raise ConfigurationError(
@@ -64,17 +77,31 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.rows is None and (arguments.categories is not None or arguments.shop):
         raise ConfigurationError("--categories, --shop: expected --rows beside them, found none; name your rows")
+    if arguments.rows is None and arguments.holdout is not None:
+        raise ConfigurationError("--holdout: expected --rows beside it, found none; the bundled orders have a split")
     # Torch takes a second to import, which a wrong argument or --help should not cost.
+    from models.artefact.artefact import Artefact
     from models.artefact.card import CARD_FILE, card
+    from models.artefact.holdout import SALT, Holdout
     from models.training.threads import one_thread
     from streams.inference.loading import artefact_folder
+    from streams.offline.fitting.contest import Rules, contest
     from streams.offline.training.categories import Choice, parse_choice
+    from streams.offline.training.holding_out import hold_out
     from streams.offline.training.source import from_rows, from_sample
 
     choice = Choice() if arguments.categories is None else parse_choice(arguments.categories)
 
     # The projection is fitted to embeddings, whose last digits depend on the number of threads.
     settings = settings.model_copy(update={"encoder_threads": 1})
+    rules = Rules(
+        kinds=SCORERS if arguments.scorer == ALL else (arguments.scorer,),
+        seed=arguments.seed,
+        folds=arguments.folds,
+        trials=arguments.trials,
+        made=made,
+    )
+    holdout = None
     with one_thread():
         if arguments.rows is None:
             source = from_sample(settings)
@@ -82,12 +109,22 @@ def run(arguments: argparse.Namespace) -> int:
             source = from_rows(settings, arguments.rows, choice=choice, shop=arguments.shop or "")
             if not source.categories_learnt:
                 _lacks_categories(arguments)
+        if arguments.rows is not None and arguments.holdout != 0:
+            source, _, holdout = hold_out(source, Holdout(salt=SALT, share=arguments.holdout or SHARE))
         log.info("training", rows=len(source.users), users=len(set(source.users)))
-        artefact, left_out = _artefact(arguments, source, made)
+        with reporting() as progress, _logs(arguments.log_dir) as watch:
+            trained = contest(source, holdout, rules, progress=progress, watch=watch)
+    # The scorer in use may be the one that is written over.
+    in_use = Artefact.load(artefact_folder(settings)) if arguments.scorer == ALL else None
     folder = arguments.output or artefact_folder(settings)
+    artefact = trained.artefact
     artefact.save(folder)
     (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
-    _print(artefact, folder, left_out)
+    if in_use is not None:
+        for line in _table(arguments.rows, source, trained, in_use).lines(trained.chosen):
+            print(line)
+    _print(artefact, folder, trained.results[trained.chosen].left_out)
+    _next(arguments)
     return 0
 
 
@@ -103,54 +140,26 @@ def _lacks_categories(arguments: argparse.Namespace) -> None:
     )
 
 
-def _date(text: str | None) -> date:
+def _table(file: Path | None, source: Source, trained: Contest, in_use: Artefact) -> Table:
+    """Return the table of all kinds: on the users held out, or out of fold where there are none."""
+    from streams.offline.evaluation.from_rows import from_rows
+    from streams.offline.fitting.table import on_holdout, out_of_fold
+
+    if file is None or trained.artefact.holdout is None:
+        return out_of_fold(source, trained.results, in_use)
+    return on_holdout(from_rows(file, trained.artefact), trained.artefacts, in_use)
+
+
+def version_date(text: str | None) -> date:
+    """Return the date that `--date` names, or today.
+
+    Raises:
+        ConfigurationError: it is no date.
+    """
     try:
         return date.today() if text is None else date.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {text!r}") from error
-
-
-def _artefact(arguments: argparse.Namespace, source: Source, made: date) -> tuple[Artefact, tuple[str, ...]]:
-    """Return the artefact, and the features that it was not fitted on because they do not vary."""
-    from models.artefact.artefact import Artefact
-    from models.artefact.drift_reference import DriftReference
-    from models.scoring.scorer import reference_of
-    from models.training.train import train
-
-    with reporting() as progress, _logs(arguments.log_dir) as watch:
-        result = train(
-            NAMES,
-            source.values,
-            source.profiles,
-            source.money,
-            source.users,
-            seed=arguments.seed,
-            kind=arguments.scorer,
-            transforms=TRANSFORMS,
-            instants=source.instants,
-            folds=arguments.folds,
-            trials=arguments.trials,
-            progress=progress,
-            watch=watch,
-        )
-    values = result.scorer.features_of(source.values)
-    everybody = result.scorer.model.predict(values, source.profiles)
-    artefact = Artefact(
-        # Which rows it serves is looked up when it is loaded: an artefact names its own features alone.
-        scorer=replace(result.scorer, reference=reference_of(everybody[source.population]), columns=None),
-        projection=source.projection,
-        encoder_name=source.encoder_name,
-        encoder_identity=source.encoder_identity,
-        date=made,
-        seed=arguments.seed,
-        data=source.data,
-        data_hash=result.data_hash,
-        categories=source.categories,
-        metrics=result.metrics,
-        drift=DriftReference.fit(result.scorer.names, values, everybody),
-        origin=source.origin,
-    )
-    return artefact, result.left_out
 
 
 @contextmanager
@@ -186,6 +195,7 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []
     words += [f"--shop {shlex.quote(arguments.shop)}"] if arguments.shop else []
     words += [f"--categories {shlex.quote(arguments.categories)}"] if arguments.categories else []
+    words += [f"--holdout {arguments.holdout:g}"] if arguments.holdout is not None else []
     words += [f"--seed {arguments.seed}"] if arguments.seed else []
     words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
     words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
@@ -193,15 +203,31 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
 
 
 def _print(artefact: Artefact, folder: Path, left_out: tuple[str, ...]) -> None:
+    from models.measures.chance import chance_warning
+
     print(f"{artefact.version}: {artefact.scorer.model.kind}, written to {folder}")
     if (origin := artefact.origin) is not None:
         shop = origin.shop or "a shop that --shop did not name"
         measured = artefact.scorer.calibration.trusted_up_to
         print(f"  fitted on {shop}, in {origin.currency}; expected_spend is measured up to {measured:,.2f}")
     print(f"  {len(artefact.categories)} categories")
+    if (holdout := artefact.holdout) is not None:
+        print(f"  not trained on {holdout.users:,} users ({holdout.rows:,} rows), who are held out to judge it")
     if left_out:
         # Not in the card: it describes what the scorer has, and the same data give it whatever other features exist.
         print(f"  left out, because they do not vary in the training rows: {', '.join(left_out)}")
     for name, value in artefact.metrics.items():
         if isinstance(value, float):
             print(f"  {name:24} {value:,.4f}")
+    if (warning := chance_warning(artefact.metrics)) is not None:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _next(arguments: argparse.Namespace) -> None:
+    """Say what to run next with a scorer of one's own."""
+    if arguments.output is None:
+        return
+    folder = shlex.quote(str(arguments.output))
+    judged = "" if arguments.rows is None else f" --rows {shlex.quote(str(arguments.rows))}"
+    print(f"next: wherewithal evaluate{judged} --artefact {folder}")
+    print(f"then: WHEREWITHAL_ARTEFACT={folder} wherewithal replay EVENTS, or wherewithal worker")

@@ -16,14 +16,18 @@ from streams.offline.evaluation.material import Material, Rows
 from streams.offline.sample.simulator import is_held_out
 from streams.offline.training.rows_file import FILE_NAME, TARGET, read_training_rows
 
-_DATA: Final = (
+_HALVES: Final = (
     "Rows that `wherewithal history` folded. The half of the users whose id's SHA-256 starts with 8 to f is judged; "
     "baselines are fitted on the other half."
 )
+_HELD_OUT: Final = (
+    "Rows that `wherewithal history` folded. The users whom the artefact holds out are judged (a share of {share:g} by "
+    "a hash of the id with the salt `{salt}`); baselines are fitted on the other users."
+)
 
 
-def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Material:
-    """Return the rows of a file, divided into halves by a hash of the user's id.
+def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = (), *, ignore_holdout: bool = False) -> Material:
+    """Return the rows of a file, divided by user: as the artefact's holdout says, or into halves if it has none.
 
     Rows whose 30 days the history did not cover are left out.
 
@@ -31,9 +35,10 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
         path: the file, or the folder that `history` wrote.
         artefact: the artefact to judge.
         columns: columns of the file to compare groups by; null is the group `unknown`.
+        ignore_holdout: divide into halves, whatever the artefact's holdout is.
 
     Raises:
-        ConfigurationError: the file, a column or the targets are missing, or all users are in one half.
+        ConfigurationError: the file, a column or the targets are missing, or all users are on one side.
     """
     read = read_training_rows(path)
     if read.spend_after is None:
@@ -42,12 +47,14 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
         )
     labels = {column: _column(path, column) for column in columns}
     covered = ~np.isnan(read.spend_after)
-    held_out = np.array([is_held_out(user) for user in read.users], dtype=np.bool_)
+    holdout = None if ignore_holdout else artefact.holdout
+    judge = is_held_out if holdout is None else holdout.holds_out
+    held_out = np.array([judge(user) for user in read.users], dtype=np.bool_)
     if not (covered & held_out).any() or not (covered & ~held_out).any():
         raise ConfigurationError(
-            f"{path}: expected users with {TARGET} in both halves, found {int((covered & held_out).sum())} and "
-            f"{int((covered & ~held_out).sum())} rows of them; choose instants at least 30 days before the end of "
-            "the history, or pass more users"
+            f"{path}: expected users with {TARGET} to judge on and others to fit baselines on, found "
+            f"{int((covered & held_out).sum())} and {int((covered & ~held_out).sum())} rows of them; choose instants "
+            "at least 30 days before the end of the history, or pass more users"
         )
     rows = Rows(
         values=read.values,
@@ -57,13 +64,13 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
         instants=read.instants,
     )
     known = rows.where(covered & ~held_out)
-    overlap, reason = _overlap(rows.where(covered), artefact)
+    overlap, reason = _overlap(rows.where(covered), artefact, ignore_holdout)
     return Material(
         asked=rows.where(covered & held_out),
         known=known,
         regular=np.ones(len(known.users), dtype=np.bool_),
         use_profile=read.encoders == [artefact.encoder_identity],
-        data=_DATA,
+        data=_HALVES if holdout is None else _HELD_OUT.format(share=holdout.share, salt=holdout.salt),
         overlap=overlap,
         overlap_reason=reason,
         groups={column: found[covered & held_out] for column, found in labels.items()},
@@ -71,17 +78,22 @@ def from_rows(path: Path, artefact: Artefact, columns: Sequence[str] = ()) -> Ma
     )
 
 
-def _overlap(rows: Rows, artefact: Artefact) -> tuple[str, str]:
+def _overlap(rows: Rows, artefact: Artefact, ignore_holdout: bool) -> tuple[str, str]:
+    holdout = artefact.holdout
+    if holdout is not None and not ignore_holdout:
+        return "none", "the artefact says that it was not trained on the users whom its holdout holds out"
+    if holdout is not None:
+        rows = rows.where(~np.array([holdout.holds_out(user) for user in rows.users], dtype=np.bool_))
     names, values = artefact.scorer.names, artefact.scorer.features_of(rows.values)
     digest = TrainingRows.checked(names, values, rows.profiles, rows.money, rows.users).digest(names, rows.users)
     if digest == artefact.data_hash:
         return "certain", (
             "the rows have the very SHA-256 that the artefact names as its training data, so what follows flatters it; "
-            "evaluate on rows of other users or of a later time"
+            "evaluate on the users it holds out, on rows of other users, or of a later time"
         )
     return "unknown", (
         "the rows are not the artefact's training data as a whole (their SHA-256 differs), but an artefact holds no "
-        "ids, so single users may be in both; fold a history of users kept apart, or of a later time, to be sure"
+        "ids, so single users may be in both; train with a holdout, or fold a history of users kept apart, to be sure"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.tiles import DAY, HOUR
+from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.records.timestamps import parse_rfc3339
 from streams.sources.parquet import PARQUET, is_parquet, milliseconds
@@ -19,6 +20,12 @@ LATEST: Final = parse_rfc3339("2262-01-01T00:00:00Z")
 
 MAX_INSTANTS: Final = 100_000
 """The largest number of instants of a regular step. A step that gives more is most likely a wrong unit."""
+
+SUITING_STEPS: Final = (30 * DAY, 7 * DAY, DAY)
+"""The steps to choose among: at the first, the 30 days after one instant end where those of the next begin."""
+
+LEAST_INSTANTS: Final = 6
+"""Instants with a known outcome that a step has to leave, so that later ones can be set apart from earlier ones."""
 
 _FORM: Final = "epoch milliseconds or RFC 3339 text with an offset"
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
@@ -65,6 +72,23 @@ def regular(step: int, oldest: int, newest: int) -> list[int]:
     if len(instants) > MAX_INSTANTS:
         raise ConfigurationError(f"--every: expected at most {MAX_INSTANTS:,} instants, found more: use a longer step")
     return list(instants)
+
+
+def suiting_step(oldest: int, newest: int) -> int:
+    """Return the longest step that leaves enough instants whose 30 days a history covers; else the shortest, in ms."""
+    for step in SUITING_STEPS:
+        if len(covered(step, oldest, newest)) >= LEAST_INSTANTS:
+            return step
+    return SUITING_STEPS[-1]
+
+
+def covered(step: int, oldest: int, newest: int) -> list[int]:
+    """Return the regular instants whose 30 days a history covers, in ms.
+
+    Raises:
+        ConfigurationError: there are more than `MAX_INSTANTS`.
+    """
+    return regular(step, oldest, newest - HORIZON)
 
 
 def read_entities(path: Path) -> Iterator[tuple[str, int]]:

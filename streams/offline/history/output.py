@@ -20,7 +20,7 @@ from models.batching.batcher import MicroBatcher
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History
-from streams.offline.history.instants import regular
+from streams.offline.history.instants import regular, suiting_step
 from streams.offline.history.pace import Progress
 from streams.offline.history.refused import Refused
 from streams.offline.history.targets import Spent, is_covered
@@ -43,11 +43,13 @@ class Plan:
     Attributes:
         instants: for every user, rising.
         step: for every user, its multiples within the history; None for no step.
+        suiting: for every user, the multiples of the step that suits the length of the history.
         entities: (user, instant) pairs.
     """
 
     instants: Sequence[int] = ()
     step: int | None = None
+    suiting: bool = False
     entities: Iterable[tuple[str, int]] = ()
 
 
@@ -134,8 +136,10 @@ def check_output(output: Path) -> None:
     """Refuse a folder that is not empty, because its rows would be joined with the new ones.
 
     Raises:
-        ConfigurationError: it is neither empty nor a new folder in an existing one.
+        ConfigurationError: it is neither empty nor a new folder in an existing one, or no rename can take its place.
     """
+    if output.is_symlink() or output.is_mount():
+        raise ConfigurationError(f"{output}: expected a plain folder, found a link or a mount: name a new folder in it")
     if output.is_dir() and not any(output.iterdir()):
         return
     if output.exists() or not output.absolute().parent.is_dir():
@@ -149,8 +153,9 @@ async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Outpu
         history.note(user_id, instant)
     account = history.account
     instants = list(plan.instants)
-    if plan.step is not None and account.oldest is not None and account.newest is not None:
-        instants = regular(plan.step, account.oldest, account.newest)
+    if (plan.suiting or plan.step is not None) and account.oldest is not None and account.newest is not None:
+        step = plan.step or suiting_step(account.oldest, account.newest)
+        instants = regular(step, account.oldest, account.newest)
     await batcher.start()
     try:
         async with aclosing(history.users()) as users:

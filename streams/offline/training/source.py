@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.artefact.origin import Origin
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
-from streams.inference.loading import load_inference, open_encoder
+from streams.inference.loading import Inference, load_inference, open_encoder
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import CATEGORIES, is_held_out
 from streams.offline.sample.training_set import training_set
@@ -70,6 +70,18 @@ class Source:
     data: str
     origin: Origin
 
+    def where(self, chosen: NDArray[np.bool_]) -> Self:
+        """Return the rows chosen by a mask, bool [n]."""
+        return replace(
+            self,
+            values=self.values[chosen],
+            profiles=self.profiles[chosen],
+            money=self.money[chosen],
+            users=[user for user, kept in zip(self.users, chosen.tolist(), strict=True) if kept],
+            instants=self.instants[chosen],
+            population=self.population[chosen],
+        )
+
 
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
@@ -93,7 +105,14 @@ def from_sample(settings: Settings) -> Source:
     )
 
 
-def from_rows(settings: Settings, path: Path, *, choice: Choice | None = None, shop: str = "") -> Source:
+def from_rows(
+    settings: Settings,
+    path: Path,
+    *,
+    inference: Inference | None = None,
+    choice: Choice | None = None,
+    shop: str = "",
+) -> Source:
     """Return the rows of a file. All are the population; the projection is that of the scorer in use.
 
     Rows whose 30 days the history did not cover are left out.
@@ -101,6 +120,7 @@ def from_rows(settings: Settings, path: Path, *, choice: Choice | None = None, s
     Args:
         settings: of encoder, scorer and currency.
         path: of the file, or the folder that `history` wrote.
+        inference: the models of these settings, if they are loaded already.
         choice: of the categories; by default the most frequent of the history. Where `history` did not count them,
             they are those of the scorer in use.
         shop: whose rows they are, in words.
@@ -119,7 +139,7 @@ def from_rows(settings: Settings, path: Path, *, choice: Choice | None = None, s
             f"{path}: expected rows with {TARGET}, found {len(known)} without; "
             "choose instants at least 30 days before the end of the history"
         )
-    inference = load_inference(settings, Metrics())
+    inference = inference or load_inference(settings, Metrics())
     if rows.encoders != [inference.encoder]:
         raise ConfigurationError(
             f"{path}: expected profiles of {inference.encoder} in column {ENCODER}, found {', '.join(rows.encoders)}; "

@@ -9,6 +9,7 @@ from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
 from models.exceptions import InvalidInputError
 from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
+from models.training.candidate import Candidate
 from models.training.fits.linear import penalised_least_squares
 from models.training.train import TrainingResult, train
 
@@ -196,3 +197,18 @@ def test_the_data_hash_changes_with_any_part_of_the_data() -> None:
 def test_what_cannot_be_trained_on_is_refused(change: dict, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         train(**{**shoppers(40), **change})
+
+
+def test_candidates_that_are_kept_from_one_kind_serve_the_next_and_change_nothing() -> None:
+    given = shoppers() | {"trials": 1, "folds": 3}
+    alone = train(**given | {"kind": "ensemble"})
+    made: dict[str, Candidate] = {}
+    for kind in ("linear", "ziln", "gbm"):
+        train(**given | {"kind": kind}, made=made)
+    assert set(made) == {"linear", "ziln", "gbm"}
+    fitted: list[str] = []
+    together = train(**given | {"kind": "ensemble"}, made=made, progress=lambda kind, done, of: fitted.append(kind))
+    assert fitted == []
+    assert together.out_of_fold.tobytes() == alone.out_of_fold.tobytes()
+    assert together.metrics == alone.metrics
+    assert together.data_hash == alone.data_hash

@@ -16,8 +16,10 @@ from models.scoring.calibration import Calibration
 from models.training.rows import TrainingRows as CheckedRows
 from streams.cli.main import main
 from streams.inference.loading import artefact_folder
+from streams.offline.evaluation.words import MODEL_NAMES
 from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
 from streams.offline.training.categories import write_counts
+from streams.offline.training.holding_out import hold_out
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.offline.training.source import from_rows
 from streams.settings import Settings
@@ -39,6 +41,8 @@ def training_rows(encoder: str, users: int = 200) -> list[TrainingRow]:
         wealth = rng.gamma(2, 1)
         for visit in range(3):
             scalars = [int(rng.poisson(wealth)) if scalar.integer else float(10 * wealth) for scalar in SCALARS]
+            # A history that can be: somebody who has been here longer than their last purchase is ago.
+            scalars[NAMES.index("tenure_days")] = 200 + 10 * wealth
             scalars[NAMES.index("mean_rating_30d")] = None if rng.random() < 0.5 else 4.0
             profile = rng.normal(size=PROFILE_WIDTH)
             profile = (profile / np.linalg.norm(profile)).astype(np.float32)
@@ -69,7 +73,9 @@ def test_a_scorer_of_rows_from_history_is_written_with_its_card_and_logs(
     made.serving(NAMES, shipped.encoder_identity, PROFILE_WIDTH)
     assert made.projection.matrix.tobytes() == shipped.projection.matrix.tobytes()
     assert made.categories == shipped.categories
-    assert made.metrics["rows"] == 597.0
+    assert made.holdout is not None
+    assert made.metrics["rows"] + made.holdout.rows == 597.0
+    assert made.metrics["users"] + made.holdout.users == 199.0
     assert "later" in made.metrics
     assert made.drift is not None
     card = (folder / CARD_FILE).read_text()
@@ -105,7 +111,9 @@ def test_features_that_do_not_vary_are_left_out_and_named_in_one_line(
     left_out = ", ".join(name for name in NAMES if name in still)
     said = f"  left out, because they do not vary in the training rows: {left_out}"
     assert capsys.readouterr().out.splitlines().count(said) == 1
-    made, source = Artefact.load(folder), from_rows(Settings(), file)
+    made = Artefact.load(folder)
+    assert made.holdout is not None
+    source, _, _ = hold_out(from_rows(Settings(), file), made.holdout)
     names = tuple(name for name in NAMES if name not in still)
     assert made.drift is not None
     assert made.scorer.names == made.drift.names == names
@@ -157,9 +165,63 @@ def test_rows_without_an_outcome_are_refused(
     assert wanted in capsys.readouterr().err
 
 
+def test_every_kind_is_compared_with_the_baselines_and_the_best_is_written(
+    rows_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    assert main(["train", "--scorer", "all", "--rows", str(rows_file), "--output", str(folder), *QUICK]) == 0
+    made, out = Artefact.load(folder), capsys.readouterr().out.splitlines()
+    assert made.holdout is not None
+    assert out[0].startswith(f"judged on {made.holdout.rows} rows of the {made.holdout.users} users held out")
+    (chosen,) = [line for line in out if line.startswith("* ")]
+    assert chosen.split()[1] == made.scorer.model.kind
+    names = [line[2:23].strip() for line in out[2:14]]
+    assert names == [
+        "loglinear",
+        "linear",
+        "ziln",
+        "gbm",
+        "ensemble",
+        "the scorer in use",
+        *list(MODEL_NAMES.values())[1:],
+    ]
+    assert f"next: wherewithal evaluate --rows {rows_file} --artefact {folder}" in out
+
+
+def test_no_user_is_held_out_if_none_is_wanted_and_the_kinds_are_then_compared_out_of_fold(
+    rows_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cli.train.SCORERS", ("loglinear", "gbm"))
+    folder = tmp_path / "mine"
+    words = ["train", "--scorer", "all", "--holdout", "0", "--rows", str(rows_file), "--output", str(folder)]
+    assert main([*words, *QUICK]) == 0
+    made, out = Artefact.load(folder), capsys.readouterr().out.splitlines()
+    assert made.holdout is None
+    assert made.metrics["rows"] == 597.0
+    assert out[0].startswith("judged on 597 rows of 199 users, each by fits that have not seen its user")
+    (chosen,) = [line for line in out if line.startswith("* ")]
+    assert chosen.split()[2] == f"{made.metrics['concordance']:.3f}"
+    assert "--rows ROWS --output FOLDER --holdout 0" in (folder / CARD_FILE).read_text()
+
+
+def test_a_scorer_that_is_no_better_than_chance_is_not_written_without_a_word(
+    tmp_path: Path, shipped: Artefact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(4)
+    rows = [row._replace(spend_after=float(rng.random())) for row in training_rows(shipped.encoder_identity)]
+    pq.write_table(to_table(rows, targets=True), tmp_path / "rows.parquet")
+    folder = tmp_path / "mine"
+    assert main(["train", "--rows", str(tmp_path / "rows.parquet"), "--output", str(folder), *QUICK]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: ")
+    assert "no better than chance" in line
+    assert "**Warning:**" in (folder / CARD_FILE).read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--holdout", "0.1"], "--holdout: expected --rows beside it, found none"),
         (["--date", "yesterday"], "--date: expected YYYY-MM-DD, found 'yesterday'"),
         (["--rows", __file__], "--output: expected a folder beside --rows"),
         (["--rows", __file__, "--output", "mine"], "test_train.py: expected a Parquet file"),

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.paths import ROOT
 
 from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
 from models.artefact.artefact import Artefact
+from models.artefact.holdout import SALT, Holdout
 from models.exceptions import InvalidInputError
 from models.measures.baselines import NAMES as BASELINES
 from models.training.rows import TrainingRows
@@ -29,7 +31,7 @@ from streams.offline.evaluation.page import page
 from streams.offline.evaluation.report import evaluate, require_finite
 from streams.offline.sample.cdnow import orders
 from streams.offline.sample.simulator import is_held_out
-from streams.offline.training.rows_file import TrainingRow, to_table
+from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.settings import Settings
 
 DAY_MS = 86_400_000
@@ -266,6 +268,64 @@ def test_the_very_rows_a_scorer_was_trained_on_are_recognised(rows_file, shipped
     )
     digest = trained.digest(fitted, [row.user_id for row in rows])
     assert from_rows(rows_file, replace(shipped, data_hash=digest)).overlap == "certain"
+
+
+def test_an_artefact_with_a_holdout_is_judged_on_the_users_it_holds_out_alone(rows_file, shipped):
+    holdout = Holdout(salt=SALT, share=0.3)
+    material = from_rows(rows_file, replace(shipped, holdout=holdout), ["plan"])
+    assert all(map(holdout.holds_out, material.asked.users))
+    assert not any(map(holdout.holds_out, material.known.users))
+    assert len(material.asked.users) + len(material.known.users) == 478
+    assert material.groups["plan"].size == len(material.asked.users)
+    assert material.overlap == "none"
+    assert "a share of 0.3 by a hash of the id with the salt `holdout`" in material.data
+
+
+def test_a_holdout_that_is_ignored_is_divided_into_halves_and_the_training_rows_are_recognised(rows_file, shipped):
+    holdout = Holdout(salt=SALT, share=0.3)
+    plain = from_rows(rows_file, shipped)
+    ignoring = from_rows(rows_file, replace(shipped, holdout=holdout), ignore_holdout=True)
+    assert ignoring.asked.users == plain.asked.users
+    assert ignoring.overlap == "unknown"
+    kept = from_rows(rows_file, replace(shipped, holdout=holdout)).known
+    names, values = shipped.scorer.names, shipped.serving(NAMES, None, PROFILE_WIDTH).scorer.features_of(kept.values)
+    digest = TrainingRows.checked(names, values, kept.profiles, kept.money, kept.users).digest(names, kept.users)
+    trained = replace(shipped, holdout=holdout, data_hash=digest)
+    assert from_rows(rows_file, trained, ignore_holdout=True).overlap == "certain"
+    assert from_rows(rows_file, trained).overlap == "none"
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "said"),
+    [
+        ([], [], ""),
+        ([], ["--ignore-holdout"], "warning: in-sample: the rows have the very SHA-256"),
+        (["--holdout", "0"], [], "warning: in-sample: the rows have the very SHA-256"),
+    ],
+)
+def test_the_console_says_when_users_judged_were_trained_on(words, option, said, rows_file, tmp_path, capsys):
+    train = ["train", "--rows", str(rows_file), "--output", str(tmp_path / "mine"), "--folds", "3", *words]
+    assert main(train) == 0
+    capsys.readouterr()
+    judge = ["evaluate", "--rows", str(rows_file), "--artefact", str(tmp_path / "mine"), "--bootstrap", "2"]
+    assert main([*judge, "--output", str(tmp_path / "report"), *option]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("warning", "note"))]
+    assert len(told) == bool(said)
+    assert not said or told[0].startswith(said)
+
+
+def test_the_console_says_when_it_is_not_known_who_was_trained_on(rows_file, tmp_path, capsys):
+    words = ["evaluate", "--rows", str(rows_file), "--bootstrap", "2", "--output", str(tmp_path / "report")]
+    assert main(words) == 0
+    assert "note: whether it was trained on these users is not known" in capsys.readouterr().err
+
+
+def test_the_folder_that_history_wrote_is_as_good_as_the_file_in_it(rows_file, tmp_path, shipped):
+    (tmp_path / "history").mkdir()
+    shutil.copy(rows_file, tmp_path / "history" / FILE_NAME)
+    assert from_rows(tmp_path / "history", shipped).overlap == "unknown"
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--rows", str(tmp_path / "nothing")])
 
 
 def test_profiles_of_another_encoder_are_not_used(rows_file, shipped):

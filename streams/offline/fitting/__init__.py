@@ -1,0 +1,1 @@
+"""From events to a scorer of one's own, in one run."""
