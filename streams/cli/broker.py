@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from streams.broker.embedded import EmbeddedBroker
-from streams.cli.arguments import whole_number
+from streams.cli.common.arguments import whole_number
 
 PORT: Final = 9092
 

@@ -11,9 +11,15 @@ from typing import Any
 
 import orjson
 
-from streams.cli.progress import Report, reporting
-from streams.cli.refusals import as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
+from streams.cli.common.progress import Report, reporting
+from streams.cli.common.refusals import as_json, print_refused
+from streams.cli.common.sources import (
+    FILES_HELP,
+    add_source_arguments,
+    left_out_as_json,
+    print_left_out,
+    source_options,
+)
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 from streams.terminal import shown

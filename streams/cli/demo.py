@@ -20,9 +20,9 @@ from rich.text import Text
 
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
-from streams.cli.arguments import new_file
+from streams.cli.common.arguments import new_file
+from streams.cli.common.stopping import Stopper
 from streams.cli.replay import STOP_S, Summary, local_settings, summarise
-from streams.cli.stopping import Stopper
 from streams.contract import HORIZON
 from streams.offline.sample.cdnow import CURRENCY, PERIOD_END, Order, orders
 from streams.offline.sample.simulator import simulate

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import orjson
 
 from features.exceptions import OnlineStoreURLError
-from streams.cli.arguments import load_cluster_settings, user_id
+from streams.cli.common.arguments import load_cluster_settings, user_id
 from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
 from streams.operating.erasing import erase

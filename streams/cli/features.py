@@ -11,7 +11,7 @@ from rich.table import Table
 
 from features.online.address import SqliteAddress, parse
 from features.online.reading import read_users
-from streams.cli.arguments import user_id
+from streams.cli.common.arguments import user_id
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 from streams.terminal import literal, shown

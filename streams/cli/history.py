@@ -13,10 +13,16 @@ from typing import Any
 
 import orjson
 
-from streams.cli.arguments import check_outputs
-from streams.cli.progress import reporting
-from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
+from streams.cli.common.arguments import check_outputs
+from streams.cli.common.progress import reporting
+from streams.cli.common.refusals import add_max_refused, as_json, print_refused
+from streams.cli.common.sources import (
+    FILES_HELP,
+    add_source_arguments,
+    left_out_as_json,
+    print_left_out,
+    source_options,
+)
 from streams.exceptions import ConfigurationError, NoRowsError, RefusedInputError
 from streams.settings import load_settings
 from streams.sources.places import Place

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, printable, source_options
+from streams.cli.common.refusals import add_max_refused, as_json, print_refused
+from streams.cli.common.sources import FILES_HELP, add_source_arguments, left_out_as_json, printable, source_options
 from streams.exceptions import RefusedInputError
 from streams.settings import load_settings
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         RefusedInputError: too much is refused, or there is no event.
     """
-    from streams.cli.progress import bytes_read, reporting
+    from streams.cli.common.progress import bytes_read, reporting
     from streams.offline.linting.checking import Checking
     from streams.offline.linting.findings import find
     from streams.records.decoder import Decoder

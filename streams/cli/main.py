@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from streams.cli.stopping import ToldToEnd, leave
+from streams.cli.common.stopping import ToldToEnd, leave
 from streams.terminal import shown
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ COMMANDS: Final = {
 }
 """The commands, each in the module of its name under `streams.cli`, or in the room below."""
 
-_ROOMS: Final = {"fit": "learning", "settings": "environment"}
+_ROOMS: Final = {
+    **dict.fromkeys(("backtest", "evaluate", "finetune", "fit", "train"), "learning"),
+    "settings": "environment",
+}
 
 _OURS: Final = frozenset({"streams", "features", "models"})
 

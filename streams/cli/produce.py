@@ -15,10 +15,16 @@ import orjson
 from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
-from streams.cli.arguments import load_cluster_settings
-from streams.cli.progress import bytes_read, reporting
-from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
+from streams.cli.common.arguments import load_cluster_settings
+from streams.cli.common.progress import bytes_read, reporting
+from streams.cli.common.refusals import add_max_refused, as_json, print_refused
+from streams.cli.common.sources import (
+    FILES_HELP,
+    add_source_arguments,
+    left_out_as_json,
+    print_left_out,
+    source_options,
+)
 from streams.exceptions import RefusedInputError, StreamsError
 from streams.operating.admission import Admission
 from streams.operating.feeder import Feeder

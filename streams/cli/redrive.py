@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import orjson
 
-from streams.cli.arguments import load_cluster_settings, whole_number
-from streams.cli.progress import Report, reporting
-from streams.cli.refusals import SHOWN
+from streams.cli.common.arguments import load_cluster_settings, whole_number
+from streams.cli.common.progress import Report, reporting
+from streams.cli.common.refusals import SHOWN
 from streams.contract import INPUTS
 from streams.operating.redriving import Choice, Letter, Redrive, Standing, letter_name
 from streams.records.refusals import Kind, Refusals

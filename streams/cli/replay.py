@@ -22,11 +22,17 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
-from streams.cli.arguments import check_outputs
-from streams.cli.progress import Report, reporting
-from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
-from streams.cli.stopping import Stopper
+from streams.cli.common.arguments import check_outputs
+from streams.cli.common.progress import Report, reporting
+from streams.cli.common.refusals import add_max_refused, as_json, print_refused
+from streams.cli.common.sources import (
+    FILES_HELP,
+    add_source_arguments,
+    left_out_as_json,
+    print_left_out,
+    source_options,
+)
+from streams.cli.common.stopping import Stopper
 from streams.exceptions import ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from streams.cli.arguments import whole_number
+from streams.cli.common.arguments import whole_number
 from streams.operating.republish_client import own_worker, republish, worker_url
 from streams.settings import load_settings
 from streams.worker.republishing.progress import Progress

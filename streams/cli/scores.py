@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.labels.table import PRICE_BANDS
-from streams.cli.arguments import load_cluster_settings, whole_number
+from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.read_back import last_scores
 from streams.operating.score_stream import follow_scores

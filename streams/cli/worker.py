@@ -8,8 +8,8 @@ import contextlib
 import signal
 from typing import Final
 
-from streams.cli.arguments import load_cluster_settings
-from streams.cli.stopping import Stopper
+from streams.cli.common.arguments import load_cluster_settings
+from streams.cli.common.stopping import Stopper
 from streams.log import log
 from streams.operating.checking import findings
 from streams.settings import Settings

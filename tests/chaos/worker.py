@@ -33,8 +33,8 @@ from support.encoders import HashEncoder
 import streams.cli.worker as command
 from streams.broker.embedded import _die_with_parent
 from streams.broker.publisher import Publisher, Sent, Written
+from streams.cli.common.stopping import leave
 from streams.cli.main import main
-from streams.cli.stopping import leave
 from streams.log import log
 from streams.worker import engine
 from streams.worker.consuming.consumer_thread import BatchConsumerThread

@@ -6,7 +6,7 @@ import argparse
 
 from support.pages import CONTRACT, DOCS, code, first_names, section
 
-from streams.cli.sources import add_source_arguments
+from streams.cli.common.sources import add_source_arguments
 
 FILES = DOCS / "files.md"
 

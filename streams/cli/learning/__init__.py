@@ -1,1 +1,1 @@
-"""The command that makes a scorer from events in one run."""
+"""The commands that make, adapt and judge models."""

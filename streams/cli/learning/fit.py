@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from features.tiles import DAY, HOUR
-from streams.cli.arguments import in_words, share, whole_number
-from streams.cli.evaluate import DRAWS
-from streams.cli.progress import reporting
-from streams.cli.refusals import add_max_refused, as_json, print_refused
-from streams.cli.sources import FILES_HELP, add_source_arguments, left_out_as_json, print_left_out, source_options
-from streams.cli.train import ALL, SCORERS, SHARE, version_date
+from streams.cli.common.arguments import in_words, share, whole_number
+from streams.cli.common.progress import reporting
+from streams.cli.common.refusals import add_max_refused, as_json, print_refused
+from streams.cli.common.sources import (
+    FILES_HELP,
+    add_source_arguments,
+    left_out_as_json,
+    print_left_out,
+    source_options,
+)
+from streams.cli.learning.evaluate import DRAWS
+from streams.cli.learning.train import ALL, SCORERS, SHARE, version_date
 from streams.exceptions import RefusedInputError
 from streams.settings import load_settings
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.cli.arguments import file
+from streams.cli.common.arguments import file
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 

@@ -25,7 +25,7 @@ CTRL_C = b"\x03"
 PROGRAM = """
 import asyncio, sys, threading, time
 from pathlib import Path
-from streams.cli.stopping import Stopper, ToldToEnd, leave
+from streams.cli.common.stopping import Stopper, ToldToEnd, leave
 from streams.broker.forced_end import at_forced_end
 
 async def waits():

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.cli.arguments import file_or_folder, folder, whole_number
-from streams.cli.progress import Report, reporting
+from streams.cli.common.arguments import file_or_folder, folder, whole_number
+from streams.cli.common.progress import Report, reporting
 from streams.settings import load_settings
 
 if TYPE_CHECKING:

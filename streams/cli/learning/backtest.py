@@ -10,8 +10,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from streams.cli.arguments import file
-from streams.cli.progress import Report, reporting
+from streams.cli.common.arguments import file
+from streams.cli.common.progress import Report, reporting
 from streams.exceptions import ConfigurationError
 from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
 from streams.offline.sample.cdnow import Order, orders

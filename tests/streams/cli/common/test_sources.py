@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.cli.sources import add_source_arguments, source_options
+from streams.cli.common.sources import add_source_arguments, source_options
 from streams.sources.options import AS_THEY_ARE, SourceOptions
 
 

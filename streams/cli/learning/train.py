@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.cli.arguments import file_or_folder, in_words, share, whole_number
-from streams.cli.progress import reporting
+from streams.cli.common.arguments import file_or_folder, in_words, share, whole_number
+from streams.cli.common.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from streams.cli.progress import Bars, Lines, bytes_read, reporting
+from streams.cli.common.progress import Bars, Lines, bytes_read, reporting
 
 
 class Clock:
