@@ -111,8 +111,6 @@ def _opened(part: Part) -> io.FileIO:
         return io.FileIO(part.path, "rb")
     if sys.stdin is None or sys.stdin.closed:
         raise ConfigurationError(f"{part.name}: expected events, found it closed")
-    if sys.stdin.isatty():
-        print("reading events from the terminal, one JSON object a line; Ctrl-D ends them", file=sys.stderr)
     # The process keeps its standard input.
     return io.FileIO(sys.stdin.fileno(), "rb", closefd=False)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import codecs
 import re
+import sys
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from streams.exceptions import ConfigurationError
+from streams.sources.finding import STANDARD_INPUT
 from streams.sources.options import SourceOptions
 from streams.sources.rows import MAPPED
 from streams.sources.shape import Format, Shaping
@@ -66,7 +68,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
-    """Return what the command line says about its files.
+    """Return what the command line says about its files. A terminal that is one of them is told that it is read.
 
     Raises:
         ConfigurationError: a field is given twice.
@@ -76,6 +78,9 @@ def source_options(arguments: argparse.Namespace) -> SourceOptions:
     given = [field for field, _ in columns + constants]
     if twice := sorted({field for field in given if given.count(field) > 1}):
         raise ConfigurationError(f"--map, --set: expected every field once, found `{twice[0]}` twice")
+    files = arguments.files if "files" in arguments else arguments.events
+    if STANDARD_INPUT in files and sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty():
+        print("reading events from the terminal, one JSON object a line; Ctrl-D ends them", file=sys.stderr)
     return SourceOptions(
         shape=Shaping(arguments.format),
         bare=arguments.bare,
