@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import tzinfo
@@ -91,6 +92,19 @@ def source_options(arguments: argparse.Namespace) -> SourceOptions:
         integer_ids=arguments.integer_ids,
         encoding=arguments.encoding,
     )
+
+
+def source_words(arguments: argparse.Namespace) -> str:
+    """Return the options as they have to be given again to read the same files; empty where none was given."""
+    words = [f"--map {shlex.quote(f'{field}={column}')}" for pairs in arguments.map for field, column in pairs]
+    words += [f"--set {shlex.quote(f'{field}={value}')}" for pairs in arguments.set for field, value in pairs]
+    words += ["--bare"] if arguments.bare else []
+    words += [f"--timezone {arguments.timezone}"] if arguments.timezone is not None else []
+    words += ["--decimal-comma"] if arguments.decimal_comma else []
+    words += ["--integer-ids"] if arguments.integer_ids else []
+    words += [f"--format {arguments.format}"] if arguments.format is not Format.AUTO else []
+    words += [f"--encoding {arguments.encoding}"] if arguments.encoding is not None else []
+    return " ".join(words)
 
 
 def left_out_as_json(options: SourceOptions) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from streams.cli.common.sources import (
     left_out_as_json,
     print_left_out,
     source_options,
+    source_words,
 )
 from streams.cli.learning.evaluate import DRAWS
 from streams.cli.learning.train import ALL, SCORERS, SHARE, version_date
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_refused(refused.refusals, refused.places)
         print_left_out(options)
-        for line in _lines(fitted, arguments.events, arguments.output):
+        for line in _lines(fitted, arguments):
             print(line)
     if fitted.warning is not None:
         print(f"warning: {fitted.warning}", file=sys.stderr)
@@ -137,7 +138,8 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     return " ".join(words)
 
 
-def _lines(fitted: Fitted, events: list[Path], output: Path) -> Iterator[str]:
+def _lines(fitted: Fitted, arguments: argparse.Namespace) -> Iterator[str]:
+    output: Path = arguments.output
     account, holdout, trained = fitted.account, fitted.holdout, fitted.trained
     yield (
         f"{account.events_in:,} events in = {account.events_applied:,} applied + {account.duplicates:,} duplicates + "
@@ -156,7 +158,9 @@ def _lines(fitted: Fitted, events: list[Path], output: Path) -> Iterator[str]:
     if left_out := trained.results[trained.chosen].left_out:
         yield f"  left out, because they do not vary in the training rows: {', '.join(left_out)}"
     yield "next:"
-    folder, names = shlex.quote(str(output)), " ".join(shlex.quote(str(path)) for path in events)
+    folder, names = shlex.quote(str(output)), " ".join(shlex.quote(str(path)) for path in arguments.events)
+    if how := source_words(arguments):
+        names = f"{names} {how}"
     yield f"  look at {output}/report.html"
     yield f"  WHEREWITHAL_ARTEFACT={folder}/artefact wherewithal replay {names} --scores scores.ndjson"
     yield f"  WHEREWITHAL_ARTEFACT={folder}/artefact WHEREWITHAL_BROKER=kafka://HOST:9092 wherewithal worker"
