@@ -16,7 +16,7 @@ from support.encoders import HashEncoder
 
 from streams.contract import CLICKS, topic_name
 from streams.settings import WindowEdge, load_settings
-from streams.worker import flow
+from streams.worker import stores
 from streams.worker.flow import Flow
 
 POLL_S: Final = 0.02
@@ -24,7 +24,7 @@ POLL_S: Final = 0.02
 
 async def run(arguments: dict[str, Any], folder: Path) -> None:
     """Work until told to end."""
-    flow.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
     settings = load_settings(
         broker=arguments["broker"],
         topic_prefix=arguments["prefix"],

@@ -22,14 +22,14 @@ from streams.contract import CLICKS
 from streams.operating.drain import Drain
 from streams.settings import WindowEdge, load_settings
 from streams.telemetry.tally import Fate
-from streams.worker import building, flow
+from streams.worker import building, stores
 from streams.worker.engine import Engine
 from streams.worker.flow import Flow
 
 
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Consume what is there and return what was measured."""
-    flow.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
     if not arguments["emit"]:
         building.Emitter = SilentEmitter  # type: ignore[attr-defined]
     started: list[float] = []

@@ -27,7 +27,7 @@ from streams.contract import topic_name
 from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.telemetry.tally import Tally
-from streams.worker import flow
+from streams.worker import stores
 from streams.worker.applying.partition import Partition
 from streams.worker.flow import Flow
 
@@ -116,7 +116,7 @@ async def ends_of(settings: Settings, topics: Sequence[str]) -> dict[tuple[str, 
 
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Start a worker, load it, drain it, and return the latencies."""
-    flow.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
     latencies = Latencies()
     latencies.attach()
     with fresh_broker() as broker:

@@ -54,6 +54,7 @@ def test_a_worker_scores_what_is_produced_and_leaves_when_told(
         code, out, err = here("produce", events, "--json", **cluster)
         account = json.loads(out)
         assert [kind["count"] for kind in account.pop("refused")] == [1]
+        assert account.pop("left_out") == []
         assert (code, account, err) == (0, {"events": 2, "erasures": 0, "dead_letters": 1}, "")
         poll(lambda: worker.poll() is not None or ready(unused_port))
         scored: list[dict[str, Any]] = []

@@ -27,6 +27,7 @@ from streams.records.ndjson import partition_of
 from streams.settings import Settings
 from streams.worker import flow as flow_module
 from streams.worker import monitor as monitor_module
+from streams.worker import stores
 from streams.worker.flow import Flow
 from streams.worker.lifecycle.awaited import Awaited
 from streams.worker.monitor import Monitor, StalledError
@@ -315,7 +316,7 @@ async def test_clicks_that_stall_are_not_excused_by_an_encoder_that_is_down(
     tmp_path, broker: EmbeddedBroker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = BlockingStore()
-    monkeypatch.setattr(flow_module, "open_online_store", lambda _: store)
+    monkeypatch.setattr(stores, "open_online_store", lambda _: store)
     encoder = SwitchableEncoder()
     encoder.broken = True
     settings = quick_settings(tmp_path, broker=broker.url, partitions=1)

@@ -65,6 +65,8 @@ def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path
         "produce": ["none"],
         "features": ["u"],
         "erase": ["u"],
+        "lint": ["none"],
+        "fit": ["none", "--output", "none"],
         "history": ["none", "--every", "1d", "--output", "none"],
         "consistency": ["none", "none"],
         "train": ["--rows", Path(__file__)],

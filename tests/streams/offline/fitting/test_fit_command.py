@@ -129,7 +129,7 @@ def test_it_says_what_became_of_the_events_who_judges_and_what_to_run_next(
     assert len(table) == 4
     assert all(len(line) <= 80 for line in table)
     assert f"  WHEREWITHAL_ARTEFACT='{folder}'/artefact wherewithal replay {events} --scores scores.ndjson" in out
-    assert "folding the events and reading their texts" in said.err
+    assert "loading the encoder" in said.err
     # A long step is told at its tenths, however many parts it has.
     assert said.err.count("training loglinear") <= 11
 
@@ -194,8 +194,8 @@ def erased(lines: list[Line]) -> list[Line]:
 @pytest.mark.parametrize(
     ("users", "days", "change", "words", "message"),
     [
-        (5, 60, lambda lines: [], [], "expected events that count, found none among 0 lines"),
-        (5, 60, lambda lines: [{"no": "event"}], [], "found none among 1 lines (1 refused, 0 erased)"),
+        (5, 60, lambda lines: [], [], "expected events, found an empty file"),
+        (5, 60, lambda lines: [{"no": "event"}], ["--max-refused", "1"], "none among 1 lines (1 refused, 0 erased)"),
         (40, 60, erased, [], "expected events that count, found none among"),
         (80, 20, list, [], "expected more than 31 days of events"),
         (80, 45, list, ["--every", "900d"], "--every: expected users at an instant"),

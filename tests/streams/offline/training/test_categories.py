@@ -49,7 +49,7 @@ def test_a_file_has_one_category_a_line_or_is_csv_with_a_header(tmp_path: Path, 
         (b"other\n\n", "found 0"),
         ("".join(f"{n}\n" for n in range(257)).encode(), "found 257"),
         (b"\xff\xfehats", "UnicodeDecodeError"),
-        (b'category\n"' + b"x" * 200_000, "Error"),
+        (b'category\n"' + b"x" * 200_000, "mine: expected"),
     ],
 )
 def test_a_file_that_is_no_such_list_is_one_line(tmp_path: Path, content: bytes, found: str) -> None:

@@ -28,7 +28,7 @@ from streams.contract import CLICKS, EVENTS, SCORES, changelog_name, topic_name
 from streams.operating.drain import Drain
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
-from streams.worker import flow as flow_module
+from streams.worker import stores
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.flow import Flow
 
@@ -194,7 +194,7 @@ async def test_nothing_is_committed_before_its_rows_are_in_the_online_store(
 ) -> None:
     settings = quick_settings(tmp_path, broker=broker.url)
     store = BlockingStore(open_online_store(settings.online_url))
-    monkeypatch.setattr(flow_module, "open_online_store", lambda url: store)
+    monkeypatch.setattr(stores, "open_online_store", lambda url: store)
     async with Flow(settings, encoder=HashEncoder()) as flow:
         try:
             await assert_not_committed_until(flow, store.held.is_set, store.released.set)
