@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
 
 import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
 import pytest
+from support.loggers import loggers_as_they_were
 from support.servers.brokers import Broker, fresh_prefix
 from support.servers.kafka import Kafka, kafka_libraries
 from support.servers.ports import reserve_port
@@ -97,9 +97,5 @@ def broker(shared_broker: str, monkeypatch: pytest.MonkeyPatch) -> Broker:
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Undo what a command run in this process did to the loggers: its handlers write to a stream that is closed."""
-    loggers = [logging.getLogger(name) for name in (None, "wherewithal")]
-    before = [(one, one.handlers[:], one.level, one.propagate) for one in loggers]
-    yield
-    for one, handlers, level, propagate in before:
-        one.handlers[:], one.propagate = handlers, propagate
-        one.setLevel(level)
+    with loggers_as_they_were():
+        yield

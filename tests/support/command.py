@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from streams.cli.main import main
+from support.loggers import loggers_as_they_were
 from support.paths import ROOT
 from support.patience import PATIENCE_S
 from support.shoppers import BASE
@@ -60,10 +60,8 @@ def run(*words: object, folder: Path = ROOT, **changes: str | None) -> tuple[int
 
 def here(*words: object, folder: Path = ROOT, **changes: str | None) -> tuple[int, str, str]:
     """Run the command in this process, which has imported what takes seconds: exit code, output and errors."""
-    loggers = [logging.getLogger(name) for name in (None, "wherewithal")]
-    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    with loggers_as_they_were(), pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(folder)
         for name in set(os.environ) - set(wanted := environment(**changes)):
             patch.delenv(name)
@@ -73,10 +71,6 @@ def here(*words: object, folder: Path = ROOT, **changes: str | None) -> tuple[in
             code: object = main([*map(str, words)])
         except SystemExit as left:
             code = left.code
-        finally:
-            for logger, handlers, level in before:
-                logger.handlers[:] = handlers
-                logger.setLevel(level)
     assert isinstance(code, int)
     return code, out.getvalue(), err.getvalue()
 

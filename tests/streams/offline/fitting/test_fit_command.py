@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from support.encoders import HashEncoder
+from support.loggers import loggers_as_they_were
 from support.shop import OPENING, Line, shop
 
 from features.tiles import DAY
@@ -58,7 +59,9 @@ def made(events: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command writes of all kinds of scorer."""
     folder = tmp_path_factory.mktemp("made") / "mine"
     words = ["--trials", "1", "--folds", "3", "--bootstrap", "5", "--date", "2026-11-28", "--holdout", "0.3"]
-    assert fit(events, "--output", folder, *words) == 0
+    # The fixture outlives the test that asks for it first.
+    with loggers_as_they_were():
+        assert fit(events, "--output", folder, *words) == 0
     return folder
 
 
