@@ -191,7 +191,7 @@ def test_every_kind_is_compared_with_the_baselines_and_the_best_is_written(
 def test_no_user_is_held_out_if_none_is_wanted_and_the_kinds_are_then_compared_out_of_fold(
     rows_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.cli.learning.train.SCORERS", ("loglinear", "gbm"))
+    monkeypatch.setattr("streams.cli.learning.training_options.SCORERS", ("loglinear", "gbm"))
     folder = tmp_path / "mine"
     words = ["train", "--scorer", "all", "--holdout", "0", "--rows", str(rows_file), "--output", str(folder)]
     assert main([*words, *QUICK]) == 0
