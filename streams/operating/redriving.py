@@ -17,8 +17,7 @@ from streams.broker.refusals import REFUSALS
 from streams.broker.throttling import Throttle
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import DEAD_LETTERS, INPUTS, topic_name
-from streams.operating.feeder import NO_PARTITION
+from streams.contract import DEAD_LETTERS, INPUTS, NO_PARTITION, topic_name
 from streams.operating.redrive_journal import HEADER, Entry, Journal, identity
 from streams.progress import Progress
 from streams.records.ndjson import partition_of
