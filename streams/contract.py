@@ -18,6 +18,9 @@ TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
 
+NO_PARTITION: Final = -1
+"""The partition named in the dead letter of a line, which never was a record."""
+
 HORIZON: Final = 30 * DAY
 """How far ahead a prediction of spend looks, ms."""
 

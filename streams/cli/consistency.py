@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from streams.cli.common.progress import Report, reporting
+from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import as_json, print_refused
 from streams.cli.common.sources import (
     FILES_HELP,
@@ -21,6 +21,7 @@ from streams.cli.common.sources import (
     source_options,
 )
 from streams.exceptions import ConfigurationError
+from streams.progress import Progress
 from streams.settings import load_settings
 from streams.terminal import shown
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     refused = Refused()
 
-    async def work(folder: Path, progress: Report) -> dict[str, Any]:
+    async def work(folder: Path, progress: Progress) -> dict[str, Any]:
         await inference.batcher.start()
         try:
             history = History(settings, inference, [*arguments.events], folder, options, refused, progress)

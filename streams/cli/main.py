@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
-    "replay": "run the whole flow over NDJSON files, then exit",
+    "replay": "run the whole flow over files of events, then exit",
     "worker": "run a worker against a cluster, or check that one could run",
     "broker": "run the embedded broker by itself, to try a worker against",
-    "produce": "publish NDJSON events to the input topics",
+    "produce": "publish files of events to the input topics",
     "lint": "say what would become of files of events",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores, or the highest ones",

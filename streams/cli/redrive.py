@@ -10,10 +10,11 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.common.arguments import load_cluster_settings, whole_number
-from streams.cli.common.progress import Report, reporting
+from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import SHOWN
 from streams.contract import INPUTS
 from streams.operating.redriving import Choice, Letter, Redrive, Standing, letter_name
+from streams.progress import Progress
 from streams.records.refusals import Kind, Refusals
 from streams.records.rejection import Reason
 from streams.settings import Settings
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _redrive(settings: Settings, choice: Choice, go: bool, progress: Report) -> list[Letter]:
+async def _redrive(settings: Settings, choice: Choice, go: bool, progress: Progress) -> list[Letter]:
     redrive = Redrive(settings, progress)
     await redrive.survey(choice)
     if go:

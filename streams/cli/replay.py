@@ -23,7 +23,7 @@ from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
 from streams.cli.common.arguments import check_outputs
-from streams.cli.common.progress import Report, reporting
+from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
 from streams.cli.common.sources import (
     FILES_HELP,
@@ -40,6 +40,7 @@ from streams.operating.read_back import known_users, last_scores, served_feature
 from streams.operating.refused import read_refused
 from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
+from streams.progress import Progress
 from streams.records.events import LATEST_MS
 from streams.records.refusals import Position, Refusals, check_share
 from streams.records.timestamps import parse_rfc3339
@@ -186,7 +187,7 @@ class _Account:
 
 
 async def _replay(
-    settings: Settings, arguments: argparse.Namespace, options: SourceOptions, as_of: int | None, report: Report
+    settings: Settings, arguments: argparse.Namespace, options: SourceOptions, as_of: int | None, report: Progress
 ) -> _Account:
     places = Places()
     async with Flow(settings, keep_latencies=True) as flow:

@@ -13,7 +13,7 @@ from streams.broker.connection import reaching
 from streams.broker.errors.explaining import WRITE
 from streams.broker.letters import Letter, Letters
 from streams.broker.publisher import Publisher, Sent
-from streams.contract import DEAD_LETTERS, ERASURES, topic_name
+from streams.contract import DEAD_LETTERS, ERASURES, NO_PARTITION, topic_name
 from streams.exceptions import BrokerError
 from streams.operating.origins import Origins, packed
 from streams.records.ndjson import Record, RejectedLine, partition_of
@@ -27,9 +27,6 @@ CHUNK_BYTES: Final = 4 << 20
 
 Ends = dict[tuple[str, int], int]
 """The offset after the last published record, by topic (its name in the contract) and partition."""
-
-NO_PARTITION: Final = -1
-"""The partition named in the dead letter of a line, which never was a record."""
 
 
 class Feeder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,18 +17,14 @@ from streams.broker.refusals import REFUSALS
 from streams.broker.throttling import Throttle
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import DEAD_LETTERS, INPUTS, topic_name
-from streams.operating.feeder import NO_PARTITION
+from streams.contract import DEAD_LETTERS, INPUTS, NO_PARTITION, topic_name
 from streams.operating.redrive_journal import HEADER, Entry, Journal, identity
+from streams.progress import Progress
 from streams.records.ndjson import partition_of
 from streams.settings import Settings
 
 UNKNOWN: Final = "?"
 """The reason or topic of a letter whose headers name none of the contract."""
-
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the name of a step, the amount done, and the whole amount if it is known."""
 
 
 class Standing(StrEnum):

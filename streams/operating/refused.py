@@ -9,8 +9,7 @@ from typing import IO, Any
 import orjson
 
 from streams.broker.reading import read_topic
-from streams.contract import DEAD_LETTERS, topic_name
-from streams.operating.feeder import NO_PARTITION
+from streams.contract import DEAD_LETTERS, NO_PARTITION, topic_name
 from streams.operating.origins import Origins
 from streams.operating.read_back import letter_of
 from streams.records.refusals import Position, Refusals

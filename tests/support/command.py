@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def poll(reached: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def write_lines(path: Path, lines: Sequence[Any]) -> Path:
+def write_lines(path: Path, lines: Iterable[Any]) -> Path:
     path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
     return path
 

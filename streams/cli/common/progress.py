@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Display
 
 from streams.broker.forced_end import at_forced_end
+from streams.progress import Progress
 
 QUIET_S: Final = 5.0
 """Seconds without a line from the first report on, so that what takes no longer says nothing."""
@@ -24,14 +26,7 @@ LINE_S: Final = 10.0
 _TENTHS: Final = 10
 
 
-class Report(Protocol):
-    """Takes the name of a step, the amount done, and the whole amount if it is known. 0 of 1 just begins a step."""
-
-    def __call__(self, what: str, done: int, of: int | None) -> None:
-        """Show it."""
-
-
-def bytes_read(report: Report, of: int | None) -> Callable[[int], None]:
+def bytes_read(report: Progress, of: int | None) -> Callable[[int], None]:
     """Return a function that takes bytes as they are read of files, and reports how many of all they are."""
     read = 0
 
@@ -44,7 +39,7 @@ def bytes_read(report: Report, of: int | None) -> Callable[[int], None]:
 
 
 @contextmanager
-def reporting(stream: TextIO | None = None) -> Iterator[Report]:
+def reporting(stream: TextIO | None = None) -> Iterator[Progress]:
     """Yield what a command reports its progress to. What a terminal shows of it is gone afterwards."""
     console = Console(file=sys.stderr if stream is None else stream)
     if not console.is_terminal or console.is_dumb_terminal:
@@ -83,7 +78,7 @@ class Bars:
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._progress = Progress(
+        self._progress = Display(
             TextColumn("{task.description}", markup=False),
             BarColumn(20),
             MofNCompleteColumn(),

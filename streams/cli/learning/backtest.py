@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.cli.common.arguments import file
-from streams.cli.common.progress import Report, reporting
+from streams.cli.common.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
 from streams.offline.sample.cdnow import Order, orders
+from streams.progress import Progress
 
 if TYPE_CHECKING:
     from models.backtest.measures import Outcome
@@ -136,7 +137,7 @@ def _plain(value: float) -> str:
     return f"{round(value, 3) + 0.0:,.3f}"
 
 
-def _told(runs: Sequence[_Run], progress: Report) -> Iterator[_Run]:
+def _told(runs: Sequence[_Run], progress: Progress) -> Iterator[_Run]:
     for number, run in enumerate(runs, start=1):
         yield run
         progress("customers resampled", number, len(runs))

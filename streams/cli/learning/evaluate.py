@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from streams.cli.common.arguments import file_or_folder, folder, whole_number
-from streams.cli.common.progress import Report, reporting
+from streams.cli.common.progress import reporting
+from streams.progress import Progress
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact, progress: Report) -> Material:
+def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artefact, progress: Progress) -> Material:
     if arguments.rows is not None:
         from streams.offline.evaluation.from_rows import from_rows
 

@@ -25,7 +25,16 @@ from streams.cli.common.sources import (
     source_words,
 )
 from streams.cli.learning.evaluate import DRAWS
-from streams.cli.learning.train import ALL, SCORERS, SHARE, version_date
+from streams.cli.learning.training_options import (
+    ALL,
+    SCORERS,
+    SHARE,
+    add_training_options,
+    rules_of,
+    shop_words,
+    training_words,
+    version_date,
+)
 from streams.exceptions import RefusedInputError
 from streams.settings import load_settings
 
@@ -50,15 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scorer", choices=(*SCORERS, ALL), default=ALL, help="the kinds of model to choose among (default: all)"
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
-    parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users trained on (default: 5)")
-    parser.add_argument(
-        "--trials", type=whole_number(1), default=10, help="options tried of ziln and gbm (default: 10)"
-    )
+    add_training_options(parser)
     parser.add_argument(
         "--bootstrap", type=whole_number(1), default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})"
     )
-    parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
     parser.add_argument("--shop", type=in_words, metavar="NAME", help="whose events they are, in words")
     parser.add_argument(
         "--categories",
@@ -85,18 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     step = None if arguments.every is None else parse_step(arguments.every)
     # Torch and trees take seconds to import, which a wrong argument or --help should not cost.
-    from streams.offline.fitting.contest import Rules
     from streams.offline.fitting.fitting import Wishes, fit
 
-    rules = Rules(
-        kinds=SCORERS if arguments.scorer == ALL else (arguments.scorer,),
-        seed=arguments.seed,
-        folds=arguments.folds,
-        trials=arguments.trials,
-        made=made,
-    )
     wishes = Wishes(
-        rules=rules,
+        rules=rules_of(arguments, made),
         step=step,
         share=arguments.holdout,
         draws=arguments.bootstrap,
@@ -127,15 +123,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _command(arguments: argparse.Namespace, made: date) -> str:
     """Return the command that makes this artefact again, without default values."""
     words = ["wherewithal fit EVENTS --output FOLDER", f"--date {made.isoformat()}"]
-    words += [f"--shop {shlex.quote(arguments.shop)}"] if arguments.shop else []
-    words += [f"--categories {shlex.quote(arguments.categories)}"] if arguments.categories else []
+    words += shop_words(arguments)
     words += [f"--every {arguments.every}"] if arguments.every is not None else []
     words += [f"--holdout {arguments.holdout:g}"] if arguments.holdout != SHARE else []
     words += [f"--scorer {arguments.scorer}"] if arguments.scorer != ALL else []
-    words += [f"--seed {arguments.seed}"] if arguments.seed else []
-    words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
-    words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
-    return " ".join(words)
+    return " ".join(words + training_words(arguments))
 
 
 def _lines(fitted: Fitted, arguments: argparse.Namespace) -> Iterator[str]:

@@ -9,10 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from streams.cli.common.arguments import file_or_folder, in_words, share, whole_number
+from streams.cli.common.arguments import file_or_folder, in_words, share
 from streams.cli.common.progress import reporting
+from streams.cli.learning.training_options import (
+    ALL,
+    SCORERS,
+    SHARE,
+    add_training_options,
+    rules_of,
+    shop_words,
+    training_words,
+    version_date,
+)
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import load_settings
@@ -23,12 +33,6 @@ if TYPE_CHECKING:
     from streams.offline.fitting.contest import Contest
     from streams.offline.fitting.table import Table
     from streams.offline.training.source import Source
-
-SCORERS: Final = ("loglinear", "linear", "ziln", "gbm", "ensemble")
-ALL: Final = "all"
-
-SHARE: Final = 0.2
-"""The share of the users who are held out: enough to judge on, and little enough to miss in training."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,13 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shop", type=in_words, metavar="NAME", help="whose rows they are, in words, for the artefact")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the shipped artefact)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
-    parser.add_argument("--folds", type=whole_number(2), default=5, help="of the users (default: 5)")
-    parser.add_argument(
-        "--trials", type=whole_number(1), default=10, help="options tried of ziln and gbm (default: 10)"
-    )
+    add_training_options(parser)
     parser.add_argument("--log-dir", type=Path, metavar="FOLDER", help="write TensorBoard logs of the losses there")
-    parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     from models.artefact.holdout import SALT, Holdout
     from models.training.threads import one_thread
     from streams.inference.loading import artefact_folder
-    from streams.offline.fitting.contest import Rules, contest
+    from streams.offline.fitting.contest import contest
     from streams.offline.training.categories import Choice, parse_choice
     from streams.offline.training.holding_out import hold_out
     from streams.offline.training.source import from_rows, from_sample
@@ -94,13 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # The projection is fitted to embeddings, whose last digits depend on the number of threads.
     settings = settings.model_copy(update={"encoder_threads": 1})
-    rules = Rules(
-        kinds=SCORERS if arguments.scorer == ALL else (arguments.scorer,),
-        seed=arguments.seed,
-        folds=arguments.folds,
-        trials=arguments.trials,
-        made=made,
-    )
+    rules = rules_of(arguments, made)
     holdout = None
     with one_thread():
         if arguments.rows is None:
@@ -150,18 +143,6 @@ def _table(file: Path | None, source: Source, trained: Contest, in_use: Artefact
     return on_holdout(from_rows(file, trained.artefact), trained.artefacts, in_use)
 
 
-def version_date(text: str | None) -> date:
-    """Return the date that `--date` names, or today.
-
-    Raises:
-        ConfigurationError: it is no date.
-    """
-    try:
-        return date.today() if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"--date: expected YYYY-MM-DD, found {text!r}") from error
-
-
 @contextmanager
 def _logs(folder: Path | None) -> Iterator[Watch | None]:
     """Write losses for TensorBoard, if a folder is named."""
@@ -193,13 +174,9 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     words = ["wherewithal train", f"--date {made.isoformat()}"]
     words += [f"--scorer {arguments.scorer}"] if arguments.scorer != SCORERS[0] else []
     words += ["--rows ROWS --output FOLDER"] if arguments.rows is not None else []
-    words += [f"--shop {shlex.quote(arguments.shop)}"] if arguments.shop else []
-    words += [f"--categories {shlex.quote(arguments.categories)}"] if arguments.categories else []
+    words += shop_words(arguments)
     words += [f"--holdout {arguments.holdout:g}"] if arguments.holdout is not None else []
-    words += [f"--seed {arguments.seed}"] if arguments.seed else []
-    words += [f"--folds {arguments.folds}"] if arguments.folds != 5 else []
-    words += [f"--trials {arguments.trials}"] if arguments.trials != 10 else []
-    return " ".join(words)
+    return " ".join(words + training_words(arguments))
 
 
 def _print(artefact: Artefact, folder: Path, left_out: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from models.backtest.two_part import RFM_COLUMNS, rfm
 from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
 from streams.offline.sample.cdnow import Order
+from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click
 from streams.records.observer import Observer
@@ -33,9 +34,6 @@ EARLIER_DAYS: Final = (112, 84, 56, 28)
 """How far before the end of the calibration period the earlier cut-offs lie: 16, 12, 8 and 4 weeks."""
 
 _REPORT_EVERY: Final = 1000
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a step, the amount done and the whole amount."""
 
 
 class Panel(NamedTuple):

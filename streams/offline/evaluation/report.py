@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,10 +25,9 @@ from streams.offline.evaluation.forecasts import SCORER, Forecast, of_baselines,
 from streams.offline.evaluation.importance import importance
 from streams.offline.evaluation.material import Material
 from streams.offline.evaluation.stability import stability
+from streams.progress import Progress
 
 Vector = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a step, the amount done and the whole amount."""
 
 SELECTED: Final = ("high", "premium")
 """The tiers that are acted on. A user in one of them is "selected"."""

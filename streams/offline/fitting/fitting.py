@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,12 +30,10 @@ from streams.offline.history.refused import Refused
 from streams.offline.training.categories import Choice
 from streams.offline.training.holding_out import hold_out
 from streams.offline.training.source import from_rows
+from streams.progress import Progress
 from streams.settings import Settings
 from streams.sources.options import SourceOptions
 from streams.telemetry.metrics import Metrics
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the name of a step, the amount done and the whole amount, None if it is not known."""
 
 HISTORY_FOLDER: Final = "history"
 ARTEFACT_FOLDER: Final = "artefact"

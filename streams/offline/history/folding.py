@@ -23,10 +23,11 @@ from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
-from streams.offline.history.pace import Pace, Progress
+from streams.offline.history.pace import Pace
 from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
 from streams.offline.training.categories import is_listable
+from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of
 from streams.records.judging import judge

@@ -21,12 +21,12 @@ from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference
 from streams.offline.history.folding import Account, History
 from streams.offline.history.instants import regular, suiting_step
-from streams.offline.history.pace import Progress
 from streams.offline.history.refused import Refused
 from streams.offline.history.targets import Spent, is_covered
 from streams.offline.training.categories import FILE_NAME as CATEGORIES_FILE
 from streams.offline.training.categories import write_counts
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, schema, to_table
+from streams.progress import Progress
 from streams.settings import Settings
 from streams.sources.options import AS_THEY_ARE, SourceOptions
 from streams.sources.places import Place

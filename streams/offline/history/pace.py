@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the name of a step, the amount done, and the whole amount if it is known."""
+from streams.progress import Progress
 
 
 class Pace:

@@ -7,7 +7,7 @@ from typing import IO, Any, Final
 import msgspec
 import orjson
 
-from streams.contract import CLICKS, REVIEWS, SEARCHES
+from streams.contract import CLICKS, NO_PARTITION, REVIEWS, SEARCHES
 from streams.records.events import Click, Event, Review, Search
 from streams.records.ndjson import RejectedLine
 from streams.records.refusals import Position, Refusals, check_share
@@ -15,9 +15,6 @@ from streams.records.rejection import Reason, Rejection
 from streams.records.written_letter import text_or_base64
 from streams.sources.arrived import Arrived
 from streams.sources.places import Places
-
-NO_PARTITION: Final = -1
-"""The partition in a letter of a history, whose lines are in no topic."""
 
 _TOPICS: Final = {Review: REVIEWS, Search: SEARCHES, Click: CLICKS}
 

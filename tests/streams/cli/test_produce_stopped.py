@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError
+from support.command import write_lines
 from support.servers.kafka import Kafka
 
 from streams.broker.connection import connection
@@ -81,11 +81,6 @@ def published(settings: Settings) -> int:
     return sum(asyncio.run(high_watermarks(settings, partitions)).values())
 
 
-def write(path: Path, lines: Sequence[object]) -> Path:
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
 def clicks(count: int) -> list[object]:
     return [{"topic": CLICKS, "value": {"event_id": f"{n}", "user_id": f"u{n % 7}"}} for n in range(count)]
 
@@ -93,9 +88,9 @@ def clicks(count: int) -> list[object]:
 def test_a_line_that_is_too_large_ends_it_with_what_was_published_and_where_it_stands(
     settings: Settings, before: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = write(tmp_path / "first.ndjson", clicks(10))
+    first = write_lines(tmp_path / "first.ndjson", clicks(10))
     lines = clicks(CHUNK_LINES + 100)
-    second = write(tmp_path / "second.ndjson", [*lines[:-20], TOO_LARGE, *lines[-20:]])
+    second = write_lines(tmp_path / "second.ndjson", [*lines[:-20], TOO_LARGE, *lines[-20:]])
     assert main(["produce", "--max-refused", "1", str(first), str(second)]) == 1
     line = capsys.readouterr().err
     name = topic_name(settings, CLICKS)
@@ -111,7 +106,7 @@ def test_a_line_that_is_too_large_ends_it_with_what_was_published_and_where_it_s
 def test_a_first_line_that_cannot_be_published_claims_nothing_of_its_file(
     settings: Settings, before: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write(tmp_path / "events.ndjson", [TOO_LARGE])
+    file = write_lines(tmp_path / "events.ndjson", [TOO_LARGE])
     assert main(["produce", "--max-refused", "1", str(file)]) == 1
     assert f"; 0 lines were published, all of what comes before {file} among them" in capsys.readouterr().err
     assert published(settings) == before[0]
@@ -121,7 +116,7 @@ def test_an_interruption_tells_what_was_published_too(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = FIRST_LINES + CHUNK_LINES
-    file = write(tmp_path / "events.ndjson", clicks(taken + 1))
+    file = write_lines(tmp_path / "events.ndjson", clicks(taken + 1))
 
     def interrupted(*how: Any) -> Iterator[Arrived]:
         yield from read_sources(*how)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from support.command import write_lines
 from support.encoders import HashEncoder
 from support.loggers import loggers_as_they_were
 from support.shop import OPENING, Line, shop
@@ -40,18 +41,13 @@ def quick_models() -> Iterator[None]:
         yield
 
 
-def write(path: Path, lines: Iterator[Line] | list[Line]) -> Path:
-    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    return path
-
-
 def fit(*words: object) -> int:
     return main(["fit", *map(str, words)])
 
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("shop") / "events.ndjson", shop(USERS, 240, seed=3, visits_per_month=2))
+    return write_lines(tmp_path_factory.mktemp("shop") / "events.ndjson", shop(USERS, 240, seed=3, visits_per_month=2))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +162,7 @@ def purchases_by_anybody(seed: int) -> list[Line]:
 def test_a_scorer_no_better_than_chance_is_written_with_a_warning_and_ends_in_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    events = write(tmp_path / "events.ndjson", purchases_by_anybody(5))
+    events = write_lines(tmp_path / "events.ndjson", purchases_by_anybody(5))
     assert fit(events, "--output", tmp_path / "mine", *QUICK) == 1
     err = capsys.readouterr().err.splitlines()
     assert err[-1].startswith("warning: ")
@@ -220,7 +216,7 @@ def test_too_little_is_one_line_that_says_what_is_needed_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = change(list(shop(users, days, seed=3, visits_per_month=6)))
-    events = write(tmp_path / "events.ndjson", lines)
+    events = write_lines(tmp_path / "events.ndjson", lines)
     assert fit(events, "--output", tmp_path / "mine", *words) == 2
     said = capsys.readouterr()
     assert said.out == ""
