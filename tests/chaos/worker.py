@@ -175,8 +175,8 @@ class Points:
 class RestlessFlow(Flow):
     """Joins the group again and again, as often as the environment says."""
 
-    async def _start_app(self) -> None:
-        await super()._start_app()
+    async def _start_app(self, *arguments: Any) -> None:
+        await super()._start_app(*arguments)
         times, _, seconds = os.environ.get("WHEREWITHAL_CHAOS_REJOIN", "0:0").partition(":")
         rejoining = asyncio.create_task(self._rejoin(int(times), float(seconds)))
 
