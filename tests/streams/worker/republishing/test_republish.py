@@ -35,8 +35,10 @@ from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Answer, Server
 from streams.worker.flow import Flow
 from streams.worker.republishing.endpoint import RepublishEndpoint
+from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
+from streams.worker.stores import open_store
 
 PATIENCE_S = 60.0
 
@@ -176,9 +178,9 @@ async def test_a_store_that_lost_its_rows_serves_everyone_again_and_none_of_the_
 async def test_a_worker_warns_of_a_redis_that_may_lose_rows(
     tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flow = Flow(quick_settings(tmp_path, online_store=redis_url), encoder=HashEncoder())
+    settings = quick_settings(tmp_path, online_store=redis_url)
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
-        flow._open_store().close()
+        open_store(settings, Owed(settings.state_dir)).close()
     (line,) = caplog.records
     assert line.getMessage() == "the online store may lose rows"
     assert "a Redis with snapshots or an append-only file" in line.fields["reason"]  # type: ignore[attr-defined]
