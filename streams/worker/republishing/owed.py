@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,7 @@ class Owed:
 
     def __init__(self, folder: Path) -> None:
         self._note = folder / _FILE
-        self.pending = os.path.exists(self._note)
+        self.pending = self._note.exists()
 
     def note(self) -> None:
         """Note that users may be missing."""
