@@ -71,7 +71,11 @@ def by_served(
     part = _CALM if known.fit is Fit.FOREIGN else 1.0
     index = drift.get(DRIFTING)
     if index is not None and index > most_drift * part:
-        return Verdict(Fit.FOREIGN, f"{DRIFTING} has moved from the training rows by a PSI of {index:.2f}")
+        return Verdict(
+            Fit.FOREIGN,
+            f"{DRIFTING} has moved from the training rows by a PSI of {index:.2f}, as with other prices, or with "
+            "shoppers whose past was not read",
+        )
     money = money_of(rows)
     # The worth of orders is what a score follows; prices looked at speak where too few have bought.
     for what, amounts, levels in (

@@ -38,6 +38,7 @@ from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.models import Models
 from streams.worker.production.model_watch import Production
 from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.republishing.owed import Owed
 from streams.worker.state.binding import bind
 from streams.worker.stores import open_store
 from streams.worker.topic_watch import TopicWatch
@@ -156,10 +157,10 @@ class Flow:
         await check_topics(self.settings)
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)
-        self._progress("models")
         models = Models(self.settings, self.metrics, self._encoder, at_once=not alone)
         closing.add("encoder", models.stop)
         self._progress("stores")
+        self._owed = Owed(self.settings.state_dir)
         served = None
         if self.settings.served_log is not None:
             served = await asyncio.to_thread(
@@ -167,7 +168,7 @@ class Flow:
             )
             closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
         online = OnlineWriter(
-            await asyncio.to_thread(open_store, self.settings),
+            await asyncio.to_thread(open_store, self.settings, self._owed),
             self.metrics,
             freshness_s=self.settings.freshness_ms / 1000,
             batch_rows=self.settings.online_batch_rows,
@@ -193,6 +194,7 @@ class Flow:
             # Not before: the imports hold the interpreter, and the group would be asked that much later.
             at_joining(self.app, models.begin)
         else:
+            self._progress("models")
             # Joining first, a worker whose models cannot be loaded would disturb its group at every start.
             await equipping
         await self._start_app(equipping)
@@ -200,7 +202,7 @@ class Flow:
     def _equip(self, built: Built, letters: Publisher, online: OnlineWriter, inference: Inference) -> None:
         self.inference = inference
         self.production = Production(
-            self.settings, inference, self.engine, built.watch, self.tally, self.metrics, self.fail
+            self.settings, inference, self.engine, built.watch, self.tally, self._owed, self.metrics, self.fail
         )
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
         built.equip(inference, letters=refused, online=online, tally=self.tally, as_of=self._as_of)

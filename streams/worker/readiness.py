@@ -16,8 +16,8 @@ _JOINING: Final = "consumer"
 _STEPS: Final = {
     "broker": "starting: waiting for the embedded broker to start",
     "topics": "starting: waiting for the broker to tell its topics, and to make those that are missing",
-    "models": "starting: waiting for the encoder and the scorer to be loaded",
     "stores": "starting: waiting for the online store to answer",
+    "models": "starting: waiting for the encoder and the scorer to be loaded",
     STOPPING: "stopping: settling what is applied",
 }
 

@@ -11,8 +11,12 @@ from streams.settings import Settings
 from streams.worker.republishing.owed import Owed
 
 
-def open_store(settings: Settings) -> OnlineStore:
+def open_store(settings: Settings, owed: Owed) -> OnlineStore:
     """Open the store that the settings name; one that is empty is noted, because its rows are owed.
+
+    Args:
+        settings: that name it.
+        owed: takes the note.
 
     Raises:
         ConfigurationError: the settings name no store.
@@ -24,7 +28,7 @@ def open_store(settings: Settings) -> OnlineStore:
         for risk in store.risks():
             log.warning("the online store may lose rows", reason=risk)
         if store.empty():
-            Owed(settings.state_dir).note()
+            owed.note()
     except OnlineStoreURLError as error:
         raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
     except OnlineStoreError as error:

@@ -35,6 +35,7 @@ class Production:
         engine: whose scorer is swapped.
         watch: told by that engine of what is served.
         tally: counts the events that name a category.
+        owed: remembers that the online store lacks users.
         metrics: where everything is published.
         on_failure: told of an error that ends any of it.
 
@@ -50,6 +51,7 @@ class Production:
         engine: Engine,
         watch: ServedWatch,
         tally: Tally,
+        owed: Owed,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -58,9 +60,7 @@ class Production:
         self._poll_s = settings.artefact_poll_s
         rate = settings.refresh_users_per_s
         self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
-        self.republisher = Republisher(
-            lambda: engine.partitions, settings.partitions, rate, metrics, on_failure, Owed(settings.state_dir)
-        )
+        self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure, owed)
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
         self._categories = KnownCategories(tally)

@@ -40,7 +40,7 @@ class Drift:
         clock: monotonic, in seconds.
 
     Attributes:
-        indices: those of the sample, by feature; empty until it has users enough and was published.
+        indices: by feature, of the last sample that had users enough when it was published; empty before the first.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Drift:
         if self._reference is None:
             log.info("artefact has no drift reference, drift is not published", scorer=scoring.version)
         self._metrics.drift.clear()
+        self.indices = {}
         self.begin()
 
     def count(self, served: Served) -> None:
@@ -109,7 +110,6 @@ class Drift:
     def begin(self) -> None:
         """Begin a new sample; the indices stay until it has users enough."""
         self._sample = {}
-        self.indices = {}
         self._bound = _HASHES
         self._since = self._clock()
 

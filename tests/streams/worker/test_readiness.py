@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from support.runs import quick_settings, work
 from support.shoppers import random_lines
 
 from streams.settings import StateStore
+from streams.worker import models
 from streams.worker.engine import Engine
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
@@ -72,9 +74,30 @@ async def test_each_step_of_a_start_is_named_until_there_is_nothing_to_wait_for(
     firsts = [missing[0] for missing in named]
     assert [first.partition("waiting for ")[2].partition(",")[0] for first in firsts[:3]] == [
         "the broker to tell its topics",
-        "the encoder and the scorer to be loaded",
         "the online store to answer",
+        "the encoder and the scorer to be loaded",
     ]
+
+
+async def test_a_worker_whose_models_are_still_loaded_says_so_and_not_that_its_store_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broker: Any
+) -> None:
+    readiness, let, load = Readiness(), threading.Event(), models.load_inference
+
+    def held(*arguments: Any) -> Any:
+        assert let.wait(PATIENCE_S)
+        return load(*arguments)
+
+    monkeypatch.setattr(models, "load_inference", held)
+    flow = Flow(quick_settings(tmp_path, broker=broker.url), encoder=HashEncoder(), progress=readiness.begin)
+    starting = asyncio.create_task(flow.__aenter__())
+    try:
+        await until(lambda: hasattr(flow, "engine"))
+        assert readiness.missing(flow) == ["starting: waiting for the encoder and the scorer to be loaded"]
+    finally:
+        let.set()
+        await starting
+        await flow.__aexit__(None, None, None)
 
 
 async def test_a_recovery_is_told_with_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import orjson
 import pytest
-from support.artefacts import fitted_artefact
+from support.artefacts import drift_reference, fitted_artefact
 from support.encoders import HashEncoder
 from support.group import Unwatched
 
@@ -23,7 +23,7 @@ from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
 from streams.worker.production import known_categories
 from streams.worker.production.known_categories import KnownCategories
-from streams.worker.production.served_drift import Drift
+from streams.worker.production.served_drift import LEAST_USERS, Drift
 from streams.worker.production.served_fit import ServedFit
 from streams.worker.publishing.emitter import Emitter, Subject
 
@@ -33,11 +33,12 @@ HATS = Origin(shop="hats", currency="USD", order_values=[10.0, 15.0, 20.0, 30.0,
 class Watch(Unwatched):
     """Drift and fit of an emitter, as a worker wires them."""
 
-    def __init__(self, folder, origin: Origin | None, **settings: str) -> None:
-        replace(fitted_artefact(), origin=origin).save(folder)
+    def __init__(self, folder, origin: Origin | None, least_users: int = LEAST_USERS, **settings: str) -> None:
+        artefact = fitted_artefact()
+        replace(artefact, origin=origin, drift=drift_reference(artefact)).save(folder)
         inference = load_inference(load_settings(artefact=str(folder), **settings), Metrics(), HashEncoder())
         self.metrics = Metrics()
-        self.drift = Drift(self.metrics)
+        self.drift = Drift(self.metrics, least_users=least_users)
         self.fit = ServedFit(self.drift, 1.0, self.metrics)
         self.emitter = Emitter(inference.encoder, inference.scoring, lambda: None, self)
         self.use(inference.scoring)
@@ -105,6 +106,19 @@ def test_a_new_sample_of_too_few_leaves_the_verdict_as_it_is(tmp_path) -> None:
     watch.publish(0, 20.0, 20.0)
     watch.fit.judge()
     assert watch.shown() == {"foreign"}
+
+
+def test_a_drift_beyond_the_bound_holds_until_a_new_sample_has_an_index_of_its_own(tmp_path, said) -> None:
+    watch = Watch(tmp_path, HATS, least_users=20)
+    watch.publish(0, *[20.0] * 20)
+    watch.drift.publish()
+    watch.fit.judge()
+    assert watch.shown() == {"foreign"}
+    watch.drift.begin()
+    assert {model["fit"] for model in watch.publish(0, *[20.0] * 12)} == {"foreign"}
+    watch.fit.judge()
+    assert watch.shown() == {"foreign"}
+    assert len(said()) == 1
 
 
 @pytest.mark.parametrize(("origin", "fit", "currency"), [(HATS, "foreign", "USD"), (None, "unknown", None)])

@@ -35,6 +35,7 @@ from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Answer, Server
 from streams.worker.flow import Flow
 from streams.worker.republishing.endpoint import RepublishEndpoint
+from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
 from streams.worker.stores import open_store
@@ -179,7 +180,7 @@ async def test_a_worker_warns_of_a_redis_that_may_lose_rows(
 ) -> None:
     settings = quick_settings(tmp_path, online_store=redis_url)
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
-        open_store(settings).close()
+        open_store(settings, Owed(settings.state_dir)).close()
     (line,) = caplog.records
     assert line.getMessage() == "the online store may lose rows"
     assert "a Redis with snapshots or an append-only file" in line.fields["reason"]  # type: ignore[attr-defined]
