@@ -17,6 +17,7 @@ from streams.sources.finding import STANDARD_INPUT
 from streams.sources.options import SourceOptions
 from streams.sources.rows import MAPPED
 from streams.sources.shape import Format, Shaping
+from streams.terminal import shown
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
 
@@ -121,14 +122,9 @@ def print_left_out(options: SourceOptions) -> None:
         return
     print(f"{left_out.total():,} lines were left out:")
     for (source, why), lines in left_out.most_common(SHOWN):
-        print(f"  {lines:>9,}  {printable(source)}: {why}")
+        print(f"  {lines:>9,}  {shown(source)}: {why}")
     if len(left_out) > SHOWN:
         print(f"  and {len(left_out) - SHOWN:,} more kinds")
-
-
-def printable(text: str) -> str:
-    """Return a text that a program chose without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:
