@@ -127,6 +127,17 @@ def print_left_out(options: SourceOptions) -> None:
         print(f"  and {len(left_out) - SHOWN:,} more kinds")
 
 
+def warn_of_none(command: str, read: int) -> None:
+    """Say on standard error if files hold no event; a table of a day without orders is no fault.
+
+    Args:
+        command: that has read them.
+        read: number of events and erasures in them, those that are refused among them.
+    """
+    if not read:
+        print(f"wherewithal {command}: expected events, found none: see what `wherewithal lint` says", file=sys.stderr)
+
+
 def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:
     def read(text: str) -> list[tuple[str, str]]:
         found = [_PAIR.fullmatch(part) for part in _NEXT_PAIR.split(text)]
