@@ -89,6 +89,7 @@ def read_table(
         except csv.Error:
             detail = f"row: expected closed quotes, and cells of at most {MAX_CELL} characters, found others"
             yield from _refused(detail, number, lines)
+            header = False
             continue
         if cells is None:
             return

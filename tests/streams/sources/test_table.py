@@ -137,6 +137,12 @@ def test_rows_that_a_quote_takes_in_are_refused_one_by_one(tmp_path: Path, opene
     }
 
 
+def test_a_header_with_a_strange_quote_costs_no_row() -> None:
+    rows = list(read_table(iter([b'a,"b"c\n1,2\n3,4\n']), ",", ["a", "bc"]))
+    assert isinstance(rows[0][1], RejectedLine)
+    assert rows[1:] == [(2, {"a": "1", "bc": "2"}), (3, {"a": "3", "bc": "4"})]
+
+
 def test_quotes_that_open_behind_others_do_not_make_one_row_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.sources.table.MAX_LINE_BYTES", 1000)
     rows = list(read_table(iter([b"a,b\n" + b'x","y\n' * 1000]), ",", ["a", "b"]))
