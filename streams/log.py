@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import time
-from typing import Any, Final
+from typing import Any
 
 from streams.brevity import Brevity
-
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What JSON leaves as it is and a terminal or a reader of lines does not: controls, other ends of lines, marks of the
-direction of writing, and halves of characters, which cannot be written."""
+from streams.terminal import shown
 
 
 class JSONFormatter(logging.Formatter):
@@ -30,11 +26,7 @@ class JSONFormatter(logging.Formatter):
         entry |= getattr(record, "fields", {})
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
-        return _UNSAFE.sub(_escaped, json.dumps(entry, ensure_ascii=False, default=str))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+        return shown(json.dumps(entry, ensure_ascii=False, default=str))
 
 
 class Log:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
-from streams.cli.common.sources import FILES_HELP, add_source_arguments, left_out_as_json, printable, source_options
+from streams.cli.common.sources import FILES_HELP, add_source_arguments, left_out_as_json, source_options
 from streams.exceptions import RefusedInputError
 from streams.settings import load_settings
+from streams.terminal import shown
 
 if TYPE_CHECKING:
     from streams.offline.linting.checking import Checking
@@ -129,7 +130,7 @@ def _print_sources(checking: Checking, shaping: Shaping) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     rows = _rows(checking, shaping)
     for source, becomes, *numbers in rows[:SHOWN]:
-        table.add_row(Text(printable(source), overflow="fold"), Text(becomes), *numbers)
+        table.add_row(Text(shown(source), overflow="fold"), Text(becomes), *numbers)
     console = Console(highlight=False)
     console.print(table)
     if len(rows) > SHOWN:

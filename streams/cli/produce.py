@@ -24,6 +24,7 @@ from streams.cli.common.sources import (
     left_out_as_json,
     print_left_out,
     source_options,
+    warn_of_none,
 )
 from streams.exceptions import RefusedInputError, StreamsError
 from streams.operating.admission import Admission
@@ -85,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"of those published, the workers will refuse {expected:,}")
         print_refused(refusals, admission.places)
         print_left_out(options)
+    warn_of_none("produce", feeder.events + feeder.erasures)
     return 0
 
 

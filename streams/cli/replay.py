@@ -31,6 +31,7 @@ from streams.cli.common.sources import (
     left_out_as_json,
     print_left_out,
     source_options,
+    warn_of_none,
 )
 from streams.cli.common.stopping import Stopper
 from streams.exceptions import ConfigurationError
@@ -144,6 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"the first duplicate: {account.first_duplicate}")
         print_refused(refusals, places)
         print_left_out(options)
+    warn_of_none("replay", account.lines)
     if not summary.complete:
         return 1
     check_share(refusals, account.lines, arguments.max_refused)

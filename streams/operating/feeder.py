@@ -69,7 +69,7 @@ class Feeder:
         self._lines = 0
         self._bytes = 0
         self._last = 0
-        self._posted: list[Letter] = []
+        self._rejected: list[tuple[int, RejectedLine]] = []
         self._letters = Letters(publisher, topic_name(settings, DEAD_LETTERS))
         self.origins = Origins()
         self.ends: Ends = {}
@@ -92,7 +92,7 @@ class Feeder:
             if arrived.line != self._last and (self._lines >= CHUNK_LINES or self._bytes >= CHUNK_BYTES):
                 await self.flush()
             if isinstance(record, RejectedLine):
-                await self._reject(arrived, record)
+                self._reject(arrived, record)
             elif record.topic == ERASURES and self._barrier is not None:
                 await self.flush()
                 await self._barrier(self.ends)
@@ -109,13 +109,17 @@ class Feeder:
             await self._before_chunk(self.ends)
         chunk, self._chunk = self._chunk, defaultdict(list)
         positions, self._positions = self._positions, defaultdict(lambda: array("Q"))
-        posted, self._posted = self._posted, []
+        rejected, self._rejected = self._rejected, []
+        posted: list[Letter] = []
         self._lines = self._bytes = 0
         sent: dict[tuple[str, int], Sent] = {}
         try:
             for key, records in chunk.items():
                 async with self._writing(key[0]):
                     sent[key] = await self._publisher.send(topic_name(self._settings, key[0]), key[1], records)
+            async with self._writing(DEAD_LETTERS):
+                for number, line in rejected:
+                    posted.append(await self._post(number, line))
             for key, batch in sent.items():
                 async with self._writing(key[0]):
                     written = await batch.acknowledged()
@@ -150,15 +154,20 @@ class Feeder:
         self._lines += 1
         self._bytes += len(record.value)
 
-    async def _reject(self, arrived: Arrived, line: RejectedLine) -> None:
-        number = self._last = arrived.line
+    def _reject(self, arrived: Arrived, line: RejectedLine) -> None:
+        self._last = arrived.line
         self.events += 1
         self.rejected += 1
         self._lines += 1
         self._bytes += len(line.raw)
-        origin = (line.topic, NO_PARTITION, number)
-        partition = number % self._settings.partitions
+        self._rejected.append((arrived.line, line))
         if self._places is not None:
-            self.origins.note_rejected(partition, self._places.position(arrived))
-        async with self._writing(DEAD_LETTERS):
-            self._posted.append(await self._letters.post(origin, None, line.raw, line.rejection, partition))
+            self.origins.note_rejected(self._partition(arrived.line), self._places.position(arrived))
+
+    async def _post(self, number: int, line: RejectedLine) -> Letter:
+        origin = (line.topic, NO_PARTITION, number)
+        return await self._letters.post(origin, None, line.raw, line.rejection, self._partition(number))
+
+    def _partition(self, number: int) -> int:
+        """Return the partition of the dead letters to which the letter of a line goes."""
+        return number % self._settings.partitions

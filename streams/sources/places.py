@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from streams.records.refusals import Position
 from streams.sources.arrived import Arrived
-
-_NO_LETTER: Final = "\ufffd"
+from streams.terminal import shown
 
 
 class Place(NamedTuple):
@@ -17,8 +16,7 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        # A terminal obeys control characters, in the names of files too.
-        return f"{''.join(letter if letter.isprintable() else _NO_LETTER for letter in self.file)}:{self.line}"
+        return f"{shown(self.file)}:{self.line}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the place as a JSON object."""

@@ -178,8 +178,12 @@ def refused(detail: str, reason: Reason = Reason.INVALID, raw: bytes = b"") -> R
 def number(name: str, text: str, decimal_comma: bool) -> int | float | str:
     """Return the number that a text stands for in a field; a text that is none stays, and the decoder refuses it."""
     stripped = text.strip()
-    if name in _WHOLE_NUMBERS and (found := _WHOLE.fullmatch(stripped)):
-        return int(found[1])
+    if name in _WHOLE_NUMBERS:
+        if decimal_comma and _WITH_COMMA.fullmatch(stripped):
+            # 1.000 are a thousand pieces here.
+            stripped = stripped.replace(".", "").replace(",", ".")
+        if found := _WHOLE.fullmatch(stripped):
+            return int(found[1])
     if name in _NUMBERS:
         if decimal_comma and _WITH_COMMA.fullmatch(stripped):
             return float(stripped.replace(".", "").replace(",", "."))

@@ -15,7 +15,7 @@ from streams.sources.exceptions import UnreadableError
 from streams.sources.options import SourceOptions
 from streams.sources.recognising import cells_of, delimiter_of
 from streams.sources.rows import FIELDS, RECORD, REQUIRED, Rows, is_event, is_record, refused
-from streams.sources.text import TooLong, split_lines
+from streams.sources.text import MAX_LINE_BYTES, TooLong, split_lines
 
 MAX_CELL: Final = 2 * MAX_RECORD_BYTES
 """The longest cell, in characters; a quote that is not closed takes in so many."""
@@ -82,17 +82,14 @@ def read_table(
     strips = [name not in written for name in columns]
     header = True
     while True:
-        lines.taken.clear()
+        lines.clear()
         number = lines.number + 1
         try:
             cells = next(reader, None)
         except csv.Error:
-            yield (
-                number,
-                _refused(
-                    f"row: expected closed quotes, and cells of at most {MAX_CELL} characters, found others", lines
-                ),
-            )
+            detail = f"row: expected closed quotes, and cells of at most {MAX_CELL} characters, found others"
+            yield from _refused(detail, number, lines)
+            header = False
             continue
         if cells is None:
             return
@@ -101,7 +98,8 @@ def read_table(
         if header:
             header = False
         elif len(cells) < len(columns) or any(map(str.strip, cells[len(columns) :])):
-            yield number, _refused(f"row: expected {len(columns)} cells as in the header, found {len(cells)}", lines)
+            detail = f"row: expected {len(columns)} cells as in the header, found {len(cells)}"
+            yield from _refused(detail, number, lines)
         else:
             found = (cell.strip() if strip else cell for cell, strip in zip(cells, strips, strict=False))
             yield number, {column: cell or None for column, cell in zip(columns, found, strict=True) if column}
@@ -112,13 +110,19 @@ class _Lines:
 
     Attributes:
         number: of the last line that was taken; the first is 1.
-        taken: the lines since it was cleared.
+        taken: the lines of the row that is read; `clear` begins another.
     """
 
     def __init__(self, lines: Iterator[bytes | TooLong]) -> None:
         self._lines = lines
         self.number = 0
         self.taken: list[str] = []
+        self._length = 0
+
+    def clear(self) -> None:
+        """Forget what was taken, because a row ends here."""
+        self.taken.clear()
+        self._length = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -131,9 +135,18 @@ class _Lines:
         # Bytes that are no UTF-8 become lone surrogates, which the row is refused for.
         text = line.removesuffix(b"\r").decode(errors="surrogateescape") + "\n"
         self.taken.append(text)
+        self._length += len(text)
+        if self._length > MAX_LINE_BYTES:
+            # Quotes that open behind others, line after line, make one row of a whole file.
+            raise csv.Error
         return text
 
 
-def _refused(detail: str, lines: _Lines) -> RejectedLine:
-    raw = "".join(lines.taken).encode(errors="surrogateescape").rstrip(b"\n")
-    return refused(detail, Reason.MALFORMED, raw)
+def _refused(detail: str, number: int, lines: _Lines) -> Iterator[tuple[int, RejectedLine]]:
+    """Yield the rejection of every line that was taken, from `number` on.
+
+    A quote that is not closed takes in thousands of rows: as one refusal they would be lost without being counted.
+    """
+    for place, line in enumerate(lines.taken, number):
+        if raw := line.encode(errors="surrogateescape").rstrip(b"\n"):
+            yield place, refused(detail, Reason.MALFORMED, raw)

@@ -135,7 +135,9 @@ def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
             while rest:
                 if stream.eof:
                     # A file may have several members, and zeros behind the last.
-                    stream, begun, rest = zlib.decompressobj(_WITH_HEADER), False, rest.lstrip(b"\0")
+                    rest = rest.lstrip(b"\0")
+                    if rest:
+                        stream = zlib.decompressobj(_WITH_HEADER)
                     continue
                 begun = True
                 if unpacked := stream.decompress(rest, BLOCK_BYTES):

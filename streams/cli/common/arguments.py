@@ -94,10 +94,8 @@ def new_file(text: str) -> Path:
         argparse.ArgumentTypeError: it is a folder, or lies in a folder that does not exist or may not be written.
     """
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: expected a file to write in a folder that exists")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text}: expected a file that may be written, found no right to")
+    if fault := _not_writable(path):
+        raise argparse.ArgumentTypeError(fault)
     return path
 
 
@@ -141,19 +139,31 @@ def load_cluster_settings(purpose: str) -> Settings:
 
 
 def check_outputs(outputs: Iterable[Path], files: Iterable[Path]) -> None:
-    """Refuse files to write that cannot be written, are named twice, or are among the files that are read.
+    """Refuse files to write that cannot be written, are named twice, or are among what is read.
 
     Raises:
         ConfigurationError: there is such a file.
     """
     taken = {path.resolve() for path in files}
+    folders = {path for path in taken if path.is_dir()}
     for path in outputs:
         if path.exists() and not path.is_file() and not path.is_dir():
             continue  # Several outputs may go to one pipe or device.
-        if path.is_dir() or not path.parent.is_dir():
-            raise ConfigurationError(f"{path}: expected a file to write in a folder that exists")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise ConfigurationError(f"{path}: expected a file that may be written, found no right to")
-        if path.resolve() in taken:
+        if fault := _not_writable(path):
+            raise ConfigurationError(fault)
+        place = path.resolve()
+        if place in taken:
             raise ConfigurationError(f"{path}: expected a file of its own for every output, found one named twice")
-        taken.add(path.resolve())
+        if not folders.isdisjoint(place.parents):
+            # It would replace a file of events, or be one the next time.
+            raise ConfigurationError(f"{path}: expected a file outside of the folders that are read, found one in them")
+        taken.add(place)
+
+
+def _not_writable(path: Path) -> str:
+    """Return why a file cannot be written; empty if it can."""
+    if path.is_dir() or not path.parent.is_dir():
+        return f"{path}: expected a file to write in a folder that exists"
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return f"{path}: expected a file that may be written, found no right to"
+    return ""

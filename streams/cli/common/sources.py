@@ -17,6 +17,7 @@ from streams.sources.finding import STANDARD_INPUT
 from streams.sources.options import SourceOptions
 from streams.sources.rows import MAPPED
 from streams.sources.shape import Format, Shaping
+from streams.terminal import shown
 
 FILES_HELP: Final = "files or folders of events (NDJSON, JSON, CSV or Parquet, packed or not), or - for standard input"
 
@@ -121,14 +122,20 @@ def print_left_out(options: SourceOptions) -> None:
         return
     print(f"{left_out.total():,} lines were left out:")
     for (source, why), lines in left_out.most_common(SHOWN):
-        print(f"  {lines:>9,}  {printable(source)}: {why}")
+        print(f"  {lines:>9,}  {shown(source)}: {why}")
     if len(left_out) > SHOWN:
         print(f"  and {len(left_out) - SHOWN:,} more kinds")
 
 
-def printable(text: str) -> str:
-    """Return a text that a program chose without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+def warn_of_none(command: str, read: int) -> None:
+    """Say on standard error if files hold no event; a table of a day without orders is no fault.
+
+    Args:
+        command: that has read them.
+        read: number of events and erasures in them, those that are refused among them.
+    """
+    if not read:
+        print(f"wherewithal {command}: expected events, found none: see what `wherewithal lint` says", file=sys.stderr)
 
 
 def _pairs(form: str, example: str) -> Callable[[str], list[tuple[str, str]]]:

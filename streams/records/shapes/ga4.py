@@ -71,6 +71,7 @@ LEFT_OUT: Final = {
 _PLACE_IN_BUNDLE: Final = ("event_bundle_sequence_id", "batch_page_id", "batch_ordering_id", "batch_event_index")
 _VALUES: Final = ("string_value", "int_value", "double_value", "float_value")
 _CATEGORIES: Final = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
+_IDS: Final = ("item_id", "item_name")
 _MICROSECONDS: Final = range(0, (LATEST_MS + 1) * 1000)
 _LONGEST_DIGITS: Final = 20
 
@@ -115,6 +116,8 @@ def _envelope(fields: dict[str, Any], params: dict[str, Any], name: str) -> Enve
     user_id = id_of(first(fields, ("user_id", "user_pseudo_id"), NOTHING), "user_id or user_pseudo_id")
     microseconds = _microseconds(fields.get("event_timestamp"))
     place = [str(as_text(fields.get(part))) for part in _PLACE_IN_BUNDLE]
+    if fields.get("batch_event_index") is None:
+        place += _about(fields, params)
     return Envelope(
         event=name,
         event_id=digest(user_id, str(microseconds), name, *place),
@@ -122,6 +125,14 @@ def _envelope(fields: dict[str, Any], params: dict[str, Any], name: str) -> Enve
         timestamp=microseconds // 1000,
         currency=currency_of(first(params, ("currency",), NOTHING), "event_params.currency"),
     )
+
+
+def _about(fields: dict[str, Any], params: dict[str, Any]) -> list[str]:
+    """Return what an event is about, which tells events of one bundle apart that have the same instant."""
+    items = fields.get("items")
+    listed = [item for item in items if isinstance(item, dict)] if type(items) is list else []
+    found = [first(params, ("search_term",)), *(first(item, _IDS, NOTHING) for item in listed)]
+    return [str(as_text(what)) for what in found]
 
 
 def _microseconds(value: Any) -> int:
@@ -163,7 +174,7 @@ def _item(value: Any, name: str) -> Product:
     category = first(fields, _CATEGORIES, NOTHING)
     return Product(
         # The export asks for one of the two.
-        item_id=id_of(first(fields, ("item_id", "item_name"), NOTHING), f"{name}.item_id or item_name"),
+        item_id=id_of(first(fields, _IDS, NOTHING), f"{name}.item_id or item_name"),
         title=title if type(title) is str else None,
         category=category if type(category) is str else None,
         price=price,

@@ -15,7 +15,7 @@ PAGE = {"type": "page", "messageId": "p", "userId": "u"}
 
 
 def test_a_usable_file_is_shown_within_80_columns_and_nothing_of_it_is_quoted(tmp_path: Path) -> None:
-    hostile = SEARCHED | {"event": "\x1b[2Jgone‮"}
+    hostile = SEARCHED | {"event": "\x1b[2J‮"}
     file = write_lines(tmp_path / "e.ndjson", [CLICK, SEARCHED, PAGE, PAGE, hostile])
     code, out, err = here("lint", "e.ndjson", folder=file.parent, COLUMNS="80")
     assert (code, err) == (0, "")
@@ -30,6 +30,7 @@ def test_a_usable_file_is_shown_within_80_columns_and_nothing_of_it_is_quoted(tm
     assert "0 refused, 3 left out" in " ".join(rest[0].split())
     assert "features that mean less" in rest[1]
     assert "secretly" not in out
+    assert r"\u001b[2J\u202e" in out
     assert all(character.isprintable() or character == "\n" for character in out)
 
 

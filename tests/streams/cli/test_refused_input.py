@@ -114,3 +114,12 @@ def test_produce_publishes_what_is_refused_if_all_of_it_may_be(broker: Broker, t
     assert (account["events"], account["dead_letters"]) == (3, 3)
     assert [(kind["count"], kind["first"]["line"]) for kind in account["refused"]] == [(3, 1)]
     assert letters(broker) == 3
+
+
+def test_files_without_an_event_are_not_read_in_silence(broker: Broker, tmp_path: Path) -> None:
+    page = write_lines(tmp_path / "pages.ndjson", [{"type": "page", "userId": "u"}])
+    for command in ("replay", "produce"):
+        code, out, err = here(command, page, **broker.environment)
+        assert (code, err.count("\n")) == (0, 1)
+        assert err.startswith(f"wherewithal {command}: expected events, found none")
+        assert "1 lines were left out" in out

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
+
 from streams.broker.publisher import Publisher
+from streams.exceptions import RefusedInputError
 from streams.operating.feeder import CHUNK_LINES, Feeder
-from streams.records.ndjson import Record
+from streams.records.ndjson import Record, RejectedLine
 from streams.records.outgoing import Outgoing
+from streams.records.rejection import Reason, Rejection
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
 
@@ -53,3 +57,19 @@ async def test_the_records_of_a_line_are_in_one_chunk() -> None:
     assert sink.sizes == [CHUNK_LINES + 298, 5]
     assert [line for line in range(4) if line in reached] == [0, 2]
     assert (feeder.reached, feeder.published) == (3, len(lines))
+
+
+async def test_of_lines_that_end_early_neither_records_nor_letters_are_published_uncounted() -> None:
+    refused = RejectedLine("", b"junk", Rejection(Reason.INVALID, "line: expected one, found another"))
+    records = [Record("clicks", b"u", b"{}"), refused] * (CHUNK_LINES // 2 + 10)
+    sink = Sink()
+    feeder = Feeder(Settings(partitions=1), cast(Publisher, cast(Any, sink)))
+
+    def arrivals() -> Iterator[Arrived]:
+        for line, record in enumerate(records, 1):
+            yield Arrived("orders.ndjson", line, record)
+        raise RefusedInputError("too many")
+
+    with pytest.raises(RefusedInputError):
+        await feeder.feed(arrivals())
+    assert sum(sink.sizes) == feeder.published == feeder.reached == CHUNK_LINES

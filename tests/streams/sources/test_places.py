@@ -27,4 +27,4 @@ def test_a_name_that_is_no_utf_8_can_be_shown() -> None:
 
 
 def test_a_name_is_no_command_to_the_terminal() -> None:
-    assert str(Place("a\x1b[31m\u202eb\n", 1)) == "a\ufffd[31m\ufffdb\ufffd:1"
+    assert str(Place("a\x1b[31m\u202eb\n", 1)) == r"a\u001b[31m\u202eb\u000a:1"

@@ -47,6 +47,7 @@ def first_half(data: bytes) -> bytes:
         codecs.BOM_UTF32_LE + TEXT.encode("utf-32-le"),
         gzip.compress(PLAIN),
         b"".join(gzip.compress(line) for line in PLAIN.splitlines(keepends=True)) + b"\0" * 99,
+        gzip.compress(PLAIN) + b"\0" * (3 << 20),
         gzip.compress(codecs.BOM_UTF8 + PLAIN),
         zstd(PLAIN),
         b"".join(zstd(line) for line in PLAIN.splitlines(keepends=True)),

@@ -122,6 +122,46 @@ def test_a_row_that_cannot_be_read_is_refused_by_itself(tmp_path: Path, verdicts
     assert refused[-1] == b'u,1764000000000,i,view,"never closed'
 
 
+@pytest.mark.parametrize("opened", ['"open', '"opened here, closed there'])
+def test_rows_that_a_quote_takes_in_are_refused_one_by_one(tmp_path: Path, opened: str) -> None:
+    lines = [f"u,2025-11-24T00:00:00Z,view,i{number}" for number in range(50)]
+    lines[10] = f"u,2025-11-24T00:00:00Z,view,{opened}"
+    if "closed" in opened:
+        lines[30] = f'u,2025-11-24T00:00:00Z,view,i",{lines[30]}'
+    header = "user_id,timestamp,action,item_id"
+    arrivals = list(read_sources([write(tmp_path, "\n".join([header, *lines]) + "\n")]))
+    assert [arrived.line for arrived in arrivals] == list(range(2, 52))
+    refused = {arrived.line: arrived.record.raw for arrived in arrivals if isinstance(arrived.record, RejectedLine)}
+    assert refused == {
+        place + 2: lines[place].encode() for place in (range(10, 31) if "closed" in opened else range(10, 50))
+    }
+
+
+def test_a_header_with_a_strange_quote_costs_no_row() -> None:
+    rows = list(read_table(iter([b'a,"b"c\n1,2\n3,4\n']), ",", ["a", "bc"]))
+    assert isinstance(rows[0][1], RejectedLine)
+    assert rows[1:] == [(2, {"a": "1", "bc": "2"}), (3, {"a": "3", "bc": "4"})]
+
+
+def test_quotes_that_open_behind_others_do_not_make_one_row_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.sources.table.MAX_LINE_BYTES", 1000)
+    rows = list(read_table(iter([b"a,b\n" + b'x","y\n' * 1000]), ",", ["a", "b"]))
+    assert [number for number, _ in rows] == list(range(2, 1002))
+    assert all(isinstance(row, RejectedLine) for _, row in rows)
+
+
+@pytest.mark.parametrize(
+    ("written", "quantity"), [("1.000", 1000), ("2,00", 2), ("3", 3), ("12.000", 12_000), ("2,5", None)]
+)
+def test_pieces_with_a_decimal_comma(tmp_path: Path, verdicts, written: str, quantity: int | None) -> None:
+    table = f"user_id;timestamp;action;item_id;quantity;amount\nu;1764000000000;purchase;i;{written};2.000,00\n"
+    ((_, event),) = verdicts(write(tmp_path, table), columns={"amount": "amount"}, decimal_comma=True)
+    if quantity is None:
+        assert not isinstance(event, Click)
+    else:
+        assert (event.quantity, event.price) == (quantity, 2000 / quantity)
+
+
 def test_a_table_that_makes_no_event_is_refused_by_its_header(tmp_path: Path) -> None:
     file = write(tmp_path, ORDERS)
     assert "found no `user_id`, `timestamp` among `customer`, `order_id`" in refusal(file)

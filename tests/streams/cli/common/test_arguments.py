@@ -74,6 +74,19 @@ def test_an_output_that_would_overwrite_another_file_of_the_run_is_refused(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("command", [("replay",), ("history", "--every", "1d")])
+def test_an_output_within_a_folder_that_is_read_is_refused(
+    refused_here: Callable[..., str], events: Path, command: tuple[str, ...]
+) -> None:
+    folder = events.parent / "days" / "day=1"
+    folder.mkdir(parents=True)
+    inside = events.rename(folder / events.name)
+    before = inside.read_bytes()
+    message = refused_here(*command, folder.parent, "--dead-letters", inside)
+    assert "expected a file outside of the folders that are read" in message
+    assert inside.read_bytes() == before
+
+
 @pytest.mark.parametrize("instant", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "1e3", "", "9" * 30, "٣"])
 def test_an_instant_that_is_none_is_refused(refused_here: Callable[..., str], events: Path, instant: str) -> None:
     assert "--as-of: expected" in refused_here("replay", events, f"--as-of={instant}")

@@ -13,6 +13,7 @@ from streams.sources.options import AS_THEY_ARE, SourceOptions
 
 def read(*words: str) -> SourceOptions:
     parser = argparse.ArgumentParser()
+    parser.set_defaults(files=[])
     add_source_arguments(parser)
     return source_options(parser.parse_args(words))
 

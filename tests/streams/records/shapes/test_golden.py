@@ -89,6 +89,13 @@ def test_event_ids_are_unique_and_stay_the_same(name: str) -> None:
     assert ids() == ids()
 
 
+def test_events_of_one_instant_have_ids_of_their_own_without_a_place_in_their_bundle() -> None:
+    row = {"event_name": "view_item", "event_timestamp": "1764000000000000", "user_pseudo_id": "u"}
+    written = [orjson.dumps(row | {"items": [{"item_id": item}]}) for item in ("a", "b", "a")]
+    first, second, again = (shown(ga4(line))["records"][0]["value"]["event_id"] for line in written)
+    assert first == again != second
+
+
 if __name__ == "__main__":
     for each, translate in SHAPES.items():
         text = "".join(json.dumps(shown(translate(line)), ensure_ascii=False) + "\n" for line in lines(each))
