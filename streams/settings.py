@@ -8,14 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
 from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
 from streams.log import log
+from streams.login_settings import LoginSettings, check_login
 
 _PREFIX: Final = "WHEREWITHAL_"
 
@@ -61,7 +62,12 @@ class LostInput(StrEnum):
 
 _SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
 
-_SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
+_SECRETS: Final = frozenset(
+    {
+        *("broker", "broker_username", "broker_password", "broker_key_password"),
+        *("broker_oauth_token_url", "broker_oauth_client_id", "broker_oauth_client_secret", "online_store"),
+    }
+)
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -69,16 +75,12 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseSettings):
+class Settings(LoginSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
-    broker_username: str | None = Field(None, description="SASL/PLAIN user name")
-    broker_password: SecretStr | None = Field(None, validate_default=True, description="SASL/PLAIN password")
-    broker_tls: bool = Field(False, description="encrypt the connection to the broker")
-    broker_ca_file: Path | None = Field(None, description="CA certificates of the broker, PEM; needs `broker_tls`")
     topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     partitions: Count = Field(4, description="partitions of every topic made by this program")
     replication: int = Field(
@@ -160,21 +162,6 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("broker_password")
-    @classmethod
-    def _not_alone(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        # One without the other would quietly connect as nobody.
-        if (value is None) != (info.data.get("broker_username") is None):
-            raise ValueError("expected it together with WHEREWITHAL_BROKER_USERNAME, found one of the two alone")
-        return value
-
-    @field_validator("broker_ca_file")
-    @classmethod
-    def _encrypted(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("broker_tls") is False:
-            raise ValueError("expected it together with WHEREWITHAL_BROKER_TLS=true, found no encryption asked for")
-        return value
-
     @field_validator("replication")
     @classmethod
     def _some_replicas(cls, value: int) -> int:
@@ -236,7 +223,7 @@ def load_settings(**overrides: object) -> Settings:
         # Not refused: Kubernetes, for one, makes variables of this prefix for a service of this name.
         log.warning("variables that are no settings are ignored", found=unknown)
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
@@ -245,3 +232,5 @@ def load_settings(**overrides: object) -> Settings:
         if first["type"] != "value_error" and field not in _SECRETS:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
         raise ConfigurationError(f"{_PREFIX}{field.upper()}: {message[0].lower() + message[1:]}") from None
+    check_login(settings)
+    return settings
