@@ -17,13 +17,6 @@ _TOKENS: Final = (
     *("broker_oauth_token_url", "broker_oauth_client_id", "broker_oauth_client_secret"),
     *("broker_oauth_client_secret_file", "broker_oauth_ca_file", "broker_aws_region"),
 )
-    "broker_oauth_token_url",
-    "broker_oauth_client_id",
-    "broker_oauth_client_secret",
-    "broker_oauth_client_secret_file",
-    "broker_oauth_ca_file",
-    "broker_aws_region",
-)
 
 
 class SecurityProtocol(StrEnum):

@@ -21,7 +21,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.login.connecting import create_conn
 from streams.broker.login.secret import SecretUnreadableError
-from streams.broker.login.tls import CertificateUnreadableError
+from streams.broker.login.tls import CertificateUnreadableError, ClientContext
 from streams.broker.login.tokens import TokenError
 
 _EXPIRED: Final = 10
@@ -88,7 +88,9 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
     cause = error.__cause__ if isinstance(error, KafkaConnectionError) and error.__cause__ is not None else error
     # A server that ends in the middle of a handshake may be going down.
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Trouble(server, *_of_tls(cause))
+        context = options.get("ssl_context")
+        shown = isinstance(context, ClientContext) and context.shows_certificate
+        return Trouble(server, *_of_tls(cause, shown))
     if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) >> 16 == _TLS_ALERT:
         return Trouble(server, "takes only clients with TLS: set WHEREWITHAL_BROKER_TLS=true", True)
     return _of_login(server, error, options) or _of_connection(server, error, options, shaken)
@@ -119,7 +121,7 @@ def _of_login(server: str, error: Exception, options: Mapping[str, Any]) -> Trou
             kind = options.get("sasl_mechanism")
             return Trouble(
                 server,
-                f"takes no login of the kind {kind}: set WHEREWITHAL_BROKER_SASL_MECHANISM to one it takes",
+                f"takes no login by {kind}: set WHEREWITHAL_BROKER_SASL_MECHANISM to one it takes",
                 True,
             )
         case IllegalSaslStateError() if "sasl_mechanism" in options:
@@ -164,8 +166,8 @@ def _of_connection(server: str, error: Exception, options: Mapping[str, Any], sh
             return Trouble(server, f"cannot be used ({type(error).__name__}): look for it in its log", False)
 
 
-def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
-    """Return the sentence for an error of TLS, and whether it is lasting."""
+def _of_tls(error: ssl.SSLError, shown: bool) -> tuple[str, bool]:
+    """Return the sentence for an error of TLS, and whether it is lasting; `shown` if the client has a certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
         said = error.verify_message.rstrip(".")
         if error.verify_code == _EXPIRED:
@@ -177,9 +179,9 @@ def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
             True,
         )
     reason = (error.reason or "unknown").lower().replace("_", " ")
-    if "certificate required" in reason:
-        return "asks for a client's certificate: set WHEREWITHAL_BROKER_CERTIFICATE_FILE and its key", True
+    if "alert" in reason and shown:
+        return f"broke the TLS connection off ({reason}): it may not trust WHEREWITHAL_BROKER_CERTIFICATE_FILE", True
     if "alert" in reason:
-        why = "it may ask for a client's certificate, or not trust the one of WHEREWITHAL_BROKER_CERTIFICATE_FILE"
-        return f"broke the TLS connection off ({reason}): {why}", True
+        what = "set WHEREWITHAL_BROKER_CERTIFICATE_FILE and its key"
+        return f"broke the TLS connection off ({reason}): it may ask for a client's certificate: {what}", True
     return f"does not speak TLS as expected ({reason}): check WHEREWITHAL_BROKER and WHEREWITHAL_BROKER_TLS", False

@@ -31,6 +31,11 @@ class ClientContext(ssl.SSLContext):
     _password: Secret | None = None
     _loaded: tuple[int, ...] = ()
 
+    @property
+    def shows_certificate(self) -> bool:
+        """Whether the client has a certificate to show."""
+        return self._certificate is not None
+
     def show(self, certificate: Path, key: Path | None, password: Secret | None) -> None:
         """Load the client's certificate (PEM, with its chain) and its key, which may stand in the same file.
 
@@ -111,7 +116,8 @@ def _fault(error: OSError, certificate: Path, key: Path, password: bool) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason == "KEY_VALUES_MISMATCH":
         return f"{_KEY}: expected the key of the certificate {certificate}, found that of another ({key})"
-    if "DECRYPT" in reason or "PASSWORD" in reason:
+    # OpenSSL's own reason does not tell a locked key from a file of something else.
+    if b"ENCRYPTED" in key.read_bytes():
         found = "one that does not open it" if password else "none"
         return f"{_PASSWORD}: expected the password of the key {key}, found {found}"
     return (
