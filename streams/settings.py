@@ -17,6 +17,7 @@ from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.login_settings import LoginSettings, check_login
+from streams.name_settings import NameSettings, check_names
 
 _PREFIX: Final = "WHEREWITHAL_"
 
@@ -75,18 +76,16 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(LoginSettings):
+class Settings(LoginSettings, NameSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
-    topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     partitions: Count = Field(4, description="partitions of every topic made by this program")
     replication: int = Field(
         -1, ge=-1, description="replicas of every topic made by this program; -1: the broker's own"
     )
-    group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
 
     session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
     heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
@@ -187,13 +186,6 @@ class Settings(LoginSettings):
                 raise ValueError(str(error)) from error
         return value
 
-    @field_validator("topic_prefix", "group")
-    @classmethod
-    def _legal_name(cls, value: str) -> str:
-        if not all(char.isascii() and (char.isalnum() or char in "._-") for char in value):
-            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
-        return value
-
     @property
     def embedded(self) -> bool:
         """Whether this process starts a broker of its own."""
@@ -233,4 +225,5 @@ def load_settings(**overrides: object) -> Settings:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
         raise ConfigurationError(f"{_PREFIX}{field.upper()}: {message[0].lower() + message[1:]}") from None
     check_login(settings)
+    check_names(settings)
     return settings

@@ -19,6 +19,7 @@ from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
 from streams.log import log
 from streams.login_settings import Mechanism
+from streams.name_settings import group_name
 from streams.settings import Settings
 from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
 from streams.worker.consuming.losses import Losses
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> App:
     # Faust calls every slow moment an error; what matters is in our own log, metrics and health.
     logging.getLogger("faust").setLevel(logging.ERROR)
     return App(
-        settings.topic_prefix + settings.group,
+        group_name(settings),
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
         broker_session_timeout=settings.session_timeout_s,
