@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,6 +24,10 @@ _PREFIX: Final = "WHEREWITHAL_"
 
 EMBEDDED: Final = "embedded"
 """The value of `broker` that starts a broker of its own."""
+
+EARLIEST: Final = "earliest"
+LATEST: Final = "latest"
+"""Values of `start_from` that are no instant."""
 
 DEFAULT_ARTEFACT: Final = "default"
 """The value of `artefact` that means the scorer shipped with the package."""
@@ -92,6 +97,10 @@ class Settings(LoginSettings, NameSettings):
     request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
+    start_from: str = Field(
+        "earliest",
+        description="where a group begins in an input it knows nothing of: `earliest`, `latest`, a time",
+    )
     lost_input: LostInput = Field(
         LostInput.REFUSE, description="`refuse` or `skip` records that their topic deleted before they were read"
     )
@@ -186,6 +195,17 @@ class Settings(LoginSettings, NameSettings):
                 raise ValueError(str(error)) from error
         return value
 
+    @field_validator("start_from")
+    @classmethod
+    def _known_start(cls, value: str) -> str:
+        _instant_ms(value)
+        return value
+
+    @property
+    def start_from_ms(self) -> int | None:
+        """The instant of `start_from` in ms; None where it is `earliest` or `latest`."""
+        return _instant_ms(self.start_from)
+
     @property
     def embedded(self) -> bool:
         """Whether this process starts a broker of its own."""
@@ -201,6 +221,25 @@ class Settings(LoginSettings, NameSettings):
     def online_url(self) -> str:
         """The URL of the online store, its default filled in."""
         return self.online_store or f"sqlite:///{self.state_dir.absolute() / 'online.db'}"
+
+
+def _instant_ms(start: str) -> int | None:
+    """Return the instant that `start_from` names, in ms; None for a name.
+
+    Raises:
+        ValueError: it is neither an instant nor a name.
+    """
+    if start in (EARLIEST, LATEST):
+        return None
+    try:
+        instant = datetime.fromtimestamp(int(start) / 1000, UTC) if start.isdecimal() else datetime.fromisoformat(start)
+    except (ValueError, OverflowError, OSError):
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError(
+            f"expected `{EARLIEST}`, `{LATEST}`, epoch milliseconds or RFC 3339 with an offset, found {start[:80]!r}"
+        )
+    return int(instant.timestamp() * 1000)
 
 
 def load_settings(**overrides: object) -> Settings:
