@@ -10,6 +10,7 @@ from aiokafka import errors
 from aiokafka.errors import KafkaError
 
 from streams.broker.errors.reachability import Trouble, find_trouble
+from streams.broker.login.secret import Secret
 from streams.exceptions import BrokerError, BrokerRefusalError
 
 READ: Final = "READ"
@@ -78,6 +79,9 @@ def explained_by_itself(
         case errors.ClusterAuthorizationFailedError():
             return _denied(options, "CREATE", "the cluster (to make topics)")
         case errors.AuthenticationFailedError() | errors.SaslAuthenticationFailed():
+            if _rotates(options):
+                # A new connection tells whether the secret of now is refused, too.
+                return None
             return BrokerRefusalError(f"{broker} refuses {_login(options)}: check its name and password")
         case errors.MessageSizeTooLargeError() | errors.RecordListTooLargeError():
             what = f"the topic {named!r}" if named else "a topic"
@@ -127,6 +131,11 @@ def _denied(options: Mapping[str, Any], right: str, what: str) -> BrokerRefusalE
 def _login(options: Mapping[str, Any]) -> str:
     name = options.get("sasl_plain_username")
     return "whoever connects without a login" if name is None else f"the login {name!r}"
+
+
+def _rotates(options: Mapping[str, Any]) -> bool:
+    password = options.get("sasl_plain_password")
+    return "sasl_oauth_token_provider" in options or (isinstance(password, Secret) and password.rotates)
 
 
 def _servers(options: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.login.connecting import create_conn
-from streams.broker.login.secret import SecretUnreadableError
+from streams.broker.login.secret import Secret, SecretUnreadableError
 from streams.broker.login.tls import CertificateUnreadableError, ClientContext
 from streams.broker.login.tokens import TokenError
 
@@ -112,10 +112,13 @@ def _of_login(server: str, error: Exception, options: Mapping[str, Any]) -> Trou
                 True,
             )
         case AuthenticationFailedError() | SaslAuthenticationFailed():
+            password = options.get("sasl_plain_password")
+            rotates = isinstance(password, Secret) and password.rotates
             return Trouble(
                 server,
-                f"refuses the login {login!r}: check WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD",
-                True,
+                f"refuses the login {login!r}: check WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD"
+                + ("_FILE" if rotates else ""),
+                not rotates,
             )
         case UnsupportedSaslMechanismError():
             kind = options.get("sasl_mechanism")

@@ -51,6 +51,11 @@ class Secret(str):
         secret.path, secret.variable = path, variable
         return secret
 
+    @property
+    def rotates(self) -> bool:
+        """Whether it may be another one at the next login. It reaches file and server at different times."""
+        return self.path is not None
+
     def current(self) -> Secret:
         """Return the secret as its file has it now.
 

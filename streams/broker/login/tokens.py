@@ -153,7 +153,7 @@ class ClientCredentials:
         raise TokenError(
             f"{self._named} refuses the client {self._client_id!r} ({status} {_word(said.get('error'))}): check "
             "WHEREWITHAL_BROKER_OAUTH_CLIENT_ID, its secret and WHEREWITHAL_BROKER_OAUTH_SCOPE",
-            400 <= status < 500 and status != 429,
+            400 <= status < 500 and status != 429 and not self._secret.rotates,
         )
 
 

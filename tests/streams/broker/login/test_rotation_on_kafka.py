@@ -23,6 +23,7 @@ from streams.operating.feeder import Feeder
 from streams.settings import load_settings
 from streams.sources.reading import numbered
 from streams.worker.flow import Flow
+from streams.worker.monitor import Monitor
 
 SHARE = 400
 PAUSE_S = 0.02
@@ -48,6 +49,7 @@ async def test_a_password_that_is_rotated_under_load_costs_no_event(node: LoginK
     # Sessions end by themselves: each login after the change of the node is with the new password, or is refused.
     session_s = SESSION_MS / 1000
     async with Flow(settings, encoder=HashEncoder(), keep_latencies=True) as flow:
+        watching = asyncio.create_task(Monitor(flow, settings.stall_s).run())
         publisher = Publisher(load_settings(broker=node.url, topic_prefix="rotated-"))
         await publisher.start()
         feeder = Feeder(load_settings(broker=node.url, topic_prefix="rotated-", partitions=3), publisher)
@@ -70,5 +72,6 @@ async def test_a_password_that_is_rotated_under_load_costs_no_event(node: LoginK
             run = await read_back(flow, summarise(flow, feeder, 1.0))
         finally:
             await publisher.stop()
+            watching.cancel()
     assert_reference(run, lines)
     assert run.summary.complete
