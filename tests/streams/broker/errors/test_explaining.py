@@ -284,7 +284,9 @@ async def test_the_rights_that_are_documented_are_all_that_a_worker_needs(
         secured.allow("exact", right, *topics)
     secured.allow("exact", "READ", "--group", settings.topic_prefix + settings.group)
     async with asyncio.timeout(PATIENCE_S), Flow(settings, encoder=HashEncoder()) as flow:
-        administrator = settings.model_copy(update={"broker": secured.url, "broker_username": None})
+        administrator = settings.model_copy(
+            update={"broker": secured.url, "broker_username": None, "broker_password": None}
+        )
         await publish(administrator, "u")
         written = [TopicPartition(topic_name(settings, SCORES), 0), TopicPartition(changelog_name(settings), 0)]
         while 0 in (await high_watermarks(administrator, written)).values() and not flow.failed.done():
