@@ -24,8 +24,8 @@ from support.shoppers import BASE
 from streams.broker.connection import connection
 from streams.broker.errors.client_failures import PAUSE_S, report_failures
 from streams.broker.errors.explaining import WRITE, explained, explained_by_itself
-from streams.broker.errors.rights import worker_rights
 from streams.broker.publisher import Publisher
+from streams.broker.rights import worker_rights
 from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
