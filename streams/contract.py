@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from features.tiles import DAY
+from streams.name_settings import name_of
 from streams.settings import Settings
 
 REVIEWS: Final = "reviews"
@@ -27,9 +28,14 @@ HORIZON: Final = 30 * DAY
 
 def topic_name(settings: Settings, topic: str) -> str:
     """The name on the broker of a topic of the contract."""
-    return settings.topic_prefix + topic
+    return name_of(settings, topic)
 
 
 def changelog_name(settings: Settings) -> str:
     """The name on the broker of the changelog of the user table."""
-    return f"{settings.topic_prefix}{settings.group}-users-changelog"
+    return name_of(settings, "users-changelog")
+
+
+def journal_name(settings: Settings) -> str:
+    """The name on the broker of the topic in which `redrive` notes which letters have arrived."""
+    return name_of(settings, "redriven")

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
 from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
+from streams.login_settings import LoginSettings, check_login
+from streams.name_settings import NameSettings, check_names
 
 PREFIX: Final = "WHEREWITHAL_"
 
 EMBEDDED: Final = "embedded"
 """The value of `broker` that starts a broker of its own."""
+
+EARLIEST: Final = "earliest"
+LATEST: Final = "latest"
+"""Values of `start_from` that are no instant."""
 
 DEFAULT_ARTEFACT: Final = "default"
 """The value of `artefact` that means the scorer shipped with the package."""
@@ -59,7 +66,12 @@ class LostInput(StrEnum):
 
 _SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
 
-_SECRETS: Final = frozenset({"broker", "broker_username", "broker_password", "online_store"})
+_SECRETS: Final = frozenset(
+    {
+        *("broker", "broker_username", "broker_password", "broker_key_password"),
+        *("broker_oauth_token_url", "broker_oauth_client_id", "broker_oauth_client_secret", "online_store"),
+    }
+)
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -67,28 +79,26 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseSettings):
+class Settings(LoginSettings, NameSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
-    broker_username: str | None = Field(None, description="SASL/PLAIN user name")
-    broker_password: SecretStr | None = Field(None, validate_default=True, description="SASL/PLAIN password")
-    broker_tls: bool = Field(False, description="encrypt the connection to the broker")
-    broker_ca_file: Path | None = Field(None, description="CA certificates of the broker, PEM; needs `broker_tls`")
-    topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     partitions: Count = Field(4, description="partitions of every topic made by this program")
     replication: int = Field(
         -1, ge=-1, description="replicas of every topic made by this program; -1: the broker's own"
     )
-    group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
 
     session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
     heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
     request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
+    start_from: str = Field(
+        "earliest",
+        description="where a group begins in an input it knows nothing of: `earliest`, `latest`, a time",
+    )
     lost_input: LostInput = Field(
         LostInput.REFUSE, description="`refuse` or `skip` records that their topic deleted before they were read"
     )
@@ -164,21 +174,6 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("broker_password")
-    @classmethod
-    def _not_alone(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        # One without the other would quietly connect as nobody.
-        if (value is None) != (info.data.get("broker_username") is None):
-            raise ValueError("expected it together with WHEREWITHAL_BROKER_USERNAME, found one of the two alone")
-        return value
-
-    @field_validator("broker_ca_file")
-    @classmethod
-    def _encrypted(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("broker_tls") is False:
-            raise ValueError("expected it together with WHEREWITHAL_BROKER_TLS=true, found no encryption asked for")
-        return value
-
     @field_validator("replication")
     @classmethod
     def _some_replicas(cls, value: int) -> int:
@@ -204,11 +199,10 @@ class Settings(BaseSettings):
                 raise ValueError(str(error)) from error
         return value
 
-    @field_validator("topic_prefix", "group")
+    @field_validator("start_from")
     @classmethod
-    def _legal_name(cls, value: str) -> str:
-        if not all(char.isascii() and (char.isalnum() or char in "._-") for char in value):
-            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
+    def _known_start(cls, value: str) -> str:
+        _instant_ms(value)
         return value
 
     @field_validator("currency")
@@ -223,6 +217,11 @@ class Settings(BaseSettings):
             advice = f" (write {meant})" if meant in codes else ""
             raise ValueError(f"expected a code of ISO 4217, such as USD, EUR or CNY, found {value[:20]!r}{advice}")
         return value
+
+    @property
+    def start_from_ms(self) -> int | None:
+        """The instant of `start_from` in ms; None where it is `earliest` or `latest`."""
+        return _instant_ms(self.start_from)
 
     @property
     def embedded(self) -> bool:
@@ -250,6 +249,25 @@ VARIABLES: Final = frozenset(map(variable, Settings.model_fields))
 """The environment variables of all settings."""
 
 
+def _instant_ms(start: str) -> int | None:
+    """Return the instant that `start_from` names, in ms; None for a name.
+
+    Raises:
+        ValueError: it is neither an instant nor a name.
+    """
+    if start in (EARLIEST, LATEST):
+        return None
+    try:
+        instant = datetime.fromtimestamp(int(start) / 1000, UTC) if start.isdecimal() else datetime.fromisoformat(start)
+    except (ValueError, OverflowError, OSError):
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError(
+            f"expected `{EARLIEST}`, `{LATEST}`, epoch milliseconds or RFC 3339 with an offset, found {start[:80]!r}"
+        )
+    return int(instant.timestamp() * 1000)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment, under the given overrides.
 
@@ -257,7 +275,7 @@ def load_settings(**overrides: object) -> Settings:
         ConfigurationError: a value that cannot be used, in one line that names the variable.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
@@ -266,3 +284,6 @@ def load_settings(**overrides: object) -> Settings:
         if first["type"] != "value_error" and field not in _SECRETS:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
         raise ConfigurationError(f"{variable(field)}: {message[0].lower() + message[1:]}") from None
+    check_login(settings)
+    check_names(settings)
+    return settings

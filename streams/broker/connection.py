@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,8 +14,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.errors.explaining import READ, Rights, explained
+from streams.broker.login.connecting import log_in_afresh
+from streams.broker.login.options import login_options
 from streams.broker.throttling import Throttle
-from streams.exceptions import ConfigurationError
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 HEADROOM_BYTES: Final = 1 << 16
@@ -25,44 +25,20 @@ HEADROOM_BYTES: Final = 1 << 16
 # Every client of this process, Faust's included, asks about its topics again and again. Asking must not make a topic
 # that an operator has deleted: the broker would give it its default partitions and settings.
 aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+log_in_afresh()
 
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Return the keyword arguments that every aiokafka client of these settings shares.
 
     Raises:
-        ConfigurationError: the CA file cannot be read.
+        ConfigurationError: settings of the login that do not go together, or a file of it that cannot be read.
     """
-    options: dict[str, Any] = {
+    options = {
         "bootstrap_servers": settings.bootstrap_servers,
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
     }
-    protocol = "PLAINTEXT"
-    if settings.broker_tls:
-        protocol = "SSL"
-        options["ssl_context"] = ssl_context(settings)
-    if settings.broker_username is not None and settings.broker_password is not None:
-        protocol = "SASL_" + protocol
-        options |= {
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": settings.broker_username,
-            "sasl_plain_password": settings.broker_password.get_secret_value(),
-        }
-    return options | {"security_protocol": protocol}
-
-
-def ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Return the TLS context of the settings.
-
-    Raises:
-        ConfigurationError: the CA file cannot be read.
-    """
-    try:
-        return ssl.create_default_context(cafile=settings.broker_ca_file)
-    except OSError as error:
-        raise ConfigurationError(
-            f"WHEREWITHAL_BROKER_CA_FILE: expected CA certificates in PEM, found {error.strerror or error}"
-        ) from error
+    return options | login_options(settings)
 
 
 async def new_client(settings: Settings, **options: Any) -> AIOKafkaClient:

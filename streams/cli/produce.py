@@ -14,7 +14,7 @@ import orjson
 
 from streams.broker.connection import reaching
 from streams.broker.publisher import Publisher
-from streams.broker.topics.provisioning import make_topics
+from streams.broker.topics.provisioning import make_sent_topics
 from streams.cli.common.arguments import load_cluster_settings
 from streams.cli.common.progress import bytes_read, reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
@@ -108,7 +108,7 @@ class _Production:
         Raises:
             StreamsError: not all could be published; `so_far` tells which lines were.
         """
-        partitions = (await make_topics(settings)).partitions
+        partitions = (await make_sent_topics(settings)).partitions
         publisher = Publisher(settings)
         async with reaching(settings):
             await publisher.start()

@@ -35,6 +35,7 @@ from streams.cli.common.sources import (
 )
 from streams.cli.common.stopping import Stopper
 from streams.exceptions import ConfigurationError
+from streams.name_settings import names_of_its_own
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
@@ -167,7 +168,7 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
         if not settings.embedded:
             # The run has its own topics, because a replay is no member of the cluster's flow.
             prefix = f"{settings.topic_prefix}replay-{uuid4().hex[:8]}-"
-            settings = settings.model_copy(update={"topic_prefix": prefix})
+            settings = settings.model_copy(update=names_of_its_own(prefix))
             stopper.patience_s = STOP_AND_DROP_S
         try:
             yield settings

@@ -27,6 +27,7 @@ from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
+from streams.name_settings import group_name
 from streams.operating.receipt import (
     ONLINE_STORE,
     USER_TABLE,
@@ -127,7 +128,7 @@ async def _publish(settings: Settings, target: TopicPartition, request: Erasure)
 
 
 async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
-    group = settings.topic_prefix + settings.group
+    group = group_name(settings)
     # The consumer names the group only to read its offsets. Without a subscription it never joins the group.
     consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     committed = 0

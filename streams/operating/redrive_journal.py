@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from streams.broker.reading import read_from, read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import partition_counts
-from streams.contract import topic_name
+from streams.contract import journal_name, topic_name
 from streams.settings import Settings
 
 HEADER: Final = "redriven-from"
@@ -48,11 +48,6 @@ class Entry(msgspec.Struct, frozen=True):
     def arrived(self, offset: int) -> Entry:
         """Return the entry with the offset at which the letter arrived."""
         return Entry(self.letter, self.topic, self.partition, self.end, offset)
-
-
-def journal_name(settings: Settings) -> str:
-    """Return the name of the journal's topic on the broker."""
-    return f"{settings.topic_prefix}{settings.group}-redriven"
 
 
 def identity(record: tuple[object, object, object], value: bytes | None) -> str:

@@ -14,10 +14,12 @@ from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.types import TP
 
-from streams.broker.connection import ssl_context
+from streams.broker.login.options import login_options
 from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
 from streams.log import log
+from streams.login_settings import Mechanism
+from streams.name_settings import group_name
 from streams.settings import Settings
 from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
 from streams.worker.consuming.losses import Losses
@@ -90,7 +92,7 @@ def create_app(settings: Settings) -> App:
     for name in ("faust", "mode.timers", TiedRecovery.__module__):
         logging.getLogger(name).setLevel(logging.ERROR)
     return App(
-        settings.topic_prefix + settings.group,
+        group_name(settings),
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
         broker_session_timeout=settings.session_timeout_s,
@@ -179,11 +181,16 @@ def at_joining(app: App, act: Callable[[], None]) -> None:
 
 
 def _credentials(settings: Settings) -> Any:
-    if settings.broker_username is not None and settings.broker_password is not None:
+    """Return the login of `streams.broker.connection.connection` in the words of Faust."""
+    options = login_options(settings)
+    mechanism, context = options.get("sasl_mechanism"), options.get("ssl_context")
+    if mechanism == Mechanism.OAUTHBEARER:
+        return faust.OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
+    if mechanism is not None:
         return faust.SASLCredentials(
-            username=settings.broker_username,
-            password=settings.broker_password.get_secret_value(),
-            ssl_context=ssl_context(settings) if settings.broker_tls else None,
-            mechanism="PLAIN",
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            ssl_context=context,
+            mechanism=mechanism,
         )
-    return faust.SSLCredentials(context=ssl_context(settings)) if settings.broker_tls else None
+    return None if context is None else faust.SSLCredentials(context=context)

@@ -10,6 +10,7 @@ from aiokafka import errors
 from aiokafka.errors import KafkaError
 
 from streams.broker.errors.reachability import Trouble, find_trouble
+from streams.broker.login.secret import Secret
 from streams.exceptions import BrokerError, BrokerRefusalError
 
 READ: Final = "READ"
@@ -77,7 +78,7 @@ def explained_by_itself(
             return _denied(options, READ, f"the group {named!r}" if named else "the consumer group")
         case errors.ClusterAuthorizationFailedError():
             return _denied(options, "CREATE", "the cluster (to make topics)")
-        case errors.AuthenticationFailedError() | errors.SaslAuthenticationFailed():
+        case errors.AuthenticationFailedError() | errors.SaslAuthenticationFailed() if not _rotates(options):
             return BrokerRefusalError(f"{broker} refuses {_login(options)}: check its name and password")
         case errors.MessageSizeTooLargeError() | errors.RecordListTooLargeError():
             what = f"the topic {named!r}" if named else "a topic"
@@ -103,8 +104,11 @@ def explained_by_itself(
                 "a topic holds batches of a codec that is not read here: install the package cramjam "
                 "(gzip, snappy, lz4 and zstd are)"
             )
-    # A client wraps an error that it did not expect into a `KafkaError` of no kind.
-    if isinstance(error, _SILENCE) or (type(error) is KafkaError and not _told(error)):
+    # A client wraps an error that it did not expect into a `KafkaError` of no kind. And a new connection tells whether
+    # the secret of now is refused, too.
+    if isinstance(error, (*_SILENCE, errors.AuthenticationFailedError, errors.SaslAuthenticationFailed)) or (
+        type(error) is KafkaError and not _told(error)
+    ):
         return None
     return BrokerError(f"{broker} failed ({_told(error) or type(error).__name__}): look for it in its log")
 
@@ -127,6 +131,11 @@ def _denied(options: Mapping[str, Any], right: str, what: str) -> BrokerRefusalE
 def _login(options: Mapping[str, Any]) -> str:
     name = options.get("sasl_plain_username")
     return "whoever connects without a login" if name is None else f"the login {name!r}"
+
+
+def _rotates(options: Mapping[str, Any]) -> bool:
+    password = options.get("sasl_plain_password")
+    return "sasl_oauth_token_provider" in options or (isinstance(password, Secret) and password.rotates)
 
 
 def _servers(options: Mapping[str, Any]) -> str:

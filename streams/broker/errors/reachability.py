@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
@@ -18,6 +18,11 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
+
+from streams.broker.login.connecting import create_conn
+from streams.broker.login.secret import Secret, SecretUnreadableError
+from streams.broker.login.tls import CertificateUnreadableError, ClientContext
+from streams.broker.login.tokens import TokenError
 
 _EXPIRED: Final = 10
 _OTHER_HOST: Final = (62, 64)
@@ -83,25 +88,58 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
     cause = error.__cause__ if isinstance(error, KafkaConnectionError) and error.__cause__ is not None else error
     # A server that ends in the middle of a handshake may be going down.
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Trouble(server, *_of_tls(cause))
+        context = options.get("ssl_context")
+        shown = isinstance(context, ClientContext) and context.shows_certificate
+        return Trouble(server, *_of_tls(cause, shown))
     if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) >> 16 == _TLS_ALERT:
         return Trouble(server, "takes only clients with TLS: set WHEREWITHAL_BROKER_TLS=true", True)
+    return _of_login(server, error, options) or _of_connection(server, error, options, shaken)
+
+
+def _of_login(server: str, error: Exception, options: Mapping[str, Any]) -> Trouble | None:
+    """Return the obstacle of a login that is refused, or cannot be tried; None if the error is none of a login."""
     login = options.get("sasl_plain_username")
-    encrypted = "ssl_context" in options
     match error:
-        case AuthenticationFailedError() | SaslAuthenticationFailed():
+        case TokenError():
+            return Trouble(server, f"asks for a token, and {error.what}", error.lasting)
+        case SecretUnreadableError() | CertificateUnreadableError():
+            return Trouble(server, f"asks for a secret that cannot be read here: {error.args[0]}", False)
+        case AuthenticationFailedError() | SaslAuthenticationFailed() if "sasl_oauth_token_provider" in options:
             return Trouble(
                 server,
-                f"refuses the login {login!r}: check WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD",
+                "refuses the token: check that its issuer, audience and scope are those that the broker expects, and "
+                "the clocks",
                 True,
             )
+        case AuthenticationFailedError() | SaslAuthenticationFailed():
+            password = options.get("sasl_plain_password")
+            rotates = isinstance(password, Secret) and password.rotates
+            return Trouble(
+                server,
+                f"refuses the login {login!r}: check WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD"
+                + ("_FILE" if rotates else ""),
+                not rotates,
+            )
         case UnsupportedSaslMechanismError():
-            return Trouble(server, f"takes no login of the kind {options.get('sasl_mechanism')}: enable it there", True)
-        case IllegalSaslStateError() if login is not None:
+            kind = options.get("sasl_mechanism")
+            return Trouble(
+                server,
+                f"takes no login by {kind}: set WHEREWITHAL_BROKER_SASL_MECHANISM to one it takes",
+                True,
+            )
+        case IllegalSaslStateError() if "sasl_mechanism" in options:
             return Trouble(
                 server, "asks for no login: unset WHEREWITHAL_BROKER_USERNAME, or name the port that does", True
             )
-        case KafkaConnectionError() if shaken and login is None:
+    return None
+
+
+def _of_connection(server: str, error: Exception, options: Mapping[str, Any], shaken: bool) -> Trouble:
+    """Return the obstacle of a connection that fails before, or apart from, a login."""
+    login = options.get("sasl_plain_username")
+    encrypted = "ssl_context" in options
+    match error:
+        case KafkaConnectionError() if shaken and "sasl_mechanism" not in options:
             return Trouble(
                 server, "closed the connection at the first request: it may ask for a login, and none is set", False
             )
@@ -131,8 +169,8 @@ def _trouble(server: str, error: Exception, options: Mapping[str, Any], shaken: 
             return Trouble(server, f"cannot be used ({type(error).__name__}): look for it in its log", False)
 
 
-def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
-    """Return the sentence for an error of TLS, and whether it is lasting."""
+def _of_tls(error: ssl.SSLError, shown: bool) -> tuple[str, bool]:
+    """Return the sentence for an error of TLS, and whether it is lasting; `shown` if the client has a certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
         said = error.verify_message.rstrip(".")
         if error.verify_code == _EXPIRED:
@@ -144,7 +182,9 @@ def _of_tls(error: ssl.SSLError) -> tuple[str, bool]:
             True,
         )
     reason = (error.reason or "unknown").lower().replace("_", " ")
+    if "alert" in reason and shown:
+        return f"broke the TLS connection off ({reason}): it may not trust WHEREWITHAL_BROKER_CERTIFICATE_FILE", True
     if "alert" in reason:
-        why = "it may ask for a client's certificate, which is not supported"
-        return f"broke the TLS connection off ({reason}): {why}", True
+        what = "set WHEREWITHAL_BROKER_CERTIFICATE_FILE and its key"
+        return f"broke the TLS connection off ({reason}): it may ask for a client's certificate: {what}", True
     return f"does not speak TLS as expected ({reason}): check WHEREWITHAL_BROKER and WHEREWITHAL_BROKER_TLS", False

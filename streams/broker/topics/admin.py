@@ -20,6 +20,7 @@ from aiokafka.errors import (
     NotControllerError,
     RequestTimedOutError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -116,6 +117,15 @@ class Admin:
         answer = await self._ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
         async with reaching(self._settings):
             return _topics(answer)
+
+    async def seen(self, names: Collection[str]) -> set[str]:
+        """Return those of these topics that the login may see, whether they exist or not.
+
+        Raises:
+            BrokerError: no node answers.
+        """
+        answer = await self._ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
+        return {name for code, name, *_ in answer.topics if for_code(code) is not TopicAuthorizationFailedError}
 
     async def led(self, names: Collection[str]) -> dict[str, Topic]:
         """Return these topics once every node that answers has a leader for every partition of each.

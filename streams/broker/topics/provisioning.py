@@ -9,7 +9,7 @@ import msgspec
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import common_count
 from streams.broker.topics.topic_settings import complaints, wanted
-from streams.contract import changelog_name
+from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, topic_name
 from streams.exceptions import StateMismatchError
 from streams.log import log
 from streams.records.placement import added_partitions
@@ -34,16 +34,35 @@ async def make_topics(settings: Settings) -> Cluster:
             partitions.
         StateMismatchError: the topics have more partitions than the changelog.
     """
-    configs = wanted(settings)
     async with Admin(settings) as admin:
-        known = {name: topic.partitions for name, topic in (await admin.topics(configs)).items()}
-        # Existing topics decide the number: a missing one (deleted, or of a new group) is made like them.
-        partitions = co_partitioned(settings, known) if known else settings.partitions
-        await admin.create(
-            [Made(name, partitions, settings.replication, configs[name]) for name in configs if name not in known]
-        )
-        topics = await admin.led(configs)
-        identity, _ = await admin.cluster()
+        return await _make(settings, admin, wanted(settings))
+
+
+async def make_sent_topics(settings: Settings) -> Cluster:
+    """Make those topics that are missing of those that events are sent to, as `make_topics` does.
+
+    A login needs rights on those alone that it sends to: topics that it may not see are left out.
+
+    Raises:
+        BrokerError: as `make_topics`; or the login may see none of the topics.
+    """
+    names = {topic_name(settings, topic) for topic in (*INPUTS, DEAD_LETTERS)}
+    async with Admin(settings) as admin:
+        seen = await admin.seen(names)
+        # Without any, the broker's refusal of them all is the answer.
+        configs = {name: config for name, config in wanted(settings).items() if name in (seen or names)}
+        return await _make(settings, admin, configs)
+
+
+async def _make(settings: Settings, admin: Admin, configs: Mapping[str, Mapping[str, str]]) -> Cluster:
+    known = {name: topic.partitions for name, topic in (await admin.topics(configs)).items()}
+    # Existing topics decide the number: a missing one (deleted, or of a new group) is made like them.
+    partitions = co_partitioned(settings, known) if known else settings.partitions
+    await admin.create(
+        [Made(name, partitions, settings.replication, configs[name]) for name in configs if name not in known]
+    )
+    topics = await admin.led(configs)
+    identity, _ = await admin.cluster()
     # Another worker may have made them first, with other settings.
     return Cluster(identity, co_partitioned(settings, {name: topic.partitions for name, topic in topics.items()}))
 

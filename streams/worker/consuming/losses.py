@@ -19,6 +19,7 @@ from streams.exceptions import BrokerError, BrokerRefusalError, LostInputError, 
 from streams.log import log
 from streams.settings import LostInput, Settings
 from streams.telemetry.metrics import Metrics
+from streams.worker.consuming.first_start import first_offsets
 
 NO_POSITION: Final = (NoOffsetForPartitionError, OffsetOutOfRangeError)
 """Errors that a consumer raises where it has no position and may not choose one."""
@@ -42,7 +43,9 @@ class Losses:
     async def starts(
         self, applied: Mapping[int, Sequence[int]], committed: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
-        """Return where the group has to go on other than at a committed offset: at the beginning of the log.
+        """Return where the group has to go on other than at a committed offset.
+
+        That is the beginning of a log whose records it missed, and the setting's place in one it knows nothing of.
 
         Args:
             applied: for each assigned partition, of each `Source` the greatest offset in any state; -1 for none.
@@ -63,6 +66,8 @@ class Losses:
                 lost[tp] = reached, start
             if tp not in committed or tp in lost:
                 starts[tp] = start
+        new = {tp: bounds[tp] for tp in starts if committed.get(tp, remembered[tp]) is None}
+        starts |= await first_offsets(self._settings, new)
         self._judge(lost)
         return starts
 

@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaError
 
 from streams.broker.connection import connection
 from streams.broker.errors.explaining import explained
-from streams.broker.errors.rights import worker_rights
+from streams.broker.rights import worker_rights
 from streams.exceptions import BrokerError, StreamsError
 from streams.settings import Settings
 

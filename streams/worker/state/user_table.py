@@ -59,6 +59,9 @@ class UserTable(faust.Table):
         )
         app.tables.add(self)
 
+    def _changelog_topic_name(self) -> str:
+        return changelog_name(self.settings)
+
     def _new_store_by_url(self, url: Any) -> Any:
         kind = RocksStore if self.settings.state_store is StateStore.ROCKSDB else MemoryStore
         return kind(

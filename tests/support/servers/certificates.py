@@ -37,5 +37,16 @@ class Authority:
         context.load_cert_chain(self._folder / "server.crt", self._folder / "server.key")
         return context
 
+    def issue(self, name: str, names: str = "subjectAltName=DNS:client", password: str = "") -> tuple[Path, Path]:
+        """Return files with a certificate and its key, which a password may lock."""
+        (self._folder / "names").write_text(names)
+        self._openssl(f"req -newkey rsa:2048 -nodes -keyout {name}.plain -out {name}.csr -subj /CN={name}")
+        self._openssl(
+            f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.crt -days 30 -extfile names"
+        )
+        locked = f"-passout pass:{password}" if password else "-nocrypt"
+        self._openssl(f"pkcs8 -topk8 -in {name}.plain -out {name}.key {locked}")
+        return self._folder / f"{name}.crt", self._folder / f"{name}.key"
+
     def _openssl(self, arguments: str) -> None:
         subprocess.run(["openssl", *arguments.split()], cwd=self._folder, capture_output=True, check=True)

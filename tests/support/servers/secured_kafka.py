@@ -17,14 +17,15 @@ _LOGINS: Final = f"listener.name.{_LISTENER.lower()}.plain.sasl.jaas.config"
 class SecuredKafka(Kafka):
     """One node with two doors: `url` for the administrator, who may all, and `guarded_url` for logins.
 
-    A login may do with a topic, a group or the cluster what its list allows; where there is no list, everything.
+    A login may do with a topic, a group or the cluster what its list allows; without a list, everything or nothing.
 
     Args:
         folder: everything of it lies here.
         logins: password by name.
+        open_by_default: whether a login may do everything with what has no list.
     """
 
-    def __init__(self, folder: Path, logins: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, logins: Mapping[str, str], *, open_by_default: bool = True) -> None:
         super().__init__(folder)
         here, controller, guarded = self._ports[0], self._controllers[0], _free_port()
         self.guarded_url = f"kafka://127.0.0.1:{guarded}"
@@ -37,7 +38,7 @@ class SecuredKafka(Kafka):
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             # Whoever uses the door without logins is nobody in particular.
             "super.users": f"User:{ADMIN};User:ANONYMOUS",
-            "allow.everyone.if.no.acl.found": "true",
+            "allow.everyone.if.no.acl.found": str(open_by_default).lower(),
             "auto.create.topics.enable": "false",
         }
         self._know(logins)

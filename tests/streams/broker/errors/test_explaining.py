@@ -24,8 +24,8 @@ from support.shoppers import BASE
 from streams.broker.connection import connection
 from streams.broker.errors.client_failures import PAUSE_S, report_failures
 from streams.broker.errors.explaining import WRITE, explained, explained_by_itself
-from streams.broker.errors.rights import worker_rights
 from streams.broker.publisher import Publisher
+from streams.broker.rights import worker_rights
 from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
@@ -284,7 +284,9 @@ async def test_the_rights_that_are_documented_are_all_that_a_worker_needs(
         secured.allow("exact", right, *topics)
     secured.allow("exact", "READ", "--group", settings.topic_prefix + settings.group)
     async with asyncio.timeout(PATIENCE_S), Flow(settings, encoder=HashEncoder()) as flow:
-        administrator = settings.model_copy(update={"broker": secured.url, "broker_username": None})
+        administrator = settings.model_copy(
+            update={"broker": secured.url, "broker_username": None, "broker_password": None}
+        )
         await publish(administrator, "u")
         written = [TopicPartition(topic_name(settings, SCORES), 0), TopicPartition(changelog_name(settings), 0)]
         while 0 in (await high_watermarks(administrator, written)).values() and not flow.failed.done():

@@ -66,6 +66,7 @@ def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path
         "features": ["u"],
         "erase": ["u"],
         "lint": ["none"],
+        "acls": ["u"],
         "fit": ["none", "--output", "none"],
         "history": ["none", "--every", "1d", "--output", "none"],
         "consistency": ["none", "none"],

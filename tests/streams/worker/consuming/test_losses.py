@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from streams.contract import CLICKS, INPUTS, topic_name
 from streams.exceptions import LostInputError, StateMismatchError
 from streams.records.outgoing import Outgoing
 from streams.settings import LostInput, Settings
+from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
 PATIENCE_S = 60.0
@@ -193,3 +195,25 @@ async def test_a_position_behind_the_end_of_a_log_is_never_taken_for_its_beginni
         await flow.app.consumer.seek(TP(*clicks_of(settings)), 9)
         with pytest.raises(StateMismatchError, match="ends at offset 5, but offset 9 was reached already"):
             await flow.wait()
+
+
+@pytest.mark.parametrize(("start", "applied"), [("earliest", 5), ("latest", 2), ("an instant", 2), ("tomorrow", 2)])
+async def test_a_group_begins_where_the_setting_says_and_goes_on_where_it_was(
+    settings: Settings, start: str, applied: int
+) -> None:
+    await publish(settings, range(3))
+    between = int(time.time() * 1000) + 1
+    await asyncio.sleep(0.01)
+    if start == "an instant":
+        await publish(settings, range(3, 5))
+    instants = {"an instant": between, "tomorrow": between + 86_400_000}
+    settings = settings.model_copy(update={"start_from": str(instants.get(start, start))})
+    async with worker(settings) as flow:
+        if start != "an instant":
+            await publish(settings, range(3, 5))
+        await settled(flow, 5)
+        assert flow.tally.fates[Fate.APPLIED] == applied
+    await publish(settings, range(5, 7))
+    async with worker(settings) as flow:
+        await settled(flow, 7)
+        assert flow.tally.fates[Fate.APPLIED] == 2

@@ -1,0 +1,1 @@
+"""Logging in at a broker: passwords, certificates and tokens, read again at every connection."""

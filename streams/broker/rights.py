@@ -1,0 +1,122 @@
+"""The rights that each command needs of the broker, in the terms of its access control lists, and no more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, journal_name, topic_name
+from streams.name_settings import group_name
+from streams.settings import Settings
+
+
+class Operation(StrEnum):
+    """What may be done with a resource, by Kafka's names. READ and WRITE include DESCRIBE."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    CREATE = "CREATE"
+    DELETE = "DELETE"
+    DESCRIBE = "DESCRIBE"
+
+
+class Resource(StrEnum):
+    """What rights are given on, by the options of `kafka-acls.sh`."""
+
+    TOPIC = "topic"
+    GROUP = "group"
+
+
+class Right(NamedTuple):
+    """Operations on one resource.
+
+    Attributes:
+        name: of the topic or group on the broker; with `prefixed`, what the names begin with.
+    """
+
+    resource: Resource
+    name: str
+    operations: frozenset[Operation]
+    prefixed: bool = False
+
+
+COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "replay")
+"""The commands that use a broker."""
+
+REPLAYS: Final = "replay-"
+"""What the names of a replay's own topics and group begin with, after the prefix."""
+
+
+def rights_of(command: str, settings: Settings) -> list[Right]:
+    """Return the rights that a command needs once its topics exist, one entry for each resource.
+
+    Args:
+        command: one of `COMMANDS`.
+        settings: name the topics and the group.
+    """
+    read, write, both = {Operation.READ}, {Operation.WRITE}, {Operation.READ, Operation.WRITE}
+    inputs = [topic_name(settings, topic) for topic in INPUTS]
+    scores, letters = topic_name(settings, SCORES), topic_name(settings, DEAD_LETTERS)
+    group = Right(Resource.GROUP, group_name(settings), frozenset(read))
+    match command:
+        case "worker":
+            return [
+                *_topics(inputs, read),
+                *_topics([changelog_name(settings), scores], both),
+                *_topics([letters], write),
+                group,
+            ]
+        case "produce":
+            return _topics([*inputs, letters], write)
+        case "scores":
+            return _topics([scores], read)
+        case "erase":
+            described = Right(Resource.GROUP, group.name, frozenset({Operation.DESCRIBE}))
+            return [
+                *_topics([topic_name(settings, ERASURES)], write),
+                *_topics([scores, changelog_name(settings)], read),
+                described,
+            ]
+        case "redrive":
+            return [*_topics(inputs, {Operation.DESCRIBE}), *_topics([letters, journal_name(settings)], read)]
+        case "redrive --go":
+            return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
+        case _:
+            everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
+            begin = settings.topic_prefix + REPLAYS
+            return [
+                Right(Resource.TOPIC, begin, everything, prefixed=True),
+                Right(Resource.GROUP, begin, frozenset(read), prefixed=True),
+            ]
+
+
+def joined(rights: Iterable[Right]) -> list[Right]:
+    """Return rights with one entry for each resource, in the order of their first one."""
+    found: dict[tuple[Resource, str, bool], frozenset[Operation]] = {}
+    for resource, name, operations, prefixed in rights:
+        key = resource, name, prefixed
+        found[key] = found.get(key, frozenset()) | operations
+    return [Right(resource, name, operations, prefixed) for (resource, name, prefixed), operations in found.items()]
+
+
+def worker_rights(settings: Settings) -> dict[str, str]:
+    """Return the rights that a worker needs of each topic, in words, by the topic's name on the broker."""
+    return {
+        right.name: " and ".join(sorted(right.operations))
+        for right in rights_of("worker", settings)
+        if right.resource is Resource.TOPIC
+    }
+
+
+def command_line(right: Right, principal: str, servers: str) -> str:
+    """Return the command of Kafka's own tools that gives a principal a right."""
+    pattern = ["--resource-pattern-type", "prefixed"] if right.prefixed else []
+    operations = [word for operation in sorted(right.operations) for word in ("--operation", operation.value)]
+    words = ["kafka-acls.sh", "--bootstrap-server", servers, "--add", "--allow-principal", principal]
+    return shlex.join([*words, *operations, f"--{right.resource.value}", right.name, *pattern])
+
+
+def _topics(names: Iterable[str], operations: set[Operation]) -> list[Right]:
+    return [Right(Resource.TOPIC, name, frozenset(operations)) for name in names]

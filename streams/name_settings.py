@@ -1,0 +1,92 @@
+"""Settings of names on the broker, a part of `streams.settings.Settings`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Final
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from streams.exceptions import ConfigurationError
+
+MAX_NAME: Final = 249
+"""Characters of a topic's name in Kafka."""
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+
+TOPIC_SETTINGS: Final = {
+    "reviews": "topic_reviews",
+    "searches": "topic_searches",
+    "clicks": "topic_clicks",
+    "erasures": "topic_erasures",
+    "purchasing-power": "topic_scores",
+    "dead-letters": "topic_dead_letters",
+    "users-changelog": "topic_changelog",
+    "redriven": "topic_redriven",
+}
+"""The setting that names a topic exactly, by what the topic is called by default."""
+
+
+class NameSettings(BaseSettings):
+    """The topics and the group, where a shop names them itself."""
+
+    topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
+    group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
+    group_id: Name | None = Field(None, description="exact name of the consumer group; default: prefix and `group`")
+    topic_reviews: Name | None = Field(None, description="exact name of the topic of reviews; no prefix is added")
+    topic_searches: Name | None = Field(None, description="the same of searches")
+    topic_clicks: Name | None = Field(None, description="the same of clicks")
+    topic_erasures: Name | None = Field(None, description="the same of erasures")
+    topic_scores: Name | None = Field(None, description="the same of scores")
+    topic_dead_letters: Name | None = Field(None, description="the same of dead letters")
+    topic_changelog: Name | None = Field(None, description="the same of the changelog of users' states")
+    topic_redriven: Name | None = Field(None, description="the same of the journal of `redrive`")
+
+    @field_validator("topic_prefix", "group", "group_id", *TOPIC_SETTINGS.values())
+    @classmethod
+    def _legal_name(cls, value: str | None) -> str | None:
+        if value is not None and not all(char.isascii() and (char.isalnum() or char in "._-") for char in value):
+            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
+        if value in (".", ".."):
+            raise ValueError(f"expected another name than {value}, which Kafka takes for no topic")
+        return value
+
+
+def group_name(settings: NameSettings) -> str:
+    """Return the name on the broker of the consumer group."""
+    return settings.group_id or settings.topic_prefix + settings.group
+
+
+def name_of(settings: NameSettings, topic: str) -> str:
+    """Return the name on the broker of a topic of `TOPIC_SETTINGS`."""
+    exact: str | None = getattr(settings, TOPIC_SETTINGS[topic])
+    if exact is not None:
+        return exact
+    # What only this group reads is named after it.
+    of_group = topic in ("users-changelog", "redriven")
+    return f"{settings.topic_prefix}{settings.group}-{topic}" if of_group else settings.topic_prefix + topic
+
+
+def check_names(settings: NameSettings) -> None:
+    """Refuse names of which two topics share one.
+
+    Raises:
+        ConfigurationError: there is such a name.
+    """
+    names = {topic: name_of(settings, topic) for topic in TOPIC_SETTINGS}
+    twice = [name for name, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        topics = [topic for topic, name in names.items() if name == twice[0]]
+        variable = next(
+            TOPIC_SETTINGS[topic] for topic in topics if getattr(settings, TOPIC_SETTINGS[topic]) is not None
+        )
+        raise ConfigurationError(
+            f"WHEREWITHAL_{variable.upper()}: expected a topic of its own for each of {' and '.join(topics)}, found "
+            f"{twice[0]!r} for all of them"
+        )
+
+
+def names_of_its_own(prefix: str) -> dict[str, str | None]:
+    """Return the settings of a run whose topics are nobody else's: all names follow from a prefix."""
+    return {"topic_prefix": prefix, "group_id": None, **dict.fromkeys(TOPIC_SETTINGS.values())}
