@@ -31,12 +31,12 @@ def suitability(flow: Flow) -> list[str]:
     if scoring.verdict.fit is Fit.FOREIGN:
         lines.append(
             f"scorer {scoring.version} is foreign to this shop: {scoring.verdict.why}; scores, expected_spend and "
-            "price bands mean little until one is trained on your own events (docs/history.md)"
+            "price bands mean little until one is trained on your own events: `wherewithal fit` does (docs/tutorial.md)"
         )
     listed = tally.named - tally.unlisted
     if listed < FEW * tally.named:
         lines.append(
             f"scorer {scoring.version} lists the category of {listed:,} of {tally.named:,} events: tags and interests "
-            "leave the others out; `train --rows` learns the shop's own (docs/history.md)"
+            "leave the others out; `wherewithal fit` learns the shop's own (docs/tutorial.md)"
         )
     return lines

@@ -58,6 +58,7 @@ class _Owner(msgspec.Struct):
 
 _OTHER: Final = "something else"
 _BARE: Final = 'a bare event: wrap it as {"topic": "clicks", "value": {...}}'
+_OWN_SHAPE: Final = "an object without `topic` and `user_id`"
 _MARK: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{},:]', re.DOTALL)
 _STEP: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 _line = msgspec.json.Decoder(_Line)
@@ -163,8 +164,9 @@ def _blame(line: bytes) -> tuple[str, str, str]:
         return "", expected, "no JSON"
     topic = found.get("topic") if isinstance(found, dict) else None
     if topic not in INPUTS:
-        bare = isinstance(found, dict) and "topic" not in found and "user_id" in found
-        return "", expected, _BARE if bare else _OTHER
+        if not isinstance(found, dict) or "topic" in found:
+            return "", expected, _OTHER
+        return "", expected, _BARE if "user_id" in found else _OWN_SHAPE
     if not isinstance(found.get("key"), str | None):
         return topic, "text or null under `key`", _OTHER
     for name in ("raw", "raw_base64"):

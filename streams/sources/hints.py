@@ -20,6 +20,7 @@ _HINTS: Final = tuple(
         (r"\w+: .*found nothing or null", "--map FIELD=COLUMN names its column in a table"),
         (r"record: .*UTF-8|row: expected UTF-8|\w+: expected UTF-8", "--encoding names another one than UTF-8"),
         (r"line: .*found a bare event", "--bare reads events without a topic"),
+        (r"line: .*found an object without", "--map FIELD=COLUMN reads objects with fields of other names"),
     )
 )
 

@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -18,6 +19,9 @@ from streams.terminal import shown
 
 HIDDEN: Final = "(not shown)"
 """Stands for a secret."""
+_WRAP: Final = TextWrapper(
+    width=80, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({name: asdict(setting) for name, setting in found.items()}))
         return 0
     for name, setting in found.items():
-        default = "default" if setting.set_by is None else f"set, default {_text(setting.default)}"
-        print(f"{shown(f'{name}={_text(setting.value)}')}\n    {default}: {setting.description}")
+        origin = "(default)" if setting.set_by is None else f"(set; default {_text(setting.default)})"
+        print(shown(f"{name}={_text(setting.value)}"))
+        print(_WRAP.fill(f"{origin} {setting.description}"))
     return 0
 
 

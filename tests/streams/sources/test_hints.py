@@ -21,6 +21,7 @@ VIEW = {"event_id": "1", "user_id": "u", "item_id": "i", "action": "view", "time
         ({"topic": "clicks", "value": VIEW | {"price": "1,50"}}, "--decimal-comma"),
         ({"topic": "clicks", "value": VIEW | {"item_id": None}}, "--map"),
         (VIEW, "--bare"),
+        ({"event": "interaction", "user": "u", "item": "i"}, "--map"),
     ],
 )
 def test_the_option_is_named(tmp_path: Path, verdicts, line: object, option: str) -> None:

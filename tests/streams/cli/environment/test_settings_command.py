@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 
 import pytest
@@ -25,8 +26,9 @@ def test_every_setting_is_shown_with_its_value_and_where_it_comes_from() -> None
 def test_lines_hold_at_80_columns_and_are_escaped() -> None:
     code, out, _ = here("settings", wherewithal_state_dir="/tmp/\x1b[31m\u202e")
     assert code == 0
-    assert "WHEREWITHAL_STATE_DIR=/tmp/\\u001b[31m\\u202e\n    set, default .wherewithal: folder of local" in out
-    assert "WHEREWITHAL_BROKER_TLS=false\n    default: " in out
+    assert "WHEREWITHAL_STATE_DIR=/tmp/\\u001b[31m\\u202e\n    (set; default .wherewithal) folder of local" in out
+    assert "WHEREWITHAL_BROKER_TLS=false\n    (default) " in out
+    assert max(map(len, re.findall(r"^    .*", out, re.MULTILINE))) <= 80
     assert "WHEREWITHAL_SERVED_LOG=(unset)\n" in out
 
 
