@@ -212,7 +212,6 @@ def test_a_scorer_that_is_no_better_than_chance_is_not_written_without_a_word(
     pq.write_table(to_table(rows, targets=True), tmp_path / "rows.parquet")
     folder = tmp_path / "mine"
     assert main(["train", "--rows", str(tmp_path / "rows.parquet"), "--output", str(folder), *QUICK]) == 0
-    # Other lines say that the rows have no categories beside them, and how far a training is that takes long.
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert "no better than chance" in line
     assert "**Warning:**" in (folder / CARD_FILE).read_text()
