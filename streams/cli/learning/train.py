@@ -193,9 +193,10 @@ def _print(artefact: Artefact, folder: Path, left_out: tuple[str, ...]) -> None:
     if left_out:
         # Not in the card: it describes what the scorer has, and the same data give it whatever other features exist.
         print(f"  left out, because they do not vary in the training rows: {', '.join(left_out)}")
+    print("  in cross-validation over the users trained on:")
     for name, value in artefact.metrics.items():
         if isinstance(value, float):
-            print(f"  {name:24} {value:,.4f}")
+            print(f"  {name:24} {value:,.0f}" if name in {"rows", "users"} else f"  {name:24} {value:,.4f}")
     if (warning := chance_warning(artefact.metrics)) is not None:
         print(f"warning: {warning}", file=sys.stderr)
 

@@ -110,7 +110,10 @@ def test_features_that_do_not_vary_are_left_out_and_named_in_one_line(
     assert main(["train", "--rows", str(file), "--output", str(folder), *QUICK]) == 0
     left_out = ", ".join(name for name in NAMES if name in still)
     said = f"  left out, because they do not vary in the training rows: {left_out}"
-    assert capsys.readouterr().out.splitlines().count(said) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out.count(said) == 1
+    assert out[out.index("  in cross-validation over the users trained on:") + 1].split()[0] == "rows"
+    assert "." not in out[out.index("  in cross-validation over the users trained on:") + 1]
     made = Artefact.load(folder)
     assert made.holdout is not None
     source, _, _ = hold_out(from_rows(Settings(), file), made.holdout)
