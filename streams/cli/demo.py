@@ -22,7 +22,7 @@ from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.cli.common.arguments import new_file
 from streams.cli.common.stopping import Stopper
-from streams.cli.replay import STOP_S, Summary, local_settings, summarise
+from streams.cli.replay import STOP_S, local_settings
 from streams.contract import HORIZON
 from streams.offline.sample.cdnow import CURRENCY, PERIOD_END, Order, orders
 from streams.offline.sample.simulator import simulate
@@ -40,6 +40,7 @@ from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import Scores, last_scores
 from streams.operating.score_stream import follow_scores
+from streams.operating.summary import Summary, summarise
 from streams.settings import Settings
 from streams.worker.flow import Flow
 

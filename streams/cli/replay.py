@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import orjson
@@ -42,6 +42,7 @@ from streams.operating.read_back import known_users, last_scores, served_feature
 from streams.operating.refused import read_refused
 from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
+from streams.operating.summary import Summary, summarise
 from streams.progress import Progress
 from streams.records.events import LATEST_MS
 from streams.records.refusals import Position, Refusals, check_share
@@ -51,7 +52,6 @@ from streams.sources.arrived import Arrived
 from streams.sources.options import SourceOptions
 from streams.sources.places import Place, Places
 from streams.sources.reading import check_sources, packed_bytes, read_sources
-from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 20_000
@@ -65,43 +65,6 @@ STOP_AND_DROP_S: Final = 10.0
 
 EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The account of a replayed input, in the terms of the contract."""
-
-    events_in: int
-    events_applied: int
-    duplicates: int
-    dead_letters: int
-    erased: int
-    users: int
-    scores_out: int
-    texts_encoded: int
-    seconds: float
-    event_to_score_ms: dict[str, float | None]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every input event is accounted for."""
-        return self.events_in == self.events_applied + self.duplicates + self.dead_letters + self.erased
-
-    @property
-    def account(self) -> str:
-        """The fates of the input events, in one line."""
-        equal = "=" if self.complete else "!="
-        return (
-            f"{self.events_in:,} events in {equal} {self.events_applied:,} applied + {self.duplicates:,} duplicates + "
-            f"{self.dead_letters:,} dead letters + {self.erased:,} erased"
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        latency = self.event_to_score_ms
-        rate = round(self.events_in / self.seconds, 1) if self.seconds else 0.0
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return fields | {"events_per_second": rate, "event_to_score_ms": latency}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -245,23 +208,6 @@ async def feed(flow: Flow, drain: Drain, arrivals: Iterable[Arrived], places: Pl
     finally:
         await publisher.stop()
     return feeder
-
-
-def summarise(flow: Flow, feeder: Feeder, seconds: float) -> Summary:
-    """Return the account of a drained flow."""
-    fates = flow.tally.fates
-    return Summary(
-        events_in=feeder.events,
-        events_applied=fates[Fate.APPLIED],
-        duplicates=fates[Fate.DUPLICATE],
-        dead_letters=fates[Fate.DEAD_LETTER] + feeder.rejected,
-        erased=fates[Fate.ERASED],
-        users=len(known_users(flow)),
-        scores_out=flow.tally.scores_out,
-        texts_encoded=flow.engine.reader.encoded,
-        seconds=round(seconds, 3),
-        event_to_score_ms=flow.tally.latency_percentiles(),
-    )
 
 
 def print_summary(summary: Summary) -> None:

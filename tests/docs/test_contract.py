@@ -34,8 +34,8 @@ from features.text_sum import HALF_LIFE
 from features.tiles import DAY
 from models.labels.table import LABELS
 from streams.cli.main import COMMANDS
-from streams.cli.replay import Summary
 from streams.contract import TOPICS
+from streams.operating.summary import Summary
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Review, Search
 from streams.records.ndjson import RejectedLine, parse_line

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from models.encoder.bert import Encoder
-from streams.cli.replay import LEAD_RECORDS, Summary, feed, summarise
+from streams.cli.replay import LEAD_RECORDS, feed
 from streams.operating.drain import Drain
 from streams.operating.read_back import Scores, dead_letters, known_users, last_scores
+from streams.operating.summary import Summary, summarise
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.reading import numbered
 from streams.worker.flow import Flow

@@ -33,11 +33,11 @@ class Secret(str):
     def of(cls, value: SecretStr | None, path: Path | None, variable: str) -> Self | None:
         """Return the secret of a setting, or of the file that `<setting>_FILE` names; None where neither is set.
 
+        That not both are set is checked with the settings.
+
         Raises:
-            ConfigurationError: both are set, or the file cannot be read.
+            ConfigurationError: the file cannot be read.
         """
-        if value is not None and path is not None:
-            raise ConfigurationError(f"{variable}_FILE: expected it or {variable}, found both; unset one of them")
         if path is None:
             return None if value is None else cls._made(value.get_secret_value(), None, variable)
         try:

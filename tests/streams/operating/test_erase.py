@@ -26,13 +26,14 @@ from streams.broker.reading import read_topic
 from streams.broker.topics.lifetimes import BROKER_MS
 from streams.broker.topics.provisioning import make_topics
 from streams.cli import erase as command
-from streams.cli.replay import feed, summarise
+from streams.cli.replay import feed
 from streams.contract import SCORES, TOPICS, changelog_name, topic_name
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating import erasing
 from streams.operating.drain import Drain
 from streams.operating.erasing import erase, look_up
 from streams.operating.receipt import Place, judge_scores, judge_state, kept_after
+from streams.operating.summary import summarise
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow

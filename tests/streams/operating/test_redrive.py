@@ -20,12 +20,13 @@ from streams.broker.reading import read_topic
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.log_ends import high_watermarks
 from streams.cli import redrive as command
-from streams.cli.replay import feed, summarise
+from streams.cli.replay import feed
 from streams.contract import EVENTS, topic_name
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.redrive_journal import Journal, journal_name
 from streams.operating.redriving import Choice, Redrive, Standing, read_letter
+from streams.operating.summary import summarise
 from streams.records.ndjson import partition_of
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow

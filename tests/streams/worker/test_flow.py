@@ -14,9 +14,10 @@ from support.runs import quick_settings, read_back, run_flow
 from support.shoppers import BASE, arriving, encoded, random_lines
 
 from streams.broker.reading import read_topic
-from streams.cli.replay import feed, summarise
+from streams.cli.replay import feed
 from streams.contract import EVENTS, SCORES, topic_name
 from streams.operating.drain import Drain
+from streams.operating.summary import summarise
 from streams.settings import StateStore
 from streams.worker.flow import Flow
 

@@ -17,9 +17,10 @@ from support.servers.login_kafka import SESSION_MS, LoginKafka
 from support.shoppers import encoded, random_lines
 
 from streams.broker.publisher import Publisher
-from streams.cli.replay import LEAD_RECORDS, summarise
+from streams.cli.replay import LEAD_RECORDS
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
+from streams.operating.summary import summarise
 from streams.settings import load_settings
 from streams.sources.reading import numbered
 from streams.worker.flow import Flow

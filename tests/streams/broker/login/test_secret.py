@@ -52,11 +52,6 @@ def test_a_file_that_holds_no_secret_is_refused_in_one_line_that_does_not_repeat
     assert str(refused.value) == f"{NAME}_FILE: {told.format(file)}"
 
 
-def test_a_secret_is_set_in_one_place(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=f"{NAME}_FILE: expected it or {NAME}, found both"):
-        Secret.of(SecretStr("here"), tmp_path / "there", NAME)
-
-
 def test_a_renewed_certificate_is_shown_from_the_next_connection_on(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")
     certificate, key = authority.issue("client")

@@ -23,10 +23,11 @@ from support.shoppers import BASE, arriving, encoded, random_lines
 
 from features.tiles import DAY
 from streams.broker.reading import read_topic
-from streams.cli.replay import feed, summarise
+from streams.cli.replay import feed
 from streams.contract import SCORES, topic_name
 from streams.operating.drain import Drain
 from streams.operating.read_back import last_scores
+from streams.operating.summary import summarise
 from streams.settings import Settings, StateStore, WindowEdge
 from streams.worker.flow import Flow
 from streams.worker.production import live_calibration as outcomes_module

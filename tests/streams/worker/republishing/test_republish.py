@@ -25,11 +25,12 @@ from features.catalogue import SCALARS
 from features.online import OnlineRow, open_online_store
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.reading import read_topic
-from streams.cli.replay import feed, summarise
+from streams.cli.replay import feed
 from streams.contract import SCORES, topic_name
 from streams.exceptions import ConfigurationError, LocalStateError
 from streams.operating.drain import Drain
 from streams.operating.republish_client import RepublishError, own_worker, republish, worker_url
+from streams.operating.summary import summarise
 from streams.settings import Settings, StateStore, load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Answer, Server
