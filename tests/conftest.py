@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # Bytes of a packed file may hold the moment at which they were packed, and each process names its tests itself:
+    # all of them have to come to the same names.
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("broker") == "kafka":
         without = [item for item in items if "shared_broker" not in getattr(item, "fixturenames", ())]
