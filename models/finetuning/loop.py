@@ -30,6 +30,8 @@ LOSS: Final = "mean_squared_error"
 
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
 Watch = Callable[[dict[str, float]], None]
+Told = Callable[[str, int, int], None]
+"""Called with what is done, the steps done, and the steps in all as far as can be told by now."""
 
 
 def shortened(tokens: Sequence[list[int]], limit: int) -> list[list[int]]:
@@ -75,6 +77,7 @@ class Loop:
         path: of the checkpoint.
         fingerprint: of the run.
         watch: told every point of the curve.
+        told: how far the training is.
     """
 
     adapted: Adapted
@@ -84,6 +87,7 @@ class Loop:
     path: Path
     fingerprint: str
     watch: Watch
+    told: Told
 
     def __post_init__(self) -> None:
         """Tokenise, and put the texts in order."""
@@ -118,6 +122,9 @@ class Loop:
             progress.step += 1
             progress.seconds = time.monotonic() - began
             progress.ended = self._end(progress)
+            # Time may be up before the steps are taken.
+            done = min(1.0, self._done(progress.step, progress.seconds))
+            self.told("steps of training", progress.step, round(progress.step / done))
             if progress.step % self._every == 0 or progress.ended:
                 self._evaluate(progress, losses)
                 losses.clear()

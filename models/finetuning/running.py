@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from models.encoder.bert import BertEncoder
 from models.encoder.locate import locate
 from models.finetuning.adapting import Adapted, Head, embed_all
 from models.finetuning.exceptions import FinetuningError
-from models.finetuning.loop import Loop, Watch, scaling
+from models.finetuning.loop import Loop, Told, Watch, scaling
 from models.finetuning.options import Options
 from models.finetuning.probe import Numbers, as_logits, figures, predict, ridge
 from models.finetuning.saving import RESULT_FILE, save_encoder, save_result
@@ -37,6 +37,7 @@ def finetune(
     cache: Path | None = None,
     resume: bool = False,
     watch: Watch = lambda point: None,
+    told: Told = lambda what, done, of: None,
 ) -> dict[str, Any]:
     """Adapt an encoder to texts and write it as an ordinary encoder's folder.
 
@@ -50,6 +51,7 @@ def finetune(
         cache: folder of converted encoders; None is the user's.
         resume: go on from the checkpoint of a run that was killed.
         watch: told every point of the curve.
+        told: how far the run is.
 
     Returns:
         What is in `finetuning.json`: `encoder` `data` `texts` `options` `steps` `seconds` `ended` `best_step`
@@ -64,7 +66,8 @@ def finetune(
     frozen = BertEncoder.load(encoder, device, cache=cache)
     parts = split(texts, options.seed)
     tokens = [frozen.tokenize(part.texts) for part in parts]
-    before = [_embed(frozen, part) for part in tokens]
+    embedded = _counting("texts embedded by the frozen encoder", tokens, told)
+    before = [_embed(frozen, part, embedded) for part in tokens]
     probe, strength = _fit(before, parts)
     begun = folder / BEGUN_FOLDER
     added = widen(locate(encoder, cache), parts.train.texts if options.widen else (), begun)
@@ -83,11 +86,16 @@ def finetune(
         path=folder / CHECKPOINT_FILE,
         fingerprint=options.fingerprint(texts.digest(), frozen.weights_digest, str(frozen.device)),
         watch=watch,
+        told=told,
     )
     untrained = _figures(loop, parts.validation, tokens[2])
     progress = loop.run(resume)
     merged = adapted.snapshot()
-    after = [embed_all(merged, part, adapted.padding, frozen.device) for part in tokens]
+    embedded = _counting("texts embedded by the fine-tuned encoder", tokens, told)
+    after = []
+    for part in tokens:
+        after.append(embed_all(merged, part, adapted.padding, frozen.device))
+        embedded(len(part))
     head = adapted.get_head()
     result = {
         "encoder": frozen.name,
@@ -126,13 +134,26 @@ def _check(folder: Path, resume: bool) -> None:
         raise FinetuningError(f"expected a new folder, found a checkpoint in {folder}: resume it or give another one")
 
 
-def _embed(encoder: BertEncoder, tokens: Sequence[Sequence[int]]) -> Numbers:
+def _counting(what: str, parts: Sequence[Sequence[object]], told: Told) -> Callable[[int], None]:
+    """Return a function that adds to what is done, and tells it and how many there are in all parts."""
+    done, of = 0, sum(map(len, parts))
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        told(what, done, of)
+
+    return add
+
+
+def _embed(encoder: BertEncoder, tokens: Sequence[Sequence[int]], embedded: Callable[[int], None]) -> Numbers:
     """Embed texts by an encoder as it is served, those of like length together."""
     found = np.zeros((len(tokens), encoder.dimension))
     order = np.argsort([len(one) for one in tokens], kind="stable")
     for first in range(0, len(order), 32):
         batch = order[first : first + 32]
         found[batch] = encoder.embed([tokens[index] for index in batch])
+        embedded(len(batch))
     return found
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from features.exceptions import OnlineStoreURLError
 from streams.cli.common.arguments import load_cluster_settings, user_id
+from streams.cli.common.progress import reporting
 from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
 from streams.operating.erasing import erase
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_cluster_settings("to publish to")
     request = _request(settings, arguments.user, arguments.timestamp)
     try:
-        receipt = asyncio.run(erase(settings, request, arguments.timeout))
+        with reporting() as report:
+            receipt = asyncio.run(erase(settings, request, arguments.timeout, report))
     except OnlineStoreURLError as error:
         raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
     if arguments.json:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import orjson
 
 from streams.cli.common.arguments import whole_number
+from streams.cli.common.progress import reporting
 from streams.operating.republish_client import own_worker, republish, worker_url
+from streams.progress import Progress
 from streams.settings import load_settings
-from streams.worker.republishing.progress import Progress
-
-LINE_S: Final = 10.0
-"""Seconds between two lines of progress, where a line is not written over the one before."""
+from streams.worker.republishing.progress import Progress as OfWorker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask and wait; return 0 only if every user of every partition was published."""
     workers = list(dict.fromkeys(arguments.worker or [own_worker(load_settings())]))
     began = time.monotonic()
-    found = republish(workers, arguments.users_per_s, _progress(sys.stderr.isatty()))
+    with reporting() as report:
+        found = republish(workers, arguments.users_per_s, _telling(report))
     summary = {
         "users": sum(progress.users for progress in found),
         "erased": sum(progress.erased for progress in found),
@@ -67,21 +65,15 @@ def _worker(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _progress(terminal: bool) -> Callable[[Sequence[Progress]], None]:
-    """Return a function that shows progress: one line that is overwritten on a terminal, else a line every `LINE_S`."""
-    last = float("-inf")
+def _telling(report: Progress) -> Callable[[Sequence[OfWorker]], None]:
+    """Return a function that reports how far the workers are: no worker knows how many users it has."""
 
-    def show(found: Sequence[Progress]) -> None:
-        nonlocal last
-        if not terminal and time.monotonic() - last < LINE_S:
-            return
-        last = time.monotonic()
-        published = sum(progress.users + progress.erased for progress in found)
+    def tell(found: Sequence[OfWorker]) -> None:
+        report("users published again", sum(progress.users + progress.erased for progress in found), None)
         through = sum(len(progress.finished) for progress in found)
-        total = sum(len(progress.partitions) for progress in found)
-        line = f"{published} users published, {through} of {total} partitions gone through"
-        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-        if terminal and through == total:
-            print(file=sys.stderr)
+        of = sum(len(progress.partitions) for progress in found)
+        # Of a single one there is nothing to tell before the end.
+        if of > 1:
+            report("partitions gone through", through, of)
 
-    return show
+    return tell

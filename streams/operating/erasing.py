@@ -40,6 +40,7 @@ from streams.operating.receipt import (
     judge_store,
     kept_after,
 )
+from streams.progress import Progress
 from streams.records.events import Erasure
 from streams.records.ndjson import partition_of
 from streams.settings import Settings
@@ -56,13 +57,16 @@ _PROBE: Final = (0, 0, 0)
 _PROBE_TTL_S: Final = 1
 
 
-async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Receipt:
+async def erase(
+    settings: Settings, request: Erasure, timeout_s: float, progress: Progress = lambda what, done, of: None
+) -> Receipt:
     """Publish a request, wait until the workers' group has settled it, and read every place back.
 
     Args:
         settings: those of the workers: broker, prefix, group and online store.
         request: valid by the rules of the decoder.
         timeout_s: seconds that the workers may take; reading back takes time beyond them.
+        progress: told for how long the workers have been waited for.
 
     Raises:
         BrokerError: the broker or a topic cannot be used; nothing was published if a topic is missing.
@@ -78,7 +82,7 @@ async def erase(settings: Settings, request: Erasure, timeout_s: float) -> Recei
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     with _obeyed_all_the_same(place):
-        await _settled(settings, place, timeout_s)
+        await _settled(settings, place, timeout_s, progress)
         kept = kept_after(await _topic_configs(settings), int(time.time() * 1000))
         for _ in range(READINGS):
             receipt = await _read_back(settings, request, place, starts, kept)
@@ -127,8 +131,8 @@ async def _publish(settings: Settings, target: TopicPartition, request: Erasure)
     return offset
 
 
-async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
-    group = group_name(settings)
+async def _settled(settings: Settings, place: Place, timeout_s: float, progress: Progress) -> None:
+    group, began = group_name(settings), time.monotonic()
     # The consumer names the group only to read its offsets. Without a subscription it never joins the group.
     consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     committed = 0
@@ -140,6 +144,7 @@ async def _settled(settings: Settings, place: Place, timeout_s: float) -> None:
                     committed = await consumer.committed(TopicPartition(place.topic, place.partition)) or 0
                     if committed > place.offset:
                         return
+                    progress("seconds waited for the workers", int(time.monotonic() - began), None)
                     await asyncio.sleep(POLL_S)
         except TimeoutError as error:
             raise DrainTimeoutError(

@@ -86,8 +86,8 @@ class Bars:
             TextColumn("{task.fields[left]}", markup=False),
             console=console,
             transient=True,
-            # Standard output may be a file.
-            redirect_stdout=False,
+            # What is printed meanwhile stands above the bars, unless it goes to a file.
+            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
         self._clock = clock
         self._steps: dict[str, tuple[TaskID, _Step]] = {}

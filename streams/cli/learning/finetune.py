@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.cli.common.arguments import file
+from streams.cli.common.progress import reporting
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -97,17 +98,19 @@ def _finetune(arguments: argparse.Namespace, options: Options, wanted: list[str]
     name = arguments.encoder or settings.encoder
     watch, close = _watch(arguments.log_dir)
     try:
-        result = finetune(
-            name,
-            texts,
-            arguments.output,
-            options,
-            data=data,
-            device=settings.device,
-            cache=settings.cache_dir,
-            resume=arguments.resume,
-            watch=watch,
-        )
+        with reporting() as report:
+            result = finetune(
+                name,
+                texts,
+                arguments.output,
+                options,
+                data=data,
+                device=settings.device,
+                cache=settings.cache_dir,
+                resume=arguments.resume,
+                watch=watch,
+                told=report,
+            )
     finally:
         close()
     print(f"{result['steps']:,} steps in {result['seconds']:,.0f} s: {result['ended']}")

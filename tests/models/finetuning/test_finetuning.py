@@ -131,6 +131,20 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(small, t
     assert weights(tmp_path / "broken") == weights(tmp_path / "whole")
 
 
+def test_a_run_tells_how_far_it_is_and_expects_no_steps_that_its_time_does_not_allow(small, texts, tmp_path):
+    told = []
+    options = Options(minutes=60.0, **QUICK | {"steps": 3, "evaluate_every": 3})
+    finetune(str(small), texts, tmp_path / "by steps", options, data="", told=lambda *step: told.append(step))
+    assert [step[1:] for step in told if step[0] == "steps of training"] == [(1, 3), (2, 3), (3, 3)]
+    embedded = [step[1:] for step in told if step[0] == "texts embedded by the frozen encoder"]
+    assert embedded[-1] == (len(texts), len(texts))
+    told.clear()
+    options = Options(minutes=1e-4, **QUICK)
+    finetune(str(small), texts, tmp_path / "by time", options, data="", told=lambda *step: told.append(step))
+    ends = [step[1:] for step in told if step[0] == "steps of training"][-1]
+    assert ends[0] == ends[1]
+
+
 def test_a_checkpoint_goes_on_only_under_its_own_options(small, texts, tmp_path):
     def interrupt(point):
         if point["step"] == 4:

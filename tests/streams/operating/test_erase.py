@@ -28,7 +28,7 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli import erase as command
 from streams.cli.replay import feed
 from streams.contract import SCORES, TOPICS, changelog_name, topic_name
-from streams.exceptions import BrokerError, ConfigurationError
+from streams.exceptions import BrokerError, ConfigurationError, DrainTimeoutError
 from streams.operating import erasing
 from streams.operating.drain import Drain
 from streams.operating.erasing import erase, look_up
@@ -236,6 +236,10 @@ async def test_without_a_worker_the_command_ends_in_time_and_says_what_to_check(
     assert f"expected the group '{group}' to commit offset 1 there, found 0; check that its workers run" in errors
     assert sent[0].key == b"u"
     assert set(orjson.loads(sent[0].value)) == {"user_id", "timestamp"}
+    waited: list[tuple[str, int, int | None]] = []
+    with pytest.raises(DrainTimeoutError):
+        await erase(settings, Erasure("v", BASE), 0.5, lambda *step: waited.append(step))
+    assert {(what, of) for what, _, of in waited} == {("seconds waited for the workers", None)}
 
 
 @pytest.mark.parametrize("other", ["missing", "another", "redis"])
