@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.compose import DEPLOY, THREE_NODES, composed, unescaped
 from support.paths import ROOT
 from support.patience import PATIENCE_S
 
@@ -23,7 +24,6 @@ from streams.settings import Settings, load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Server
 
-DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
 MIB = 1 << 20
 
@@ -80,11 +80,56 @@ def test_kafka_is_a_single_kraft_node_whose_internal_topics_need_one_replica(
     given = services["kafka"]["environment"]
     assert given["KAFKA_PROCESS_ROLES"] == "broker,controller"
     assert given["KAFKA_CONTROLLER_QUORUM_VOTERS"].startswith(f"{given['KAFKA_NODE_ID']}@kafka:")
-    assert given["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://kafka:9092"
-    names = {listener.partition(":")[0] for listener in given["KAFKA_LISTENERS"].split(",")}
-    mapped = {entry.partition(":")[0] for entry in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")}
-    assert names == mapped == {"PLAINTEXT", given["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    assert given["KAFKA_ADVERTISED_LISTENERS"] == "CLIENTS://kafka:9092"
     assert {given[name] for name in given if name.endswith(("REPLICATION_FACTOR", "MIN_ISR"))} == {"1"}
+
+
+def test_no_listener_of_kafka_takes_anybody_without_a_login(services: dict[str, Any]) -> None:
+    given = services["kafka"]["environment"]
+    names = [listener.partition(":")[0] for listener in given["KAFKA_LISTENERS"].split(",")]
+    mapped = dict(entry.split(":") for entry in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    assert mapped == dict.fromkeys(names, "SASL_PLAINTEXT")
+    for name in names:
+        assert "PlainLoginModule required" in given[f"KAFKA_LISTENER_NAME_{name}_PLAIN_SASL_JAAS_CONFIG"]
+
+
+def test_every_password_comes_from_the_file_of_a_secret() -> None:
+    document = composed(THREE_NODES)
+    logins = [login for login in document["secrets"] if login != "admin"]
+    assert document["secrets"] == {name: {"file": f"./secrets/{name}"} for name in ("admin", *logins)}
+    for name, service in document["services"].items():
+        given = unescaped(service.get("environment", {}))
+        passwords = re.findall(r'(?:password|user_\w+)="([^"]*)"', " ".join(given.values()))
+        read = {*passwords, given.get("WHEREWITHAL_BROKER_PASSWORD_FILE", "")} - {""}
+        expected = {f"${{directory:/run/secrets:{one}}}" for one in document["secrets"]}
+        if name.startswith("worker"):
+            assert service["secrets"] == [given["WHEREWITHAL_BROKER_USERNAME"]] == logins
+            expected = {f"/run/secrets/{login}" for login in logins}
+        assert read == (expected if "secrets" in service else set())
+
+
+def test_three_nodes_differ_in_what_is_their_own_and_keep_a_record_when_one_is_lost() -> None:
+    document = composed(THREE_NODES)
+    nodes = {name: one for name, one in document["services"].items() if name.startswith("kafka")}
+    given = [dict(node["environment"]) for node in nodes.values()]
+    voters = ",".join(f"{one['KAFKA_NODE_ID']}@{name}:9093" for one, name in zip(given, nodes, strict=True))
+    for one, name in zip(given, nodes, strict=True):
+        assert nodes[name]["hostname"] == name
+        assert one.pop("KAFKA_ADVERTISED_LISTENERS") == f"CLIENTS://{name}:9092"
+        assert one["KAFKA_CONTROLLER_QUORUM_VOTERS"] == voters
+        assert {one[key] for key in one if key.endswith("REPLICATION_FACTOR")} == {"3"}
+        assert {one[key] for key in one if key.endswith(("MIN_ISR", "MIN_INSYNC_REPLICAS"))} == {"2"}
+    assert len({one.pop("KAFKA_NODE_ID") for one in given}) == 3
+    assert given[0] == given[1] == given[2]
+    data = [mount.split(":")[0] for node in nodes.values() for mount in node["volumes"] if "/kafka/data" in mount]
+    assert len(set(data)) == 3
+    assert set(data) <= set(document["volumes"])
+    for name, worker in document["services"].items():
+        if name.startswith("worker"):
+            brokers = ",".join(f"{node}:9092" for node in nodes)
+            assert worker["environment"]["WHEREWITHAL_BROKER"] == f"kafka://{brokers}"
+            assert worker["environment"]["WHEREWITHAL_REPLICATION"] == "3"
+            assert set(nodes) <= set(worker["depends_on"])
 
 
 def test_kafka_takes_records_of_8_mib_with_room_for_headers(services: dict[str, Any]) -> None:
