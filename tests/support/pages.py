@@ -14,6 +14,7 @@ CONTRACT = DOCS / "contract.md"
 SETTINGS = DOCS / "settings.md"
 OPERATING = DOCS / "operating.md"
 RUNNING = DOCS / "running.md"
+KAFKA = DOCS / "kafka.md"
 ARCHITECTURE = DOCS / "architecture.md"
 AT_THE_ROOT = tuple(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))
 PAGES = (README, *AT_THE_ROOT, *sorted(DOCS.glob("*.md")), ROOT / "deploy" / "README.md")
