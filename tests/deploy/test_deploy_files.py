@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from support.compose import DEPLOY, THREE_NODES, composed, unescaped
+from support.pages import blocks, text_of
 from support.paths import ROOT
 from support.patience import PATIENCE_S
 
@@ -106,6 +107,16 @@ def test_every_password_comes_from_the_file_of_a_secret() -> None:
             assert service["secrets"] == [given["WHEREWITHAL_BROKER_USERNAME"]] == logins
             expected = {f"/run/secrets/{login}" for login in logins}
         assert read == (expected if "secrets" in service else set())
+
+
+def test_the_passwords_are_made_as_the_page_says(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(text_of(DEPLOY / "README.md"), "sh") if "openssl" in block]
+    lines = [line for line in block.splitlines() if not line.startswith(("docker", " "))]
+    (tmp_path / "deploy").mkdir()
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=tmp_path, check=True)
+    made = {file.name: file.read_text() for file in (tmp_path / "deploy" / "secrets").iterdir()}
+    assert set(made) == set(composed(THREE_NODES)["secrets"])
+    assert all(re.fullmatch("[0-9a-f]{48}", password) for password in made.values()), "no end of a line, either"
 
 
 def test_three_nodes_differ_in_what_is_their_own_and_keep_a_record_when_one_is_lost() -> None:
