@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command import VIEW, here, write_lines
-from support.compose import ONE_NODE, THREE_NODES, composed
+from support.servers.compose import ONE_NODE, THREE_NODES, composed
 from support.servers.composed_kafka import ComposedKafka
 
 PASSWORDS = {"admin": "of-the-admin", "wherewithal": "of-the-workers"}
@@ -45,9 +45,8 @@ def test_the_workers_login_publishes_and_topics_are_made_as_the_files_say(
     assert code == 0, said
     nodes = len(kafka.services)
     address = ["--bootstrap-server", kafka.servers[0], "--command-config", str(kafka.admin_file)]
-    (line, *_) = kafka.tool("org.apache.kafka.tools.TopicCommand", *address, "--describe", "--topic", "clicks").split(
-        "\n"
-    )
+    told = kafka.tool("org.apache.kafka.tools.TopicCommand", *address, "--describe", "--topic", "clicks")
+    line = told.splitlines()[0]
     assert f"ReplicationFactor: {nodes}" in line
     assert f"PartitionCount: {worker['WHEREWITHAL_PARTITIONS']}" in line
     assert ("min.insync.replicas=2" in line) == (nodes == 3)

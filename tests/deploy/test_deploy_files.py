@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
-from support.compose import DEPLOY, THREE_NODES, composed, unescaped
 from support.pages import blocks, text_of
 from support.paths import ROOT
 from support.patience import PATIENCE_S
+from support.servers.compose import DEPLOY, THREE_NODES, composed, unescaped
 
 from models.libraries import FINETUNE, TRAIN
 from streams.settings import Settings, load_settings

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from support.compose import DEPLOY, unescaped
 from support.patience import PATIENCE_S
+from support.servers.compose import DEPLOY, unescaped
 from support.servers.kafka import Kafka
 
 _CLUSTER: Final = "d2hlcmV3aXRoYWwtY29tcA"
