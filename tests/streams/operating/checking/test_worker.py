@@ -14,7 +14,8 @@ from support.servers.brokers import Broker
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import SCORES
-from streams.operating.checking import Finding, findings
+from streams.operating.checking.finding import Finding
+from streams.operating.checking.worker import findings
 from streams.settings import Settings, load_settings
 from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.state.binding import bind
@@ -35,7 +36,7 @@ def settings_of(folder: Path, broker: Broker, **changes: Any) -> Settings:
 
 def check(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
     """Look, but for the models, which take a while to load."""
-    monkeypatch.setattr("streams.operating.checking._of_models", lambda _: "loaded")
+    monkeypatch.setattr("streams.operating.checking.worker._of_models", lambda _: "loaded")
 
     async def look() -> dict[str, Finding]:
         return {finding.what: finding async for finding in findings(settings)}
