@@ -126,7 +126,7 @@ def _there(settings: Settings, plan: Planned, found: Survey, wrong: Sequence[Dif
     if plan.name not in found.configs:
         said += "; its settings are not told: the login needs DescribeConfigs on it"
     elif not wrong:
-        said += ", settings as a worker makes them"
+        said += ", settings as they would be made"
     yield _comment(said)
     if topic.leaderless:
         yield _comment(

@@ -181,14 +181,18 @@ class Admin:
         ]
         # A node waits no longer for the topics than we wait for its answer.
         request = CreateTopicsRequest(requests, int(ATTEMPT_S * 500), False)
-        for name, code, *message in (await self.ask(request, _codes_of_topics)).topic_errors:
-            error = for_code(code)
-            if error not in (NoError, TopicAlreadyExistsError):
-                reason = f"{error.__name__}: {message[0]}" if message and message[0] else error.__name__
-                raise BrokerError(
-                    f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or make the "
-                    "topic yourself (docs/operating.md, Topics made elsewhere)"
-                )
+        answer = await self.ask(request, _codes_of_topics)
+        async with reaching(self._settings, "CREATE"):
+            for name, code, *message in answer.topic_errors:
+                error = for_code(code)
+                if error is TopicAuthorizationFailedError:
+                    raise error(name)
+                if error not in (NoError, TopicAlreadyExistsError):
+                    reason = f"{error.__name__}: {message[0]}" if message and message[0] else error.__name__
+                    raise BrokerError(
+                        f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or make "
+                        "the topic yourself (docs/operating.md, Topics made elsewhere)"
+                    )
 
     async def delete(self, names: Collection[str]) -> None:
         """Delete topics; a topic that does not exist is passed over.
@@ -198,7 +202,7 @@ class Admin:
         """
         request = DeleteTopicsRequest(sorted(names), int(ATTEMPT_S * 500))
         answer = await self.ask(request, lambda found: [code for _, code in found.topic_error_codes])
-        async with reaching(self._settings):
+        async with reaching(self._settings, "DELETE"):
             for name, code in answer.topic_error_codes:
                 if for_code(code) not in (NoError, UnknownTopicOrPartitionError):
                     raise for_code(code)(name)

@@ -22,6 +22,7 @@ _OPERATIONS: Final = {
     Operation.CREATE: 5,
     Operation.DELETE: 6,
     Operation.DESCRIBE: 8,
+    Operation.DESCRIBE_CONFIGS: 10,
 }
 POLL_S: Final = 0.02
 
