@@ -101,7 +101,7 @@ def test_a_replay(settings: Settings, node: SecuredKafka, access: Access, tmp_pa
     for right, operation, left in without_each(rights):
         asyncio.run(access.become(left))
         code, _, err = here("replay", file, **environment(settings, node))
-        said = err.splitlines()[-1]
+        (said,) = err.splitlines()
         assert code == 1, f"without {operation} on {right.name} it works"
         assert said.startswith("wherewithal replay: the broker "), said
         assert right.name in said, f"without {operation} on {right.name}: {said}"
