@@ -45,7 +45,15 @@ class Right(NamedTuple):
 
 
 COMMANDS: Final = (
-    *("worker", "produce", "scores", "erase", "redrive", "redrive --go", "topics", "topics --go", "replay"),
+    "worker",
+    "produce",
+    "scores",
+    "erase",
+    "redrive",
+    "redrive --go",
+    "topics",
+    "topics --go",
+    "replay",
 )
 """The commands that use a broker."""
 
