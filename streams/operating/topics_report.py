@@ -23,7 +23,7 @@ class Report(NamedTuple):
 
     Attributes:
         lines: of the script.
-        well: whether every topic is there, and none as a worker would refuse it.
+        well: whether every topic of a worker is there, and none as it would refuse it.
     """
 
     lines: Sequence[str]
@@ -31,12 +31,12 @@ class Report(NamedTuple):
 
 
 def shared_partitions(settings: Settings, found: Survey) -> int:
-    """Return the number of partitions that the topics of users have, or are to get if there is none yet.
+    """Return the number of partitions that a worker's topics have, or are to get if there is none yet.
 
     Raises:
         StreamsError: those that are there have different numbers.
     """
-    shared = {plan.name for plan in planned(settings) if plan.partitioned}
+    shared = {plan.name for plan in planned(settings) if plan.of_worker}
     counts = {name: count for name, count in found.counts.items() if name in shared}
     return co_partitioned(settings, counts) if counts else settings.partitions
 
@@ -80,7 +80,7 @@ def report(settings: Settings, found: Survey, made: Collection[str] = ()) -> Rep
         else:
             ours = [fault for fault in wrong if fault.topic == plan.name]
             lines += _there(settings, plan, found, ours, "made" if plan.name in made else "there")
-    needed = [plan for plan in gone if plan.partitioned]
+    needed = [plan for plan in gone if plan.of_worker]
     led = not any(topic.leaderless for topic in found.topics.values())
     fit = partitions is not None and led and not any(fault.level is Level.REFUSED for fault in wrong)
     return Report([*lines, "", _comment(_sum(len(needed), wrong, fit=fit))], fit and not needed)
@@ -112,12 +112,12 @@ def _numbers(settings: Settings, partitions: int) -> Iterator[str]:
 def _to_make(settings: Settings, plan: Planned, partitions: int | None, state: str) -> Iterator[str]:
     yield ""
     yield _comment(f"{plan.name}: {state}. It holds {plan.holds}")
-    if partitions is None and plan.partitioned:
+    if partitions is None and plan.of_worker:
         yield _comment("  how many partitions it needs is open, as said above")
         return
     for name, value in plan.configs.items():
         yield _comment(f"  {name}={value}: {plan.reasons[name]}")
-    yield create_command(plan.made(partitions or 1, settings.replication), servers_of(settings))
+    yield shown(create_command(plan.made(partitions or 1, settings.replication), servers_of(settings)))
 
 
 def _there(settings: Settings, plan: Planned, found: Survey, wrong: Sequence[Difference], state: str) -> Iterator[str]:

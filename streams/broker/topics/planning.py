@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from streams.broker.tools import tool_line
 from streams.broker.topics.admin import Made
 from streams.broker.topics.survey import Survey
-from streams.broker.topics.topic_settings import Complaint, complaints, wanted
+from streams.broker.topics.topic_settings import INSYNC, Complaint, complaints, wanted
 from streams.contract import (
     CLICKS,
     DEAD_LETTERS,
@@ -52,7 +52,7 @@ _OF_COMPACTED: Final = {
     "min.compaction.lag.ms": "a worker that lost its partitions may have written last; its successor has 24 h to write "
     "after it",
     "max.compaction.lag.ms": "bounds how long older records of an erased user stay: 48 h",
-    "min.insync.replicas": "what is acknowledged lies on two disks",
+    INSYNC: "what is acknowledged lies on two disks",
     "max.message.bytes": "room for a batch of records of any size",
     "segment.ms": "compaction does not touch the segment that is written to: erased records outlive it by up to 24 h",
 }
@@ -67,19 +67,19 @@ class Planned(NamedTuple):
         holds: what lies in it, in words.
         configs: its settings, by name.
         reasons: why, by the same names.
-        partitioned: whether a worker needs it, with the number of partitions that its topics share. The journal, which
-            `redrive` needs and makes, has one.
+        of_worker: whether a worker needs it, and so with the number of partitions that a worker's topics share. The
+            journal, which `redrive` needs and makes, has one.
     """
 
     name: str
     holds: str
     configs: Mapping[str, str]
     reasons: Mapping[str, str]
-    partitioned: bool = True
+    of_worker: bool = True
 
     def made(self, partitions: int, replication: int) -> Made:
-        """Return the topic as it is to be made, where the topics of users have this many partitions."""
-        return Made(self.name, partitions if self.partitioned else 1, replication, self.configs)
+        """Return the topic as it is to be made, where a worker's topics have this many partitions."""
+        return Made(self.name, partitions if self.of_worker else 1, replication, self.configs)
 
 
 class Level(StrEnum):
@@ -130,7 +130,7 @@ def planned(settings: Settings) -> list[Planned]:
     changelog = changelog_name(settings)
     plans.append(Planned(changelog, _HOLDS_STATES, configs[changelog], _OF_COMPACTED))
     journal = journal_name(settings)
-    return [*plans, Planned(journal, _HOLDS_JOURNAL, JOURNAL_SETTINGS, _OF_JOURNAL, partitioned=False)]
+    return [*plans, Planned(journal, _HOLDS_JOURNAL, JOURNAL_SETTINGS, _OF_JOURNAL, of_worker=False)]
 
 
 def differences(settings: Settings, found: Survey) -> list[Difference]:
@@ -139,15 +139,18 @@ def differences(settings: Settings, found: Survey) -> list[Difference]:
     complained = {(fault.topic, fault.setting.partition("=")[0]) for fault in wrong}
     for plan in planned(settings):
         configs = found.configs.get(plan.name, {})
+        replicas = found.replicas.get(plan.name, settings.replication)
+        fewer = replicas < settings.replication
         for setting, value in plan.configs.items():
             other = configs.get(setting, value)
-            if other != value and (plan.name, setting) not in complained:
-                level = Level.CHOICE if plan.partitioned else Level.WARNING
+            # With fewer replicas the topic would take no record while one of their nodes is away.
+            harmful = fewer and setting == INSYNC
+            if other != value and (plan.name, setting) not in complained and not harmful:
+                level = Level.CHOICE if plan.of_worker else Level.WARNING
                 wrong.append(Difference(level, plan.name, f"{setting}={value}", other, plan.reasons[setting]))
-        fewer = found.replicas.get(plan.name, settings.replication)
-        replicas = f"{settings.replication} replicas"
-        if fewer < settings.replication and (plan.name, replicas) not in complained:
-            wrong.append(Difference(Level.CHOICE, plan.name, replicas, str(fewer), _REPLICAS))
+        wished = f"{settings.replication} replicas"
+        if fewer and (plan.name, wished) not in complained:
+            wrong.append(Difference(Level.CHOICE, plan.name, wished, str(replicas), _REPLICAS))
     return sorted(wrong, key=lambda fault: list(Level).index(fault.level))
 
 

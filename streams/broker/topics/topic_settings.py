@@ -27,8 +27,10 @@ would outlive its retention by 7 days."""
 SHORT_RETENTION_MS: Final = 24 * HOUR_MS
 """The least retention of the input: a worker may have to catch up after a night without one."""
 
+INSYNC: Final = "min.insync.replicas"
+"""The replicas without which a topic takes no record, since every record waits for all that are in sync."""
+
 _POLICY: Final = "cleanup.policy"
-_INSYNC: Final = "min.insync.replicas"
 _FOREVER: Final = -1
 _NODES_THAT_CAN_REPLICATE: Final = 3
 
@@ -75,7 +77,7 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
         "max.compaction.lag.ms": str(MAX_COMPACTION_LAG_MS),
     }
     if settings.replication >= _NODES_THAT_CAN_REPLICATE:
-        compacted[_INSYNC] = "2"
+        compacted[INSYNC] = "2"
     return configs | dict.fromkeys(_compacted(settings), compacted)
 
 
@@ -151,9 +153,9 @@ def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complai
     if replicas == 1:
         why = "the state of users is lost with one disk; kafka-reassign-partitions.sh adds replicas"
         yield Complaint(name, "3 replicas", "1", why)
-    elif _number(configs, _INSYNC, 2) == 1:
+    elif _number(configs, INSYNC, 2) == 1:
         why = "what one node alone has acknowledged is lost with its disk"
-        yield Complaint(name, f"{_INSYNC}=2", "1", why)
+        yield Complaint(name, f"{INSYNC}=2", "1", why)
 
 
 def _compacted(settings: Settings) -> tuple[str, str]:

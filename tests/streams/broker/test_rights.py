@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from support.servers.access import Access
 from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
 
-from streams.broker.rights import command_line, joined, rights_of
+from streams.broker.rights import command_line, joined, principal_of, rights_of
 from streams.cli.main import main
 from streams.contract import INPUTS
 from streams.exceptions import StreamsError
@@ -176,3 +177,19 @@ def test_rights_on_one_resource_are_one_command() -> None:
     (topics, group) = rights_of("replay", settings)
     assert command_line(topics, "User:w", "a:9092").endswith("--topic replay- --resource-pattern-type prefixed")
     assert command_line(group, "User:w", "a:9092").endswith("--group replay- --resource-pattern-type prefixed")
+
+
+@pytest.mark.parametrize(
+    ("login", "principal"),
+    [
+        ({"broker_username": "w", "broker_password": "p"}, "User:w"),
+        ({}, "User:ANONYMOUS"),
+        ({"broker_tls": True}, "User:ANONYMOUS"),
+        # A certificate's name is a whole path of names, and a broker may shorten it.
+        ({"broker_tls": True, "broker_certificate_file": "w.pem"}, "User:NAME"),
+        ({"broker_tls": True, "broker_aws_region": "eu-west-1"}, "User:NAME"),
+    ],
+    ids=["password", "nobody", "tls", "certificate", "token"],
+)
+def test_the_principal_is_named_as_far_as_it_is_known(login: dict[str, Any], principal: str) -> None:
+    assert principal_of(load_settings(broker="kafka://a:9092", **login)) == principal

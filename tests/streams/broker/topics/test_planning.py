@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from streams.broker.rights import Resource, rights_of
@@ -66,6 +67,7 @@ def test_states_and_scores_are_acknowledged_by_two_where_three_have_them() -> No
     assert insync(3) == ["purchasing-power", "wherewithal-users-changelog"]
 
 
+@tried(deadline=None, max_examples=50)
 @given(prefix=NAMES, partitions=st.integers(1, 10_000), replication=st.sampled_from([-1, 1, 3]))
 def test_a_command_is_what_is_planned(prefix: str, partitions: int, replication: int) -> None:
     settings = settings_of(topic_prefix=prefix, replication=replication)
@@ -124,6 +126,12 @@ def test_fewer_replicas_than_asked_for_differ(replicas: int, level: Level) -> No
     assert {(fault.setting, fault.found, fault.command("a:9092")) for fault in found} == {
         ("3 replicas", str(replicas), None)
     }
+
+
+def test_two_in_sync_are_no_advice_for_a_topic_of_one_replica() -> None:
+    settings = settings_of(replication=3)
+    found = survey_of(settings, replicas=1, purchasing_power={"min.insync.replicas": "1"})
+    assert {fault.setting for fault in differences(settings, found)} == {"3 replicas"}
 
 
 def test_a_difference_names_the_command_that_mends_it() -> None:
