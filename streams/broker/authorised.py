@@ -37,8 +37,11 @@ _BITS: Final = {
 }
 """The bit of each operation in Kafka's answers."""
 
-_GROUPS: Final = 0
+_OF_GROUP: Final = 0
+"""The kind of coordinator, in Kafka's protocol."""
+
 _VALIDATION_MS: Final = 2500
+"""Time that a node may take to judge topics: less than we wait for its answer."""
 
 
 async def on_topics(admin: Admin, names: Collection[str]) -> dict[str, Told]:
@@ -60,7 +63,7 @@ async def on_group(admin: Admin, group: str) -> Told:
     Raises:
         BrokerError: no node answers, or the group has no coordinator within `request_timeout_s`.
     """
-    found = await admin.ask(FindCoordinatorRequest(group, _GROUPS), lambda answer: [answer.error_code])
+    found = await admin.ask(FindCoordinatorRequest(group, _OF_GROUP), lambda answer: [answer.error_code])
     if for_code(found.error_code) is GroupAuthorizationFailedError:
         return NONE
     answer = await admin.ask(GroupRights([group]), lambda answer: [code for code, *_ in answer.groups])

@@ -190,8 +190,8 @@ class Admin:
                 if error not in (NoError, TopicAlreadyExistsError):
                     reason = f"{error.__name__}: {message[0]}" if message and message[0] else error.__name__
                     raise BrokerError(
-                        f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or make "
-                        "the topic yourself (docs/operating.md, Topics made elsewhere)"
+                        f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or have "
+                        "it made by somebody else, with the command that wherewithal topics prints"
                     )
 
     async def delete(self, names: Collection[str]) -> None:

@@ -69,6 +69,8 @@ def _of_settings(name: str, wrong: Sequence[Complaint], *, told: bool) -> Findin
 
 
 def _of_partitions(settings: Settings, found: Survey) -> tuple[Finding, int | None]:
+    if not found.topics and len(found.seen) < len(wanted(settings)):
+        return Finding("partitions", True, "of no topic, because the login may not see them", told=False), None
     try:
         partitions = co_partitioned(settings, found.counts) if found.topics else settings.partitions
     except StreamsError as error:

@@ -55,7 +55,7 @@ def _of_state(settings: Settings, cluster: Cluster | None) -> str:
         )
     check_lock(settings)
     if cluster is None:
-        return f"{folder}, its binding not looked at, because the broker cannot be used"
+        return f"{folder}, its binding not looked at, because the broker tells no number of partitions to compare with"
     if is_bound(settings, cluster):
         return f"{folder}, bound to this cluster"
     return f"{folder}, {'bound to no cluster yet' if folder.exists() else 'made at the start'}"
