@@ -37,7 +37,7 @@ _OF_REQUESTS: Final = (
 """Beginnings of what aiokafka says of a request that it repeats by itself: a dozen sentences for one broker away."""
 
 _CRASH: Final = "Crashed reason"
-"""What mode says of each service on the way up to the app, of one error."""
+"""What mode says of each service on the way up to the app, of one error, after the service's name."""
 
 
 class Brevity(logging.Filter):
@@ -58,7 +58,7 @@ class Brevity(logging.Filter):
             return True
         if record.exc_info and _is_explained(record.exc_info[1]):
             record.exc_info = None
-            if str(record.msg).startswith(_CRASH):
+            if _CRASH in str(record.msg):
                 return False
         repeat_s = REPEAT_S
         if library == _KAFKA_CLIENT and str(record.msg).startswith(_OF_REQUESTS):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from streams.broker.tools import tool_line
 from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, journal_name, topic_name
+from streams.login_settings import check_login
 from streams.name_settings import group_name
 from streams.settings import Settings
 
 
 class Operation(StrEnum):
-    """What may be done with a resource, by Kafka's names. READ and WRITE include DESCRIBE."""
+    """What may be done with a resource, as `kafka-acls.sh` takes it. READ and WRITE include DESCRIBE."""
 
     READ = "READ"
     WRITE = "WRITE"
     CREATE = "CREATE"
     DELETE = "DELETE"
     DESCRIBE = "DESCRIBE"
+    DESCRIBE_CONFIGS = "DescribeConfigs"
 
 
 class Resource(StrEnum):
@@ -42,7 +44,17 @@ class Right(NamedTuple):
     prefixed: bool = False
 
 
-COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "replay")
+COMMANDS: Final = (
+    "worker",
+    "produce",
+    "scores",
+    "erase",
+    "redrive",
+    "redrive --go",
+    "topics",
+    "topics --go",
+    "replay",
+)
 """The commands that use a broker."""
 
 REPLAYS: Final = "replay-"
@@ -83,6 +95,10 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
             return [*_topics(inputs, {Operation.DESCRIBE}), *_topics([letters, journal_name(settings)], read)]
         case "redrive --go":
             return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
+        case "topics" | "topics --go":
+            looking = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
+            names = [*inputs, letters, scores, changelog_name(settings), journal_name(settings)]
+            return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS
@@ -110,12 +126,23 @@ def worker_rights(settings: Settings) -> dict[str, str]:
     }
 
 
+def principal_of(settings: Settings) -> str:
+    """Return the principal that the login of these settings has on a broker that maps none of them to another.
+
+    Who comes by a certificate or a token has a name that only the broker knows: it stands as `User:NAME`.
+    """
+    if settings.broker_username is not None:
+        return f"User:{settings.broker_username}"
+    mechanism, _ = check_login(settings)
+    return "User:ANONYMOUS" if mechanism is None and settings.broker_certificate_file is None else "User:NAME"
+
+
 def command_line(right: Right, principal: str, servers: str) -> str:
     """Return the command of Kafka's own tools that gives a principal a right."""
     pattern = ["--resource-pattern-type", "prefixed"] if right.prefixed else []
     operations = [word for operation in sorted(right.operations) for word in ("--operation", operation.value)]
-    words = ["kafka-acls.sh", "--bootstrap-server", servers, "--add", "--allow-principal", principal]
-    return shlex.join([*words, *operations, f"--{right.resource.value}", right.name, *pattern])
+    words = ["--add", "--allow-principal", principal, *operations, f"--{right.resource.value}", right.name, *pattern]
+    return tool_line("kafka-acls.sh", servers, *words)
 
 
 def _topics(names: Iterable[str], operations: set[Operation]) -> list[Right]:

@@ -6,6 +6,7 @@ import argparse
 from itertools import chain
 
 from streams.broker.rights import COMMANDS, Operation, Resource, command_line, joined, rights_of
+from streams.broker.tools import servers_of
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -32,10 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("PRINCIPAL: expected a name such as User:worker, found none or one with spaces")
     principal = principal if ":" in principal else f"User:{principal}"
     settings = load_settings()
-    servers = "BROKER:9092" if settings.embedded else ",".join(settings.bootstrap_servers)
     commands = arguments.commands or ["worker"]
     for right in joined(chain.from_iterable(rights_of(command, settings) for command in commands)):
         if arguments.create and right.resource is Resource.TOPIC:
             right = right._replace(operations=right.operations | {Operation.CREATE})
-        print(command_line(right, principal, servers))
+        print(command_line(right, principal, servers_of(settings)))
     return 0

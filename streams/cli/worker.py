@@ -11,7 +11,7 @@ from typing import Final
 from streams.cli.common.arguments import load_cluster_settings
 from streams.cli.common.stopping import Stopper
 from streams.log import log
-from streams.operating.checking import findings
+from streams.operating.checking.worker import findings
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.server import Server
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _check(settings: Settings) -> int:
     well = True
     async for finding in findings(settings):
-        print(f"{'ok' if finding.well else 'NOT WELL':8} {shown(f'{finding.what}: {finding.said}')}", flush=True)
+        print(f"{finding.verdict:8} {shown(f'{finding.what}: {finding.said}')}", flush=True)
         well &= finding.well
     return 0 if well else 1
 

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from streams.broker.reading import read_from, read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import partition_counts
+from streams.broker.topics.planning import JOURNAL_SETTINGS
 from streams.contract import journal_name, topic_name
 from streams.settings import Settings
 
@@ -109,7 +110,7 @@ class Journal:
         Raises:
             BrokerError: the broker cannot be reached, or does not make the topic.
         """
-        topic = Made(self._name, 1, self._settings.replication, {"cleanup.policy": "compact"})
+        topic = Made(self._name, 1, self._settings.replication, JOURNAL_SETTINGS)
         async with Admin(self._settings) as admin:
             if self._name not in await admin.topics([self._name]):
                 await admin.create([topic])

@@ -99,7 +99,7 @@ def test_what_a_client_does_not_repeat_is_said_in_its_own_words(written: Written
 def test_an_explained_error_comes_without_a_traceback_and_without_a_crash(
     written: Written, error: BaseException
 ) -> None:
-    written.log("mode.services", "Crashed reason=%r", error, error=error)
+    written.log("mode.services", "[^--Recovery]: Crashed reason=%r", error, error=error)
     written.log("aiokafka.consumer.fetcher", "Unexpected error in fetcher routine", error=error)
     (line,) = written.lines
     assert line["message"] == "Unexpected error in fetcher routine"
@@ -108,7 +108,7 @@ def test_an_explained_error_comes_without_a_traceback_and_without_a_crash(
 
 def test_a_bug_comes_with_its_traceback(written: Written) -> None:
     bug = RuntimeError("a bug")
-    written.log("mode.services", "Crashed reason=%r", bug, error=bug)
+    written.log("mode.services", "[^--Recovery]: Crashed reason=%r", bug, error=bug)
     (line,) = written.lines
     assert "a bug" in line["error"]
 

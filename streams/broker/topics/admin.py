@@ -13,11 +13,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
     KafkaError,
     LeaderNotAvailableError,
     NoBrokersAvailable,
     NoError,
     NotControllerError,
+    NotCoordinatorForGroupError,
     RequestTimedOutError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -39,7 +42,13 @@ _NO_LEADER: Final = -1
 _TOPIC: Final = 2
 _ANY_NODES: Final[Sequence[int]] = ()
 
-_PASSING: Final = (NotControllerError, RequestTimedOutError)
+_PASSING: Final = (
+    NotControllerError,
+    RequestTimedOutError,
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 """Errors of one node that another node, or the same one a little later, may not return."""
 
 
@@ -105,7 +114,7 @@ class Admin:
         Raises:
             BrokerError: no node answers.
         """
-        answer = await self._ask(MetadataRequest([], allow_auto_topic_creation=False))
+        answer = await self.ask(MetadataRequest([], allow_auto_topic_creation=False))
         return answer.cluster_id or "", len(answer.brokers)
 
     async def topics(self, names: Collection[str]) -> dict[str, Topic]:
@@ -114,7 +123,7 @@ class Admin:
         Raises:
             BrokerError: no node answers, or the login may not see one of them.
         """
-        answer = await self._ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
+        answer = await self.ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
         async with reaching(self._settings):
             return _topics(answer)
 
@@ -124,7 +133,7 @@ class Admin:
         Raises:
             BrokerError: no node answers.
         """
-        answer = await self._ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
+        answer = await self.ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
         return {name for code, name, *_ in answer.topics if for_code(code) is not TopicAuthorizationFailedError}
 
     async def led(self, names: Collection[str]) -> dict[str, Topic]:
@@ -172,14 +181,18 @@ class Admin:
         ]
         # A node waits no longer for the topics than we wait for its answer.
         request = CreateTopicsRequest(requests, int(ATTEMPT_S * 500), False)
-        for name, code, *message in (await self._ask(request, _codes_of_topics)).topic_errors:
-            error = for_code(code)
-            if error not in (NoError, TopicAlreadyExistsError):
-                reason = f"{error.__name__}: {message[0]}" if message and message[0] else error.__name__
-                raise BrokerError(
-                    f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or make the "
-                    "topic yourself (docs/operating.md, Topics made elsewhere)"
-                )
+        answer = await self.ask(request, _codes_of_topics)
+        async with reaching(self._settings, "CREATE"):
+            for name, code, *message in answer.topic_errors:
+                error = for_code(code)
+                if error is TopicAuthorizationFailedError:
+                    raise error(name)
+                if error not in (NoError, TopicAlreadyExistsError):
+                    reason = f"{error.__name__}: {message[0]}" if message and message[0] else error.__name__
+                    raise BrokerError(
+                        f"the broker does not make the topic {name!r} ({' '.join(reason.split())}): mend that, or have "
+                        "it made by somebody else, with the command that wherewithal topics prints"
+                    )
 
     async def delete(self, names: Collection[str]) -> None:
         """Delete topics; a topic that does not exist is passed over.
@@ -188,8 +201,8 @@ class Admin:
             BrokerError: the broker refuses one, or no node answers.
         """
         request = DeleteTopicsRequest(sorted(names), int(ATTEMPT_S * 500))
-        answer = await self._ask(request, lambda found: [code for _, code in found.topic_error_codes])
-        async with reaching(self._settings):
+        answer = await self.ask(request, lambda found: [code for _, code in found.topic_error_codes])
+        async with reaching(self._settings, "DELETE"):
             for name, code in answer.topic_error_codes:
                 if for_code(code) not in (NoError, UnknownTopicOrPartitionError):
                     raise for_code(code)(name)
@@ -200,15 +213,23 @@ class Admin:
         Raises:
             BrokerError: no node answers.
         """
-        answer = await self._ask(DescribeConfigsRequest([(_TOPIC, name, None) for name in sorted(names)], False))
+        answer = await self.ask(DescribeConfigsRequest([(_TOPIC, name, None) for name in sorted(names)], False))
         return {
             name: {entry[0]: entry[1] for entry in entries if entry[1] is not None}
             for code, _, _, name, entries in answer.resources
             if for_code(code) is NoError
         }
 
-    async def _ask(self, request: Any, codes: Callable[[Any], Iterable[int]] = lambda _: ()) -> Any:
-        """Ask the nodes in turn, again and again, until one answers; `codes` takes the error codes from an answer."""
+    async def ask(self, request: Any, codes: Callable[[Any], Iterable[int]] = lambda _: ()) -> Any:
+        """Ask the nodes in turn, again and again, until one answers.
+
+        Args:
+            request: one of `aiokafka.protocol`.
+            codes: takes the error codes from an answer.
+
+        Raises:
+            BrokerError: no node answers within `request_timeout_s`.
+        """
         until = time.monotonic() + self._settings.request_timeout_s
         async with reaching(self._settings):
             while True:

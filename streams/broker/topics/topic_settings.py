@@ -27,6 +27,9 @@ would outlive its retention by 7 days."""
 SHORT_RETENTION_MS: Final = 24 * HOUR_MS
 """The least retention of the input: a worker may have to catch up after a night without one."""
 
+INSYNC: Final = "min.insync.replicas"
+"""The replicas without which a topic takes no record, since every record waits for all that are in sync."""
+
 _POLICY: Final = "cleanup.policy"
 _FOREVER: Final = -1
 _NODES_THAT_CAN_REPLICATE: Final = 3
@@ -68,13 +71,14 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     letters = plain | {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES)}
     configs = {topic_name(settings, topic): inputs for topic in INPUTS}
     configs[topic_name(settings, DEAD_LETTERS)] = letters
-    for name in _compacted(settings):
-        configs[name] = plain | {
-            _POLICY: "compact",
-            "min.compaction.lag.ms": str(MIN_COMPACTION_LAG_MS),
-            "max.compaction.lag.ms": str(MAX_COMPACTION_LAG_MS),
-        }
-    return configs
+    compacted = plain | {
+        _POLICY: "compact",
+        "min.compaction.lag.ms": str(MIN_COMPACTION_LAG_MS),
+        "max.compaction.lag.ms": str(MAX_COMPACTION_LAG_MS),
+    }
+    if settings.replication >= _NODES_THAT_CAN_REPLICATE:
+        compacted[INSYNC] = "2"
+    return configs | dict.fromkeys(_compacted(settings), compacted)
 
 
 def complaints(
@@ -149,9 +153,9 @@ def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complai
     if replicas == 1:
         why = "the state of users is lost with one disk; kafka-reassign-partitions.sh adds replicas"
         yield Complaint(name, "3 replicas", "1", why)
-    elif _number(configs, "min.insync.replicas", 2) == 1:
+    elif _number(configs, INSYNC, 2) == 1:
         why = "what one node alone has acknowledged is lost with its disk"
-        yield Complaint(name, "min.insync.replicas=2", "1", why)
+        yield Complaint(name, f"{INSYNC}=2", "1", why)
 
 
 def _compacted(settings: Settings) -> tuple[str, str]:

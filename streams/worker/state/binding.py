@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 
 from features.observation import Source
 from streams.broker.connection import new_producer, reaching
+from streams.broker.errors.explaining import WRITE
 from streams.broker.topics.log_ends import high_watermarks, log_bounds
 from streams.broker.topics.provisioning import Cluster
 from streams.contract import changelog_name, topic_name
@@ -194,7 +195,7 @@ def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartitio
 async def _begin(settings: Settings, changelogs: Collection[TopicPartition]) -> dict[int, int]:
     """Write a tombstone of no user, and return its offset by partition: that the log has begun outlives it."""
     producer = new_producer(settings)
-    async with reaching(settings):
+    async with reaching(settings, WRITE):
         await producer.start()
         try:
             sent = [await producer.send(tp.topic, key=_BEGUN, partition=tp.partition) for tp in changelogs]

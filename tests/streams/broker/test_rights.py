@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from support.command import VIEW, here, run, write_lines
 from support.encoders import HashEncoder
-from support.runs import quick_settings, work
+from support.runs import work
 from support.servers.access import Access
+from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
 
-from streams.broker.rights import Operation, Right, command_line, joined, rights_of
-from streams.broker.topics.provisioning import make_topics
+from streams.broker.rights import command_line, joined, principal_of, rights_of
 from streams.cli.main import main
 from streams.contract import INPUTS
 from streams.exceptions import StreamsError
 from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow
 
-LOGIN, PASSWORD = "least", "least-secret"
 PATIENCE_S = 60.0
 
 
@@ -39,37 +39,12 @@ def access(node: SecuredKafka) -> Access:
 
 @pytest.fixture
 def settings(node: SecuredKafka, tmp_path: Path) -> Settings:
-    """Settings of the login; topics are made, and each holds something, by the administrator."""
-    administrator = quick_settings(tmp_path, broker=node.url, topic_prefix=f"{tmp_path.name[-6:]}-", partitions=1)
-    asyncio.run(make_topics(administrator))
-    return load_settings(**(administrator.model_dump(exclude_none=True) | node.login(LOGIN, PASSWORD)))
+    return least_settings(node, tmp_path)
 
 
 @pytest.fixture
 def administrator(settings: Settings, node: SecuredKafka) -> Settings:
-    return settings.model_copy(update={"broker": node.url, "broker_username": None, "broker_password": None})
-
-
-def environment(settings: Settings, node: SecuredKafka, *, administrator: bool = False) -> dict[str, str | None]:
-    chosen = {
-        "WHEREWITHAL_BROKER": node.url if administrator else node.guarded_url,
-        "WHEREWITHAL_TOPIC_PREFIX": settings.topic_prefix,
-        "WHEREWITHAL_PARTITIONS": "1",
-        "WHEREWITHAL_STATE_DIR": str(settings.state_dir),
-        "WHEREWITHAL_SESSION_TIMEOUT_S": "3",
-        "WHEREWITHAL_HEARTBEAT_INTERVAL_S": "0.3",
-        "WHEREWITHAL_REQUEST_TIMEOUT_S": "10",
-    }
-    login = {"WHEREWITHAL_BROKER_USERNAME": LOGIN, "WHEREWITHAL_BROKER_PASSWORD": PASSWORD}
-    return chosen if administrator else chosen | login
-
-
-def without_each(rights: list[Right]) -> Iterator[tuple[Right, Operation, list[Right]]]:
-    """Yield every single operation of some rights, and the rights that are left without it."""
-    for right in rights:
-        for operation in sorted(right.operations):
-            left = right._replace(operations=right.operations - {operation})
-            yield right, operation, [left if one == right else one for one in rights]
+    return administrators(settings, node)
 
 
 async def outcome(settings: Settings, administrator: Settings) -> str:
@@ -202,3 +177,19 @@ def test_rights_on_one_resource_are_one_command() -> None:
     (topics, group) = rights_of("replay", settings)
     assert command_line(topics, "User:w", "a:9092").endswith("--topic replay- --resource-pattern-type prefixed")
     assert command_line(group, "User:w", "a:9092").endswith("--group replay- --resource-pattern-type prefixed")
+
+
+@pytest.mark.parametrize(
+    ("login", "principal"),
+    [
+        ({"broker_username": "w", "broker_password": "p"}, "User:w"),
+        ({}, "User:ANONYMOUS"),
+        ({"broker_tls": True}, "User:ANONYMOUS"),
+        # A certificate's name is a whole path of names, and a broker may shorten it.
+        ({"broker_tls": True, "broker_certificate_file": "w.pem"}, "User:NAME"),
+        ({"broker_tls": True, "broker_aws_region": "eu-west-1"}, "User:NAME"),
+    ],
+    ids=["password", "nobody", "tls", "certificate", "token"],
+)
+def test_the_principal_is_named_as_far_as_it_is_known(login: dict[str, Any], principal: str) -> None:
+    assert principal_of(load_settings(broker="kafka://a:9092", **login)) == principal

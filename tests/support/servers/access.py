@@ -22,6 +22,7 @@ _OPERATIONS: Final = {
     Operation.CREATE: 5,
     Operation.DELETE: 6,
     Operation.DESCRIBE: 8,
+    Operation.DESCRIBE_CONFIGS: 10,
 }
 POLL_S: Final = 0.02
 
@@ -47,8 +48,7 @@ class Access:
             everything = (_ANY, None, _ANY, self._principal, None, _ANY, _ANY)
             await client.send(node, DeleteAclsRequest(*everything))
             wanted = [entry for right in rights for entry in self._entries(right)]
-            for entry in wanted:
-                await client.send(node, CreateAclsRequest(*entry))
+            await asyncio.gather(*(client.send(node, CreateAclsRequest(*entry)) for entry in wanted))
             while await self._count(client, node, everything) != len(wanted):
                 await asyncio.sleep(POLL_S)
         finally:

@@ -1,7 +1,7 @@
 """Whether a worker could start and work here: looked at, one thing after the other, without starting one.
 
-Nothing is consumed, no group is joined, no topic made and no state written. What only a start shows is left out: the
-rights of the login on topics and group, and whether logs reach as far as the state.
+Nothing is consumed, no group is joined, no topic made and no state written. What only a start shows is left out:
+whether logs reach as far as the state.
 """
 
 from __future__ import annotations
@@ -9,58 +9,26 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import NamedTuple
 
 from features.exceptions import FeaturesError
 from features.online.probing import probe, writable
 from models.exceptions import ModelsError
-from streams.broker.topics.admin import Admin, Topic
-from streams.broker.topics.provisioning import Cluster, co_partitioned
-from streams.broker.topics.topic_settings import Complaint, complaints, wanted
+from streams.broker.topics.provisioning import Cluster
 from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.loading import artefact_folder, load_inference
+from streams.operating.checking.cluster import cluster_findings
+from streams.operating.checking.finding import Finding
 from streams.settings import Settings, StateStore
 from streams.telemetry.metrics import Metrics
 from streams.worker.lifecycle.state_lock import check_lock
 from streams.worker.state.binding import is_bound
 
 
-class Finding(NamedTuple):
-    """What was found out about one thing.
-
-    Attributes:
-        what: the thing.
-        well: whether a worker could go on with it.
-        said: what was found, in one line; of a thing that is not well, what was expected and what to do.
-    """
-
-    what: str
-    well: bool
-    said: str
-
-
 async def findings(settings: Settings) -> AsyncIterator[Finding]:
-    """Yield what is found about the broker, each topic, state folder, online store, models and metrics port."""
-    cluster: Cluster | None = None
-    try:
-        async with Admin(settings) as admin:
-            identity, nodes = await admin.cluster()
-            names = list(wanted(settings))
-            topics, configs = await admin.topics(names), await admin.configs(names)
-    except StreamsError as error:
-        yield Finding("broker", False, str(error))
-        yield Finding("topics", False, "not looked at, because the broker cannot be used")
-    else:
-        yield Finding("broker", True, f"{settings.broker}, cluster {identity or 'without an id'}, nodes {nodes}")
-        replicas = {name: topic.replicas for name, topic in topics.items()}
-        wrong = complaints(settings, configs, replicas, nodes)
-        for name in names:
-            yield _of_topic(settings, name, topics.get(name), [fault for fault in wrong if fault.topic == name])
-        try:
-            counts = {name: topic.partitions for name, topic in topics.items()}
-            cluster = Cluster(identity, co_partitioned(settings, counts) if counts else settings.partitions)
-        except StreamsError as error:
-            yield Finding("partitions", False, str(error))
+    """Yield what is found about broker, topics, rights, state folder, online store, models and metrics port."""
+    found, cluster = await cluster_findings(settings)
+    for finding in found:
+        yield finding
     yield _found("state folder", lambda: _of_state(settings, cluster))
     yield await asyncio.to_thread(_found, "online store", lambda: _of_store(settings))
     yield await asyncio.to_thread(_found, "models", lambda: _of_models(settings))
@@ -76,24 +44,6 @@ def _found(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, False, str(error))
 
 
-def _of_topic(settings: Settings, name: str, topic: Topic | None, wrong: list[Complaint]) -> Finding:
-    what = f"topic {name}"
-    if topic is None:
-        return Finding(what, True, "missing, made by the first worker that starts")
-    if topic.leaderless:
-        return Finding(
-            what,
-            False,
-            f"expected a leader of each of its {topic.partitions} partitions, found none of {topic.leaderless}: start "
-            "the nodes of the broker that hold them",
-        )
-    fatal = [fault.line() for fault in wrong if fault.fatal]
-    if fatal:
-        return Finding(what, False, fatal[0])
-    warned = "".join(f"; a warning: expected {fault.setting}, found {fault.found}: {fault.why}" for fault in wrong)
-    return Finding(what, True, f"partitions {topic.partitions}, replicas {topic.replicas}{warned}")
-
-
 def _of_state(settings: Settings, cluster: Cluster | None) -> str:
     if settings.state_store is not StateStore.ROCKSDB:
         return "in memory, read from the changelog at every start"
@@ -105,7 +55,7 @@ def _of_state(settings: Settings, cluster: Cluster | None) -> str:
         )
     check_lock(settings)
     if cluster is None:
-        return f"{folder}, its binding not looked at, because the broker cannot be used"
+        return f"{folder}, its binding not looked at, because the broker tells no number of partitions to compare with"
     if is_bound(settings, cluster):
         return f"{folder}, bound to this cluster"
     return f"{folder}, {'bound to no cluster yet' if folder.exists() else 'made at the start'}"
