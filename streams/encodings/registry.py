@@ -88,7 +88,6 @@ class Registry:
         try:
             return Known(await _reader(await self._fetched(schema_id)))
         except UnreadableSchemaError as error:
-            log.warning("a schema is refused", schema=schema_id, why=str(error))
             return Known(None, str(error), self._clock() + REFUSED_S)
 
     async def _fetched(self, schema_id: int) -> Schema:
