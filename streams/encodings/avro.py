@@ -89,6 +89,8 @@ def _reader(read: Callable[[BytesIO], Any]) -> Callable[[bytes], bytes]:
             fault = "found NaN or an infinite number, which JSON lacks"
         except RecursionError:
             fault = "found one that nests too deeply"
+        except UnreadableValueError:
+            raise
         except _OTHER_BYTES:
             fault = "found bytes of something else"
         if fault:

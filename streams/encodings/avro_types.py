@@ -12,10 +12,8 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from streams.encodings.decimals import MAX_SCALE, written
 from streams.encodings.exceptions import UnreadableSchemaError
-
-_MAX_SCALE: Final = 300
-"""Digits behind the point of a decimal: beyond them no double tells it from zero."""
 
 _OURS: Final = "wherewithal-"
 _LOGICAL: Final = {
@@ -79,8 +77,8 @@ def _logical(schema: dict[str, Any], kind: Any) -> str | None:
     found = _LOGICAL.get((kind, name)) if isinstance(name, str) else None
     if name == "decimal" and found:
         scale = schema.get("scale", 0)
-        if type(scale) is not int or not 0 <= scale <= _MAX_SCALE:
-            raise UnreadableSchemaError(f"expected a decimal of scale 0 to {_MAX_SCALE}, found another scale")
+        if type(scale) is not int or not 0 <= scale <= MAX_SCALE:
+            raise UnreadableSchemaError(f"expected a decimal of scale 0 to {MAX_SCALE}, found another scale")
     return found
 
 
@@ -105,14 +103,7 @@ def _nanos(value: int, *_: object) -> int:
 
 
 def _decimal(value: bytes, writer: dict[str, Any], *_: object) -> orjson.Fragment:
-    scale: int = writer.get("scale", 0)
-    unscaled = int.from_bytes(value, "big", signed=True)
-    digits = str(abs(unscaled))
-    if scale:
-        digits = digits.rjust(scale + 1, "0")
-        digits = f"{digits[:-scale]}.{digits[-scale:]}"
-    # A fragment is written as it is: a double would not hold all digits.
-    return orjson.Fragment(f"-{digits}" if unscaled < 0 else digits)
+    return written(value, writer.get("scale", 0))
 
 
 READERS: Final[dict[str, Callable[..., Any]]] = {

@@ -18,7 +18,17 @@ ROOT: Final = "wherewithal-root.proto"
 """The name of the file that holds the schema itself: registries know none, and no import has it."""
 
 WELL_KNOWN_FOLDER: Final = "google/protobuf/"
-"""Imports below it come with the compiler, whatever a registry has under their names."""
+"""Imports below it come with the compiler."""
+
+DECIMAL_FILE: Final = "confluent/type/decimal.proto"
+_CONFLUENT: Final = (
+    "google.protobuf.descriptor_pb2",
+    "confluent_kafka.schema_registry.confluent.meta_pb2",
+    "confluent_kafka.schema_registry.confluent.type.decimal_pb2",
+)
+"""Modules of the schemas that Confluent's serializers import and no registry has, and of what those import."""
+
+_KNOWN: Final = "known.bin"
 
 COMPILE_S: Final = 60.0
 """Longest the compiler may take: it needs less than a second for a schema of any usual size."""
@@ -27,7 +37,8 @@ COMPILE_S: Final = 60.0
 async def compiled(schema: Schema) -> Any:
     """Return the `FileDescriptorSet` of a schema, its imports first.
 
-    Imports are the references of the schema, the well-known types of Protobuf, and `google/type`.
+    Imports are the references of the schema, the well-known types of Protobuf, `google/type`, and those of Confluent's
+    own that its serializers use.
 
     Raises:
         UnreadableSchemaError: the compiler refuses it.
@@ -37,20 +48,27 @@ async def compiled(schema: Schema) -> Any:
     descriptor_pb2 = library("google.protobuf.descriptor_pb2", EXTRA)
     with tempfile.TemporaryDirectory(prefix="wherewithal-") as name:
         folder = Path(name)
-        await asyncio.to_thread(_write, schema, folder)
+        known = descriptor_pb2.FileDescriptorSet()
+        for module in _CONFLUENT:
+            library(module, EXTRA).DESCRIPTOR.CopyToProto(known.file.add())
+        await asyncio.to_thread(_write, schema, folder, known)
         output = folder / "descriptors.bin"
         await _run(
             *("-m", "grpc_tools.protoc", f"--proto_path={folder / 'proto'}"),
-            *(f"--proto_path={known}" for known in _well_known()),
+            *(f"--proto_path={place}" for place in _well_known()),
+            f"--descriptor_set_in={folder / _KNOWN}",
             *(f"--descriptor_set_out={output}", "--include_imports", ROOT),
         )
         return descriptor_pb2.FileDescriptorSet.FromString(await asyncio.to_thread(output.read_bytes))
 
 
-def _write(schema: Schema, folder: Path) -> None:
+def _write(schema: Schema, folder: Path, known: Any) -> None:
+    (folder / _KNOWN).write_bytes(known.SerializeToString())
+    # Whoever reads messages trusts what these declare, whatever a registry has under their names.
+    given = {file.name for file in known.file}
     texts = {_import_name(name): text for name, text in schema.references.items()} | {ROOT: schema.text}
     for name, text in texts.items():
-        if name.startswith(WELL_KNOWN_FOLDER):
+        if name in given or name.startswith(WELL_KNOWN_FOLDER):
             continue
         path = folder / "proto" / name
         try:
@@ -107,4 +125,4 @@ def _first(said: bytes) -> str:
     """Return the first complaint of the compiler: not its warnings, nor what its libraries say."""
     lines = [line for line in said.decode(errors="replace").splitlines() if ".proto:" in line]
     complaints = [line for line in lines if ": warning: " not in line]
-    return complaints[0].removeprefix(f"{ROOT}:").strip()[:200] if complaints else "it gives no reason"
+    return complaints[0].rpartition(f"{ROOT}:")[2].strip()[:200] if complaints else "it gives no reason"

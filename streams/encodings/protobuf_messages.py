@@ -10,8 +10,9 @@ import numpy as np
 
 from models.libraries import library
 from streams.encodings.avro import EXTRA
+from streams.encodings.decimals import written
 from streams.encodings.exceptions import UnreadableValueError
-from streams.encodings.protobuf_compiling import WELL_KNOWN_FOLDER
+from streams.encodings.protobuf_compiling import DECIMAL_FILE, WELL_KNOWN_FOLDER
 
 _WELL_KNOWN: Final = "google.protobuf."
 _TIMESTAMP: Final = f"{_WELL_KNOWN}Timestamp"
@@ -19,6 +20,7 @@ _WRAPPERS: Final = frozenset(
     f"{_WELL_KNOWN}{kind}Value"
     for kind in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
 )
+_DECIMAL: Final = "confluent.type.Decimal"
 _AS_JSON_MAPPING: Final = frozenset(
     f"{_WELL_KNOWN}{kind}" for kind in ("Any", "Duration", "Empty", "FieldMask", "ListValue", "Struct", "Value")
 )
@@ -30,7 +32,8 @@ class Messages:
 
     Field names are those of the schema. Fields that are not set are left out; without presence (`proto3` without
     `optional`) that is also a zero, an empty text and the first value of an enumeration. 64-bit integers are numbers,
-    enumerations their names, a `Timestamp` is epoch milliseconds, bytes are base64, wrappers are what they wrap.
+    enumerations their names, a `Timestamp` is epoch milliseconds, a `Decimal` of Confluent a number, bytes are base64,
+    wrappers are what they wrap.
 
     Args:
         pool: of descriptors, to look into `Any`.
@@ -56,6 +59,8 @@ class Messages:
             return (lambda message: message.value) if inner is None else (lambda message: inner(message.value))
         if known and name in _AS_JSON_MAPPING:
             return self._mapped
+        if name == _DECIMAL and descriptor.file.name == DECIMAL_FILE:
+            return lambda message: written(message.value, message.scale)
         if name in self._fields:
             fields = self._fields[name]
         else:
