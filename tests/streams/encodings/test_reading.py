@@ -11,7 +11,7 @@ from support.encoded import framed
 from support.servers.fake_registry import FakeRegistry
 
 from streams.encodings.encoding import Encoding
-from streams.encodings.reading import open_values
+from streams.encodings.reading import ValueReader, open_values
 from streams.exceptions import ConfigurationError
 from streams.records.rejection import Reason, Rejection
 from streams.settings import MAX_RECORD_BYTES, load_settings
@@ -83,16 +83,21 @@ async def test_a_user_s_words_are_in_no_detail(registry: FakeRegistry) -> None:
             assert "secret" not in found.detail
 
 
+@pytest.fixture
+def values(registry: FakeRegistry) -> ValueReader:
+    """Reads of a registry that has a schema of Avro (1) and one of JSON (2)."""
+    registry.add(json.dumps(NUMBER))
+    registry.add('{"type": "object"}', "JSON")
+    return open_values(load_settings(schema_registry_url=registry.url), Encoding.AUTO)
+
+
+_BEGINNINGS = st.sampled_from([b"", b"\x00", b"\x00\x00\x00\x00\x01", b"\x00\x00\x00\x00\x02", b"{"])
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-async def test_any_values_are_read_or_refused(registry: FakeRegistry, data: st.DataObject) -> None:
-    if not registry.schemas:
-        registry.add(json.dumps(NUMBER))
-        registry.add('{"type": "object"}', "JSON")
-    beginnings = st.sampled_from([b"", b"\x00", b"\x00\x00\x00\x00\x01", b"\x00\x00\x00\x00\x02", b"{"])
-    values = data.draw(st.lists(st.none() | st.builds(bytes.__add__, beginnings, st.binary(max_size=30)), max_size=5))
-    own = load_settings(schema_registry_url=registry.url)
-    found = await open_values(own, Encoding.AUTO).read(values)
-    assert len(found) == len(values)
+@given(given_values=st.lists(st.none() | st.builds(bytes.__add__, _BEGINNINGS, st.binary(max_size=30)), max_size=5))
+async def test_any_values_are_read_or_refused(values: ValueReader, given_values: list[bytes | None]) -> None:
+    found = await values.read(given_values)
+    assert len(found) == len(given_values)
     for one in found:
         assert "expected" in one.detail if isinstance(one, Rejection) else one.startswith(b"{")
