@@ -207,6 +207,12 @@ def test_a_schema_that_is_none_is_refused_in_words(text: str, found: str) -> Non
         reader_of(text)
 
 
+def test_a_long_chain_of_types_is_refused() -> None:
+    chain = " ".join(f"message M{place} {{ M{place + 1} a = 1; }}" for place in range(3000))
+    with pytest.raises(UnreadableSchemaError, match="fewer types within each other"):
+        reader_of(f'syntax = "proto3"; {chain} message M3000 {{}}')
+
+
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside", "wherewithal-root"])
 def test_imports_stay_within_their_folder(name: str) -> None:
     with pytest.raises(UnreadableSchemaError, match="imports"):

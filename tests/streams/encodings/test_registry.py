@@ -81,6 +81,17 @@ async def test_values_are_read_with_the_schema_that_they_name(registry: FakeRegi
     assert await values_of(registry).read([framed(first, FIVE), framed(second, b"\x02a")]) == [b'{"n":5}', b'{"n":"a"}']
 
 
+async def test_a_value_that_becomes_far_more_json_is_too_large(registry: FakeRegistry) -> None:
+    item = {"type": "record", "name": "Item", "fields": [{"name": "a" * 500, "type": "boolean"}]}
+    many = NUMBER | {"fields": [{"name": "n", "type": {"type": "array", "items": item}}]}
+    schema_id = registry.add(json.dumps(many))
+    # 20,000 items of one byte each.
+    [found] = await values_of(registry).read([framed(schema_id, b"\xc0\xb8\x02" + b"\x01" * 20_000 + b"\x00")])
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.TOO_LARGE
+    assert "as JSON" in found.detail
+
+
 async def test_references_are_followed(registry: FakeRegistry) -> None:
     line = NUMBER | {"name": "shop.Line", "fields": [{"name": "number", "type": "shop.Number"}]}
     registry.add(json.dumps(NUMBER), subject="numbers/of:shop")
