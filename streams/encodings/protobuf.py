@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from models.libraries import library
-from streams.encodings.avro import EXTRA
+from models.libraries import REGISTRY, library
 from streams.encodings.exceptions import UnreadableSchemaError, UnreadableValueError
 from streams.encodings.protobuf_compiling import ROOT, compiled
 from streams.encodings.protobuf_messages import Messages
@@ -32,7 +31,7 @@ async def protobuf_reader(schema: Schema) -> Callable[[bytes], bytes]:
 
 
 def _made(files: Any) -> _Reader:
-    pool = library("google.protobuf.descriptor_pool", EXTRA).DescriptorPool()
+    pool = library("google.protobuf.descriptor_pool", REGISTRY).DescriptorPool()
     try:
         for file in files.file:
             pool.Add(file)
@@ -48,8 +47,8 @@ class _Reader:
         # In the order of the file, by which values count.
         self._messages = list(root.message_types_by_name.values())
         self._converters = Messages(pool)
-        self._class_of = library("google.protobuf.message_factory", EXTRA).GetMessageClass
-        self._decode_error: type[Exception] = library("google.protobuf.message", EXTRA).DecodeError
+        self._class_of = library("google.protobuf.message_factory", REGISTRY).GetMessageClass
+        self._decode_error: type[Exception] = library("google.protobuf.message", REGISTRY).DecodeError
         # Most values are of these; those declared within them are made as values come.
         self._parts: dict[tuple[int, ...], _Parts] = {
             (place,): self._parts_of((place,)) for place in range(len(self._messages))

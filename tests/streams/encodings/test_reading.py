@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from support.encoded import framed
 from support.servers.fake_registry import FakeRegistry
 
+from models.exceptions import MissingLibraryError
 from streams.encodings.encoding import Encoding
 from streams.encodings.reading import ValueReader, open_values
 from streams.exceptions import ConfigurationError
@@ -60,6 +62,12 @@ async def test_the_first_byte_tells_encodings_apart(registry: FakeRegistry) -> N
 def test_the_wire_format_needs_a_registry() -> None:
     with pytest.raises(ConfigurationError, match="WHEREWITHAL_SCHEMA_REGISTRY_URL: expected the address"):
         open_values(load_settings(), Encoding.CONFLUENT)
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka.schema_registry", None)
+    with pytest.raises(MissingLibraryError, match=r"pip install wherewithal\[registry\]"):
+        open_values(load_settings(schema_registry_url="http://127.0.0.1:1"), Encoding.AUTO)
 
 
 async def test_a_user_s_words_are_in_no_detail(registry: FakeRegistry) -> None:

@@ -269,7 +269,14 @@ async def test_a_client_shows_its_certificate(authority: Authority) -> None:
 @pytest.mark.parametrize(
     ("more", "found"),
     [
-        ({"schema_registry_ca_file": "no/such.pem"}, "CA_FILE: expected files of the registry in PEM, found No such"),
+        ({"schema_registry_ca_file": __file__}, "CA_FILE: expected CA certificates in PEM, found something else"),
+        (
+            {"schema_registry_ca_file": __file__, "schema_registry_certificate_file": __file__},
+            "CA_FILE: expected CA certificates in PEM, found something else",
+        ),
+        ({"schema_registry_certificate_file": __file__}, "CERTIFICATE_FILE: expected a certificate and its key"),
+        ({"schema_registry_certificate_file": "no/such.pem"}, "CERTIFICATE_FILE: expected a PEM file at no/such.pem"),
+        ({"schema_registry_ca_file": "no/such.pem"}, "CA_FILE: expected a PEM file at no/such.pem, found none"),
         (
             {"schema_registry_username": "a", "schema_registry_password_file": "no/such"},
             "PASSWORD_FILE: expected a file with a secret at no/such",
