@@ -17,6 +17,10 @@ class BrokerRefusalError(BrokerError):
     """The broker is there and says no, to a login, a certificate or a right: waiting does not mend it."""
 
 
+class FencedError(StreamsError, RuntimeError):
+    """Another worker with the same instance id has taken this worker's place in the group."""
+
+
 class MissingLogError(BrokerError):
     """A partition that was there is there no more: its topic was deleted, or made anew with fewer partitions."""
 

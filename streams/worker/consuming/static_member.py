@@ -1,0 +1,93 @@
+"""A member of the group under an instance id: its place outlives its process, and has one holder at a time.
+
+aiokafka joins under the id, but sends heartbeats without it. A member whose place a namesake has taken would hear
+that nobody knows it, join anew, and take the place back: the two would put each other out for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiokafka.errors import NoError, UnknownMemberIdError
+from aiokafka.protocol.commit import OffsetCommitRequest
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
+
+from streams.broker.group_requests import FENCED_INSTANCE_ID, InstanceHeartbeat
+from streams.exceptions import BrokerError, FencedError, StreamsError
+
+STATIC_JOIN: Final = 5
+"""The first version of a request to join that carries an instance id; aiokafka leaves it out of those before."""
+
+
+class StaticMember:
+    """Asks the group's coordinator on behalf of a member with an instance id.
+
+    Args:
+        instance: the id.
+        coordinator: of aiokafka's consumer.
+        on_end: told that the place is lost, before the error is raised.
+    """
+
+    def __init__(self, instance: str, coordinator: Any, on_end: Callable[[StreamsError], None]) -> None:
+        self._instance = instance
+        self._coordinator = coordinator
+        self._send: Callable[[Any], Awaitable[Any]] = coordinator._send_req
+        self._on_end = on_end
+        self._member = ""
+        self._generation = -1
+
+    async def ask(self, request: Any) -> Any:
+        """Send a request, and return its answer.
+
+        Raises:
+            FencedError: another worker has the place; nothing is asked for any more.
+            BrokerError: the broker knows no instance ids.
+            KafkaError: the broker was not reached.
+        """
+        joins = isinstance(request, JoinGroupRequest)
+        if joins and not self._coordinator.member_id:
+            await self._check_place()
+        if isinstance(request, HeartbeatRequest):
+            request = self._heartbeat(self._coordinator.member_id, self._coordinator.generation)
+        answer = await self._send(request)
+        self._judge(answer)
+        if joins and answer.error_code == NoError.errno:
+            if answer.API_VERSION < STATIC_JOIN:
+                self._end(
+                    BrokerError(
+                        "expected a broker that knows static members (Apache Kafka 2.3 or later), found one that does "
+                        "not: unset WHEREWITHAL_GROUP_INSTANCE_ID"
+                    )
+                )
+            self._member, self._generation = answer.member_id, answer.generation_id
+        if isinstance(request, OffsetCommitRequest) and _refused(answer):
+            await self._check_place()
+        return answer
+
+    async def _check_place(self) -> None:
+        """Ask who has the place, if this worker ever had it: nobody knows a member that was replaced by its id."""
+        if self._member:
+            self._judge(await self._send(self._heartbeat(self._member, self._generation)))
+
+    def _heartbeat(self, member: str, generation: int) -> InstanceHeartbeat:
+        return InstanceHeartbeat(self._coordinator.group_id, generation, member, self._instance)
+
+    def _judge(self, answer: Any) -> None:
+        if getattr(answer, "error_code", None) == FENCED_INSTANCE_ID:
+            self._end(
+                FencedError(
+                    f"expected to be the only worker with the instance id {self._instance!r} in the group "
+                    f"{self._coordinator.group_id!r}, found that another one has taken its place: give each worker a "
+                    "WHEREWITHAL_GROUP_INSTANCE_ID of its own"
+                )
+            )
+
+    def _end(self, error: StreamsError) -> None:
+        self._on_end(error)
+        raise error
+
+
+def _refused(answer: Any) -> bool:
+    """Tell whether a commit was refused because nobody knows the member."""
+    return any(code == UnknownMemberIdError.errno for _, partitions in answer.topics for _, code in partitions)
