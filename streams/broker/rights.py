@@ -42,7 +42,7 @@ class Right(NamedTuple):
     prefixed: bool = False
 
 
-COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "replay")
+COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "leave", "replay")
 """The commands that use a broker."""
 
 REPLAYS: Final = "replay-"
@@ -83,6 +83,8 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
             return [*_topics(inputs, {Operation.DESCRIBE}), *_topics([letters, journal_name(settings)], read)]
         case "redrive --go":
             return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
+        case "leave":
+            return [group]
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS

@@ -21,6 +21,7 @@ from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.loading import artefact_folder, load_inference
 from streams.settings import Settings, StateStore
 from streams.telemetry.metrics import Metrics
+from streams.worker.consuming.static_member import check_place
 from streams.worker.lifecycle.state_lock import check_lock
 from streams.worker.state.binding import is_bound
 
@@ -61,6 +62,8 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
             cluster = Cluster(identity, co_partitioned(settings, counts) if counts else settings.partitions)
         except StreamsError as error:
             yield Finding("partitions", False, str(error))
+        if settings.group_instance_id is not None:
+            yield _found("instance id", lambda: check_place(settings, identity) or "")
     yield _found("state folder", lambda: _of_state(settings, cluster))
     yield await asyncio.to_thread(_found, "online store", lambda: _of_store(settings))
     yield await asyncio.to_thread(_found, "models", lambda: _of_models(settings))

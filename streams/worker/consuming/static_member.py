@@ -13,11 +13,33 @@ from aiokafka.errors import NoError, UnknownMemberIdError
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
 
+from streams.broker.embedded import CLUSTER
 from streams.broker.group_requests import FENCED_INSTANCE_ID, InstanceHeartbeat
-from streams.exceptions import BrokerError, FencedError, StreamsError
+from streams.exceptions import BrokerError, ConfigurationError, FencedError, StreamsError
+from streams.membership_settings import instance_id
+from streams.settings import Settings
 
 STATIC_JOIN: Final = 5
 """The first version of a request to join that carries an instance id; aiokafka leaves it out of those before."""
+
+
+def check_place(settings: Settings, cluster: str) -> str | None:
+    """Return the instance id that a worker joins under; None for none.
+
+    Args:
+        settings: of the worker.
+        cluster: id of the cluster.
+
+    Raises:
+        ConfigurationError: there is one, and the broker takes two workers of one id for the same.
+    """
+    instance = instance_id(settings)
+    if instance is not None and cluster == CLUSTER:
+        raise ConfigurationError(
+            "WHEREWITHAL_GROUP_INSTANCE_ID: expected a broker that tells two workers of one id apart, found the "
+            "embedded one, which does not: unset it"
+        )
+    return instance
 
 
 class StaticMember:
