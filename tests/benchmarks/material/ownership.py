@@ -1,0 +1,93 @@
+"""Who had which partition when, and how long events waited for their score: found from logs and records afterwards."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    """A worker took a partition over, or let it go.
+
+    Attributes:
+        at: wall clock, s.
+        owner: name of the worker; None where it let go.
+        partition: its number.
+    """
+
+    at: float
+    owner: str | None
+    partition: int
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What became of the partitions in a span of time.
+
+    Attributes:
+        moves: how often a partition came to another worker than the one that had it before.
+        take_overs: how often a partition was taken over, by whichever worker.
+        without_s: seconds without an owner, by partition.
+    """
+
+    moves: int
+    take_overs: int
+    without_s: dict[int, float]
+
+
+def owned(changes: Iterable[Change], began: float, ended: float) -> Owned:
+    """Return what became of the partitions from `began` to `ended`, wall clock in s."""
+    of_partition: defaultdict[int, list[Change]] = defaultdict(list)
+    for change in sorted(changes, key=lambda change: change.at):
+        of_partition[change.partition].append(change)
+    moves = take_overs = 0
+    without: dict[int, float] = {}
+    for partition, those in sorted(of_partition.items()):
+        last: str | None = None
+        free_since: float | None = None
+        without[partition] = 0.0
+        for change in those:
+            if change.at > ended:
+                break
+            inside = change.at >= began
+            if change.owner is None:
+                free_since = change.at if free_since is None else free_since
+                continue
+            if free_since is not None and inside:
+                without[partition] += change.at - max(began, free_since)
+            free_since = None
+            take_overs += inside
+            moves += inside and last is not None and last != change.owner
+            last = change.owner
+        if free_since is not None:
+            without[partition] += ended - max(began, free_since)
+    return Owned(moves, take_overs, without)
+
+
+def waits(
+    events: Mapping[str, Sequence[tuple[int, float]]], scores: Mapping[str, Sequence[tuple[int, float]]]
+) -> tuple[list[float], int]:
+    """Return how long each event waited for the first score that covers it, s, and how many no score covers.
+
+    Args:
+        events: by user, (offset, when it was due) in the order of the offsets.
+        scores: by user, (offset of the last event behind it, when it was seen).
+    """
+    found: list[float] = []
+    uncovered = 0
+    for user, those in events.items():
+        seen: list[tuple[int, float]] = []
+        for offset, at in sorted(scores.get(user, ()), key=lambda score: score[1]):
+            if not seen or offset > seen[-1][0]:
+                seen.append((offset, at))
+        offsets = [offset for offset, _ in seen]
+        for offset, due in those:
+            place = bisect_right(offsets, offset - 1)
+            if place == len(seen):
+                uncovered += 1
+            else:
+                found.append(seen[place][1] - due)
+    return found, uncovered
