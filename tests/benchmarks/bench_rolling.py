@@ -1,6 +1,6 @@
 """Three workers restarted one after another under a paced load, with an instance id each and without.
 
-Both sides are the same in everything else: one node of Apache Kafka, the program's own worker with its models, a state
+All sides are the same in everything else: one node of Apache Kafka, the program's own worker with its models, a state
 folder that outlives the restart. Latency runs from the instant at which an event was due to the arrival of the first
 score that covers it at a consumer.
 """
@@ -18,6 +18,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +39,8 @@ from streams.contract import CLICKS, SCORES, topic_name
 from streams.settings import Settings
 
 SCRIPT: Final = Path(__file__).with_name("sides") / "owning_worker.py"
-SIDES: Final = {"with an instance id": True, "without": False}
+WITHOUT, WITH, BESIDE = "none", "one each", "one each, the successor started beside it"
+SIDES: Final = (WITHOUT, WITH, BESIDE)
 NAMES: Final = ("w1", "w2", "w3")
 PARTITIONS: Final = 12
 SESSION_S: Final = 60.0
@@ -74,21 +76,32 @@ class ScoreLog:
             await consumer.stop()
 
 
-def start(cluster: Cluster, name: str, static: bool) -> Worker:
+def start(cluster: Cluster, name: str, side: str, folder: str) -> Worker:
     """Start a worker with the models that it ships with."""
-    chosen = {"group_instance_id": name} if static else {}
-    return cluster.start(name, script=SCRIPT, session_timeout_s=SESSION_S, request_timeout_s=30, **chosen)
+    timing = {"session_timeout_s": SESSION_S, "request_timeout_s": 30, "heartbeat_interval_s": 1.0}
+    chosen = {} if side == WITHOUT else {"group_instance_id": name}
+    return cluster.start(folder, script=SCRIPT, **timing, **chosen)
 
 
-def changes_of(name: str, worker: Worker) -> Iterator[Change]:
+async def restart(cluster: Cluster, name: str, side: str, before: Worker) -> Worker:
+    """Replace a worker, and return its successor once that is ready."""
+    if side == BESIDE:
+        # It ends by itself, once the successor has its place.
+        after = await start(cluster, name, side, f"{name}-next").ready()
+        await before.ended()
+        return after
+    await before.stop()
+    return await start(cluster, name, side, name).ready()
+
+
+def changes_of(process: int, name: str, worker: Worker) -> Iterator[Change]:
     """Yield what a worker logged of its partitions."""
     held: list[int] = []
     for entry in worker.entries():
-        if entry["message"] == HOLDS:
-            held = entry["numbers"]
-            yield from (Change(entry["at"], name, number) for number in held)
-        elif entry["message"] == LETS_GO:
-            yield from (Change(entry["at"], None, number) for number in held)
+        if entry["message"] in (HOLDS, LETS_GO):
+            holds = entry["message"] == HOLDS
+            held = entry["numbers"] if holds else held
+            yield from (Change(entry["at"], number, process, name, holds) for number in held)
 
 
 async def load(settings: Settings, rate: int, seconds: float) -> Process:
@@ -114,23 +127,22 @@ async def events_of(settings: Settings, starts: dict[TopicPartition, int]) -> di
     return found
 
 
-async def side(broker: str, static: bool, arguments: argparse.Namespace) -> dict[str, Any]:
+async def run(broker: str, side: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Restart three workers of a cluster and return the figures."""
     with tempfile.TemporaryDirectory(prefix="wherewithal-rolling-") as folder:
-        prefix = "static-" if static else "dynamic-"
-        cluster = await Cluster(Path(folder), broker, topic_prefix=prefix, partitions=PARTITIONS).open()
+        cluster = await Cluster(Path(folder), broker, topic_prefix="bench-", partitions=PARTITIONS).open()
         try:
-            return await measured(cluster, static, arguments)
+            return await measured(cluster, side, arguments)
         finally:
             await cluster.close()
 
 
-async def measured(cluster: Cluster, static: bool, arguments: argparse.Namespace) -> dict[str, Any]:
+async def measured(cluster: Cluster, side: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Load a cluster, restart its workers one after another, drain it, and judge."""
     settings = cluster.settings
     processes: list[tuple[str, Worker]] = []
     for name in NAMES:
-        processes.append((name, await start(cluster, name, static).ready()))
+        processes.append((name, await start(cluster, name, side, name).ready()))
     known = await publish_clicks(settings, arguments.known)
     name = topic_name(settings, CLICKS)
     starts = {TopicPartition(name, number): known.get(str(number), 0) for number in range(PARTITIONS)}
@@ -142,8 +154,7 @@ async def measured(cluster: Cluster, static: bool, arguments: argparse.Namespace
     began, away = time.time(), []
     for number, name in enumerate(NAMES):
         told = time.time()
-        await processes[number][1].stop()
-        processes.append((name, await start(cluster, name, static).ready()))
+        processes.append((name, await restart(cluster, name, side, processes[number][1])))
         away.append(time.time() - told)
         await asyncio.sleep(SETTLE_S)
     ended = time.time()
@@ -158,7 +169,8 @@ async def measured(cluster: Cluster, static: bool, arguments: argparse.Namespace
     with suppress(asyncio.CancelledError):
         await listening
     found, uncovered = waits(await events_of(settings, starts), scores.found)
-    told = owned((change for name, worker in processes for change in changes_of(name, worker)), began, ended)
+    changes = [changes_of(number, *process) for number, process in enumerate(processes)]
+    told = owned(chain.from_iterable(changes), began, ended)
     return {
         "restart_s": away,
         "events": len(found) + uncovered,
@@ -188,7 +200,7 @@ def row(name: str, figures: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def main() -> None:
-    """Measure both sides in turn and report."""
+    """Measure the sides in turn and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--rate", type=int, default=300, help="events a second")
@@ -200,19 +212,21 @@ def main() -> None:
     where = machine()
     figures: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     for number in range(arguments.pairs):
-        for name, static in SIDES.items():
+        for name in SIDES:
             with fresh_broker() as broker:
-                figures[name].append(asyncio.run(side(broker, static, arguments)))
+                figures[name].append(asyncio.run(run(broker, name, arguments)))
             say(f"round {number + 1}/{arguments.pairs} {name}: {json.dumps(figures[name][-1])}")
     lines = [
         f"Three workers, {PARTITIONS} partitions, {arguments.rate} events/s, one worker after the other restarted "
         f"(SIGTERM, started again once it has ended, ready, {SETTLE_S:g} s of rest). Each has its models to load and "
-        f"its state folder kept; session timeout {SESSION_S:g} s. Late is what had no score after {LATE_S:g} s.",
+        f"its state folder kept; session timeout {SESSION_S:g} s. A successor that is started beside a worker has the "
+        "same instance id and an empty state folder, and takes its place once it has loaded its models. Late is what "
+        f"had no score after {LATE_S:g} s.",
         "",
         *table(
             (
                 *("instance ids", "partitions moved", "taken over", "s without an owner, per partition"),
-                *("late", "event to score, p50 / p99", "longest", "from SIGTERM to ready"),
+                *("late", "event to score, p50 / p99", "longest", "a restart takes"),
             ),
             [row(name, one) for name in SIDES for one in figures[name]],
         ),

@@ -158,3 +158,15 @@ async def test_a_running_worker_that_an_operator_has_leave_joins_again_and_nothi
     await cluster.drained()
     await cluster.check(lines)
     assert worker.process.poll() is None
+
+
+async def test_a_place_that_is_one_for_other_topics_is_refused_until_it_is_given_up(cluster: Cluster) -> None:
+    await (await started(cluster, "w1")).stop()
+    others = {"topic_clicks": f"{cluster.settings.topic_prefix}taps"}
+    refused = cluster.start("w1", group_instance_id="w1", **others)
+    assert await refused.ended() == 1
+    (line,) = refused.plain_lines()
+    assert line.startswith("wherewithal worker: expected the place of the instance id 'w1' in the group")
+    assert "give it up by `wherewithal leave w1`" in line
+    assert (await leave(cluster, "w1"))[0] == 0
+    await started(cluster, "w1", **others)

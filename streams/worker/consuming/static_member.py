@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import NoError, UnknownMemberIdError
 from aiokafka.protocol.commit import OffsetCommitRequest
-from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
 
 from streams.broker.embedded import CLUSTER
 from streams.broker.group_requests import FENCED_INSTANCE_ID, InstanceHeartbeat
-from streams.exceptions import BrokerError, ConfigurationError, FencedError, StreamsError
+from streams.exceptions import BrokerError, ConfigurationError, FencedError, StateMismatchError, StreamsError
 from streams.membership_settings import instance_id
 from streams.settings import Settings
 
@@ -65,11 +66,14 @@ class StaticMember:
         Raises:
             FencedError: another worker has the place; nothing is asked for any more.
             BrokerError: the broker knows no instance ids.
+            StateMismatchError: the place is that of a worker of other topics.
             KafkaError: the broker was not reached.
         """
         joins = isinstance(request, JoinGroupRequest)
         if joins and not self._coordinator.member_id:
             await self._check_place()
+            # Should the answer be lost, this worker has a place by an id that it never heard of.
+            self._member = ""
         if isinstance(request, HeartbeatRequest):
             request = self._heartbeat(self._coordinator.member_id, self._coordinator.generation)
         answer = await self._send(request)
@@ -83,6 +87,8 @@ class StaticMember:
                     )
                 )
             self._member, self._generation = answer.member_id, answer.generation_id
+        if isinstance(request, SyncGroupRequest) and answer.error_code == NoError.errno:
+            self._check_topics(answer.member_assignment)
         if isinstance(request, OffsetCommitRequest) and _refused(answer):
             await self._check_place()
         return answer
@@ -91,6 +97,20 @@ class StaticMember:
         """Ask who has the place, if this worker ever had it: nobody knows a member that was replaced by its id."""
         if self._member:
             self._judge(await self._send(self._heartbeat(self._member, self._generation)))
+
+    def _check_topics(self, assignment: bytes) -> None:
+        """Refuse the place of a worker of other topics: the broker gives it back as it was."""
+        assigned = {topic for topic, numbers in ConsumerProtocol.ASSIGNMENT.decode(assignment).assignment if numbers}
+        subscribed = set(self._coordinator._subscription.topics)
+        if assigned and assigned != subscribed:
+            self._end(
+                StateMismatchError(
+                    f"expected the place of the instance id {self._instance!r} in the group "
+                    f"{self._coordinator.group_id!r} to be one for {', '.join(sorted(subscribed))}, found one for "
+                    f"{', '.join(sorted(assigned))}: give it up by `wherewithal leave {self._instance}`, then start "
+                    "this worker again"
+                )
+            )
 
     def _heartbeat(self, member: str, generation: int) -> InstanceHeartbeat:
         return InstanceHeartbeat(self._coordinator.group_id, generation, member, self._instance)

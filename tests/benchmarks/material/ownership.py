@@ -14,13 +14,17 @@ class Change:
 
     Attributes:
         at: wall clock, s.
-        owner: name of the worker; None where it let go.
         partition: its number.
+        process: number of the worker's process.
+        name: of the worker, which outlives the process.
+        holds: whether it took over.
     """
 
     at: float
-    owner: str | None
     partition: int
+    process: int
+    name: str
+    holds: bool
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,21 @@ def owned(changes: Iterable[Change], began: float, ended: float) -> Owned:
     without: dict[int, float] = {}
     for partition, those in sorted(of_partition.items()):
         last: str | None = None
-        free_since: float | None = None
+        owner: int | None = None
+        free_since = began
         without[partition] = 0.0
-        for change in those:
-            if change.at > ended:
-                break
-            inside = change.at >= began
-            if change.owner is None:
-                free_since = change.at if free_since is None else free_since
-                continue
-            if free_since is not None and inside:
-                without[partition] += change.at - max(began, free_since)
-            free_since = None
-            take_overs += inside
-            moves += inside and last is not None and last != change.owner
-            last = change.owner
-        if free_since is not None:
+        for change in (change for change in those if change.at <= ended):
+            if change.holds:
+                inside = change.at >= began
+                if owner is None and inside:
+                    without[partition] += change.at - max(began, free_since)
+                take_overs += inside
+                moves += inside and last is not None and last != change.name
+                owner, last = change.process, change.name
+            elif change.process == owner:
+                # One that lets go after its successor has taken over leaves no gap.
+                owner, free_since = None, change.at
+        if owner is None:
             without[partition] += ended - max(began, free_since)
     return Owned(moves, take_overs, without)
 

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import NoError, UnknownMemberIdError
+from aiokafka.coordinator.protocol import ConsumerProtocol
+from aiokafka.errors import KafkaConnectionError, NoError, UnknownMemberIdError
 from aiokafka.protocol.commit import OffsetCommitRequest
-from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
 
 from streams.broker.group_requests import FENCED_INSTANCE_ID, InstanceHeartbeat
-from streams.exceptions import BrokerError, FencedError
+from streams.exceptions import BrokerError, FencedError, StateMismatchError
 from streams.worker.consuming.static_member import STATIC_JOIN, StaticMember
 
 OK, UNKNOWN = NoError.errno, UnknownMemberIdError.errno
@@ -28,11 +29,20 @@ class Coordinator:
         """What a heartbeat under the instance id is answered with."""
         self.commits = OK
         self.version = STATIC_JOIN
+        self.lost = False
+        """Whether answers to requests to join get lost."""
+        self.assigned: list[str] = []
+        self._subscription = SimpleNamespace(topics=frozenset({"clicks", "reviews"}))
 
     async def _send_req(self, request: Any) -> Any:
         self.asked.append(request)
+        if isinstance(request, JoinGroupRequest) and self.lost:
+            raise KafkaConnectionError
         if isinstance(request, JoinGroupRequest):
             return SimpleNamespace(API_VERSION=self.version, error_code=OK, member_id="w1-a", generation_id=7)
+        if isinstance(request, SyncGroupRequest):
+            assignment = ConsumerProtocol.ASSIGNMENT(0, [(topic, [0]) for topic in self.assigned], b"")
+            return SimpleNamespace(error_code=OK, member_assignment=assignment.encode())
         if isinstance(request, OffsetCommitRequest):
             return SimpleNamespace(topics=[("clicks", [(0, self.commits)])])
         return SimpleNamespace(error_code=self.place)
@@ -47,6 +57,7 @@ class Coordinator:
 
 JOIN = JoinGroupRequest("g", 6000, 6000, "", "w1", "consumer", [])
 HEARTBEAT = HeartbeatRequest("g", 7, "w1-a")
+SYNC = SyncGroupRequest("g", 7, "w1-a", "w1", [])
 COMMIT = OffsetCommitRequest("g", 7, "w1-a", -1, [])
 
 
@@ -108,6 +119,38 @@ async def test_a_member_whose_session_has_ended_joins_anew(
     coordinator.place = UNKNOWN
     assert (await member.ask(JOIN)).error_code == OK
     assert ends == []
+
+
+async def test_a_member_that_never_heard_the_answer_to_its_join_is_no_namesake_of_its_own(
+    member: StaticMember, coordinator: Coordinator, ends: list[BaseException]
+) -> None:
+    await member.ask(JOIN)
+    coordinator.place = UNKNOWN
+    coordinator.lost = True
+    with pytest.raises(KafkaConnectionError):
+        await member.ask(JOIN)
+    # The broker has given the place to an id that nobody heard of.
+    coordinator.place, coordinator.lost = FENCED_INSTANCE_ID, False
+    assert (await member.ask(JOIN)).error_code == OK
+    assert ends == []
+
+
+@pytest.mark.parametrize("assigned", [[], ["clicks", "reviews"]])
+async def test_a_place_for_the_same_topics_or_for_none_is_taken(
+    assigned: list[str], member: StaticMember, coordinator: Coordinator
+) -> None:
+    coordinator.assigned = assigned
+    assert (await member.ask(SYNC)).error_code == OK
+
+
+@pytest.mark.parametrize("assigned", [["clicks"], ["clicks", "reviews", "taps"], ["taps"]])
+async def test_a_place_for_other_topics_is_refused(
+    assigned: list[str], member: StaticMember, coordinator: Coordinator, ends: list[BaseException]
+) -> None:
+    coordinator.assigned = assigned
+    with pytest.raises(StateMismatchError, match=r"to be one for clicks, reviews, found one for .*leave w1`"):
+        await member.ask(SYNC)
+    assert len(ends) == 1
 
 
 async def test_a_commit_that_is_taken_asks_nothing_more(member: StaticMember, coordinator: Coordinator) -> None:
