@@ -120,8 +120,8 @@ class StaticMember:
             self._end(
                 FencedError(
                     f"expected to be the only worker with the instance id {self._instance!r} in the group "
-                    f"{self._coordinator.group_id!r}, found that another one has taken its place: give each worker a "
-                    "WHEREWITHAL_GROUP_INSTANCE_ID of its own"
+                    f"{self._coordinator.group_id!r}, found that another one has taken its place: if that is no "
+                    "successor of this one, give each worker a WHEREWITHAL_GROUP_INSTANCE_ID of its own"
                 )
             )
 
