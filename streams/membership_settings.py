@@ -39,9 +39,12 @@ class MembershipSettings(BaseSettings):
     @field_validator("group_instance_id")
     @classmethod
     def _legal_id(cls, value: str | None) -> str | None:
-        if value is not None and value != HOSTNAME:
-            check_instance_id(value)
-        return value
+        if value is None or value == HOSTNAME:
+            return value
+        try:
+            return check_instance_id(value)
+        except ValueError as error:
+            raise ValueError(f"{error} (`{HOSTNAME}` takes the name of the machine)") from None
 
 
 def check_instance_id(text: str) -> str:
@@ -52,9 +55,7 @@ def check_instance_id(text: str) -> str:
     """
     legal = text.isascii() and all(char.isalnum() or char in "._-" for char in text)
     if not legal or not 1 <= len(text) <= MAX_INSTANCE_ID or text in (".", ".."):
-        raise ValueError(
-            f"expected 1 to {MAX_INSTANCE_ID} letters, digits, '.', '_' and '-', or `{HOSTNAME}`, found {text[:80]!r}"
-        )
+        raise ValueError(f"expected 1 to {MAX_INSTANCE_ID} letters, digits, '.', '_' and '-', found {text[:80]!r}")
     return text
 
 
