@@ -170,3 +170,20 @@ async def test_a_place_that_is_one_for_other_topics_is_refused_until_it_is_given
     assert "give it up by `wherewithal leave w1`" in line
     assert (await leave(cluster, "w1"))[0] == 0
     await started(cluster, "w1", **others)
+
+
+async def test_a_worker_stopped_past_its_session_joins_anew_under_its_id(cluster: Cluster) -> None:
+    lines = random_lines(seed=57, events=1500, users=40)
+    brief = {"session_timeout_s": 3}
+    first = await started(cluster, "w1", chaos_suspend="before-changelog:5", **brief)
+    await started(cluster, "w2", **brief)
+    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
+    await first.suspended()
+    await wait_for_owners(cluster.settings, {"w2": [0, 1, 2]})
+    before = takeovers(first)
+    first.resume()
+    await until(lambda: takeovers(first) > before, PATIENCE_S, "it has partitions again")
+    await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+    assert first.process.poll() is None
