@@ -50,7 +50,7 @@ SEED: Final = 3
 
 
 class ScoreLog:
-    """The scores of a topic as they arrive, by user: offset of the last event behind each, and when it came."""
+    """The scores of a topic as they arrive, by user: how many of the user's events each covers, and when it came."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -70,8 +70,7 @@ class ScoreLog:
                 now = time.time()
                 for record in (record for batch in batches.values() for record in batch if record.value):
                     score = orjson.loads(record.value)
-                    if score["trigger"] is not None:
-                        self.found[score["user_id"]].append((score["trigger"]["offset"], now))
+                    self.found[score["user_id"]].append((score["revision"], now))
         finally:
             await consumer.stop()
 
@@ -118,12 +117,16 @@ async def load(settings: Settings, rate: int, seconds: float) -> Process:
     )
 
 
-async def events_of(settings: Settings, starts: dict[TopicPartition, int]) -> dict[str, list[tuple[int, float]]]:
-    """Return the clicks from some offsets on, by user: offset, and when each was due."""
+async def events_of(settings: Settings, known: dict[TopicPartition, int]) -> dict[str, list[tuple[int, float]]]:
+    """Return the clicks from some offsets on, by user: its number among the user's events, and when it was due."""
     found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-    async for records in read_from(settings, starts):
+    counts: defaultdict[str, int] = defaultdict(int)
+    async for records in read_from(settings, dict.fromkeys(known, 0)):
         for record in records:
-            found[record.key.decode()].append((record.offset, record.timestamp / 1000))
+            user = record.key.decode()
+            counts[user] += 1
+            if record.offset >= known[TopicPartition(record.topic, record.partition)]:
+                found[user].append((counts[user], record.timestamp / 1000))
     return found
 
 
@@ -199,25 +202,10 @@ def row(name: str, figures: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def main() -> None:
-    """Measure the sides in turn and report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=1)
-    parser.add_argument("--rate", type=int, default=300, help="events a second")
-    parser.add_argument("--known", type=int, default=40_000, help="events before, whose users have states by then")
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds that the restarts may take")
-    arguments = parser.parse_args()
-    # The embedded broker knows no instance ids.
-    os.environ["BENCH_BROKER"] = KAFKA
-    where = machine()
-    figures: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
-    for number in range(arguments.pairs):
-        for name in SIDES:
-            with fresh_broker() as broker:
-                figures[name].append(asyncio.run(run(broker, name, arguments)))
-            say(f"round {number + 1}/{arguments.pairs} {name}: {json.dumps(figures[name][-1])}")
+def write(where: dict[str, Any], figures: dict[str, list[dict[str, Any]]], rate: int) -> None:
+    """Write the report of the rounds so far."""
     lines = [
-        f"Three workers, {PARTITIONS} partitions, {arguments.rate} events/s, one worker after the other restarted "
+        f"Three workers, {PARTITIONS} partitions, {rate} events/s, one worker after the other restarted "
         f"(SIGTERM, started again once it has ended, ready, {SETTLE_S:g} s of rest). Each has its models to load and "
         f"its state folder kept; session timeout {SESSION_S:g} s. A successor that is started beside a worker has the "
         "same instance id and an empty state folder, and takes its place once it has loaded its models. Late is what "
@@ -232,6 +220,26 @@ def main() -> None:
         ),
     ]
     report("rolling", "Rolling restart", {"machine": where, "figures": figures}, lines)
+
+
+def main() -> None:
+    """Measure the sides in turn and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1)
+    parser.add_argument("--rate", type=int, default=150, help="events a second")
+    parser.add_argument("--known", type=int, default=20_000, help="events before, whose users have states by then")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds that the restarts may take")
+    arguments = parser.parse_args()
+    # The embedded broker knows no instance ids.
+    os.environ["BENCH_BROKER"] = KAFKA
+    where = machine()
+    figures: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    for number in range(arguments.pairs):
+        for name in SIDES:
+            with fresh_broker() as broker:
+                figures[name].append(asyncio.run(run(broker, name, arguments)))
+            say(f"round {number + 1}/{arguments.pairs} {name}: {json.dumps(figures[name][-1])}")
+        write(where, figures, arguments.rate)
 
 
 if __name__ == "__main__":

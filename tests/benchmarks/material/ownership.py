@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,19 +76,19 @@ def waits(
     """Return how long each event waited for the first score that covers it, s, and how many no score covers.
 
     Args:
-        events: by user, (offset, when it was due) in the order of the offsets.
-        scores: by user, (offset of the last event behind it, when it was seen).
+        events: by user, (its number among the user's events, when it was due).
+        scores: by user, (how many events of the user it covers, when it was seen).
     """
     found: list[float] = []
     uncovered = 0
     for user, those in events.items():
         seen: list[tuple[int, float]] = []
-        for offset, at in sorted(scores.get(user, ()), key=lambda score: score[1]):
-            if not seen or offset > seen[-1][0]:
-                seen.append((offset, at))
-        offsets = [offset for offset, _ in seen]
-        for offset, due in those:
-            place = bisect_right(offsets, offset - 1)
+        for covered, at in sorted(scores.get(user, ()), key=lambda score: score[1]):
+            if not seen or covered > seen[-1][0]:
+                seen.append((covered, at))
+        covers = [covered for covered, _ in seen]
+        for number, due in those:
+            place = bisect_left(covers, number)
             if place == len(seen):
                 uncovered += 1
             else:
