@@ -25,6 +25,10 @@ class RegistryRefusalError(RegistryAwayError):
     """The schema registry is there and says no, or something else is there: waiting does not mend it."""
 
 
+class FencedError(StreamsError, RuntimeError):
+    """Another worker with the same instance id has taken this worker's place in the group."""
+
+
 class MissingLogError(BrokerError):
     """A partition that was there is there no more: its topic was deleted, or made anew with fewer partitions."""
 

@@ -26,6 +26,9 @@ START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 2.0
 """How long the broker may take to end, s. It waits for its clients to disconnect, and has nothing to save."""
 
+CLUSTER: Final = "tansu_cluster"
+"""The id of its cluster."""
+
 ATTEMPTS: Final = 3
 """How many free ports are tried: another process may take one between its choice and its use."""
 

@@ -53,6 +53,7 @@ COMMANDS: Final = (
     "redrive --go",
     "topics",
     "topics --go",
+    "leave",
     "replay",
 )
 """The commands that use a broker."""
@@ -99,6 +100,8 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
             looking = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
             names = [*inputs, letters, scores, changelog_name(settings), journal_name(settings)]
             return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
+        case "leave":
+            return [group]
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS

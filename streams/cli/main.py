@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "settings": "show every setting: its value, and where that comes from",
     "erase": "forget a user: request it, wait for it, and show the receipt",
     "republish": "publish every user again: to an online store that lost rows, or was restored",
+    "leave": "have workers that do not come back give up their partitions at once",
     "redrive": "send dead letters back to their topics",
     "topics": "say which topics have to be made and why, or make them",
     "acls": "print the commands that give a login the rights it needs",

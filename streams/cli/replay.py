@@ -127,6 +127,7 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             window_edge=WindowEdge.EVENT,
             session_timeout_s=6.0,
             heartbeat_interval_s=0.5,
+            group_instance_id=None,
         )
         if not settings.embedded:
             # The run has its own topics, because a replay is no member of the cluster's flow.

@@ -19,6 +19,7 @@ from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
 from streams.log import log
 from streams.login_settings import Mechanism
+from streams.membership_settings import instance_id
 from streams.name_settings import group_name
 from streams.settings import Settings
 from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
@@ -95,6 +96,9 @@ def create_app(settings: Settings) -> App:
         group_name(settings),
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
+        consumer_group_instance_id=instance_id(settings),
+        # The group keeps it of a member, and a restart on another machine has to find the same. Nobody calls it.
+        canonical_url="http://worker",
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_interval_s,
         # The broker waits as long for a member to join again as it does for a heartbeat: a lease is good for both.

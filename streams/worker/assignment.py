@@ -151,8 +151,12 @@ class Assignment:
 
     def _take(self, number: int, outlets: Outlets) -> Partition:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
-        seen = max(furnishing.states.progress(number).epoch, furnishing.epochs.get(number, 0))
+        progress = furnishing.states.progress(number)
+        seen = max(progress.epoch, furnishing.epochs.get(number, 0))
         epoch = furnishing.epochs[number] = epoch_of(self._generation, int(time.time() * 1000), seen)
+        # A worker that is back after a restart may be in the same generation, with a clock that went back since, and
+        # rows that went out under this epoch are not always in the changelog.
+        furnishing.states.write(number, {}, progress.onward(progress.offset, epoch, []))
         partition = Partition(
             number,
             epoch,

@@ -29,6 +29,7 @@ from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
 from streams.worker.app import App, at_joining
 from streams.worker.building import Built, build
+from streams.worker.consuming.static_member import check_place
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
@@ -154,6 +155,7 @@ class Flow:
             self.settings = self.settings.model_copy(update={"broker": broker.url})
         self._progress("topics")
         cluster = await make_topics(self.settings)
+        check_place(self.settings, cluster.identity)
         await check_topics(self.settings)
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
         bind(self.settings, cluster)

@@ -209,7 +209,7 @@ class Cluster:
         await self._publisher.stop()
         await self._consumer.stop()
 
-    def start(self, name: str = "one", **environment: object) -> Worker:
+    def start(self, name: str = "one", script: Path = SCRIPT, **environment: object) -> Worker:
         """Start a worker with a state folder by its name; `stall_s=5` sets WHEREWITHAL_STALL_S=5."""
         chosen = {
             "broker": self.worker_broker,
@@ -232,7 +232,7 @@ class Cluster:
         log = self.folder / f"worker-{len(list(self.folder.glob('worker-*.log')))}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, str(SCRIPT)],
+                [sys.executable, str(script)],
                 env={**os.environ, **given, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

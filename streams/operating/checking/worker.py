@@ -20,6 +20,7 @@ from streams.operating.checking.cluster import cluster_findings
 from streams.operating.checking.finding import Finding
 from streams.settings import Settings, StateStore
 from streams.telemetry.metrics import Metrics
+from streams.worker.consuming.static_member import check_place
 from streams.worker.lifecycle.state_lock import check_lock
 from streams.worker.state.binding import is_bound
 
@@ -29,6 +30,9 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     found, cluster = await cluster_findings(settings)
     for finding in found:
         yield finding
+    if cluster is not None and settings.group_instance_id is not None:
+        identity = cluster.identity
+        yield _found("instance id", lambda: check_place(settings, identity) or "")
     yield _found("state folder", lambda: _of_state(settings, cluster))
     yield await asyncio.to_thread(_found, "online store", lambda: _of_store(settings))
     yield await asyncio.to_thread(_found, "models", lambda: _of_models(settings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from mode.threads import ServiceThread, WorkerThread
 from streams.broker.errors.client_failures import report_failures
 from streams.exceptions import BrokerError
 from streams.log import log
+from streams.membership_settings import LeaveGroup, instance_id
 from streams.worker.consuming.intake import LARGEST_RESPONSE, Taken, bound_fetches, take
 from streams.worker.consuming.losses import NO_POSITION
+from streams.worker.consuming.static_member import StaticMember
 
 FETCH_WAIT_MS: Final = 10
 """Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
@@ -72,9 +74,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_bytes = LARGEST_RESPONSE
         self.transport.throttle.hold_consumer(consumer)
-        _listen_to_group(consumer, self.transport)
+        _listen_to_group(consumer, self.transport, self._crash_app)
         report_failures(consumer, self._crash_app)
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, and stop; a member with an instance id leaves only if it is not to come back."""
+        if self._consumer is not None and self.transport.settings.leave_group is LeaveGroup.ALWAYS:
+            # aiokafka would keep the place. Leaving by the id of the member works for any member.
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
 
     def _crash_app(self, error: BaseException) -> None:
         asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
@@ -200,16 +209,24 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
 
-def _listen_to_group(consumer: Any, transport: Any) -> None:
+def _listen_to_group(consumer: Any, transport: Any, crash: Callable[[BaseException], None]) -> None:
     """Have every heartbeat that is answered well renew the lease, and note when partitions were asked for.
+
+    One that tells that another worker has the place ends the lease, and `crash` is told.
 
     The moment of the question counts: a process may have been stopped for as long as it likes since.
     """
     start = consumer.start
+    instance = instance_id(transport.settings)
+
+    def lost(error: BaseException) -> None:
+        transport.lease.end()
+        crash(error)
 
     async def start_and_listen() -> None:
         await start()
-        ask = consumer._coordinator._send_req
+        coordinator = consumer._coordinator
+        ask = coordinator._send_req if instance is None else StaticMember(instance, coordinator, lost).ask
 
         async def ask_and_note(request: Any) -> Any:
             asked_at = time.monotonic()
@@ -221,6 +238,6 @@ def _listen_to_group(consumer: Any, transport: Any) -> None:
                 transport.lease.renew(asked_at)
             return answer
 
-        consumer._coordinator._send_req = ask_and_note
+        coordinator._send_req = ask_and_note
 
     consumer.start = start_and_listen

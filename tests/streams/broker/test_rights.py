@@ -24,6 +24,10 @@ from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow
 
 PATIENCE_S = 60.0
+NO_PLACE = (
+    "expected a place of w1 in the group '{}', found none: it was given up, its session has ended, or the worker runs "
+    "with another id or group"
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +132,21 @@ def test_an_erasure(settings: Settings, administrator: Settings, node: SecuredKa
                 assert right.name in said, f"without {operation} on {right.name}: {said}"
 
     asyncio.run(each())
+
+
+def test_leaving(settings: Settings, node: SecuredKafka, access: Access) -> None:
+    def tried() -> tuple[int, str]:
+        code, _, said = here("leave", "w1", **environment(settings, node))
+        return code, said
+
+    (right,) = rights_of("leave", settings)
+    asyncio.run(access.become([right]))
+    # Nobody has that place: the broker had to look.
+    assert tried() == (1, f"wherewithal leave: {NO_PLACE.format(right.name)}\n")
+    asyncio.run(access.become([]))
+    code, said = tried()
+    assert code == 1
+    assert f"READ on the group {right.name!r}" in said
 
 
 def test_produce_needs_the_topics_that_it_sends_to(

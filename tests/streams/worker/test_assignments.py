@@ -366,6 +366,22 @@ def test_what_arrives_late_of_the_assignment_before_a_rejoin_is_outranked_within
     driven.check()
 
 
+def test_a_process_that_is_back_in_the_same_generation_outranks_the_one_before_whatever_its_clock_says(
+    driven: Rebalances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(assignment_module, "time", SimpleNamespace(time=lambda: now[0]))
+    driven.rebalance([0, 0], None, TURNS)
+    worker = driven.workers[0]
+    before = {number: partition.epoch for number, partition in worker.engine.partitions.items()}
+    # Nothing is in the changelog, and what the process remembered went with it.
+    worker.engine._epochs.clear()
+    now[0] -= 600
+    driven.rejoin(0, TURNS)
+    after = {number: partition.epoch for number, partition in worker.engine.partitions.items()}
+    assert after == {number: epoch + 1 for number, epoch in before.items()}
+
+
 def test_a_recovery_of_an_assignment_before_a_rejoin_takes_nothing_over_in_the_same_generation(
     driven: Rebalances,
 ) -> None:

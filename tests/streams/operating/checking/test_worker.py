@@ -160,3 +160,14 @@ def test_without_a_broker_there_is_nothing_to_check() -> None:
     code, out, err = here("worker", "--check")
     assert (code, out) == (2, "")
     assert err.startswith("wherewithal worker: WHEREWITHAL_BROKER: expected kafka://host:port")
+
+
+def test_an_instance_id_is_well_only_where_the_broker_knows_static_members(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    assert "instance id" not in check(settings_of(tmp_path, broker), monkeypatch)
+    found = check(settings_of(tmp_path, broker, group_instance_id="w1"), monkeypatch)["instance id"]
+    if request.config.getoption("broker") == "kafka":
+        assert found == Finding("instance id", True, "w1")
+    else:
+        assert (found.well, found.said[:29]) == (False, "WHEREWITHAL_GROUP_INSTANCE_ID")
