@@ -17,6 +17,7 @@ from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
 from streams.login_settings import LoginSettings, check_login
 from streams.name_settings import NameSettings, check_names
+from streams.rekey_settings import RekeySettings
 
 PREFIX: Final = "WHEREWITHAL_"
 
@@ -79,7 +80,7 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(LoginSettings, NameSettings):
+class Settings(LoginSettings, NameSettings, RekeySettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)

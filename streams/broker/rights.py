@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, journal_name, topic_name
+from streams.contract import (
+    DEAD_LETTERS,
+    ERASURES,
+    INPUTS,
+    SCORES,
+    changelog_name,
+    journal_name,
+    rekey_group_name,
+    topic_name,
+)
 from streams.name_settings import group_name
 from streams.settings import Settings
 
@@ -42,7 +51,7 @@ class Right(NamedTuple):
     prefixed: bool = False
 
 
-COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "replay")
+COMMANDS: Final = ("worker", "produce", "scores", "erase", "redrive", "redrive --go", "rekey", "replay")
 """The commands that use a broker."""
 
 REPLAYS: Final = "replay-"
@@ -83,6 +92,12 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
             return [*_topics(inputs, {Operation.DESCRIBE}), *_topics([letters, journal_name(settings)], read)]
         case "redrive --go":
             return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
+        case "rekey":
+            return [
+                *_topics([source.topic for source in settings.rekey_topics], read),
+                *_topics([*inputs, letters], write),
+                Right(Resource.GROUP, rekey_group_name(settings), frozenset(read)),
+            ]
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS
@@ -103,9 +118,14 @@ def joined(rights: Iterable[Right]) -> list[Right]:
 
 def worker_rights(settings: Settings) -> dict[str, str]:
     """Return the rights that a worker needs of each topic, in words, by the topic's name on the broker."""
+    return rights_in_words("worker", settings)
+
+
+def rights_in_words(command: str, settings: Settings) -> dict[str, str]:
+    """Return the rights that a command needs of each topic, in words, by the topic's name on the broker."""
     return {
         right.name: " and ".join(sorted(right.operations))
-        for right in rights_of("worker", settings)
+        for right in rights_of(command, settings)
         if right.resource is Resource.TOPIC
     }
 
