@@ -83,6 +83,8 @@ def attach(app: App, rekeyer: Rekeyer, beginnings: Beginnings, settings: Setting
         settings: of the process.
         throttle: waits out the broker's quotas.
     """
+    # Faust would make folders for tables, which this app has none of.
+    app._create_directories = lambda: None
     # Before the agents, for which Faust would make one of its own.
     app.transport = BatchTransport(app, settings, throttle, beginnings, rekeyer.begin)
 

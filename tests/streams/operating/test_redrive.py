@@ -25,7 +25,8 @@ from streams.contract import EVENTS, topic_name
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.drain import Drain
 from streams.operating.redrive_journal import Journal, journal_name
-from streams.operating.redriving import Choice, Redrive, Standing, read_letter
+from streams.operating.redrive_letters import Choice, Standing, read_letter
+from streams.operating.redriving import Redrive
 from streams.operating.summary import summarise
 from streams.records.ndjson import partition_of
 from streams.telemetry.tally import Fate
