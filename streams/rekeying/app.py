@@ -43,6 +43,10 @@ class SourceMember:
         """Commit first positions of partitions that nothing was taken in of yet, and go there."""
         await self._app.consumer.begin_at(offsets)
 
+    async def commit(self) -> None:
+        """Commit what is acknowledged by now."""
+        await self._app.consumer.commit()
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
         self._app.consumer.rejoin()

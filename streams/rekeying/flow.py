@@ -43,10 +43,6 @@ SETTLE_S: Final = 7.0
 EXPLAIN_S: Final = 3.0
 """What is left for explaining an error, of a process that is to stop."""
 
-COMMIT_S: Final = 0.2
-"""How often offsets are committed at the least, s: what a killed process has sent since is sent again, and an input
-recognises only the last 128 events of a user."""
-
 
 class Flow:
     """Re-keys, as an asynchronous context manager.
@@ -115,7 +111,6 @@ class Flow:
             "partitions": cluster.partitions,
             "group_id": rekey_group_name(self.settings),
             "rekey_group_id": rekey_group_name(self.settings),
-            "commit_interval_s": min(COMMIT_S, self.settings.commit_interval_s),
         }
         self.settings = settings = self.settings.model_copy(update=found)
         self._progress("values")
@@ -137,6 +132,7 @@ class Flow:
         self._progress("consumer")
         self._closing.add("consumer", self.app.stop)
         self._closing.add("last commit", self._settle, SETTLE_S)
+        self.rekeyer.start()
         await start_app(self.app, START_S, self._explained_start)
         self._watching = asyncio.create_task(self._watch())
         # The error that ends a process is told, even if it is told to stop meanwhile.

@@ -24,8 +24,9 @@ from streams.tasks import Tasks
 AHEAD: Final = 2
 """Batches that are translated and wait to be sent: one is at hand when the one before it is handed over."""
 
-UNDER_WAY: Final = 4
-"""Batches that are sent and wait for the broker."""
+UNDER_WAY: Final = 1
+"""Batches that are sent and wait for the one before them: as few as keep the broker busy, since what a killed process
+has sent and not committed is sent again."""
 
 
 class Values(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
 
@@ -26,7 +26,7 @@ from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.rekey_metrics import RekeyMetrics
 
-NEVER = -1
+NEVER: Final = -1
 """The serial number of no assignment."""
 
 
@@ -41,6 +41,9 @@ class Member(Protocol):
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit first positions of partitions that nothing was taken in of yet, and go there."""
+
+    async def commit(self) -> None:
+        """Commit what is acknowledged by now."""
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
@@ -82,6 +85,8 @@ class Rekeyer:
         self._throttle = throttle
         self._on_failure = on_failure
         self._abandoning = Tasks("abandon", on_failure)
+        self._committing = Tasks("commit", on_failure)
+        self._acknowledged = asyncio.Event()
         self._gates: dict[str, Gate] = {}
         self._waiting: list[asyncio.TimerHandle] = []
         self._taking_over: asyncio.Task[None] | None = None
@@ -97,6 +102,21 @@ class Rekeyer:
         """Take a batch of a source, as a Faust event."""
         self.assignment.submit(event)
 
+    def start(self) -> None:
+        """Commit from now on as soon as something is acknowledged.
+
+        What a process that is killed has sent and not committed is sent again, and a worker recognises only the last
+        128 events of a user.
+        """
+        self._committing.begin(self._commit())
+
+    async def _commit(self) -> None:
+        while True:
+            await self._acknowledged.wait()
+            self._acknowledged.clear()
+            if self.assignment.accepting:
+                await self._member.commit()
+
     async def begin(self, serial: int, _generation: int, lease: Lease) -> None:
         """Begin an assignment, and end the one before it."""
         await self.release()
@@ -106,6 +126,7 @@ class Rekeyer:
     async def close(self) -> None:
         """Let the partitions go for good: an assignment that comes while the process leaves is never taken over."""
         self._closed = True
+        self._committing.cancel()
         await self.release()
 
     async def release(self) -> None:
@@ -163,7 +184,7 @@ class Rekeyer:
         bench = Bench(
             self._values,
             self._translator,
-            Outlets(settings, publisher, letters, self._metrics),
+            Outlets(settings, publisher, letters, self._metrics, self._acknowledged.set),
             settings.lane_slice,
             lambda error: self._failed(assignment, error),
         )

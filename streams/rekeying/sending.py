@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -34,12 +34,14 @@ class Outlets:
         publisher: started.
         letters: send by the same publisher.
         metrics: count what was acknowledged.
+        on_acknowledged: told that an offset of a source may be committed.
     """
 
     settings: Settings
     publisher: Publisher
     letters: Letters
     metrics: RekeyMetrics
+    on_acknowledged: Callable[[], None]
 
 
 class Batch(NamedTuple):
@@ -105,6 +107,7 @@ class Sending:
             await letter.acknowledged()
         self._count()
         self._batch.event.ack()
+        self._outlets.on_acknowledged()
 
     def _refuse(self, number: int, event: Record) -> None:
         """Take note that the input takes no such event, so that its record goes to the dead letters."""
