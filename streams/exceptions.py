@@ -17,6 +17,14 @@ class BrokerRefusalError(BrokerError):
     """The broker is there and says no, to a login, a certificate or a right: waiting does not mend it."""
 
 
+class RegistryAwayError(StreamsError, RuntimeError):
+    """The schema registry gives no answer to be used, and the patience for it is over."""
+
+
+class RegistryRefusalError(RegistryAwayError):
+    """The schema registry is there and says no, or something else is there: waiting does not mend it."""
+
+
 class MissingLogError(BrokerError):
     """A partition that was there is there no more: its topic was deleted, or made anew with fewer partitions."""
 

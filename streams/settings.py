@@ -17,6 +17,7 @@ from models.encoder.passes.dense import Precision
 from streams.exceptions import ConfigurationError
 from streams.login_settings import LoginSettings, check_login
 from streams.name_settings import NameSettings, check_names
+from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
 from streams.rekey_settings import RekeySettings
 
 PREFIX: Final = "WHEREWITHAL_"
@@ -71,6 +72,7 @@ _SECRETS: Final = frozenset(
     {
         *("broker", "broker_username", "broker_password", "broker_key_password"),
         *("broker_oauth_token_url", "broker_oauth_client_id", "broker_oauth_client_secret", "online_store"),
+        *REGISTRY_SECRETS,
     }
 )
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
@@ -80,7 +82,7 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(LoginSettings, NameSettings, RekeySettings):
+class Settings(LoginSettings, NameSettings, RegistrySettings, RekeySettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
@@ -287,4 +289,5 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(f"{variable(field)}: {message[0].lower() + message[1:]}") from None
     check_login(settings)
     check_names(settings)
+    check_registry(settings)
     return settings

@@ -43,6 +43,7 @@ class Redrive:
         self._progress = progress or (lambda _what, _done, _of: None)
         self._journal: Journal
         self._partitions: int
+        self._returning: Returning
         self.letters: list[Letter] = []
 
     async def survey(self, choice: Choice) -> None:
@@ -54,16 +55,15 @@ class Redrive:
         settings = self._settings
         names = [topic_name(settings, topic) for topic in (*INPUTS, DEAD_LETTERS)]
         partitions = await common_partitions(settings, names)
-        self._partitions = partitions
+        self._partitions, self._returning = partitions, Returning(settings, partitions)
         self._journal = await Journal.read(settings)
         letters: list[Letter] = []
-        async with Returning(settings, partitions) as returning:
-            async for records in read_topic(settings, names[-1]):
-                read = [read_letter(record, partitions) for record in records]
-                asked = [(letter, record) for letter, record in zip(read, records, strict=True) if choice.takes(letter)]
-                await returning.judge(asked)
-                letters += read
-                self._progress("letters read", len(letters), None)
+        async for records in read_topic(settings, names[-1]):
+            read = [read_letter(record, partitions) for record in records]
+            asked = [(letter, record) for letter, record in zip(read, records, strict=True) if choice.takes(letter)]
+            await self._returning.judge(asked)
+            letters += read
+            self._progress("letters read", len(letters), None)
         # By partition, so that a user's events go back in the order in which they came.
         self.letters = sorted(letters, key=lambda letter: letter.place)
         arrived = {(entry.topic, entry.partition, entry.offset) for entry in self._journal.entries.values()}
@@ -86,7 +86,7 @@ class Redrive:
         sent = 0
         producer = new_producer(settings)
         Throttle().hold_producer(producer)
-        async with reaching(settings), Returning(settings, self._partitions) as returning:
+        async with reaching(settings):
             await producer.start()
             try:
                 await journal.write(producer, journal.found)
@@ -95,7 +95,7 @@ class Redrive:
                         placed = [(chosen.get((record.partition, record.offset)), record) for record in records]
                         batch = [(letter, record) for letter, record in placed if letter is not None]
                         if batch:
-                            await self._send(producer, await returning.parts(batch), ends)
+                            await self._send(producer, await self._returning.parts(batch), ends)
                             sent += len(batch)
                             self._progress("letters sent back", sent, len(chosen))
             finally:

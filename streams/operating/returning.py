@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
+from streams.encodings.encoding import Encoding
+from streams.encodings.reading import open_values
 from streams.operating.redrive_letters import Letter, Standing
 from streams.records.ndjson import partition_of
 from streams.rekeying.letters import mark_of
 from streams.rekeying.translating import Sourced, Translation, Translator
-from streams.rekeying.values import JSONValues
 from streams.settings import Settings
 
 Place = tuple[int, int]
@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 
 class Returning:
-    """Finds out what letters are sent back as, as an asynchronous context manager.
+    """Finds out what letters are sent back as.
 
     Args:
         settings: of now, by which records of the shop's own topics are translated.
@@ -52,17 +52,8 @@ class Returning:
 
     def __init__(self, settings: Settings, partitions: int) -> None:
         self._partitions = partitions
-        self._values = JSONValues()
+        self._values = open_values(settings, Encoding(settings.rekey_encoding))
         self._translator = Translator(settings)
-
-    async def __aenter__(self) -> Self:
-        await self._values.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._values.__aexit__(kind, error, trace)
 
     async def judge(self, asked: _Asked) -> None:
         """Say of letters of the shop's own topics whether they can be sent back."""

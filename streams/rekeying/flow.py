@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -16,12 +15,13 @@ from streams.broker.rights import rights_in_words
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import make_sent_topics
 from streams.contract import rekey_group_name
+from streams.encodings.encoding import Encoding
+from streams.encodings.reading import open_values
 from streams.exceptions import BrokerError, StreamsError
 from streams.rekeying.app import SourceMember, attach
 from streams.rekeying.beginning import Beginnings
 from streams.rekeying.rekeyer import Rekeyer
 from streams.rekeying.sources import check_sources, count_sources
-from streams.rekeying.values import JSONValues
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.rekey_metrics import RekeyMetrics
@@ -113,16 +113,12 @@ class Flow:
             "rekey_group_id": rekey_group_name(self.settings),
         }
         self.settings = settings = self.settings.model_copy(update=found)
-        self._progress("values")
-        values = JSONValues()
-        await values.__aenter__()
-        self._closing.add("values", partial(values.__aexit__, None, None, None))
         self.app = create_app(settings)
         beginnings = Beginnings(settings, self.metrics)
         self.rekeyer = Rekeyer(
             settings,
             member=SourceMember(self.app),
-            values=values,
+            values=open_values(settings, Encoding(settings.rekey_encoding)),
             beginnings=beginnings,
             metrics=self.metrics,
             throttle=self.throttle,

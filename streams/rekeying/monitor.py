@@ -43,7 +43,6 @@ _GROUP: Final = "group"
 
 _STEPS: Final = {
     "topics": "starting: waiting for the broker to tell its topics, and to make those that are missing",
-    "values": "starting: waiting for what reads the values",
     STOPPING: "stopping: waiting for what is sent",
 }
 

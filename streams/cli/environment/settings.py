@@ -83,7 +83,7 @@ def _value(field: str, settings: Settings) -> Any:
             return settings.online_url
         login = f"{HIDDEN}@" if address.username or address.password else ""
         return f"redis{'s' if address.tls else ''}://{login}{address}"
-    if field in ("broker_username", "broker_oauth_client_id") and value is not None:
+    if field in ("broker_username", "broker_oauth_client_id", "schema_registry_username") and value is not None:
         # Whoever mixes the two up would see a password here.
         return HIDDEN
     return _plain(value)
