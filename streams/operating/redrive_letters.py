@@ -73,7 +73,7 @@ class Letter:
     standing: Standing = Standing.NOT_CHOSEN
     truncated: int | None = None
     again: bool = False
-    sent_before: frozenset[bytes] | None = None
+    sent_before: frozenset[str] | None = None
     unfit: Standing | None = None
 
     @property

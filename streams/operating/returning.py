@@ -77,9 +77,9 @@ class Returning:
         for event in translation.events:
             mark = mark_of(event)
             if mark not in (letter.sent_before or ()):
-                name = f"{letter.name}#{mark.hex()}"
+                name = f"{letter.name}#{mark}"
                 partition = partition_of(event.key, self._partitions, 0)
-                identity = f"{letter.identity}#{mark.hex()}"
+                identity = f"{letter.identity}#{mark}"
                 found.append(Part(letter.place, name, identity, event.topic, partition, event.key, event.value))
         return found
 

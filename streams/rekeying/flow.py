@@ -22,6 +22,7 @@ from streams.rekeying.app import SourceMember, attach
 from streams.rekeying.beginning import Beginnings
 from streams.rekeying.rekeyer import Rekeyer
 from streams.rekeying.sources import check_sources, count_sources
+from streams.rekeying.watched_values import WatchedValues
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.rekey_metrics import RekeyMetrics
@@ -62,6 +63,7 @@ class Flow:
 
     app: App
     rekeyer: Rekeyer
+    values: WatchedValues
 
     def __init__(self, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
@@ -113,12 +115,13 @@ class Flow:
             "rekey_group_id": rekey_group_name(self.settings),
         }
         self.settings = settings = self.settings.model_copy(update=found)
+        self.values = WatchedValues(open_values(settings, Encoding(settings.rekey_encoding)))
         self.app = create_app(settings)
         beginnings = Beginnings(settings, self.metrics)
         self.rekeyer = Rekeyer(
             settings,
             member=SourceMember(self.app),
-            values=open_values(settings, Encoding(settings.rekey_encoding)),
+            values=self.values,
             beginnings=beginnings,
             metrics=self.metrics,
             throttle=self.throttle,

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from aiokafka import ConsumerRecord
 
@@ -19,6 +19,7 @@ from streams.records.withheld import Withheld
 from streams.rekeying.gate import Gate
 from streams.rekeying.sending import Batch, Outlets, Sending
 from streams.rekeying.translating import Sourced, Translation, Translator
+from streams.rekeying.watched_values import Values
 from streams.tasks import Tasks
 
 AHEAD: Final = 2
@@ -27,13 +28,6 @@ AHEAD: Final = 2
 UNDER_WAY: Final = 1
 """Batches that are sent and wait for the one before them: as few as keep the broker busy, since what a killed process
 has sent and not committed is sent again."""
-
-
-class Values(Protocol):
-    """Takes values of records to JSON."""
-
-    async def read(self, values: Sequence[bytes | None]) -> list[bytes | Rejection]:
-        """Return one JSON object in bytes for each value, or why there is none."""
 
 
 @dataclass(frozen=True)

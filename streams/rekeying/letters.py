@@ -14,7 +14,7 @@ REKEYED: Final = "rekeyed"
 """The header that tells such a letter: the format by which its record was read. Its `topic` is one of the shop."""
 
 SENT: Final = "sent"
-"""The header that names the events of the record that were sent before, `MARK_BYTES` bytes each."""
+"""The header that names the events of the record that were sent before, by their marks with commas between."""
 
 MARK_BYTES: Final = 8
 
@@ -34,19 +34,18 @@ def marks(format: str, sent: Sequence[Record]) -> list[tuple[str, bytes]]:
         sent: events of the record that were sent all the same.
     """
     found = [(REKEYED, format.encode())]
-    return [*found, (SENT, b"".join(map(mark_of, sent)))] if sent else found
+    return [*found, (SENT, ",".join(map(mark_of, sent)).encode())] if sent else found
 
 
-def mark_of(event: Record) -> bytes:
-    """Return what tells an event from the others of its record, however often it is translated."""
+def mark_of(event: Record) -> str:
+    """Return what tells an event from the others of its record, however often it is translated: hexadecimal digits."""
     known = _known.decode(event.value).event_id.encode()
-    return blake2b(event.topic.encode() + b"/" + (known or event.value), digest_size=MARK_BYTES).digest()
+    return blake2b(event.topic.encode() + b"/" + (known or event.value), digest_size=MARK_BYTES).hexdigest()
 
 
-def marked(headers: Iterable[tuple[str, bytes]]) -> frozenset[bytes] | None:
+def marked(headers: Iterable[tuple[str, bytes]]) -> frozenset[str] | None:
     """Return the marks of the events sent before; None of a letter that is not that of a shop's record."""
     named = dict(headers)
     if REKEYED not in named:
         return None
-    sent = named.get(SENT) or b""
-    return frozenset(sent[start : start + MARK_BYTES] for start in range(0, len(sent), MARK_BYTES))
+    return frozenset((named.get(SENT) or b"").decode(errors="replace").split(",")) - {""}

@@ -37,6 +37,9 @@ COLLECT_EVERY: Final = 150
 LOOP_SILENCE_S: Final = 30.0
 """An event loop that has not run this task for so long is stuck."""
 
+REGISTRY_S: Final = 2.0
+"""For how long values wait for the schema registry before it is named, s. Its patience is a setting of its own."""
+
 STOPPING: Final = "stopping"
 
 _GROUP: Final = "group"
@@ -152,9 +155,15 @@ class Monitor:
             missing.append(_STEPS.get(self._step, "starting: waiting for the group to assign partitions"))
         elif not flow.app.consumer.delivering:
             missing.append(f"joining the group again: waiting for {awaited(flow.app).what}")
+        elif self._waits_for_registry:
+            missing.append("waiting for the schema registry")
         elif held := flow.rekeyer.held_back:
             missing.append(f"judging the first records of {', '.join(held)}")
         return tuple(missing)
+
+    @property
+    def _waits_for_registry(self) -> bool:
+        return self._flow.started and self._flow.values.waited_s > REGISTRY_S
 
     def _counts(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -212,7 +221,7 @@ class Monitor:
             return
         self._judge_one(_GROUP, None, not flow.rekeyer.assignment.lease.expired, "the group has answered no heartbeat")
         for tp, (messages, position) in found.items():
-            if consumer.delivering:
+            if consumer.delivering and not self._waits_for_registry:
                 name = f"{tp.topic}-{tp.partition}"
                 self._judge_one(name, position, messages == 0, f"{name} has {messages} records")
 

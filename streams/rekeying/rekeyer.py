@@ -18,10 +18,11 @@ from streams.log import log
 from streams.rekeying.assignment import Assignment
 from streams.rekeying.beginning import Beginnings
 from streams.rekeying.gate import FIRST_S, Gate
-from streams.rekeying.lane import Bench, Values
+from streams.rekeying.lane import Bench
 from streams.rekeying.sending import Outlets
 from streams.rekeying.sources import count_sources
 from streams.rekeying.translating import Translator
+from streams.rekeying.watched_values import Values
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.rekey_metrics import RekeyMetrics
