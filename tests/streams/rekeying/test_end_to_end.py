@@ -34,6 +34,7 @@ from streams.operating.redriving import Redrive
 from streams.records.placement import partition_of_key
 from streams.settings import Settings
 
+
 @pytest.fixture
 def shop(broker: Broker) -> str:
     """The name of a topic that is this test's own."""

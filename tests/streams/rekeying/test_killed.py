@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from support.oracle import assert_reference
-from support.patience import PATIENCE_S
 from support.paths import ROOT
+from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 from support.shop_topics import (
     as_call,
@@ -43,6 +43,7 @@ class Process:
             "broker": settings.broker,
             "topic_prefix": settings.topic_prefix,
             "rekey_sources": settings.rekey_sources,
+            "partitions": settings.partitions,
             "session_timeout_s": 3,
             "heartbeat_interval_s": 0.3,
             "batch_records": 200,
@@ -67,7 +68,7 @@ class Process:
     async def until(self, what: str) -> None:
         """Wait for a message in the log."""
         async with asyncio.timeout(PATIENCE_S):
-            while not self.said(what):  # noqa: ASYNC110 - nothing tells of a line in a file
+            while not self.said(what):
                 assert self.process.poll() is None, self._log.read_text()[-2000:]
                 await asyncio.sleep(0.05)
 
