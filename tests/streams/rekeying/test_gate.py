@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.exceptions import RefusedInputError
@@ -71,6 +71,7 @@ def test_an_accident_now_and_then_is_none() -> None:
     assert gate.opened.is_set()
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=3 * FIRST_RECORDS))
 def test_any_share_may_pass(refused: list[bool]) -> None:
     gate = Gate("shop", 1.0)

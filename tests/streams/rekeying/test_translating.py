@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.shop_topics import as_call, shop_lines
 from support.shoppers import BASE
@@ -105,6 +105,7 @@ def test_a_part_of_an_order_that_is_refused_keeps_no_other_back() -> None:
     assert marked(marks("own", [])) == frozenset()
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300)
     | st.recursive(
