@@ -13,6 +13,7 @@ README = ROOT / "README.md"
 CONTRACT = DOCS / "contract.md"
 SETTINGS = DOCS / "settings.md"
 OPERATING = DOCS / "operating.md"
+REKEY = DOCS / "rekey.md"
 RUNNING = DOCS / "running.md"
 ARCHITECTURE = DOCS / "architecture.md"
 AT_THE_ROOT = tuple(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))

@@ -122,6 +122,7 @@ async def killed_at_random(settings: Settings, shop: str, start: Any, events: in
         await process.end(signal.SIGKILL)
     await publishing
     last = start()
+    await last.until("ready")
     await rekeyed(settings, shop)
     assert await last.end(signal.SIGTERM) == 0
     assert sum((await ends_of_inputs(settings)).values()) >= len(lines)
