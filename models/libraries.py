@@ -9,6 +9,7 @@ from models.exceptions import MissingLibraryError
 
 TRAIN: Final = "train"
 FINETUNE: Final = "finetune"
+REGISTRY: Final = "registry"
 
 _PACKAGES: Final = {"sklearn": "scikit-learn"}
 """The package that brings a library, where the two names differ."""

@@ -13,6 +13,7 @@ from support.servers.brokers import Broker, fresh_prefix
 from support.servers.kafka import Kafka, kafka_libraries
 from support.servers.ports import reserve_port
 from support.servers.redis_server import RedisServer
+from support.servers.registry import Registry
 
 from streams.broker.embedded import EmbeddedBroker
 
@@ -78,6 +79,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     kafka_libraries()
     # Topics are made on purpose, never by asking for one.
     with Kafka(tmp_path_factory.mktemp("kafka"), properties={"auto.create.topics.enable": "false"}) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A real schema registry, shared by the tests of a process: each takes subjects of its own."""
+    with Registry(tmp_path_factory.mktemp("registry")) as started:
         yield started
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from models.libraries import library
+from models.libraries import REGISTRY, library
 from streams.encodings import avro_bounds
 from streams.encodings.avro_types import READERS, NotFiniteError, rewritten
 from streams.encodings.exceptions import UnreadableSchemaError, UnreadableValueError
@@ -17,8 +17,6 @@ from streams.encodings.schema import Schema
 from streams.encodings.wire import HEADER_BYTES
 from streams.exceptions import MalformedJSONError
 from streams.records.strict_json import loads
-
-EXTRA: Final = "registry"
 
 _TOP: Final = "value"
 """The one field of a record around every value, which takes no bytes: a schema may be a union, or a type's name."""
@@ -37,12 +35,12 @@ def avro_reader(schema: Schema) -> Callable[[bytes], bytes]:
         UnreadableSchemaError: it is no schema of Avro, or one that is refused.
         MissingLibraryError: fastavro is not installed.
     """
-    fastavro = library("fastavro", EXTRA)
+    fastavro = library("fastavro", REGISTRY)
     fastavro.read.LOGICAL_READERS.update(READERS)
     parsed, recursive = _parsed(fastavro, schema)
     if recursive:
         # The compiled reader calls itself in C, and a value that nests deeply enough would end the process.
-        slow = library("fastavro._read_py", EXTRA)
+        slow = library("fastavro._read_py", REGISTRY)
         return _reader(lambda file: slow.schemaless_reader(file, parsed, None))
     read = fastavro.schemaless_reader
     return _reader(lambda file: read(file, parsed, None))

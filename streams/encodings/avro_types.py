@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -23,9 +24,9 @@ _LOGICAL: Final = {
     ("long", "local-timestamp-nanos"): f"{_OURS}nanos",
     ("bytes", "decimal"): f"{_OURS}decimal",
     ("fixed", "decimal"): f"{_OURS}decimal",
-    # fastavro's own readers give what orjson writes as text.
+    ("fixed", "uuid"): f"{_OURS}uuid",
+    # fastavro's own reader gives what orjson writes as text.
     ("int", "date"): "date",
-    ("fixed", "uuid"): "uuid",
 }
 _FLOATING: Final = {"float": f"{_OURS}single", "double": f"{_OURS}finite"}
 
@@ -106,6 +107,10 @@ def _decimal(value: bytes, writer: dict[str, Any], *_: object) -> orjson.Fragmen
     return written(value, writer.get("scale", 0))
 
 
+def _uuid(value: bytes, *_: object) -> UUID:
+    return UUID(bytes=value)
+
+
 READERS: Final[dict[str, Callable[..., Any]]] = {
     f"double-{_OURS}finite": _finite,
     f"float-{_OURS}single": _single,
@@ -113,5 +118,6 @@ READERS: Final[dict[str, Callable[..., Any]]] = {
     f"long-{_OURS}nanos": _nanos,
     f"bytes-{_OURS}decimal": _decimal,
     f"fixed-{_OURS}decimal": _decimal,
+    f"fixed-{_OURS}uuid": _uuid,
 }
 """What fastavro has to call for the types of a rewritten schema, by the name of type and logical type."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from streams.encodings.exceptions import UnreadableValueError
-from streams.encodings.wire import HEADER_BYTES
+from streams.encodings.wire import CONTAINER, HEADER_BYTES
 
-_CONTAINER: Final = b"Obj\x01"
 _WHITE: Final = b" \t\r\n"
 
 
@@ -20,7 +19,7 @@ def bare(value: bytes) -> bytes:
     text = value.strip(_WHITE)
     if text[:1] == b"{":
         return text
-    if text.startswith(_CONTAINER):
+    if text.startswith(CONTAINER):
         raise UnreadableValueError("expected JSON, found a file of Avro (object container)")
     raise UnreadableValueError("expected a JSON object, found something else")
 

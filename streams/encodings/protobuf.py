@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import orjson
 
-from models.libraries import library
-from streams.encodings.avro import EXTRA
+from models.libraries import REGISTRY, library
 from streams.encodings.exceptions import UnreadableSchemaError, UnreadableValueError
 from streams.encodings.protobuf_compiling import ROOT, compiled
 from streams.encodings.protobuf_messages import Messages
@@ -26,14 +26,20 @@ async def protobuf_reader(schema: Schema) -> Callable[[bytes], bytes]:
         MissingLibraryError: the compiler or the runtime is not installed.
     """
     files = await compiled(schema)
-    pool = library("google.protobuf.descriptor_pool", EXTRA).DescriptorPool()
+    # In a thread: there may be thousands of types.
+    return await asyncio.to_thread(_made, files)
+
+
+def _made(files: Any) -> _Reader:
+    pool = library("google.protobuf.descriptor_pool", REGISTRY).DescriptorPool()
     try:
         for file in files.file:
             pool.Add(file)
-        root = pool.FindFileByName(ROOT)
+        return _Reader(pool, pool.FindFileByName(ROOT))
     except (TypeError, KeyError) as error:
         raise UnreadableSchemaError("expected a Protobuf schema, found one that the runtime does not take") from error
-    return _Reader(pool, root)
+    except RecursionError:
+        raise UnreadableSchemaError("expected fewer types within each other, found too many") from None
 
 
 class _Reader:
@@ -41,22 +47,24 @@ class _Reader:
         # In the order of the file, by which values count.
         self._messages = list(root.message_types_by_name.values())
         self._converters = Messages(pool)
-        self._class_of = library("google.protobuf.message_factory", EXTRA).GetMessageClass
-        self._decode_error: type[Exception] = library("google.protobuf.message", EXTRA).DecodeError
-        self._parts: dict[tuple[int, ...], _Parts] = {}
+        self._class_of = library("google.protobuf.message_factory", REGISTRY).GetMessageClass
+        self._decode_error: type[Exception] = library("google.protobuf.message", REGISTRY).DecodeError
+        # Most values are of these; those declared within them are made as values come.
+        self._parts: dict[tuple[int, ...], _Parts] = {
+            (place,): self._parts_of((place,)) for place in range(len(self._messages))
+        }
 
     def __call__(self, value: bytes) -> bytes:
         indexes, at = message_indexes(value)
-        parts = self._parts.get(indexes)
-        if parts is None:
-            parts = self._parts[indexes] = self._parts_of(indexes)
-        parse, convert = parts
         fault = ""
         try:
+            if indexes not in self._parts:
+                self._parts[indexes] = self._parts_of(indexes)
+            parse, convert = self._parts[indexes]
             return orjson.dumps(convert(parse(value[at:])), option=orjson.OPT_SERIALIZE_NUMPY)
         except self._decode_error:
             fault = "found bytes of something else"
-        except orjson.JSONEncodeError:
+        except (orjson.JSONEncodeError, RecursionError):
             fault = "found one that nests too deeply"
         except UnicodeDecodeError:
             fault = "found text that is no UTF-8"

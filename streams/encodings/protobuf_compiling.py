@@ -9,8 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from models.libraries import library
-from streams.encodings.avro import EXTRA
+from models.libraries import REGISTRY, library
 from streams.encodings.exceptions import UnreadableSchemaError
 from streams.encodings.schema import Schema
 
@@ -44,13 +43,13 @@ async def compiled(schema: Schema) -> Any:
         UnreadableSchemaError: the compiler refuses it.
         MissingLibraryError: the compiler is not installed.
     """
-    library("grpc_tools.protoc", EXTRA)
-    descriptor_pb2 = library("google.protobuf.descriptor_pb2", EXTRA)
+    library("grpc_tools.protoc", REGISTRY)
+    descriptor_pb2 = library("google.protobuf.descriptor_pb2", REGISTRY)
     with tempfile.TemporaryDirectory(prefix="wherewithal-") as name:
         folder = Path(name)
         known = descriptor_pb2.FileDescriptorSet()
         for module in _CONFLUENT:
-            library(module, EXTRA).DESCRIPTOR.CopyToProto(known.file.add())
+            library(module, REGISTRY).DESCRIPTOR.CopyToProto(known.file.add())
         await asyncio.to_thread(_write, schema, folder, known)
         output = folder / "descriptors.bin"
         await _run(

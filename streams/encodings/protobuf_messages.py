@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.libraries import library
-from streams.encodings.avro import EXTRA
+from models.libraries import REGISTRY, library
 from streams.encodings.decimals import written
 from streams.encodings.exceptions import UnreadableValueError
 from streams.encodings.protobuf_compiling import DECIMAL_FILE, WELL_KNOWN_FOLDER
@@ -41,7 +40,7 @@ class Messages:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._mapping = library("google.protobuf.json_format", EXTRA)
+        self._mapping = library("google.protobuf.json_format", REGISTRY)
         self._fields: dict[str, dict[int, tuple[str, Callable[[Any], Any] | None]]] = {}
 
     def converter(self, descriptor: Any) -> Callable[[Any], Any]:

@@ -13,10 +13,13 @@ from streams.encodings.registry import Registry
 from streams.encodings.wire import MAGIC, schema_id_of
 from streams.exceptions import ConfigurationError
 from streams.records.rejection import Reason, Rejection
-from streams.settings import MAX_RECORD_BYTES, Settings
+from streams.settings import MAX_RECORD_BYTES, MAX_TOPIC_BYTES, Settings
 
 _NOTHING: Final = Rejection(Reason.MALFORMED, "record: expected a JSON object, found nothing")
 _TOO_LARGE: Final = Rejection(Reason.TOO_LARGE, f"record: expected at most {MAX_RECORD_BYTES} bytes, found more")
+_TOO_LARGE_AS_JSON: Final = Rejection(
+    Reason.TOO_LARGE, f"record: expected one of at most {MAX_TOPIC_BYTES} bytes as JSON, found more"
+)
 _TURN_BYTES: Final = 1 << 18
 _NO_REGISTRY: Final = (
     "expected JSON, found the wire format of Confluent (first byte 0); set WHEREWITHAL_SCHEMA_REGISTRY_URL"
@@ -71,7 +74,8 @@ class ValueReader:
             known = self._registry.known(schema_id) or await self._registry.ask(schema_id)
             detail = f"schema {schema_id}: "
             if known.read is not None:
-                return known.read(value)
+                text = known.read(value)
+                return text if len(text) <= MAX_TOPIC_BYTES else _TOO_LARGE_AS_JSON
             detail += known.refused
         except UnreadableValueError as error:
             detail += str(error)

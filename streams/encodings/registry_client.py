@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from models.libraries import library
-from streams.broker.login.secret import Secret, SecretUnreadableError
-from streams.encodings.avro import EXTRA
+from models.libraries import REGISTRY, library
+from streams.broker.login.secret import SecretUnreadableError
 from streams.encodings.exceptions import UnreadableSchemaError
+from streams.encodings.registry_options import RegistryOptions
 from streams.encodings.schema import Kind, Schema
 from streams.exceptions import ConfigurationError
 from streams.settings import Settings
@@ -53,24 +53,20 @@ class RegistryClient:
     """
 
     def __init__(self, settings: Settings) -> None:
-        module = library("confluent_kafka.schema_registry", EXTRA)
+        module = library("confluent_kafka.schema_registry", REGISTRY)
         self._class = module.AsyncSchemaRegistryClient
-        self._error: type[Exception] = library("confluent_kafka.schema_registry.error", EXTRA).SchemaRegistryError
+        self._error: type[Exception] = library("confluent_kafka.schema_registry.error", REGISTRY).SchemaRegistryError
         # The client takes either of two packages, and says here which.
-        self._http = library("confluent_kafka.schema_registry.common._httpx_compat", EXTRA).httpx
-        self._settings = settings
+        self._http = library("confluent_kafka.schema_registry.common._httpx_compat", REGISTRY).httpx
         urls = (settings.schema_registry_url or "").split(",")
         self.named = f"the schema registry {settings.schema_registry_url}"
         # The client asks one address after the other.
         self._timeout_s = settings.schema_registry_timeout_s * len(urls)
-        self._password = _secret(settings, "password")
-        self._token = _secret(settings, "token")
-        self._key_password = _secret(settings, "key_password")
-        self._rotates = any(secret is not None and secret.rotates for secret in (self._password, self._token))
+        self._options = RegistryOptions(settings)
         try:
-            self._class(self._options())
+            self._class(self._options.current())
         except (OSError, ValueError, SecretUnreadableError) as error:
-            raise ConfigurationError(_file_fault(settings, error)) from error
+            raise ConfigurationError(self._options.fault(error)) from error
 
     async def schema(self, schema_id: int) -> Schema:
         """Return a schema with those it refers to.
@@ -135,7 +131,7 @@ class RegistryClient:
             return RegistryFaultError(
                 f"{self.named} refuses this program ({status}): check WHEREWITHAL_SCHEMA_REGISTRY_USERNAME and its "
                 "password, WHEREWITHAL_SCHEMA_REGISTRY_TOKEN, and what they may read",
-                not self._rotates,
+                not self._options.rotate,
             )
         if isinstance(status, int) and (status in (408, 429) or status >= 500):
             return RegistryFaultError(f"{self.named} answered {status}: look into its log", False)
@@ -161,47 +157,12 @@ class RegistryClient:
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Any]:
         try:
-            client = self._class(self._options())
+            client = self._class(self._options.current())
         except (OSError, ValueError, SecretUnreadableError) as error:
             # Files are replaced while we look, and come back.
-            raise RegistryFaultError(_file_fault(self._settings, error), False) from error
+            raise RegistryFaultError(self._options.fault(error), False) from error
         async with client:
             yield client
-
-    def _options(self) -> dict[str, Any]:
-        settings = self._settings
-        options: dict[str, Any] = {
-            "url": settings.schema_registry_url,
-            "timeout": settings.schema_registry_timeout_s,
-            # Whoever asks for a schema has a patience of its own.
-            "max.retries": 0,
-        }
-        if settings.schema_registry_ca_file is not None:
-            options["ssl.ca.location"] = str(settings.schema_registry_ca_file)
-        if settings.schema_registry_certificate_file is not None:
-            options["ssl.certificate.location"] = str(settings.schema_registry_certificate_file)
-            # An empty password is given where there is none: OpenSSL would ask for one on the terminal.
-            options["ssl.key.password"] = "" if self._key_password is None else self._key_password.current()
-        if settings.schema_registry_key_file is not None:
-            options["ssl.key.location"] = str(settings.schema_registry_key_file)
-        if self._password is not None:
-            options["basic.auth.user.info"] = f"{settings.schema_registry_username}:{self._password.current()}"
-        if self._token is not None:
-            options |= {
-                "bearer.auth.credentials.source": "STATIC_TOKEN",
-                "bearer.auth.token": self._token.current(),
-                # Only Confluent's own cloud has several behind one address, and the client wants it.
-                "bearer.auth.logical.cluster": "",
-            }
-        return options
-
-
-def _secret(settings: Settings, name: str) -> Secret | None:
-    return Secret.of(
-        getattr(settings, f"schema_registry_{name}"),
-        getattr(settings, f"schema_registry_{name}_file"),
-        f"WHEREWITHAL_SCHEMA_REGISTRY_{name.upper()}",
-    )
 
 
 def _kind(schema: Any) -> Kind:
@@ -216,20 +177,6 @@ def _kind(schema: Any) -> Kind:
 def _check_size(*texts: str) -> None:
     if sum(map(len, texts)) > MAX_SCHEMA_BYTES:
         raise UnreadableSchemaError(f"expected at most {MAX_SCHEMA_BYTES} bytes of schemas, found more")
-
-
-def _file_fault(settings: Settings, error: Exception) -> str:
-    """Return what is wrong with the files of the settings, in one line that names those at fault."""
-    if isinstance(error, SecretUnreadableError):
-        return str(error)
-    if isinstance(error, ssl.SSLError) and settings.schema_registry_certificate_file is not None:
-        said = (error.reason or "something else").lower().replace("_", " ")
-        return (
-            "WHEREWITHAL_SCHEMA_REGISTRY_CERTIFICATE_FILE: expected a certificate and its key in PEM (and the key's "
-            f"password, if it has one), found {said}"
-        )
-    said = getattr(error, "strerror", None) or "none"
-    return f"WHEREWITHAL_SCHEMA_REGISTRY_CA_FILE: expected files of the registry in PEM, found {said}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

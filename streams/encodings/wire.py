@@ -9,6 +9,9 @@ from streams.encodings.exceptions import UnreadableValueError
 MAGIC: Final = 0
 """The first byte of every value in this format."""
 
+CONTAINER: Final = b"Obj\x01"
+"""The first bytes of a file of Avro, which is sometimes sent by mistake."""
+
 HEADER_BYTES: Final = 5
 """The magic byte, and the id of the schema in four bytes, big-endian."""
 
@@ -19,7 +22,6 @@ MAX_INDEXES: Final = 32
 """Messages of Protobuf that are declared in each other; the compiler itself allows about as many."""
 
 _MAX_VARINT_BYTES: Final = 5
-_CONTAINER: Final = b"Obj\x01"
 
 
 def schema_id_of(value: bytes) -> int:
@@ -28,7 +30,7 @@ def schema_id_of(value: bytes) -> int:
     Raises:
         UnreadableValueError: the value does not begin as this format does.
     """
-    if value.startswith(_CONTAINER):
+    if value.startswith(CONTAINER):
         raise UnreadableValueError("expected the wire format of Confluent, found a file of Avro (object container)")
     if value[0] != MAGIC:
         raise UnreadableValueError("expected the wire format of Confluent (first byte 0), found another first byte")
