@@ -195,10 +195,17 @@ class Rekeyer:
         gate = self._gates.get(topic)
         if gate is None:
             gate = self._gates[topic] = Gate(topic, self._settings.rekey_max_refused)
-            self._waiting.append(asyncio.get_running_loop().call_later(FIRST_S, self._expire, gate))
+            self._expire_later(gate)
         return gate
 
+    def _expire_later(self, gate: Gate) -> None:
+        self._waiting.append(asyncio.get_running_loop().call_later(FIRST_S, self._expire, gate))
+
     def _expire(self, gate: Gate) -> None:
+        if not gate.judged and not gate.opened.is_set():
+            # The first values wait for the schema registry.
+            self._expire_later(gate)
+            return
         try:
             gate.expire()
         except RefusedInputError as error:
