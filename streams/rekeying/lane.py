@@ -64,7 +64,10 @@ class Lane:
         self._translated: asyncio.Queue[Batch] = asyncio.Queue(AHEAD)
         self._sent: asyncio.Queue[Sending] = asyncio.Queue(UNDER_WAY)
         self._tasks = Tasks(f"lane-{topic}-{number}", bench.on_failure)
-        self._stages = [self._tasks.begin(self._translate()), self._tasks.begin(self._send())]
+        self._closed = False
+        self._sends = False
+        self._translating = self._tasks.begin(self._translate())
+        self._sending = self._tasks.begin(self._send())
         self._finishing = self._tasks.begin(self._finish())
 
     def submit(self, event: Any) -> None:
@@ -72,12 +75,15 @@ class Lane:
         self._batches.put_nowait(event)
 
     def close(self) -> None:
-        """Send nothing more; what is sent is still acknowledged."""
-        for stage in self._stages:
-            stage.cancel()
+        """Begin to send nothing more; what is sent is still acknowledged, and so is the rest of its batch."""
+        self._closed = True
+        self._translating.cancel()
+        if not self._sends:
+            self._sending.cancel()
 
     async def drain(self) -> None:
-        """Wait, after `close`, until what was sent in full is acknowledged."""
+        """Wait, after `close`, until what was sent is acknowledged."""
+        await asyncio.wait({self._sending, self._finishing}, return_when=asyncio.FIRST_COMPLETED)
         finished = asyncio.ensure_future(self._sent.join())
         try:
             await asyncio.wait({finished, self._finishing}, return_when=asyncio.FIRST_COMPLETED)
@@ -125,11 +131,14 @@ class Lane:
 
     async def _send(self) -> None:
         await self._gate.opened.wait()
-        while True:
+        while not self._closed:
             batch = await self._translated.get()
+            # From here on to its end: what is sent of a batch in part is sent again, by whoever comes next.
+            self._sends = True
             sending = Sending(self._bench.outlets, batch)
             await sending.begin()
             await self._sent.put(sending)
+            self._sends = False
 
     async def _finish(self) -> None:
         while True:

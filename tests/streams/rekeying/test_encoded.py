@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fastavro
 import orjson
 import pytest
-from support.encoded import framed
+from support.encoded import avro_bytes, framed
 from support.servers.brokers import Broker
 from support.servers.fake_registry import FakeRegistry
 from support.shop_topics import letters_of, publish, rekey_settings, rekeyed, rekeying
@@ -41,10 +39,8 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 def click(schema_id: int, number: int) -> bytes:
-    out = io.BytesIO()
     value = {"user_id": f"u{number % 5}", "item_id": "i", "action": "view", "timestamp": BASE + number, "price": 2.5}
-    fastavro.schemaless_writer(out, fastavro.parse_schema(CLICK), value)
-    return framed(schema_id, out.getvalue())
+    return framed(schema_id, avro_bytes(CLICK, value))
 
 
 async def test_values_of_avro_become_events_and_those_without_a_schema_wait_as_letters(
