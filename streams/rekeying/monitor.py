@@ -227,7 +227,7 @@ class Monitor:
 
     def _judge_one(self, name: str, position: object, well: bool, what: str) -> None:
         still_s = self._still.seconds(name, position, well=well)
-        if still_s > self._flow.settings.stall_s:
+        if still_s > self._flow.settings.stall_s and self._flow.failed_with is None:
             reason = f"{what} and made no progress for {still_s:.0f} s"
             log.error("stalled, ending so that the supervisor restarts this process", reason=reason)
             self._flow.fail(StalledError(reason))

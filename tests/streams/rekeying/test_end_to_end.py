@@ -99,6 +99,21 @@ async def test_events_are_keyed_by_user_and_keep_their_order_in_each_partition(s
         seen[value["user_id"]] = value["timestamp"]
 
 
+async def test_topics_of_several_partitionings_and_shapes_are_read_by_one_process(
+    settings: Settings, shop: str
+) -> None:
+    lines = shop_lines(2, 200, 20)
+    await publish(settings, shop, [as_call(line) for line in lines], partitions=5)
+    await publish(settings, f"{shop}.own", [orjson.dumps({"topic": CLICKS, "value": bare(n)}) for n in range(100)])
+    await publish(settings, f"{shop}.bare", [orjson.dumps(bare(n)) for n in range(100, 150)], partitions=1)
+    sources = f"{shop},{shop}.own,{shop}.bare=clicks"
+    several = settings.model_copy(update={"rekey_sources": sources})
+    async with rekeying(several):
+        await rekeyed(several, shop, f"{shop}.own", f"{shop}.bare")
+    assert not await letters_of(settings)
+    assert sum((await ends_of_inputs(settings)).values()) == 350
+
+
 async def test_an_event_without_an_id_has_one_by_its_place(settings: Settings, shop: str, tmp_path: Path) -> None:
     bare_settings = settings.model_copy(update={"rekey_sources": f"{shop}=clicks"})
     values = [orjson.dumps({k: v for k, v in bare(number).items() if k != "event_id"}) for number in range(40)]
