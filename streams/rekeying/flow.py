@@ -52,7 +52,11 @@ class Flow:
         settings: of the process.
         progress: told in a word what is being started.
 
+    Raises:
+        ConfigurationError: there is no schema registry for an encoding that needs one.
+
     Attributes:
+        values: takes values to JSON.
         settings: with the group of the process and the number of partitions of the inputs filled in.
         failed: done with the error that ended the process, if one does.
         failed_with: that error.
@@ -63,10 +67,10 @@ class Flow:
 
     app: App
     rekeyer: Rekeyer
-    values: WatchedValues
 
     def __init__(self, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
+        self.values = WatchedValues(open_values(settings, Encoding(settings.rekey_encoding)))
         self.metrics = RekeyMetrics()
         self.throttle = Throttle(self.metrics)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -115,7 +119,6 @@ class Flow:
             "rekey_group_id": rekey_group_name(self.settings),
         }
         self.settings = settings = self.settings.model_copy(update=found)
-        self.values = WatchedValues(open_values(settings, Encoding(settings.rekey_encoding)))
         self.app = create_app(settings)
         beginnings = Beginnings(settings, self.metrics)
         self.rekeyer = Rekeyer(
