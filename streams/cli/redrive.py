@@ -13,8 +13,8 @@ from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import SHOWN
 from streams.contract import INPUTS
-from streams.operating.redrive_letters import Choice, Letter, Standing, letter_name
-from streams.operating.redriving import Redrive
+from streams.operating.redriving.letters import Choice, Letter, Standing, letter_name
+from streams.operating.redriving.redrive import Redrive
 from streams.progress import Progress
 from streams.records.refusals import Kind, Refusals
 from streams.records.rejection import Reason

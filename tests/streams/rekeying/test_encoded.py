@@ -18,8 +18,8 @@ from support.shoppers import BASE
 
 from streams.broker.reading import read_topic
 from streams.contract import CLICKS, topic_name
-from streams.operating.redrive_letters import Choice, Standing
-from streams.operating.redriving import Redrive
+from streams.operating.redriving.letters import Choice, Standing
+from streams.operating.redriving.redrive import Redrive
 
 CLICK: dict[str, Any] = {
     "type": "record",

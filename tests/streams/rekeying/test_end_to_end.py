@@ -29,8 +29,8 @@ from support.shoppers import BASE, encoded
 from streams.broker.reading import read_topic
 from streams.contract import CLICKS, topic_name
 from streams.exceptions import RefusedInputError
-from streams.operating.redrive_letters import Choice, Standing
-from streams.operating.redriving import Redrive
+from streams.operating.redriving.letters import Choice, Standing
+from streams.operating.redriving.redrive import Redrive
 from streams.records.placement import partition_of_key
 from streams.settings import Settings
 

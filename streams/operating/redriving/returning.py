@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from streams.encodings.encoding import Encoding
 from streams.encodings.reading import open_values
-from streams.operating.redrive_letters import Letter, Standing
+from streams.operating.redriving.letters import Letter, Standing
 from streams.records.ndjson import partition_of
 from streams.rekeying.letters import mark_of
 from streams.rekeying.translating import Sourced, Translation, Translator

@@ -20,9 +20,9 @@ from streams.broker.throttling import Throttle
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import DEAD_LETTERS, INPUTS, topic_name
-from streams.operating.redrive_journal import HEADER, Entry, Journal
-from streams.operating.redrive_letters import Choice, Letter, Standing, decide, read_letter
-from streams.operating.returning import Part, Place, Returning
+from streams.operating.redriving.journal import HEADER, Entry, Journal
+from streams.operating.redriving.letters import Choice, Letter, Standing, decide, read_letter
+from streams.operating.redriving.returning import Part, Place, Returning
 from streams.progress import Progress
 from streams.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 
 from streams.contract import DEAD_LETTERS, INPUTS, NO_PARTITION
-from streams.operating.redrive_journal import identity
+from streams.operating.redriving.journal import identity
 from streams.records.ndjson import partition_of
 from streams.rekeying.letters import REKEYED, marked
 
