@@ -33,7 +33,7 @@ test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found
 	$(PYTEST) --broker kafka
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
-	$(BIN)/pytest tests/chaos -m chaos
+	$(BIN)/pytest tests/chaos tests/streams/rekeying -m chaos
 
 bench: $(READY) $(VENV)/.ready-bench  ## measure side by side; PART=throughput for one (a quarter of an hour each)
 	@set -e; for part in $(if $(PART),$(PART),$(PARTS)); do PYTHONPATH=.:tests $(BIN)/python -m benchmarks.bench_$$part; done

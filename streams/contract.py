@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from features.tiles import DAY
-from streams.name_settings import name_of
+from streams.name_settings import group_name, name_of
 from streams.settings import Settings
 
 REVIEWS: Final = "reviews"
@@ -39,3 +39,8 @@ def changelog_name(settings: Settings) -> str:
 def journal_name(settings: Settings) -> str:
     """The name on the broker of the topic in which `redrive` notes which letters have arrived."""
     return name_of(settings, "redriven")
+
+
+def rekey_group_name(settings: Settings) -> str:
+    """The name on the broker of the consumer group of `rekey`."""
+    return settings.rekey_group_id or f"{group_name(settings)}-rekey"

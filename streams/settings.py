@@ -19,6 +19,7 @@ from streams.login_settings import LoginSettings, check_login
 from streams.membership_settings import MembershipSettings
 from streams.name_settings import NameSettings, check_names
 from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
+from streams.rekey_settings import RekeySettings
 
 PREFIX: Final = "WHEREWITHAL_"
 
@@ -82,7 +83,7 @@ Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(LoginSettings, MembershipSettings, NameSettings, RegistrySettings):
+class Settings(LoginSettings, MembershipSettings, NameSettings, RegistrySettings, RekeySettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)

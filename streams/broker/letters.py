@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from prometheus_client import Counter
 
 from streams.broker.publisher import Publisher, Sent
 from streams.broker.refusals import RecordRefusedError
@@ -11,7 +14,6 @@ from streams.records.outgoing import Outgoing
 from streams.records.rejection import Rejection, headers
 from streams.records.withheld import Withheld
 from streams.settings import MAX_TOPIC_BYTES
-from streams.telemetry.metrics import Metrics
 
 CUTS: Final = (1 << 16, 1 << 10, 0)
 """Bytes of value and key that are tried in turn for a letter that the topic does not take whole. They are enough to see
@@ -27,6 +29,13 @@ Origin = tuple[str, int, int]
 """The record behind a letter: topic (its name in the contract), partition and offset."""
 
 
+class LetterCounts(Protocol):
+    """Counts the letters that were cut, or not taken at all."""
+
+    dead_letters_cut: Counter
+    dead_letters_refused: Counter
+
+
 class Letters:
     """Sends dead letters, each in its own batch, so that the refusal of one does not affect another.
 
@@ -36,18 +45,33 @@ class Letters:
         metrics: count the letters that were cut or not taken at all.
     """
 
-    def __init__(self, publisher: Publisher, topic: str, metrics: Metrics | None = None) -> None:
+    def __init__(self, publisher: Publisher, topic: str, metrics: LetterCounts | None = None) -> None:
         self._publisher = publisher
         self._topic = topic
         self._metrics = metrics
 
     async def post(
-        self, origin: Origin, key: bytes | None, value: bytes | None, rejection: Rejection, partition: int
+        self,
+        origin: Origin,
+        key: bytes | None,
+        value: bytes | None,
+        rejection: Rejection,
+        partition: int,
+        further: Sequence[tuple[str, bytes]] = (),
     ) -> Letter:
-        """Hand the letter of a rejected record over to the producer; `Letter.acknowledged` awaits the broker."""
+        """Hand the letter of a rejected record over to the producer; `Letter.acknowledged` awaits the broker.
+
+        Args:
+            origin: the record.
+            key: of the record.
+            value: of the record.
+            rejection: why it is refused.
+            partition: of the dead-letter topic.
+            further: headers beside those that every letter has.
+        """
         # A broker closes the connection on a request beyond its bound (100 MiB), so such a letter is not even tried.
         whole = _size(key) + _size(value) <= MAX_TOPIC_BYTES
-        outgoing = Outgoing(key, value, headers(rejection, *origin))
+        outgoing = Outgoing(key, value, [*headers(rejection, *origin), *further])
         if isinstance(value, Withheld):
             outgoing = Outgoing(key, b"", [*outgoing.headers, (TRUNCATED, UNKNOWN_SIZE)])
         letter = Letter(self, origin, partition, outgoing, whole)

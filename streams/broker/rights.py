@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from streams.broker.tools import tool_line
-from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, journal_name, topic_name
+from streams.contract import (
+    DEAD_LETTERS,
+    ERASURES,
+    INPUTS,
+    SCORES,
+    changelog_name,
+    journal_name,
+    rekey_group_name,
+    topic_name,
+)
 from streams.login_settings import check_login
 from streams.name_settings import group_name
 from streams.settings import Settings
@@ -54,6 +63,7 @@ COMMANDS: Final = (
     "topics",
     "topics --go",
     "leave",
+    "rekey",
     "replay",
 )
 """The commands that use a broker."""
@@ -102,6 +112,12 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
             return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
         case "leave":
             return [group]
+        case "rekey":
+            return [
+                *_topics([source.topic for source in settings.rekey_topics], read),
+                *_topics([*inputs, letters], write),
+                Right(Resource.GROUP, rekey_group_name(settings), frozenset(read)),
+            ]
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS
@@ -122,9 +138,14 @@ def joined(rights: Iterable[Right]) -> list[Right]:
 
 def worker_rights(settings: Settings) -> dict[str, str]:
     """Return the rights that a worker needs of each topic, in words, by the topic's name on the broker."""
+    return rights_in_words("worker", settings)
+
+
+def rights_in_words(command: str, settings: Settings) -> dict[str, str]:
+    """Return the rights that a command needs of each topic, in words, by the topic's name on the broker."""
     return {
         right.name: " and ".join(sorted(right.operations))
-        for right in rights_of("worker", settings)
+        for right in rights_of(command, settings)
         if right.resource is Resource.TOPIC
     }
 

@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiokafka.client import ConnectionGroup
+from prometheus_client import Counter
 
 from streams.log import log
-from streams.telemetry.metrics import Metrics
 
 LATELY_S: Final = 5.0
 """Seconds for which a client still counts as throttled after a wait: the broker takes one request between two waits."""
 
 NEWS_S: Final = 60.0
 """Seconds between two log lines about a quota."""
+
+
+class ThrottleCounts(Protocol):
+    """Counts the seconds of waiting that brokers ask for."""
+
+    throttled_seconds: Counter
 
 
 class Throttle:
@@ -30,7 +36,7 @@ class Throttle:
         metrics: count the seconds of waiting that the broker asks for.
     """
 
-    def __init__(self, metrics: Metrics | None = None) -> None:
+    def __init__(self, metrics: ThrottleCounts | None = None) -> None:
         self._metrics = metrics
         self._until = 0.0
         self._told_at = float("-inf")

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "demo": "run the whole flow on bundled data, with a live table of scores",
     "replay": "run the whole flow over files of events, then exit",
     "worker": "run a worker against a cluster, or check that one could run",
+    "rekey": "bring a shop's own topics to the inputs, keyed by user",
     "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish files of events to the input topics",
     "lint": "say what would become of files of events",
@@ -178,7 +179,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from streams.exceptions import ConfigurationError, StreamsError
     from streams.log import log, set_up_logging
 
-    logs = arguments.command == "worker" and not arguments.check
+    logs = arguments.command == "rekey" or (arguments.command == "worker" and not arguments.check)
     set_up_logging(logging.INFO if arguments.verbose or logs else logging.CRITICAL)
     name = f"wherewithal {arguments.command}"
     for variable, nearest in unknown_variables(os.environ).items():

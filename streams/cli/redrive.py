@@ -13,7 +13,8 @@ from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import SHOWN
 from streams.contract import INPUTS
-from streams.operating.redriving import Choice, Letter, Redrive, Standing, letter_name
+from streams.operating.redriving.letters import Choice, Letter, Standing, letter_name
+from streams.operating.redriving.redrive import Redrive
 from streams.progress import Progress
 from streams.records.refusals import Kind, Refusals
 from streams.records.rejection import Reason
@@ -24,6 +25,8 @@ _REMARKS: Final = {
     Standing.SAME_RECORD: "further letters of a record that another letter stands for",
     Standing.NO_RECORD: "lines that never were records, to be mended and published again",
     Standing.TRUNCATED: "cut when they were written, the whole record lies in the input topic at the place they name",
+    Standing.STILL_REFUSED: "of the shop's own topics, and refused by the settings of now as well",
+    Standing.LEFT_OUT: "of the shop's own topics, of which no event is made any more",
     Standing.REFUSED: "refused by their topic",
     Standing.OVER_LIMIT: "left for a later run by --limit",
 }

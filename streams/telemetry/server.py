@@ -13,12 +13,18 @@ from threading import Thread
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import Settings
-from streams.telemetry.metrics import Metrics
+
+
+class Shown(Protocol):
+    """Metrics of a process."""
+
+    registry: CollectorRegistry
+
 
 Check = Callable[[], str | None]
 """A check. It returns the reason for a no, or None for a yes."""
@@ -78,7 +84,7 @@ class Server:
     def __init__(
         self,
         settings: Settings,
-        metrics: Metrics,
+        metrics: Shown,
         live: Check,
         ready: Check,
         resources: Mapping[str, Resource] = _NO_RESOURCES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 import faust
@@ -14,6 +14,7 @@ from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.types import TP
 
+from streams.broker.lease import Lease
 from streams.broker.login.options import login_options
 from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
@@ -153,10 +154,25 @@ def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings:
     for topic in (REVIEWS, SEARCHES, CLICKS, ERASURES):
         agent(topic)
 
+    app.tables._recovery = TiedRecovery(
+        app, table, engine.take_over, lambda serial: app.consumer.begin_delivery(serial)
+    )
+    leave_in_order(app, engine.release, lambda: engine.assignment.lease)
+
+
+def leave_in_order(app: App, release: Callable[[], Awaitable[None]], lease: Callable[[], Lease]) -> None:
+    """Have whatever is done with partitions settled and committed before they are given away.
+
+    Args:
+        app: not started yet.
+        release: settles what is under way, and lets the partitions go.
+        lease: returns the lease on them.
+    """
+
     async def let_go(_: Any, revoked: set[TP], **__: Any) -> None:
-        patience_s = COMMIT_SHARE * engine.assignment.lease.remaining_s
+        patience_s = COMMIT_SHARE * lease().remaining_s
         began = time.monotonic()
-        await engine.release()
+        await release()
         if not patience_s:
             # Nothing was taken over, or another worker owns it by now.
             return
@@ -168,9 +184,6 @@ def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings:
         else:
             log.warning("the broker takes no commit, leaving the partitions without it")
 
-    app.tables._recovery = TiedRecovery(
-        app, table, engine.take_over, lambda serial: app.consumer.begin_delivery(serial)
-    )
     app.on_partitions_revoked.connect(let_go, weak=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import TopicPartition
 from faust.types import TP
@@ -12,7 +12,6 @@ from prometheus_client import Gauge
 
 from streams.broker.topics.log_ends import Bounds, LogEnds
 from streams.exceptions import StateMismatchError
-from streams.telemetry.metrics import Metrics
 
 
 class Behind(NamedTuple):
@@ -51,6 +50,13 @@ def check_ends(settled: Mapping[TP, int], bounds: Mapping[TP, Bounds]) -> None:
             )
 
 
+class LagMetrics(Protocol):
+    """Shows how far partitions are behind, by topic and partition."""
+
+    lag_messages: Gauge
+    lag_seconds: Gauge
+
+
 class LagGauges:
     """Shows the lag of partitions, and nothing of those whose lag is not known.
 
@@ -59,7 +65,7 @@ class LagGauges:
         clock: the wall clock, seconds.
     """
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, metrics: LagMetrics, clock: Callable[[], float] = time.time) -> None:
         self._metrics = metrics
         self._clock = clock
         # Partitions with nothing delivered yet: their next offset, and when its record was written.

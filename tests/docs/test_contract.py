@@ -14,6 +14,7 @@ from support.pages import (
     CONTRACT,
     OPERATING,
     PAGES,
+    REKEY,
     RUNNING,
     SETTINGS,
     blocks,
@@ -43,6 +44,7 @@ from streams.records.rejection import Reason, Rejection
 from streams.records.score_record import encode_score
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
+from streams.telemetry.rekey_metrics import RekeyMetrics
 
 
 def as_shown(default: object) -> str:
@@ -140,6 +142,12 @@ def test_each_metric_is_listed_and_no_other() -> None:
     families = {family.name + ("_total" if family.type == "counter" else "") for family in Metrics().registry.collect()}
     listed = [name for cells in rows(section(OPERATING, "Metrics")) for name in code(cells[0])]
     assert sorted(name.partition("{")[0] for name in listed) == sorted(families)
+
+
+def test_each_metric_of_rekey_is_listed_and_no_other() -> None:
+    ours = {name for name in RekeyMetrics().names() if name.startswith("wherewithal_")}
+    listed = [name for cells in rows(section(REKEY, "Running it")) for name in code(cells[0])]
+    assert sorted(name.partition("{")[0] for name in listed) == sorted(ours)
 
 
 @pytest.mark.parametrize(("name", "values"), LABELS.items(), ids=list(LABELS))

@@ -123,16 +123,17 @@ def folder(text: str) -> Path:
     return path
 
 
-def load_cluster_settings(purpose: str) -> Settings:
+def load_cluster_settings(purpose: str, **overrides: object) -> Settings:
     """Load the settings of a command that needs a running broker.
 
     Args:
         purpose: what the command needs the broker for, such as "to read from".
+        overrides: settings that the command line gives.
 
     Raises:
         ConfigurationError: the settings name no broker, or cannot be used.
     """
-    settings = load_settings()
+    settings = load_settings(**overrides)
     if settings.embedded:
         raise ConfigurationError(f"WHEREWITHAL_BROKER: expected kafka://host:port, found no broker {purpose}")
     return settings

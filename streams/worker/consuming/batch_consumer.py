@@ -12,7 +12,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import faust
 from aiokafka import ConsumerRecord, TopicPartition
@@ -28,7 +28,6 @@ from streams.settings import Settings
 from streams.worker.consuming.consumer_thread import BatchConsumerThread, RebalanceListener, Records
 from streams.worker.consuming.intake import BATCHES_UNREAD, share_of_changelog, share_of_partition
 from streams.worker.consuming.ledger import Ledger
-from streams.worker.consuming.losses import Losses
 
 FULL_POLL_S: Final = 0.02
 """How soon a partition that was full is looked at again at the latest."""
@@ -236,6 +235,13 @@ class BatchConsumer(driver.Consumer):
         return {asked[partition]: end for partition, end in ends.items()}
 
 
+class Positions(Protocol):
+    """Judges positions that a log has not."""
+
+    async def reposition(self, consumer: Any, error: Any) -> None:
+        """Give a consumer a position where it has none, or one that the log has not (any more)."""
+
+
 class BatchTransport(driver.Transport):
     """The aiokafka transport with batches for messages.
 
@@ -259,7 +265,7 @@ class BatchTransport(driver.Transport):
         app: Any,
         settings: Settings,
         throttle: Throttle,
-        losses: Losses,
+        losses: Positions,
         on_assigned: Callable[[int, int, Lease], Awaitable[None]],
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)

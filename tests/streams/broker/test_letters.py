@@ -28,7 +28,8 @@ from streams.contract import CLICKS, DEAD_LETTERS, SCORES, topic_name
 from streams.exceptions import BrokerError
 from streams.operating.drain import Drain
 from streams.operating.read_back import dead_letters
-from streams.operating.redriving import Choice, Redrive, Standing
+from streams.operating.redriving.letters import Choice, Standing
+from streams.operating.redriving.redrive import Redrive
 from streams.records.outgoing import Outgoing
 from streams.records.rejection import Reason, Rejection
 from streams.settings import MAX_TOPIC_BYTES, Settings

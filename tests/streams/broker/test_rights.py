@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
-from support.command import VIEW, here, run, write_lines
+from support.command import VIEW, begin, here, run, write_lines
 from support.encoders import HashEncoder
 from support.runs import work
 from support.servers.access import Access
 from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
+from support.shop_topics import behind, publish
 
 from streams.broker.rights import command_line, joined, principal_of, rights_of
 from streams.cli.main import main
@@ -163,6 +165,40 @@ def test_produce_needs_the_topics_that_it_sends_to(
         code, _, said = here("produce", file, **environment(settings, node))
         assert code == 1
         assert settings.topic_prefix in said
+
+
+def test_rekeying(settings: Settings, administrator: Settings, node: SecuredKafka, access: Access) -> None:
+    source = f"{settings.topic_prefix}shop"
+    rights = rights_of("rekey", settings.model_copy(update={"rekey_sources": source}))
+
+    async def outcome_of_rekeying() -> str:
+        """Re-key a record for each input, and one that is refused; return "works", or the line it ends with."""
+        common = {"user_id": uuid4().hex, "timestamp": VIEW["timestamp"]}
+        texts = {"searches": {"event_id": "1", "query": "q"}, "erasures": {}, "clicks": VIEW | common}
+        texts["reviews"] = {"event_id": "1", "item_id": "i", "text": "t", "rating": 5}
+        lines = [orjson.dumps({"topic": topic, "value": value | common}) for topic, value in texts.items()]
+        await publish(administrator, source, [*lines, b"refused"], partitions=1)
+        process = begin("rekey", source, WHEREWITHAL_METRICS_PORT="0", **environment(settings, node))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while process.poll() is None:
+                    if not await behind(administrator, source):
+                        return "works"
+            return process.communicate()[1]
+        finally:
+            process.kill()
+            process.communicate()
+
+    async def each() -> None:
+        await publish(administrator, source, [], partitions=1)
+        await access.become(rights)
+        assert await outcome_of_rekeying() == "works"
+        for right, operation, left in without_each(rights):
+            await access.become(left)
+            said = await outcome_of_rekeying()
+            assert right.name in said.splitlines()[-1], f"without {operation} on {right.name}: {said}"
+
+    asyncio.run(each())
 
 
 def test_the_printed_commands_give_what_a_command_needs(

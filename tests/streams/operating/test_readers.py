@@ -18,7 +18,8 @@ from streams.broker.connection import new_producer
 from streams.cli.main import main
 from streams.contract import SCORES, topic_name
 from streams.operating.read_back import dead_letters, last_scores
-from streams.operating.redriving import Choice, Redrive, Standing
+from streams.operating.redriving.letters import Choice, Standing
+from streams.operating.redriving.redrive import Redrive
 from streams.operating.score_stream import follow_scores
 from streams.settings import Settings
 from streams.worker.flow import Flow

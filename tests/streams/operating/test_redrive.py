@@ -24,8 +24,9 @@ from streams.cli.replay import feed
 from streams.contract import EVENTS, topic_name
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.drain import Drain
-from streams.operating.redrive_journal import Journal, journal_name
-from streams.operating.redriving import Choice, Redrive, Standing, read_letter
+from streams.operating.redriving.journal import Journal, journal_name
+from streams.operating.redriving.letters import Choice, Standing, read_letter
+from streams.operating.redriving.redrive import Redrive
 from streams.operating.summary import summarise
 from streams.records.ndjson import partition_of
 from streams.telemetry.tally import Fate

@@ -67,6 +67,7 @@ def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path
         "erase": ["u"],
         "lint": ["none"],
         "acls": ["u"],
+        "leave": ["w"],
         "fit": ["none", "--output", "none"],
         "history": ["none", "--every", "1d", "--output", "none"],
         "consistency": ["none", "none"],

@@ -1,0 +1,91 @@
+"""`wherewithal rekey`: a shop's own topics become events keyed by user in the inputs, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from typing import Any, Final
+
+from streams.cli.common.arguments import load_cluster_settings
+from streams.cli.common.stopping import Stopper
+from streams.log import log
+from streams.rekeying.flow import Flow
+from streams.rekeying.monitor import STOPPING, Monitor
+from streams.rekeying.sources import check_sources
+from streams.settings import Settings
+from streams.sources.shape import Format
+from streams.tasks import Tasks
+from streams.telemetry.server import Server
+
+STOP_S: Final = 15.0
+"""Seconds that it may take to end: more than its parts may take together (`streams.rekeying.flow`), and less than the
+30 s after which Kubernetes kills it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `rekey`; what is not given comes from the environment."""
+    parser.add_argument(
+        "sources",
+        nargs="*",
+        metavar="TOPIC[=INPUT]",
+        help="topics to read; `=INPUT` if its records are bare events of that input",
+    )
+    parser.add_argument("--format", choices=[one.value for one in Format], help="shape of the events")
+    parser.add_argument("--encoding", choices=("auto", "json", "confluent"), help="encoding of the values")
+    parser.add_argument("--group", metavar="NAME", help="exact name of its consumer group")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Re-key until SIGTERM or SIGINT, then wait for what is sent, commit and leave."""
+    given: dict[str, Any] = {
+        "rekey_sources": ",".join(arguments.sources) or None,
+        "rekey_format": arguments.format,
+        "rekey_encoding": arguments.encoding,
+        "rekey_group_id": arguments.group,
+    }
+    settings = load_cluster_settings("to read from", **{name: value for name, value in given.items() if value})
+    check_sources(settings)
+    with Stopper("rekey", STOP_S) as stopper:
+        stopper.run(_work(settings, stopper))
+    return 0
+
+
+async def _work(settings: Settings, stopper: Stopper) -> None:
+    stop = asyncio.Event()
+    stopper.ask(stop.set)
+    monitors: list[Monitor] = []
+    flow = Flow(settings, progress=lambda step: monitors[0].begin(step))
+    monitor = Monitor(flow)
+    monitors.append(monitor)
+    server = Server(settings, flow.metrics, monitor.live, monitor.ready)
+    server.start()
+    log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
+    watching = Tasks("monitor", flow.fail)
+    watching.begin(monitor.run())
+    watching.begin(monitor.tell(settings.status_interval_s))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        running = asyncio.create_task(_run(flow, monitor, stopping, stopper))
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done() and not flow.started:
+            running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        watching.cancel()
+        stopping.cancel()
+        server.stop()
+    log.info("left")
+
+
+async def _run(flow: Flow, monitor: Monitor, stopping: asyncio.Task[bool], stopper: Stopper) -> None:
+    async with flow:
+        log.info("ready")
+        failing = asyncio.create_task(flow.wait())
+        await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            stopper.begin(str(failing.exception()))
+            failing.result()
+        failing.cancel()
+        monitor.begin(STOPPING)
