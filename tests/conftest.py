@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what the fixture `broker` is; with kafka, only the tests that ask for it are run",
     )
     parser.addoption(
-        "--faults-page", type=Path, help="a page whose table of the faults of nodes is replaced by that of this run"
+        "--faults-page", type=Path, help="a page whose table of the faults of nodes takes in what this run finds"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 HEAD: Final = "| what was done | events | lost | doubled | longest silence, s |"
+RULE: Final = "|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,29 @@ def lost_and_doubled(
 
 def table(accounts: Sequence[Account]) -> list[str]:
     """Return the lines of the table, as Markdown."""
-    rows = [
-        f"| {row.done} | {row.events:,} | {row.lost:,} | {row.doubled:,} | {row.silence_s:.1f} |" for row in accounts
-    ]
-    return [HEAD, "|---|---|---|---|---|", *rows]
+    return [HEAD, RULE, *map(_row, accounts)]
 
 
-def with_table(page: str, lines: Sequence[str]) -> str:
-    """Return a page with the rows of its table of faults replaced.
+def with_accounts(page: str, accounts: Sequence[Account]) -> str:
+    """Return a page with these accounts in its table of faults, in place of earlier ones of the same faults.
 
     Raises:
         ValueError: it has no such table.
     """
-    before, found, behind = page.partition(HEAD + "\n")
+    head = f"{HEAD}\n{RULE}\n"
+    before, found, behind = page.partition(head)
     if not found:
         raise ValueError(f"expected a page with the line {HEAD!r}, found none")
-    rest = behind.splitlines(keepends=True)
-    while rest and rest[0].startswith("|"):
-        del rest[0]
-    return before + "".join(f"{line}\n" for line in lines) + "".join(rest)
+    lines = behind.splitlines()
+    length = next((number for number, line in enumerate(lines) if not line.startswith("|")), len(lines))
+    rows = {done_in(row): row for row in lines[:length]} | {one.done: _row(one) for one in accounts}
+    return before + head + "".join(f"{line}\n" for line in (*rows.values(), *lines[length:]))
+
+
+def done_in(row: str) -> str:
+    """Return what was done, as a line of the table says."""
+    return row.split("|")[1].strip()
+
+
+def _row(one: Account) -> str:
+    return f"| {one.done} | {one.events:,} | {one.lost:,} | {one.doubled:,} | {one.silence_s:.1f} |"

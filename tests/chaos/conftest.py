@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from chaos.account import Account, table, with_table
+from chaos.account import Account, table, with_accounts
 from chaos.harness import Cluster
 from chaos.servers import BrokerBehindProxy
 from support.servers.brokers import Broker
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for line in table(ACCOUNTS):
             terminalreporter.line(line)
         if page := config.getoption("faults_page"):
-            page.write_text(with_table(page.read_text(), table(ACCOUNTS)))
+            page.write_text(with_accounts(page.read_text(), ACCOUNTS))
     if FIGURES:
         terminalreporter.section("measured")
         for line in FIGURES:

@@ -95,6 +95,10 @@ class Kafka:
         """Return where a node listens."""
         return self._ports[node - 1]
 
+    def pid(self, node: int) -> int:
+        """Return the process of a node."""
+        return self._processes[node].pid
+
     def start(self, *nodes: int) -> None:
         """Start nodes (all by default) and wait until they take connections."""
         for node in nodes or self.nodes:
