@@ -262,6 +262,8 @@ async def test_a_node_whose_clock_is_ahead(
             await asyncio.sleep(10)
 
     await trial.of("the clock of the group's coordinator an hour ahead, and back", cluster, act)
+    # It stamps what is appended to the partitions that it leads.
+    assert any(worker.said("times ahead of this worker's clock") for worker in cluster.workers)
 
 
 async def test_a_storm_of_workers_that_join_leave_and_are_killed_loses_and_doubles_nothing(cluster: Cluster) -> None:
