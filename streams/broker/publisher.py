@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
@@ -94,11 +95,16 @@ class Publisher:
         producer = self._producer
         if producer is None or producer._closed:
             return
-        producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        accumulator = producer._message_accumulator
+        waiting = [*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches]
+        accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
         # The connections go before the sender, which would wait for answers that are of no use any more.
         await _close(producer)
         # The sender waits for requests that a quota holds back and that the lease will refuse.
         self._closing = asyncio.ensure_future(producer._sender.close())
+        # What was let go is let go on purpose: nobody is left to hear that it failed, or that its sender minds.
+        for future in (self._closing, *(batch.future for batch in waiting), *(one._drain_waiter for one in waiting)):
+            future.add_done_callback(_heard)
         await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
@@ -149,6 +155,11 @@ class Publisher:
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 async def _close(producer: Any) -> None:
