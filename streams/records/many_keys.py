@@ -13,6 +13,8 @@ from streams.records.placement import check_state
 
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = np.uint32(0x5BD1E995)
+_SHIFT: Final = np.uint32(24)
+_SHIFTS_AT_END: Final = np.uint32(13), np.uint32(15)
 _WORD: Final = 4
 
 
@@ -28,7 +30,7 @@ def check_states(keys: Sequence[bytes], number: int, partitions: int, changelog:
     Raises:
         MisplacedKeyError: a key belongs in another partition; the first such key is told.
     """
-    for place in np.flatnonzero(partitions_of_keys(keys, partitions) != number):
+    for place in np.flatnonzero(partitions_of_keys(keys, partitions) != number).tolist():
         check_state(keys[place], number, partitions, changelog)
 
 
@@ -51,16 +53,16 @@ def partitions_of_keys(keys: Sequence[bytes], partitions: int) -> NDArray[np.uin
 def _murmur2(keys: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Return the digests of keys of one size; products of unsigned 32 bits wrap, as the function wants it."""
     count, size = keys.shape
-    digest = np.full(count, _SEED ^ size, np.uint32)
+    digest: NDArray[np.uint32] = np.full(count, _SEED ^ size, np.uint32)
     whole = size - size % _WORD
     # Laid out word by word, so that each step goes through memory in its order.
     words = np.ascontiguousarray(keys[:, :whole]).view("<u4").T.astype(np.uint32, order="C")
     for word in words:
         mixed = word * _MULTIPLIER
-        digest = digest * _MULTIPLIER ^ (mixed ^ mixed >> 24) * _MULTIPLIER
+        digest = digest * _MULTIPLIER ^ (mixed ^ mixed >> _SHIFT) * _MULTIPLIER
     if whole < size:
         tail = np.zeros((count, _WORD), np.uint8)
         tail[:, : size - whole] = keys[:, whole:]
         digest = (digest ^ tail.view("<u4")[:, 0]) * _MULTIPLIER
-    digest = (digest ^ digest >> 13) * _MULTIPLIER
-    return digest ^ digest >> 15
+    digest = (digest ^ digest >> _SHIFTS_AT_END[0]) * _MULTIPLIER
+    return digest ^ digest >> _SHIFTS_AT_END[1]
