@@ -7,7 +7,8 @@ WORKERS ?= 3
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
+# Recovery is from nodes of Apache Kafka alone.
+PARTS := $(filter-out $(if $(KAFKA_HOME),,recovery),$(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py)))
 READY := $(VENV)/.ready
 
 # Nothing is downloaded at run time: models come in with the packages.
