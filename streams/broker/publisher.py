@@ -98,13 +98,15 @@ class Publisher:
         accumulator = producer._message_accumulator
         waiting = [*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches]
         accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        # The sender would put back what is under way now, and trip over what is no longer kept.
+        accumulator.reenqueue = _let_go
+        # What was let go is let go on purpose: nobody is left to hear of it.
+        for future in (*(batch.future for batch in waiting), *(batch._drain_waiter for batch in waiting)):
+            future.add_done_callback(_heard)
         # The connections go before the sender, which would wait for answers that are of no use any more.
         await _close(producer)
         # The sender waits for requests that a quota holds back and that the lease will refuse.
         self._closing = asyncio.ensure_future(producer._sender.close())
-        # What was let go is let go on purpose: nobody is left to hear that it failed, or that its sender minds.
-        for future in (self._closing, *(batch.future for batch in waiting), *(one._drain_waiter for one in waiting)):
-            future.add_done_callback(_heard)
         await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
@@ -155,6 +157,10 @@ class Publisher:
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+def _let_go(batch: Any) -> None:
+    """Do not send a batch again."""
 
 
 def _heard(future: asyncio.Future[Any]) -> None:
