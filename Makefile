@@ -7,13 +7,14 @@ WORKERS ?= 3
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := $(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py))
+# Recovery is from nodes of Apache Kafka alone.
+PARTS := $(filter-out $(if $(KAFKA_HOME),,recovery),$(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py)))
 READY := $(VENV)/.ready
 
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test test-kafka chaos bench lint rooms types check train report picture clean
+.PHONY: help demo test test-kafka chaos faults bench lint rooms types check train report picture clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +35,9 @@ test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos tests/streams/rekeying -m chaos
+
+faults: $(READY)  ## try every fault of three nodes of Apache Kafka, found by KAFKA_HOME, into docs/faults.md
+	$(BIN)/pytest tests/chaos/test_kafka_nodes.py -m chaos --faults-page docs/faults.md
 
 bench: $(READY) $(VENV)/.ready-bench  ## measure side by side; PART=throughput for one (a quarter of an hour each)
 	@set -e; for part in $(if $(PART),$(PART),$(PARTS)); do PYTHONPATH=.:tests $(BIN)/python -m benchmarks.bench_$$part; done

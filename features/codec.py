@@ -54,15 +54,9 @@ class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 class _Prefix(msgspec.Struct, array_like=True):
     revision: int
     offsets: list[int]
-
-
-class _Erasure(msgspec.Struct, array_like=True):
-    revision: int
-    offsets: list[int]
     erased_at: int | None
 
 
-_erasure_decoder: Final = msgspec.msgpack.Decoder(_Erasure)
 _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Body)
@@ -150,30 +144,22 @@ def order(data: bytes) -> tuple[int, int]:
     return epoch, sequence
 
 
-def source_offsets(data: bytes) -> list[int]:
-    """Return, for each `Source`, the last offset that encoded state has applied.
+def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
+    """Return what a recovery has to know of encoded state.
+
+    Returns:
+        For each `Source`, the last offset that it has applied; and up to which time (ms) it refuses events, None for a
+        user who was never erased.
 
     Raises:
         StateFormatError: as `decode`.
     """
     _header(data)
     try:
-        return _prefix_decoder.decode(memoryview(data)[_HEADER.size :]).offsets
+        prefix = _prefix_decoder.decode(memoryview(data)[_HEADER.size :])
     except msgspec.DecodeError as error:
         raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
-
-
-def erased_at(data: bytes) -> int | None:
-    """Return up to which time (ms) encoded state refuses events; None for a user who was never erased.
-
-    Raises:
-        StateFormatError: as `decode`.
-    """
-    _header(data)
-    try:
-        return _erasure_decoder.decode(memoryview(data)[_HEADER.size :]).erased_at
-    except msgspec.DecodeError as error:
-        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
+    return prefix.offsets, prefix.erased_at
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
 import pytest
@@ -32,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("embedded", "kafka"),
         default="embedded",
         help="what the fixture `broker` is; with kafka, only the tests that ask for it are run",
+    )
+    parser.addoption(
+        "--faults-page", type=Path, help="a page whose table of the faults of nodes takes in what this run finds"
     )
 
 

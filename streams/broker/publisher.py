@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
@@ -94,7 +95,14 @@ class Publisher:
         producer = self._producer
         if producer is None or producer._closed:
             return
-        producer._message_accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        accumulator = producer._message_accumulator
+        waiting = [*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches]
+        accumulator.fail_all(LeaseLostError("the partitions were let go before this was sent"))
+        # The sender would put back what is under way now, and trip over what is no longer kept.
+        accumulator.reenqueue = _let_go
+        # What was let go is let go on purpose: nobody is left to hear of it.
+        for future in (*(batch.future for batch in waiting), *(batch._drain_waiter for batch in waiting)):
+            future.add_done_callback(_heard)
         # The connections go before the sender, which would wait for answers that are of no use any more.
         await _close(producer)
         # The sender waits for requests that a quota holds back and that the lease will refuse.
@@ -149,6 +157,15 @@ class Publisher:
     def _append(batch: Any, record: Outgoing) -> bool:
         taken = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
         return taken is not None
+
+
+def _let_go(batch: Any) -> None:
+    """Do not send a batch again."""
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 async def _close(producer: Any) -> None:

@@ -24,9 +24,21 @@ def broker_kind() -> str:
     kind = os.environ.get("BENCH_BROKER", EMBEDDED)
     if kind not in (EMBEDDED, KAFKA):
         raise SystemExit(f"BENCH_BROKER: expected {EMBEDDED} or {KAFKA}, found {kind!r}")
-    if kind == KAFKA and not os.environ.get("KAFKA_HOME"):
-        raise SystemExit("KAFKA_HOME: expected the folder of an unpacked Apache Kafka, found none: set it")
+    if kind == KAFKA:
+        kafka_home()
     return kind
+
+
+def kafka_home() -> str:
+    """Return the folder of Apache Kafka.
+
+    Raises:
+        SystemExit: none is named.
+    """
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        raise SystemExit("KAFKA_HOME: expected the folder of an unpacked Apache Kafka, found none: set it")
+    return home
 
 
 @contextmanager

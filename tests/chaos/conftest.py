@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from chaos.account import Account, table, with_accounts
 from chaos.harness import Cluster
 from chaos.servers import BrokerBehindProxy
 from support.servers.brokers import Broker
@@ -12,6 +13,10 @@ from support.servers.proxy import Proxy
 from support.servers.redis_server import RedisServer
 
 FIGURES: list[str] = []
+ACCOUNTS: list[Account] = []
+
+EVEN_TIME = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
+"""Only the clock on the wall is another: Java would wait by it otherwise, and for ever."""
 
 
 @pytest.fixture
@@ -20,7 +25,28 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return lambda text: FIGURES.append(f"{request.node.name}: {text}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.fixture
+def account() -> Callable[[Account], None]:
+    """Note what a fault cost; the table of them is shown at the end of the run."""
+    return ACCOUNTS.append
+
+
+@pytest.fixture
+def an_hour_ahead() -> dict[str, str]:
+    """Give the environment of a process whose clock is an hour ahead; time still passes evenly for it."""
+    found = sorted(Path("/usr/lib").glob("**/libfaketimeMT.so.1"))
+    if not found:
+        pytest.skip("libfaketime is not installed: a node whose clock is ahead is not tested")
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME": "+1h", **EVEN_TIME}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if ACCOUNTS:
+        terminalreporter.section("faults of three nodes")
+        for line in table(ACCOUNTS):
+            terminalreporter.line(line)
+        if page := config.getoption("faults_page"):
+            page.write_text(with_accounts(page.read_text(), ACCOUNTS))
     if FIGURES:
         terminalreporter.section("measured")
         for line in FIGURES:

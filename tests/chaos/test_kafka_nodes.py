@@ -1,123 +1,269 @@
-"""Apache Kafka on three nodes that are killed, stopped and restarted, and workers that come and go."""
+"""Apache Kafka on three nodes with every fault that nodes have, and workers that come and go.
+
+Every test publishes at least 10,000 events while its fault lasts. The run ends with a table of what each fault cost.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from chaos.account import Account, lost_and_doubled
 from chaos.harness import Cluster
-from support.patience import PATIENCE_S
+from chaos.listener import Listener
+from chaos.node_operator import Operator
+from support.oracle import wanted_features
 from support.servers.brokers import fresh_prefix
 from support.servers.kafka import Kafka
+from support.servers.proxy import Proxy
 from support.shoppers import random_lines
 
-from streams.broker.connection import connection
+from streams.contract import REVIEWS, topic_name
+from streams.exceptions import BrokerError
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
-STARTS = 10
+STARTS: Final = 10
 """A worker whose broker is out of reach may end, and is started again; not for ever."""
+
+EVENTS: Final = 10_000
+AT_ONCE: Final = 100
+PAUSE_S: Final = 0.3
+ATTEMPTS: Final = 20
+"""A producer sends again what was not acknowledged, as a shop's does; not for ever."""
+
+DURABLE: Final = {
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": 3,
+    "min.insync.replicas": 2,
+    # A node that hangs is given up after 3 s: the tests need not wait longer for it.
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
+    "replica.lag.time.max.ms": 3000,
+}
+
+Act = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    durable = {
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": 3,
-        "min.insync.replicas": 2,
-        # A node that hangs is given up after 3 s: the tests need not wait longer for it.
-        "broker.session.timeout.ms": 3000,
-        "broker.heartbeat.interval.ms": 500,
-        "replica.lag.time.max.ms": 3000,
-    }
-    with Kafka(tmp_path_factory.mktemp("nodes"), nodes=3, properties=durable) as started:
+    with Kafka(tmp_path_factory.mktemp("nodes"), nodes=3, properties=DURABLE) as started:
         yield started
 
 
 @pytest_asyncio.fixture
 async def cluster(tmp_path: Path, nodes: Kafka) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, nodes.url, replication=3, topic_prefix=fresh_prefix()).open()
-    await in_sync(opened)
-    yield opened
-    await opened.close()
+    async with on(nodes, tmp_path) as opened:
+        yield opened
 
 
-async def in_sync(cluster: Cluster) -> None:
-    """Wait until every partition has all of its replicas in sync again."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                admin = AIOKafkaAdminClient(**connection(cluster.settings))
-                try:
-                    await admin.start()
-                    topics = await admin.describe_topics()
-                finally:
-                    await admin.close()
-            except KafkaError:
-                topics = []
-            partitions = [partition for topic in topics for partition in topic["partitions"]]
-            if partitions and all(len(partition["isr"]) == len(partition["replicas"]) for partition in partitions):
-                return
-            await asyncio.sleep(0.2)
-
-
-async def survived(cluster: Cluster, lines: Sequence[dict[str, Any]], faults: Callable[[], Awaitable[None]]) -> None:
-    """Feed lines while faults strike, with a supervised worker; then all of it is as if nothing had been."""
-    worker = asyncio.create_task(cluster.supervise("one", STARTS))
-    feeding = asyncio.create_task(cluster.feed(lines, 0.2))
+@asynccontextmanager
+async def on(nodes: Kafka, folder: Path) -> AsyncIterator[Cluster]:
+    opened = await Cluster(folder, nodes.url, replication=3, topic_prefix=fresh_prefix(), request_timeout_s=10).open()
     try:
-        await faults()
-        await feeding
-        await cluster.drained()
-        assert not worker.done(), worker.exception()
-        await cluster.check(lines)
+        await Operator(nodes, opened).in_sync()
+        yield opened
     finally:
-        for task in (worker, feeding):
-            task.cancel()
-        await asyncio.gather(worker, feeding, return_exceptions=True)
+        await opened.close()
 
 
-async def test_nodes_that_are_killed_in_turn_lose_and_double_nothing(cluster: Cluster, nodes: Kafka) -> None:
-    async def faults() -> None:
+@pytest.fixture
+def operator(nodes: Kafka, cluster: Cluster) -> Operator:
+    return Operator(nodes, cluster)
+
+
+class Trial:
+    """Feeds a cluster while something is done to it, and accounts for every event.
+
+    Args:
+        note: takes the account.
+    """
+
+    def __init__(self, note: Callable[[Account], None]) -> None:
+        self._note = note
+
+    async def of(self, done: str, cluster: Cluster, act: Act) -> None:
+        """Feed a supervised worker while `act` is under way; then all of it is as if nothing had been."""
+        async with asyncio.TaskGroup() as tasks:
+            worker = tasks.create_task(cluster.supervise("one", STARTS))
+            await self.beside(done, cluster, act)
+            worker.cancel()
+
+    async def beside(self, done: str, cluster: Cluster, act: Act) -> None:
+        """Do the same with workers that are not the trial's to start."""
+        lines = random_lines(seed=111, events=6 * EVENTS, users=300)
+        sent = 0
+
+        async def send(more: Callable[[], bool]) -> None:
+            nonlocal sent
+            while more():
+                assert sent < len(lines), "what was done takes longer than there are events"
+                await insist(cluster, lines[sent : sent + AT_ONCE])
+                sent += AT_ONCE
+                await asyncio.sleep(PAUSE_S)
+
+        async with Listener(cluster) as listener, asyncio.TaskGroup() as tasks:
+            heard = tasks.create_task(listener.all_heard())
+            await send(lambda: not heard.done())
+            acting = tasks.create_task(awaited(act))
+            await send(lambda: not acting.done() or sent < EVENTS)
+            await cluster.drained()
+            silence_s = listener.longest_silence_s
+        published = lines[:sent]
+        wanted = wanted_features(published)
+        outcome = await cluster.read_back(sorted(wanted))
+        self._note(Account(done, len(published), *lost_and_doubled(wanted, outcome.features), silence_s))
+        await cluster.check(published)
+
+
+async def awaited(act: Act) -> None:
+    await act()
+
+
+async def insist(cluster: Cluster, lines: list[dict[str, Any]]) -> None:
+    """Publish lines, again and again until all of them are acknowledged at once: some may be there twice."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            await cluster.feed(lines)
+        except BrokerError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
+@pytest.fixture
+def trial(account: Callable[[Account], None]) -> Trial:
+    return Trial(account)
+
+
+async def back(nodes: Kafka, operator: Operator, node: int, environment: dict[str, str] | None = None) -> None:
+    """Start a node, and wait until nothing tells that it was away."""
+    nodes.launch(node, environment)
+    await asyncio.to_thread(nodes.listening, node)
+    await operator.in_sync()
+
+
+async def test_nodes_that_are_killed(trial: Trial, cluster: Cluster, nodes: Kafka, operator: Operator) -> None:
+    async def act() -> None:
         for node in nodes.nodes:
             nodes.kill(node)
             # The length of the outage is the point of the test: long enough for others to lead.
             await asyncio.sleep(4)
-            nodes.launch(node)
-            await asyncio.to_thread(nodes.listening, node)
-            await in_sync(cluster)
+            await back(nodes, operator, node)
 
-    await survived(cluster, random_lines(seed=111, events=4000, users=150), faults)
+    await trial.of("SIGKILL of each node in turn, started again after 4 s", cluster, act)
 
 
-async def test_a_node_that_hangs_and_comes_back_loses_and_doubles_nothing(cluster: Cluster, nodes: Kafka) -> None:
-    async def faults() -> None:
-        for node in nodes.nodes:
-            nodes.suspend(node)
-            # Beyond its session with the controller, so that it comes back to find others lead.
-            await asyncio.sleep(6)
-            nodes.resume(node)
-            await in_sync(cluster)
+async def test_a_node_that_hangs(trial: Trial, cluster: Cluster, nodes: Kafka, operator: Operator) -> None:
+    async def act() -> None:
+        node = await operator.coordinator()
+        nodes.suspend(node)
+        # Beyond every session and every request: the others lead, and it comes back to find that.
+        await asyncio.sleep(30)
+        nodes.resume(node)
+        await operator.in_sync()
 
-    await survived(cluster, random_lines(seed=112, events=4000, users=150), faults)
+    await trial.of("SIGSTOP of the group's coordinator for 30 s", cluster, act)
 
 
-async def test_a_rolling_restart_loses_and_doubles_nothing(cluster: Cluster, nodes: Kafka) -> None:
-    async def faults() -> None:
+async def test_nodes_that_are_restarted_in_turn(
+    trial: Trial, cluster: Cluster, nodes: Kafka, operator: Operator
+) -> None:
+    async def act() -> None:
         for node in nodes.nodes:
             await asyncio.to_thread(nodes.stop, node)
-            nodes.launch(node)
-            await asyncio.to_thread(nodes.listening, node)
-            await in_sync(cluster)
+            await back(nodes, operator, node)
 
-    await survived(cluster, random_lines(seed=113, events=3000, users=150), faults)
+    await trial.of("rolling restart of the nodes", cluster, act)
+
+
+async def test_workers_that_are_restarted_in_turn(trial: Trial, cluster: Cluster) -> None:
+    names = ("one", "two", "three")
+    running = {name: cluster.start(name) for name in names}
+
+    async def act() -> None:
+        for name in names:
+            await running[name].stop()
+            assert running[name].process.returncode == 0, running[name].last_lines()
+            running[name] = await cluster.start(name).ready()
+
+    for worker in running.values():
+        await worker.ready()
+    await trial.beside("rolling upgrade of three workers", cluster, act)
+
+
+async def test_leaders_that_are_moved(trial: Trial, cluster: Cluster, operator: Operator) -> None:
+    async def act() -> None:
+        for _ in range(3):
+            await operator.reassign(lambda replicas: [*replicas[1:], replicas[0]])
+            await operator.elect()
+
+    await trial.of("every partition's leader moved by the operator, three times", cluster, act)
+
+
+async def test_partitions_that_are_reassigned(trial: Trial, cluster: Cluster, operator: Operator) -> None:
+    async def act() -> None:
+        everywhere = (1, 2, 3)
+        # Two replicas each, then one of them elsewhere, which copies the log and leads; then all three again.
+        await operator.reassign(lambda replicas: list(replicas[:2]))
+        await operator.reassign(lambda replicas: [*set(everywhere).difference(replicas), replicas[1]])
+        await operator.elect()
+        await operator.reassign(lambda replicas: [*replicas, *set(everywhere).difference(replicas)])
+
+    await trial.of("every partition reassigned to other nodes and back", cluster, act)
+
+
+async def test_a_disk_that_is_lost(trial: Trial, cluster: Cluster, nodes: Kafka, operator: Operator) -> None:
+    async def act() -> None:
+        node = await operator.leader(topic_name(cluster.settings, REVIEWS))
+        nodes.kill(node)
+        await asyncio.to_thread(nodes.lose_disk, node)
+        await back(nodes, operator, node)
+
+    await trial.of("a node killed and its disk lost, replication 3", cluster, act)
+
+
+async def test_a_node_that_nobody_reaches(trial: Trial, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(Proxy())
+        nodes = Kafka(tmp_path / "nodes", 3, DURABLE, advertised={3: proxy.port})
+        proxy.upstream = nodes.port(3)
+        stack.enter_context(nodes)
+        cluster = await stack.enter_async_context(on(nodes, tmp_path))
+
+        async def act() -> None:
+            operator = Operator(nodes, cluster)
+            # It goes on to speak to the controller, which so leaves it the lead.
+            proxy.stall()
+            await asyncio.sleep(60)
+            proxy.restore()
+            await operator.in_sync()
+
+        await trial.of("a node's port swallows everything for 60 s", cluster, act)
+
+
+async def test_a_node_whose_clock_is_ahead(
+    trial: Trial, cluster: Cluster, nodes: Kafka, operator: Operator, an_hour_ahead: dict[str, str]
+) -> None:
+    async def act() -> None:
+        node = await operator.coordinator()
+        for environment in (an_hour_ahead, {}):
+            await asyncio.to_thread(nodes.stop, node)
+            await back(nodes, operator, node, environment)
+            await operator.elect()
+            # Long enough for what it leads, coordinates and times.
+            await asyncio.sleep(10)
+
+    await trial.of("the clock of the group's coordinator an hour ahead, and back", cluster, act)
+    # It stamps what is appended to the partitions that it leads.
+    assert any(worker.said("times ahead of this worker's clock") for worker in cluster.workers)
 
 
 async def test_a_storm_of_workers_that_join_leave_and_are_killed_loses_and_doubles_nothing(cluster: Cluster) -> None:

@@ -66,7 +66,9 @@ async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothin
 
 
 @pytest.mark.chaos
-async def test_a_worker_stopped_twice_at_random_overwrites_nothing_newer(cluster):
+async def test_a_worker_stopped_twice_at_random_overwrites_nothing_newer(redis_cluster):
+    # With SQLite, a process that is stopped in the middle of a write keeps every other one from writing.
+    cluster = redis_cluster
     lines = random_lines(seed=43, events=9000, users=60)
     zombie = await cluster.start("zombie").ready()
     await cluster.start("owner").ready()

@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Lock, get_ident
@@ -103,13 +104,16 @@ class Points:
         self._kill = Fault(environment.get("WHEREWITHAL_CHAOS_KILL", ""))
         self._suspend = Fault(environment.get("WHEREWITHAL_CHAOS_SUSPEND", ""))
         self._hang = Fault(environment.get("WHEREWITHAL_CHAOS_HANG", ""))
+        self._writing_rows = Lock()
 
     def passed(self, point: str) -> None:
         if self._kill.passages_over(point):
             os.kill(os.getpid(), signal.SIGKILL)
         if self._suspend.passages_over(point) == 1:
-            # Sent to the process, it would stop another thread first, and this one might go on past the point.
-            signal.pthread_kill(get_ident(), signal.SIGSTOP)
+            # A process that is stopped while it writes into SQLite keeps every other one from writing there.
+            with self._writing_rows:
+                # Sent to the process, it would stop another thread first, and this one might go on past the point.
+                signal.pthread_kill(get_ident(), signal.SIGSTOP)
 
     async def passed_waiting(self, point: str) -> None:
         self.passed(point)
@@ -154,7 +158,8 @@ class Points:
                 # How far the store is, without a state: a take-over writes that, and a recovery.
                 return method(*args)
             self.passed(f"before-{place}")
-            result = method(*args)
+            with self._writing_rows if place == "online" else nullcontext():
+                result = method(*args)
             self.passed(f"after-{place}")
             return result
 

@@ -17,7 +17,7 @@ import msgspec
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
-from features.codec import decode, order, source_offsets
+from features.codec import decode, offsets_and_erasure, order
 from features.online import OnlineRow
 from features.online.rows import Forget
 from features.state import UserState
@@ -89,7 +89,7 @@ class Shelf:
             known = states.get(key) or self.read(partition, key)
             if known is None or order(value) >= order(known):
                 states[key] = value
-                progress = progress.onward(offset, order(value)[0], [source_offsets(value)])
+                progress = progress.onward(offset, order(value)[0], [offsets_and_erasure(value)[0]])
             else:
                 progress = progress.onward(offset, order(value)[0], [])
                 progress = msgspec.structs.replace(progress, outranked=(*progress.outranked, key))

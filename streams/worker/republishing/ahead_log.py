@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.broker.connection import new_consumer
 from streams.broker.reading import read_to, reading
-from streams.broker.topics.log_ends import high_watermarks
 from streams.settings import Settings
 from streams.worker.republishing.ahead import Ahead, Limits, Rank, rank_of
 
@@ -20,14 +19,18 @@ _GROWTH: Final = 4
 
 
 async def find_ahead(
-    settings: Settings, partitions: Collection[TopicPartition], limits: Limits
+    settings: Settings, ends: Mapping[TopicPartition, int], limits: Limits
 ) -> dict[TopicPartition, dict[bytes, Rank | None]]:
     """Return, of each partition of the score topic, the users whose record is ahead, as `Ahead.users` has them.
+
+    Args:
+        settings: where the score topic is.
+        ends: before which offset of each partition.
+        limits: of a moment when the logs had come to these ends: a right clock has stamped nothing before them later.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
     """
-    ends = await high_watermarks(settings, partitions)
     found: dict[TopicPartition, dict[bytes, Rank | None]] = {}
     consumer = new_consumer(settings)
     async with reading(settings, consumer):

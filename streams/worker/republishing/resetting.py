@@ -13,6 +13,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
+from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import SCORES, topic_name
 from streams.exceptions import BrokerError
 from streams.log import log
@@ -77,21 +78,25 @@ class Resetter:
 
     async def _run(self) -> None:
         steps = ClockSteps(self._clock)
-        await self._look(Limits(self._clock() + TOLERANCE_MS, self._wall() + TOLERANCE_MS))
+        await self._look(lambda: Limits(self._clock() + TOLERANCE_MS, self._wall() + TOLERANCE_MS))
         self.looked = True
         while True:
             await asyncio.sleep(POLL_S)
             if steps.back():
                 # A process never stamps a record earlier than the one before, whatever its clock does.
-                await self._look(Limits(self._clock() + TOLERANCE_MS, None))
+                await self._look(lambda: Limits(self._clock() + TOLERANCE_MS, None))
 
-    async def _look(self, limits: Limits) -> None:
+    async def _look(self, limits_now: Callable[[], Limits]) -> None:
         assigned = dict(self._partitions)
         topic = topic_name(self._settings, SCORES)
+        logs = [TopicPartition(topic, number) for number in assigned]
         told = False
         while True:
             try:
-                found = await find_ahead(self._settings, [TopicPartition(topic, number) for number in assigned], limits)
+                ends = await high_watermarks(self._settings, logs)
+                # Not before: a broker that lets wait for them would have this worker's own records look ahead.
+                limits = limits_now()
+                found = await find_ahead(self._settings, ends, limits)
             except BrokerError as error:
                 # Asked again until it answers, or the partitions are let go.
                 if not told:

@@ -12,11 +12,11 @@ from typing import Any
 import faust
 from msgspec.structs import replace
 
-from features.codec import erased_at, order, source_offsets
+from features.codec import offsets_and_erasure, order
 from features.exceptions import FeaturesError
 from streams.contract import changelog_name
 from streams.exceptions import StateMismatchError, StreamsError
-from streams.records.placement import check_state
+from streams.records.many_keys import check_states
 from streams.records.withheld import Withheld
 from streams.settings import Settings, StateStore
 from streams.worker.consuming.batch_consumer import RawSchema
@@ -104,33 +104,38 @@ class UserTable(faust.Table):
             ) from error
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
-        states = self.states
-        newest: dict[bytes, bytes] = {}
-        ranks = [(0, 0)]
-        reached = []
-        progress = states.progress(partition)
-        outranked = set(progress.outranked)
+        name = changelog_name(self.settings)
+        kept = []
         for record in records:
             if isinstance(record.value, Withheld):
                 raise StateMismatchError(
-                    f"{changelog_name(self.settings)}-{partition}, offset {record.offset}: expected a batch of states "
+                    f"{name}-{partition}, offset {record.offset}: expected a batch of states "
                     f"that can be unpacked, found one that is {record.value.why.value}: raise "
                     "WHEREWITHAL_UNPACKED_BATCH_BYTES if it is too large"
                 )
-            if record.value is None:
+            if record.value is not None:
+                kept.append((record.key, record.value))
+        check_states([key for key, _ in kept], partition, self.settings.partitions, name)
+        states = self.states
+        progress = states.progress(partition)
+        newest: dict[bytes, bytes] = {}
+        erased: set[bytes] = set()
+        outranked = set(progress.outranked)
+        epoch, reached = 0, []
+        for key, state in kept:
+            rank = order(state)
+            epoch = max(epoch, rank[0])
+            known = newest.get(key) or states.read(partition, key)
+            if known is not None and rank < order(known):
+                outranked.add(key)
                 continue
-            check_state(record.key, partition, self.settings.partitions, changelog_name(self.settings))
-            rank = order(record.value)
-            ranks.append(rank)
-            known = newest.get(record.key) or states.read(partition, record.key)
-            if known is None or rank >= order(known):
-                newest[record.key] = record.value
-                outranked.discard(record.key)
-                reached.append(source_offsets(record.value))
-            else:
-                outranked.add(record.key)
-        if erased := [key for key, state in newest.items() if erased_at(state) is not None]:
+            newest[key] = state
+            outranked.discard(key)
+            offsets, erasure = offsets_and_erasure(state)
+            reached.append(offsets)
+            (erased.discard if erasure is None else erased.add)(key)
+        if erased:
             self._on_erased(partition, erased)
-        progress = progress.onward(offset, max(ranks)[0], reached)
+        progress = progress.onward(offset, epoch, reached)
         states.write(partition, newest, replace(progress, outranked=tuple(sorted(outranked))))
         self._on_recovered(len(newest))

@@ -46,8 +46,8 @@ def grown(rng: random.Random, events: int) -> UserState:
     return state
 
 
-def simulated_bytes(limit: int) -> list[int]:
-    """Return the bytes of every user that the simulator's shoppers make, texts with a profile vector included."""
+def simulated(limit: int) -> list[UserState]:
+    """Return every user that the simulator's shoppers make of so many lines, texts with a profile vector included."""
     decoder, observer, encoder = Decoder(), Observer(CATEGORIES), HashEncoder()
     projected = encoder.vector([1])[:64].astype("float64")
     states: dict[str, UserState] = {}
@@ -61,4 +61,9 @@ def simulated_bytes(limit: int) -> list[int]:
             continue
         state = states.setdefault(event.user_id, UserState())
         state.apply(observer.observe(event, offset, Reading(noisy=False, projected=projected)), ENCODER)
-    return sorted(len(encode(state)) for state in states.values())
+    return list(states.values())
+
+
+def simulated_bytes(limit: int) -> list[int]:
+    """Return the bytes of each of them, in ascending order."""
+    return sorted(len(encode(state)) for state in simulated(limit))

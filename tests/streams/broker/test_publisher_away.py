@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from support.runs import quick_settings
 
 from streams.broker.lease import Lease, LeaseLostError
@@ -53,3 +55,35 @@ async def test_the_error_is_told_while_the_lease_holds(
 ) -> None:
     with pytest.raises(error):
         await sent(tmp_path, lease, error, monkeypatch)
+
+
+async def test_what_is_let_go_unsent_is_no_crash_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = quick_settings(tmp_path, partitions=2)
+    await make_topics(settings)
+    publisher = Publisher(settings, Lease(LONG_S, time.monotonic()))
+    await publisher.start()
+    client = publisher._producer.client
+    asked, gone, close = asyncio.Event(), asyncio.Event(), client.close
+
+    async def no_answer(*_: object, **__: object) -> NoReturn:
+        asked.set()
+        await gone.wait()
+        raise KafkaConnectionError
+
+    async def close_and_tell() -> None:
+        gone.set()
+        await close()
+
+    monkeypatch.setattr(client, "send", no_answer)
+    monkeypatch.setattr(client, "close", close_and_tell)
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    name = topic_name(settings, SCORES)
+    sent = [await publisher.send(name, partition, [Outgoing(b"u", b"{}")]) for partition in (0, 0, 1)]
+    await asked.wait()
+    await publisher.abandon()
+    assert [one.taken for one in sent] == [0, 0, 0]
+    del publisher, sent
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unheard == []

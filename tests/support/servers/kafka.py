@@ -44,20 +44,29 @@ class Kafka:
         folder: everything of it lies here.
         nodes: how many; numbered from 1.
         properties: lines of `server.properties` beside or instead of the defaults.
+        advertised: ports of the loopback by which clients and other nodes reach nodes that something stands in front
+            of; the rest is reached at its own.
 
     Attributes:
-        servers: `host:port` of every node.
+        servers: `host:port` of every node, as it is reached.
         url: for the setting `broker`.
     """
 
-    def __init__(self, folder: Path, nodes: int = 1, properties: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        nodes: int = 1,
+        properties: Mapping[str, object] | None = None,
+        advertised: Mapping[int, int] | None = None,
+    ) -> None:
         self._libraries = kafka_libraries()
         self._folder = folder
         self._ports = [reserve_port() for _ in range(nodes)]
         self._controllers = [reserve_port() for _ in range(nodes)]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._properties = dict(properties or {})
-        self.servers = [f"127.0.0.1:{port}" for port in self._ports]
+        self._advertised = dict(zip(self.nodes, self._ports, strict=True)) | dict(advertised or {})
+        self.servers = [f"127.0.0.1:{port}" for port in self._advertised.values()]
         self.url = "kafka://" + ",".join(self.servers)
 
     def __enter__(self) -> Kafka:
@@ -82,6 +91,14 @@ class Kafka:
         """The numbers of the nodes."""
         return range(1, len(self._ports) + 1)
 
+    def port(self, node: int) -> int:
+        """Return where a node listens."""
+        return self._ports[node - 1]
+
+    def pid(self, node: int) -> int:
+        """Return the process of a node."""
+        return self._processes[node].pid
+
     def start(self, *nodes: int) -> None:
         """Start nodes (all by default) and wait until they take connections."""
         for node in nodes or self.nodes:
@@ -89,12 +106,17 @@ class Kafka:
         for node in nodes or self.nodes:
             self.listening(node)
 
-    def launch(self, node: int) -> None:
-        """Start a node. It ends with the thread that calls this."""
+    def launch(self, node: int, environment: Mapping[str, str] | None = None) -> None:
+        """Start a node, with more variables in its environment. It ends with the thread that calls this."""
         with (self._folder / f"{node}.log").open("ab") as log:
             command = self._java("kafka.Kafka", str(self._file(node)))
             self._processes[node] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | dict(environment or {}),
+                preexec_fn=_die_with_parent,
             )
 
     def kill(self, node: int) -> None:
@@ -106,6 +128,11 @@ class Kafka:
         """SIGTERM, and wait for its orderly end."""
         self._processes[node].terminate()
         self._processes[node].wait(PATIENCE_S)
+
+    def lose_disk(self, node: int) -> None:
+        """Give a node that does not run an empty disk, under the same number."""
+        shutil.rmtree(self._data(node))
+        self._format(node)
 
     def suspend(self, node: int) -> None:
         """SIGSTOP."""
@@ -148,6 +175,9 @@ class Kafka:
     def _file(self, node: int) -> Path:
         return self._folder / f"{node}.properties"
 
+    def _data(self, node: int) -> Path:
+        return self._folder / f"data{node}"
+
     def _format(self, node: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         here, controller = self._ports[node - 1], self._controllers[node - 1]
@@ -159,10 +189,10 @@ class Kafka:
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://127.0.0.1:{here},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{here}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._advertised[node]}",
             "inter.broker.listener.name": "PLAINTEXT",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": self._folder / f"data{node}",
+            "log.dirs": self._data(node),
             "offsets.topic.num.partitions": 1,
             "offsets.topic.replication.factor": replicas,
             "transaction.state.log.num.partitions": 1,

@@ -15,6 +15,7 @@ from support.servers.kafka import Kafka
 
 from streams.broker.connection import new_producer
 from streams.broker.embedded import EmbeddedBroker
+from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import SCORES, topic_name
 from streams.settings import Settings
@@ -66,7 +67,8 @@ async def publish(settings: Settings, *records: tuple[str, int | None]) -> None:
 
 async def found(settings: Settings) -> list[str]:
     name = topic_name(settings, SCORES)
-    by_partition = await find_ahead(settings, [TopicPartition(name, 0), TopicPartition(name, 1)], LIMITS)
+    ends = await high_watermarks(settings, [TopicPartition(name, 0), TopicPartition(name, 1)])
+    by_partition = await find_ahead(settings, ends, LIMITS)
     assert by_partition[TopicPartition(name, 0)] == {}
     return [user.decode() for user in by_partition[TopicPartition(name, 1)]]
 

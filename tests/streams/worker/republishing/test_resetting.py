@@ -137,6 +137,23 @@ async def test_a_clock_set_back_while_a_worker_runs_takes_its_instants_with_it(t
         assert resets(flow) == 1
 
 
+async def test_what_is_published_while_the_broker_lets_wait_is_not_ahead(tmp_path, monkeypatch):
+    published = asyncio.Event()
+    ask = resetting.high_watermarks
+
+    async def late(*arguments: Any) -> Any:
+        await published.wait()
+        return await ask(*arguments)
+
+    monkeypatch.setattr(resetting, "high_watermarks", late)
+    monkeypatch.setattr(resetting, "TOLERANCE_MS", 0)
+    async with Flow(quick_settings(tmp_path, partitions=1), encoder=HashEncoder()) as flow:
+        await put_through(flow, [view(0, "u", int(time.time() * 1000) - HOUR)])
+        published.set()
+        await looked(flow)
+        assert resets(flow) == 0
+
+
 async def test_a_broker_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
     asked = []
 
