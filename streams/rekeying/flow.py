@@ -117,6 +117,8 @@ class Flow:
             "partitions": cluster.partitions,
             "group_id": rekey_group_name(self.settings),
             "rekey_group_id": rekey_group_name(self.settings),
+            # A place in the group is kept for the sake of a state, and this process has none.
+            "group_instance_id": None,
         }
         self.settings = settings = self.settings.model_copy(update=found)
         self.app = create_app(settings)
