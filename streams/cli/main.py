@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "erase": "forget a user: request it, wait for it, and show the receipt",
     "republish": "publish every user again: to an online store that lost rows, or was restored",
     "redrive": "send dead letters back to their topics",
+    "repartition": "copy what is known of the users to topics with another number of partitions",
     "acls": "print the commands that give a login the rights it needs",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
