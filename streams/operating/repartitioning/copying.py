@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from aiokafka import TopicPartition
@@ -103,16 +104,21 @@ class Copying:
         publisher = Publisher(self._target)
         async with reaching(self._target, WRITE, name):
             await publisher.start()
+            under_way: list[Sent] = []
             try:
-                under_way: list[Sent] = []
                 for piece in _slices(self._moved(table, rows, epoch, digest)):
-                    sent = [await publisher.send(name, number, records) for number, records in piece.items()]
-                    await _acknowledged(under_way)
-                    under_way = sent
+                    before = len(under_way)
+                    for number, records in piece.items():
+                        under_way.append(await publisher.send(name, number, records))
+                    for sent in under_way[:before]:
+                        await sent.acknowledged()
+                    del under_way[:before]
                     self._progress(f"{table.what} written", digest.rows, rows.count)
-                await _acknowledged(under_way)
+                for sent in under_way:
+                    await sent.acknowledged()
             except BaseException:
                 await publisher.abandon()
+                await asyncio.gather(*(sent.settled() for sent in under_way))
                 raise
             await publisher.stop()
         return digest
@@ -135,8 +141,3 @@ def _slices(rows: Iterator[tuple[int, Outgoing]]) -> Iterator[dict[int, list[Out
             piece, count, size = defaultdict(list), 0, 0
     if piece:
         yield piece
-
-
-async def _acknowledged(sent: Sequence[Sent]) -> None:
-    for one in sent:
-        await one.acknowledged()

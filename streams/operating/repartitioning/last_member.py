@@ -1,4 +1,4 @@
-"""The last member of the source's group: it sees whoever comes, and its generation is above all before it.
+"""The last member of the source's group: it keeps workers out, and its generation is above all before it.
 
 An owner of partitions takes an epoch by the generation of the group, and rows in the online store carry it. A group of
 another name begins its generations anew, so the states that it finds must carry an epoch above every row's.
@@ -14,8 +14,10 @@ from typing import Any, Final, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from streams.broker.connection import connection, reaching
+from streams.broker.members import count_members
 from streams.name_settings import group_name
 from streams.operating.repartitioning.standstill import NotStillError
 from streams.settings import Settings
@@ -28,8 +30,14 @@ _TAKE_OVERS: Final = 1 << 20
 T = TypeVar("T")
 
 
-class _Assignor(RoundRobinPartitionAssignor):  # type: ignore[misc]
-    """Goes by the name of the workers' own: a group takes only members that have one in common."""
+class _Alone(RoundRobinPartitionAssignor):  # type: ignore[misc]
+    """Goes by a name of its own: the broker lets no worker into the group as long as this member is there."""
+
+    name = "wherewithal-repartition"
+
+
+class _AsWorkers(RoundRobinPartitionAssignor):  # type: ignore[misc]
+    """Goes by the name of the workers': the embedded broker takes no other once workers were in a group."""
 
     name = "faust"
 
@@ -56,6 +64,20 @@ class LastMember:
             BrokerError: the broker cannot be used.
         """
         self._disturbed = asyncio.get_running_loop().create_future()
+        async with reaching(self._settings):
+            try:
+                await self._join(_Alone)
+            except InconsistentGroupProtocolError as error:
+                group = group_name(self._settings)
+                if await count_members(self._settings, group):
+                    raise NotStillError(
+                        f"expected no worker in the group {group!r}, found that one has just started: stop it, and run "
+                        "this again"
+                    ) from error
+                await self._join(_AsWorkers)
+        return self
+
+    async def _join(self, assignor: type[RoundRobinPartitionAssignor]) -> None:
         settings = self._settings
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
@@ -65,16 +87,14 @@ class LastMember:
             isolation_level="read_committed",
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.heartbeat_interval_s * 1000),
-            partition_assignment_strategy=[_Assignor],
+            partition_assignment_strategy=[assignor],
         )
         self._consumer.subscribe(sorted({tp.topic for tp in self._inputs}), listener=_Listener(self))
         try:
-            async with reaching(settings):
-                await self._consumer.start()
+            await self._consumer.start()
         except BaseException:
             await self._consumer.stop()
             raise
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
