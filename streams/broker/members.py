@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, NoError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, NoError, for_code
 
 from streams.broker.connection import connection, reaching
 from streams.settings import Settings
@@ -34,6 +34,9 @@ async def count_members(settings: Settings, group: str) -> int:
             while True:
                 try:
                     return await _count(admin, group)
+                except GroupAuthorizationFailedError as error:
+                    # The client does not name the group.
+                    raise GroupAuthorizationFailedError(group) from error
                 except KafkaError as error:
                     # A coordinator that is just being elected, or that is down, is another one soon.
                     if not error.retriable or time.monotonic() > until:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.common.arguments import load_cluster_settings, whole_number
+from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.cli.common.progress import reporting
 from streams.contract import DEAD_LETTERS, INPUTS, SCORES, journal_name, topic_name
 from streams.name_settings import TOPIC_SETTINGS, group_name
 from streams.operating.repartitioning.repartitioning import Repartitioned, repartition
-from streams.operating.repartitioning.target import NAMED, settings_behind
 from streams.settings import EARLIEST, Settings, variable
 
 MAX_PARTITIONS: Final = 10_000
@@ -31,30 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_target_arguments(parser, required=True)
     parser.add_argument("--json", action="store_true", help="print what was copied as one JSON object")
-
-
-def add_target_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Declare the arguments that name the topics of the copy."""
-    parser.add_argument(
-        "--to-prefix", required=required, metavar="PREFIX", help="put before the name of every topic of the copy"
-    )
-    parser.add_argument(
-        "--to-name",
-        type=_name,
-        action="append",
-        default=[],
-        metavar="TOPIC=NAME",
-        help=f"exact name of one of them, may be repeated: {', '.join(NAMED)}",
-    )
-
-
-def target_of(settings: Settings, arguments: argparse.Namespace, partitions: int) -> Settings:
-    """Return the settings of the copy that the arguments name.
-
-    Raises:
-        ConfigurationError: names that cannot be used.
-    """
-    return settings_behind(settings, arguments.to_prefix, dict(arguments.to_name), partitions)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -121,10 +97,3 @@ def _print(done: Repartitioned) -> None:
         f"{journal_name(source)}: dead letters can be redriven from there only while the old workers are in use. "
         "Delete the old topics when the new ones have proved themselves."
     )
-
-
-def _name(text: str) -> tuple[str, str]:
-    what, equals, name = text.partition("=")
-    if not equals or what not in NAMED or not name:
-        raise argparse.ArgumentTypeError(f"expected TOPIC=NAME with one of {', '.join(NAMED)}, found {text!r}")
-    return what, name
