@@ -55,6 +55,7 @@ class LastMember:
         self._inputs = frozenset(inputs)
         self._disturbed: asyncio.Future[None]
         self._consumer: AIOKafkaConsumer
+        self._generation = -1
 
     async def __aenter__(self) -> Self:
         """Join.
@@ -110,7 +111,7 @@ class LastMember:
         Args:
             seen: the highest epoch of a state.
         """
-        return epoch_of(self._consumer._coordinator.generation, int(time.time() * 1000), seen + _TAKE_OVERS)
+        return epoch_of(self._generation, int(time.time() * 1000), seen + _TAKE_OVERS)
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work, which ends as soon as anybody else joins the group or writes to an input.
@@ -145,10 +146,12 @@ class LastMember:
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Take note of what the group gives: all of it, unless somebody else is there."""
+        self._generation = self._consumer._coordinator.generation
         if partitions != self._inputs:
-            self._disturb()
+            self.disturb()
 
-    def _disturb(self) -> None:
+    def disturb(self) -> None:
+        """Take note that the group divides its partitions anew."""
         if not self._disturbed.done():
             self._disturbed.set_exception(
                 NotStillError(
@@ -166,7 +169,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Tell of a rebalance."""
         if revoked:
-            self._member._disturb()
+            self._member.disturb()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Tell what is assigned."""

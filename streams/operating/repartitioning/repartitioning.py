@@ -17,7 +17,7 @@ from streams.contract import INPUTS, SCORES, changelog_name, topic_name
 from streams.operating.repartitioning.claim import claim
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.last_member import LastMember
-from streams.operating.repartitioning.standstill import NotStillError, check_drained, check_no_workers
+from streams.operating.repartitioning.standstill import NotStillError, check_changelog, check_drained, check_no_workers
 from streams.operating.repartitioning.tables import Scores, States
 from streams.progress import Progress
 from streams.settings import Settings
@@ -49,7 +49,8 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
         NotStillError: a worker runs, or an input is not drained.
         TakenTargetError: the topics of the copy hold something else.
         CopyMismatchError: what was read back is not what was copied.
-        StreamsError: the broker or the disk cannot be used, or a state not be read.
+        StateMismatchError: a topic of the source was made anew, or holds what this release does not read.
+        StreamsError: the broker or the disk cannot be used.
     """
     names = [topic_name(settings, topic) for topic in INPUTS]
     tables = [changelog_name(settings), topic_name(settings, SCORES)]
@@ -59,6 +60,7 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
     outputs = [TopicPartition(name, number) for name in tables for number in range(count)]
     await check_no_workers(source, progress)
     await check_drained(source, inputs)
+    await check_changelog(source, inputs)
     async with LastMember(source, inputs) as member:
 
         async def copied() -> list[Copied]:

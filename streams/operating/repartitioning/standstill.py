@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.broker.connection import connection
 from streams.broker.members import count_members
 from streams.broker.reading import read_from, reading
-from streams.broker.topics.log_ends import log_bounds
-from streams.exceptions import StreamsError
+from streams.broker.topics.log_ends import high_watermarks, log_bounds
+from streams.contract import changelog_name
+from streams.exceptions import StateMismatchError, StreamsError
 from streams.name_settings import group_name
 from streams.progress import Progress
 from streams.settings import Settings
@@ -69,18 +70,25 @@ async def check_drained(settings: Settings, inputs: Collection[TopicPartition]) 
 
     Raises:
         NotStillError: a record is left, or may be.
+        StateMismatchError: an input was made anew.
         BrokerError: the broker cannot be used.
     """
     committed = await committed_offsets(settings, inputs)
     bounds = await log_bounds(settings, inputs)
     left: dict[TopicPartition, int] = {}
     for partition, log in bounds.items():
+        reached = committed[partition] or 0
+        if reached > log.end:
+            raise StateMismatchError(
+                f"{partition.topic}-{partition.partition} ends at offset {log.end}, but the group has committed "
+                f"{reached}: the topic was made anew, and the states speak of the one before"
+            )
         if log.stable < log.end:
             raise NotStillError(
                 f"expected no transaction on {partition.topic}-{partition.partition}, found one that is open: stop its "
                 "producer, let the workers settle what it has written, and run this again"
             )
-        start = max(committed[partition] or 0, log.start)
+        start = max(reached, log.start)
         if start < log.end:
             left[partition] = start
     waiting = await _with_records(settings, left)
@@ -92,6 +100,25 @@ async def check_drained(settings: Settings, inputs: Collection[TopicPartition]) 
             f"{len(waiting)} partitions, most in {worst.topic}-{worst.partition} (offset {left[worst]} of "
             f"{bounds[worst].end}): stop the producers, let the workers settle the rest, stop them, and run this again"
         )
+
+
+async def check_changelog(settings: Settings, inputs: Collection[TopicPartition]) -> None:
+    """Check that the changelog is not one that was made anew: nothing would be copied from it, and nobody told.
+
+    Raises:
+        StateMismatchError: it has a partition without a record, of whose inputs some were settled.
+        BrokerError: the broker cannot be used.
+    """
+    committed = await committed_offsets(settings, inputs)
+    name = changelog_name(settings)
+    ends = await high_watermarks(settings, [TopicPartition(name, tp.partition) for tp in inputs])
+    for partition, offset in committed.items():
+        if offset and not ends[TopicPartition(name, partition.partition)]:
+            raise StateMismatchError(
+                f"{name}-{partition.partition} is empty, but the group has committed {partition.topic}-"
+                f"{partition.partition} up to offset {offset}: the changelog was deleted or made anew, and the state "
+                "with it; start over from the input that is left (docs/operating.md, Start and stop)"
+            )
 
 
 async def _with_records(settings: Settings, starts: Mapping[TopicPartition, int]) -> list[TopicPartition]:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.command import refused
 from support.deployments import (
     assert_copied,
@@ -24,8 +25,8 @@ from support.servers.brokers import Broker
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import CLICKS, SEARCHES, changelog_name, topic_name
-from streams.exceptions import BrokerError
-from streams.name_settings import name_of
+from streams.exceptions import BrokerError, StateMismatchError
+from streams.name_settings import group_name, name_of
 from streams.operating.repartitioning.claim import TakenTargetError
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.repartitioning import repartition
@@ -140,3 +141,27 @@ async def test_topics_with_another_number_of_partitions_are_left_as_they_are(bro
     await make_topics(new.model_copy(update={"partitions": 5}))
     with pytest.raises(TakenTargetError, match=r"expected 3 partitions of .*, found 5"):
         await repartition(old, new, silent)
+
+
+@pytest.mark.parametrize(
+    ("states", "settled", "said"),
+    [(0, 1, "is empty, but the group has committed"), (1, 5, "the topic was made anew")],
+    ids=["changelog", "input"],
+)
+async def test_a_source_of_which_a_topic_was_made_anew_is_not_copied(
+    broker: Broker, tmp_path: Path, states: int, settled: int, said: str
+) -> None:
+    old = deployment(broker, tmp_path, "old", 1)
+    await make_topics(old)
+    await write(old, topic_name(old, CLICKS), [("user-1", b"{}")])
+    await write(old, changelog_name(old), [("user-1", state_of(1))] * states)
+    clicks = TopicPartition(topic_name(old, CLICKS), 0)
+    group = AIOKafkaConsumer(
+        bootstrap_servers=old.bootstrap_servers, group_id=group_name(old), enable_auto_commit=False
+    )
+    group.assign([clicks])
+    await group.start()
+    await group.commit({clicks: settled})
+    await group.stop()
+    with pytest.raises(StateMismatchError, match=said):
+        await repartition(old, copy_of(old, "new", 2), silent)

@@ -1,4 +1,4 @@
-"""Twenty thousand users go from four to twelve partitions, by a command that is killed halfway in each of its tables."""
+"""Twenty thousand users go from four to twelve partitions, by a command that is killed halfway in each table."""
 
 from __future__ import annotations
 
