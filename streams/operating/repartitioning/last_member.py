@@ -19,7 +19,7 @@ from aiokafka.errors import InconsistentGroupProtocolError
 from streams.broker.connection import connection, reaching
 from streams.broker.members import count_members
 from streams.name_settings import group_name
-from streams.operating.repartitioning.standstill import NotStillError
+from streams.operating.repartitioning.standstill import NotStillError, session_s
 from streams.settings import Settings
 from streams.worker.epochs import epoch_of
 
@@ -86,7 +86,7 @@ class LastMember:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            session_timeout_ms=int(session_s(settings) * 1000),
             heartbeat_interval_ms=int(settings.heartbeat_interval_s * 1000),
             partition_assignment_strategy=[assignor],
         )
@@ -156,8 +156,8 @@ class LastMember:
             self._disturbed.set_exception(
                 NotStillError(
                     f"expected to stay the only member of the group {group_name(self._settings)!r}, found that it is "
-                    "divided anew: a worker was started, or the broker was away for longer than "
-                    "WHEREWITHAL_SESSION_TIMEOUT_S; stop the worker, and run this again"
+                    "divided anew: a worker was started, or the broker was out of reach for "
+                    f"{session_s(self._settings):g} s; stop the worker, and run this again"
                 )
             )
 

@@ -20,13 +20,21 @@ from streams.name_settings import group_name
 from streams.progress import Progress
 from streams.settings import Settings
 
+LEAST_SESSION_S: Final = 30.0
+"""Seconds of silence after which the broker gives up this command, at least. A machine that is busy for a while must
+not cost the whole copy; a run that is killed is waited for by the next one."""
+
 _POLL_S: Final = 0.5
 _GRACE_S: Final = 1.0
-"""Beyond the session timeout, after which the broker gives up a member that is silent."""
 
 
 class NotStillError(StreamsError, RuntimeError):
     """What is to be copied still changes, or is not all there."""
+
+
+def session_s(settings: Settings) -> float:
+    """Return how long (s) a member of the group may be silent, be it a worker or this command."""
+    return max(settings.session_timeout_s, LEAST_SESSION_S)
 
 
 async def check_no_workers(settings: Settings, progress: Progress) -> None:
@@ -37,7 +45,7 @@ async def check_no_workers(settings: Settings, progress: Progress) -> None:
         BrokerError: the broker cannot be used.
     """
     group = group_name(settings)
-    until = time.monotonic() + settings.session_timeout_s + _GRACE_S
+    until = time.monotonic() + session_s(settings) + _GRACE_S
     told = False
     while members := await count_members(settings, group):
         if time.monotonic() > until:

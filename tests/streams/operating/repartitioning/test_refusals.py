@@ -27,6 +27,7 @@ from streams.broker.topics.provisioning import make_topics
 from streams.contract import CLICKS, SEARCHES, changelog_name, topic_name
 from streams.exceptions import BrokerError, StateMismatchError
 from streams.name_settings import group_name, name_of
+from streams.operating.repartitioning import standstill
 from streams.operating.repartitioning.claim import TakenTargetError
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.repartitioning import repartition
@@ -48,10 +49,11 @@ def test_nothing_is_copied_while_records_are_left_to_do(broker: Broker, tmp_path
 
 
 async def test_nothing_is_copied_while_a_worker_runs(
-    broker: Broker, tmp_path: Path, request: pytest.FixtureRequest
+    broker: Broker, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if request.config.getoption("broker") != "kafka":
         pytest.skip("the embedded broker does not tell who is in a group")
+    monkeypatch.setattr(standstill, "LEAST_SESSION_S", 0.0)
     old = deployment(broker, tmp_path, "old", 2)
     async with Flow(old, encoder=HashEncoder()) as flow:
         with pytest.raises(NotStillError, match="expected no worker in the group"):
