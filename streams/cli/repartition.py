@@ -92,5 +92,5 @@ def _print(done: Repartitioned) -> None:
     print(
         f"The online store stays, and so do the old topics, with {topic_name(source, DEAD_LETTERS)} and "
         f"{journal_name(source)}: dead letters can be redriven from there only while the old workers are in use. "
-        "Delete the old topics when the new ones have proved themselves."
+        "Delete the old topics when the new ones have proved themselves: no erasure reaches them any more."
     )
