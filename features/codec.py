@@ -14,7 +14,7 @@ import numpy as np
 
 from features.columns import WIDTHS
 from features.exceptions import StateFormatError
-from features.state import UserState
+from features.state import NO_OFFSET, UserState
 from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
 from features.text_sum import DecayedSum
 
@@ -61,6 +61,11 @@ _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Body)
 _any_decoder: Final = msgspec.msgpack.Decoder(list[Any])
+_parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_MOST: Final = len(_Body.__struct_fields__)
+_FEWEST: Final = _MOST - len(_Body.__struct_defaults__)
+_OFFSETS: Final = _Body.__struct_fields__.index("offsets")
+_NOTHING_APPLIED: Final = msgspec.Raw(_encoder.encode([NO_OFFSET] * 4))
 _LARGEST: Final = 2**63 - 1
 
 
@@ -162,6 +167,47 @@ def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
     return prefix.offsets, prefix.erased_at
 
 
+def moved(data: bytes, epoch: int) -> bytes:
+    """Return encoded state as it is in front of other input topics: of those, nothing is applied yet.
+
+    The rest stays byte for byte, its version included.
+
+    Args:
+        data: encoded state.
+        epoch: that it has at least, where the online store may know a later one than the state.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    version, before, sequence = _header(data)
+    parts = _parts(data)
+    parts[_OFFSETS] = _NOTHING_APPLIED
+    return _HEADER.pack(version, max(before, epoch), sequence) + _encoder.encode(parts)
+
+
+def substance(data: bytes) -> bytes:
+    """Return what of encoded state `moved` leaves as it is: all but the epoch and the offsets.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    version, _, sequence = _header(data)
+    parts = _parts(data)
+    del parts[_OFFSETS]
+    return _HEADER.pack(version, 0, sequence) + _encoder.encode(parts)
+
+
+def _parts(data: bytes) -> list[msgspec.Raw]:
+    """Return the fields of the body, each as its bytes."""
+    try:
+        parts = _parts_decoder.decode(memoryview(data)[_HEADER.size :])
+    except msgspec.DecodeError as error:
+        raise _unreadable(data, error) from error
+    if not _FEWEST <= len(parts) <= _MOST:
+        raise _of_fields(len(parts))
+    return parts
+
+
 def _header(data: bytes) -> tuple[int, int, int]:
     if len(data) < _HEADER.size:
         raise StateFormatError(f"expected the state of a user, found only {len(data)} bytes")
@@ -175,16 +221,21 @@ def _header(data: bytes) -> tuple[int, int, int]:
 
 
 def _unreadable(data: bytes, error: msgspec.DecodeError) -> StateFormatError:
-    known = len(_Body.__struct_fields__)
     try:
         found = len(_any_decoder.decode(memoryview(data)[_HEADER.size :]))
     except msgspec.DecodeError:
         found = 0
-    if found > known:
-        return StateFormatError(
-            f"expected state of at most {known} fields, found {found}: run the release that wrote it, or a later one"
-        )
+    if found > _MOST:
+        return _of_fields(found)
     return StateFormatError(f"expected the state of a user, found damaged bytes: {error}")
+
+
+def _of_fields(found: int) -> StateFormatError:
+    if found < _FEWEST:
+        return StateFormatError(f"expected the state of a user, found damaged bytes: {found} fields")
+    return StateFormatError(
+        f"expected state of at most {_MOST} fields, found {found}: run the release that wrote it, or a later one"
+    )
 
 
 def _widened(field: Any) -> Any:

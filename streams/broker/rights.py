@@ -53,6 +53,8 @@ class Right(NamedTuple):
     prefixed: bool = False
 
 
+REPARTITION: Final = "repartition"
+
 COMMANDS: Final = (
     "worker",
     "produce",
@@ -64,6 +66,7 @@ COMMANDS: Final = (
     "topics --go",
     "leave",
     "rekey",
+    REPARTITION,
     "replay",
 )
 """The commands that use a broker."""
@@ -72,12 +75,13 @@ REPLAYS: Final = "replay-"
 """What the names of a replay's own topics and group begin with, after the prefix."""
 
 
-def rights_of(command: str, settings: Settings) -> list[Right]:
+def rights_of(command: str, settings: Settings, target: Settings | None = None) -> list[Right]:
     """Return the rights that a command needs once its topics exist, one entry for each resource.
 
     Args:
         command: one of `COMMANDS`.
         settings: name the topics and the group.
+        target: name those of the copy that `repartition` makes; None for those rights that have nothing to do with it.
     """
     read, write, both = {Operation.READ}, {Operation.WRITE}, {Operation.READ, Operation.WRITE}
     inputs = [topic_name(settings, topic) for topic in INPUTS]
@@ -118,6 +122,9 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
                 *_topics([*inputs, letters], write),
                 Right(Resource.GROUP, rekey_group_name(settings), frozenset(read)),
             ]
+        case "repartition":
+            sources = [*_topics([*inputs, changelog_name(settings), scores], read), group]
+            return sources + ([] if target is None else _of_copy(target))
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS
@@ -125,6 +132,17 @@ def rights_of(command: str, settings: Settings) -> list[Right]:
                 Right(Resource.TOPIC, begin, everything, prefixed=True),
                 Right(Resource.GROUP, begin, frozenset(read), prefixed=True),
             ]
+
+
+def _of_copy(target: Settings) -> list[Right]:
+    """Return the rights that `repartition` needs of what it makes."""
+    tables = [changelog_name(target), topic_name(target, SCORES)]
+    others = [topic_name(target, topic) for topic in (*INPUTS, DEAD_LETTERS)]
+    return [
+        *_topics(tables, {Operation.READ, Operation.WRITE}),
+        *_topics(others, {Operation.DESCRIBE}),
+        Right(Resource.GROUP, group_name(target), frozenset({Operation.DESCRIBE})),
+    ]
 
 
 def joined(rights: Iterable[Right]) -> list[Right]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from itertools import chain
 
-from streams.broker.rights import COMMANDS, Operation, Resource, command_line, joined, rights_of
+from streams.broker.rights import COMMANDS, REPARTITION, Operation, Resource, command_line, joined, rights_of
 from streams.broker.tools import servers_of
+from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
 
@@ -21,8 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=COMMANDS,
         help="what it is to run, may be repeated (default: worker)",
     )
+    add_target_arguments(parser, required=False)
     parser.add_argument(
-        "--create", action="store_true", help="add CREATE on the topics, for a worker that makes those missing"
+        "--create",
+        action="store_true",
+        help="add CREATE on the topics, for a worker or a repartition that makes those missing",
     )
 
 
@@ -34,7 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     principal = principal if ":" in principal else f"User:{principal}"
     settings = load_settings()
     commands = arguments.commands or ["worker"]
-    for right in joined(chain.from_iterable(rights_of(command, settings) for command in commands)):
+    target = None
+    if REPARTITION in commands:
+        if arguments.to_prefix is None:
+            raise ConfigurationError("--to-prefix: expected that of the copy beside --command repartition, found none")
+        target = target_of(settings, arguments, settings.partitions)
+    for right in joined(chain.from_iterable(rights_of(command, settings, target) for command in commands)):
         if arguments.create and right.resource is Resource.TOPIC:
             right = right._replace(operations=right.operations | {Operation.CREATE})
         print(command_line(right, principal, servers_of(settings)))

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "leave": "have workers that do not come back give up their partitions at once",
     "redrive": "send dead letters back to their topics",
     "topics": "say which topics have to be made and why, or make them",
+    "repartition": "copy what is known of the users to topics with another number of partitions",
     "acls": "print the commands that give a login the rights it needs",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",

@@ -96,8 +96,8 @@ def explained_by_itself(
             )
         case errors.InconsistentGroupProtocolError():
             return BrokerError(
-                "the consumer group has members that are no workers of this program: set WHEREWITHAL_GROUP to a name "
-                "of its own"
+                "the consumer group has members that are no workers of this program: wait until a `repartition` that "
+                "is under way has ended; of another program's group, set WHEREWITHAL_GROUP to a name of its own"
             )
         case errors.UnsupportedCodecError():
             return BrokerError(

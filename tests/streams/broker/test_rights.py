@@ -19,9 +19,11 @@ from support.servers.secured_kafka import SecuredKafka
 from support.shop_topics import behind, publish
 
 from streams.broker.rights import command_line, joined, principal_of, rights_of
+from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
 from streams.contract import INPUTS
 from streams.exceptions import StreamsError
+from streams.operating.repartitioning.target import settings_behind
 from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow
 
@@ -149,6 +151,40 @@ def test_leaving(settings: Settings, node: SecuredKafka, access: Access) -> None
     code, said = tried()
     assert code == 1
     assert f"READ on the group {right.name!r}" in said
+
+
+def test_a_repartition(settings: Settings, administrator: Settings, node: SecuredKafka, access: Access) -> None:
+    prefix = f"{settings.topic_prefix}copy-"
+    target = settings_behind(administrator, prefix, {}, 1)
+    rights = rights_of("repartition", settings, target)
+    asyncio.run(make_topics(target))
+    assert asyncio.run(outcome(administrator, administrator)) == "works"
+
+    def tried() -> tuple[int, str]:
+        words = ("repartition", "--partitions", 1, "--to-prefix", prefix)
+        code, _, said = here(*words, **environment(settings, node))
+        return code, said
+
+    asyncio.run(access.become(rights))
+    code, said = tried()
+    assert code == 0, said
+    for right, operation, left in without_each(rights):
+        asyncio.run(access.become(left))
+        code, said = tried()
+        assert code == 1, f"without {operation} on {right.name} it works"
+        assert right.name in said, f"without {operation} on {right.name}: {said}"
+
+
+def test_the_rights_of_a_repartition_are_printed_for_the_copy_that_is_named() -> None:
+    code, out, err = here("acls", LOGIN, "--command", "repartition", "--to-prefix", "new-")
+    assert code == 0, err
+    assert "--operation READ --operation WRITE --topic new-purchasing-power" in out
+    assert "--operation READ --topic purchasing-power" in out
+    code, _, err = here("acls", LOGIN, "--command", "repartition")
+    assert (code, err) == (
+        2,
+        "wherewithal acls: --to-prefix: expected that of the copy beside --command repartition, found none\n",
+    )
 
 
 def test_produce_needs_the_topics_that_it_sends_to(
