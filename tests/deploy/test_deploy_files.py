@@ -19,7 +19,7 @@ from support.paths import ROOT
 from support.patience import PATIENCE_S
 from support.servers.compose import DEPLOY, THREE_NODES, composed, unescaped
 
-from models.libraries import FINETUNE, TRAIN
+from models.libraries import FINETUNE, REGISTRY, TRAIN
 from streams.settings import Settings, load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.rekey_metrics import RekeyMetrics
@@ -214,7 +214,7 @@ def test_the_image_has_the_tested_versions_of_all_that_its_commands_need() -> No
     assert '".${EXTRAS:+[$EXTRAS]}"' in install
     (chosen,) = [set(line.removeprefix("EXTRAS=").split(",")) for line in instructions("ARG") if "EXTRAS" in line]
     # What commands need; the others are for developers, and for an encoder that a setting names.
-    assert chosen == {"demo", TRAIN, FINETUNE} <= set(project["optional-dependencies"])
+    assert chosen == {"demo", TRAIN, FINETUNE, REGISTRY} <= set(project["optional-dependencies"])
     images = {line.split(":")[1].split("-")[0] for line in instructions("FROM")}
     assert {f">={version}" for version in images} == {project["requires-python"]}
 

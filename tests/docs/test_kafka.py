@@ -12,9 +12,11 @@ from support.pages import KAFKA, blocks, code, rows, section, text_of
 from streams.broker.rights import COMMANDS, Operation, Resource, Right, rights_of
 from streams.broker.topics.topic_settings import wanted
 from streams.contract import journal_name
+from streams.operating.repartitioning.target import settings_behind
 from streams.settings import load_settings
 
-SETTINGS = load_settings(broker="kafka://a:9092")
+SETTINGS = load_settings(broker="kafka://a:9092", rekey_sources="orders")
+COPY = settings_behind(SETTINGS, "new-", {}, 24)
 
 YOURS = {"retention.ms", "min.insync.replicas"}
 """Settings that the page has its reader choose."""
@@ -37,7 +39,7 @@ def told(rights: Iterable[Right]) -> str:
 
 def test_the_rights_are_those_of_the_code_for_every_command() -> None:
     shown = [cells for cells in rows(section(KAFKA, "Rights")) if cells[0] != "command"]
-    assert shown == [[f"`{command}`", told(rights_of(command, SETTINGS))] for command in COMMANDS]
+    assert shown == [[f"`{command}`", told(rights_of(command, SETTINGS, COPY))] for command in COMMANDS]
 
 
 def test_the_settings_of_topics_are_those_that_the_program_gives_them() -> None:

@@ -58,7 +58,7 @@ def test_any_environment_can_be_looked_at(names: list[str]) -> None:
         assert nearest is None or nearest in VARIABLES
 
 
-@pytest.mark.parametrize("command", [*sorted(set(COMMANDS) - {"worker", "broker", "demo"})])
+@pytest.mark.parametrize("command", [*sorted(set(COMMANDS) - {"worker", "rekey", "broker", "demo"})])
 def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path: Path) -> None:
     words = {
         "replay": ["none"],
@@ -68,6 +68,7 @@ def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path
         "lint": ["none"],
         "acls": ["u"],
         "leave": ["w"],
+        "repartition": ["--partitions", 4, "--to-prefix", "new-"],
         "fit": ["none", "--output", "none"],
         "history": ["none", "--every", "1d", "--output", "none"],
         "consistency": ["none", "none"],
