@@ -18,6 +18,7 @@ from aiokafka.errors import InconsistentGroupProtocolError
 
 from streams.broker.connection import connection, reaching
 from streams.broker.members import count_members
+from streams.exceptions import BrokerError
 from streams.name_settings import group_name
 from streams.operating.repartitioning.standstill import NotStillError, session_s
 from streams.settings import Settings
@@ -91,8 +92,16 @@ class LastMember:
             partition_assignment_strategy=[assignor],
         )
         self._consumer.subscribe(sorted({tp.topic for tp in self._inputs}), listener=_Listener(self))
+        patience_s = session_s(settings) + settings.request_timeout_s
         try:
-            await self._consumer.start()
+            async with asyncio.timeout(patience_s):
+                await self._consumer.start()
+        except TimeoutError as error:
+            await self._consumer.stop()
+            raise BrokerError(
+                f"expected the broker to let this command into the group {group_name(settings)!r} within "
+                f"{patience_s:g} s, found no answer: check its log and its load, and run this again"
+            ) from error
         except BaseException:
             await self._consumer.stop()
             raise

@@ -20,9 +20,9 @@ from streams.name_settings import group_name
 from streams.progress import Progress
 from streams.settings import Settings
 
-LEAST_SESSION_S: Final = 30.0
-"""Seconds of silence after which the broker gives up this command, at least. A machine that is busy for a while must
-not cost the whole copy; a run that is killed is waited for by the next one."""
+SESSION_SHARE: Final = 0.5
+"""Of the longest wait for an answer: for so long this command may be silent, at least, as a busy machine must not cost
+the whole copy. Not longer, since a broker may take a session to let the first member in, which is one request."""
 
 _POLL_S: Final = 0.5
 _GRACE_S: Final = 1.0
@@ -34,7 +34,7 @@ class NotStillError(StreamsError, RuntimeError):
 
 def session_s(settings: Settings) -> float:
     """Return how long (s) a member of the group may be silent, be it a worker or this command."""
-    return max(settings.session_timeout_s, LEAST_SESSION_S)
+    return max(settings.session_timeout_s, SESSION_SHARE * settings.request_timeout_s)
 
 
 async def check_no_workers(settings: Settings, progress: Progress) -> None:

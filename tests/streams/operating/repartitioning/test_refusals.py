@@ -53,7 +53,7 @@ async def test_nothing_is_copied_while_a_worker_runs(
 ) -> None:
     if request.config.getoption("broker") != "kafka":
         pytest.skip("the embedded broker does not tell who is in a group")
-    monkeypatch.setattr(standstill, "LEAST_SESSION_S", 0.0)
+    monkeypatch.setattr(standstill, "SESSION_SHARE", 0.0)
     old = deployment(broker, tmp_path, "old", 2)
     async with Flow(old, encoder=HashEncoder()) as flow:
         with pytest.raises(NotStillError, match="expected no worker in the group"):
