@@ -8,6 +8,7 @@ from typing import Any
 from streams.cli.common.arguments import load_cluster_settings
 from streams.cli.common.serving import STOP_S, serve
 from streams.cli.common.stopping import Stopper
+from streams.encodings.encoding import Encoding
 from streams.rekeying.flow import Flow
 from streams.rekeying.monitor import STOPPING, Monitor
 from streams.rekeying.sources import check_sources
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="topics to read; `=INPUT` if its records are bare events of that input",
     )
     parser.add_argument("--format", choices=[one.value for one in Format], help="shape of the events")
-    parser.add_argument("--encoding", choices=("auto", "json", "confluent"), help="encoding of the values")
+    parser.add_argument("--encoding", choices=[one.value for one in Encoding], help="encoding of the values")
     parser.add_argument("--group", metavar="NAME", help="exact name of its consumer group")
 
 
