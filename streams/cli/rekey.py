@@ -46,10 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _work(settings: Settings, stopper: Stopper) -> None:
-    monitors: list[Monitor] = []
-    flow = Flow(settings, progress=lambda step: monitors[0].begin(step))
+    flow = Flow(settings, progress=lambda step: monitor.begin(step))
     monitor = Monitor(flow)
-    monitors.append(monitor)
     server = Server(settings, flow.metrics, monitor.live, monitor.ready)
     watchers = (monitor.run, lambda: monitor.tell(settings.status_interval_s))
     await serve(settings, flow, server, watchers, stopper, lambda: monitor.begin(STOPPING))
