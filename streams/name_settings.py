@@ -46,16 +46,20 @@ class NameSettings(BaseSettings):
     @field_validator("topic_prefix", "group", "group_id", *TOPIC_SETTINGS.values())
     @classmethod
     def _legal_name(cls, value: str | None) -> str | None:
-        if value is not None and not is_legal_name(value):
-            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
-        if value in (".", ".."):
-            raise ValueError(f"expected another name than {value}, which Kafka takes for no topic")
-        return value
+        return None if value is None else check_name(value)
 
 
-def is_legal_name(name: str) -> bool:
-    """Tell whether a name of a topic or group has only characters that Kafka takes in one."""
-    return all(char.isascii() and (char.isalnum() or char in "._-") for char in name)
+def check_name(name: str) -> str:
+    """Return a name of a topic or group, empty or not.
+
+    Raises:
+        ValueError: Kafka takes no such name.
+    """
+    if not all(char.isascii() and (char.isalnum() or char in "._-") for char in name):
+        raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
+    if name in (".", ".."):
+        raise ValueError(f"expected another name than {name}, which Kafka takes for no topic")
+    return name
 
 
 def group_name(settings: NameSettings) -> str:

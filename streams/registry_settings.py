@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from streams.exceptions import ConfigurationError
+from streams.quantities import Seconds
 
 REGISTRY_SECRETS: Final = (
     *("schema_registry_url", "schema_registry_username", "schema_registry_password", "schema_registry_token"),
@@ -18,8 +19,6 @@ REGISTRY_SECRETS: Final = (
 """Settings that hold credentials, or may by mistake."""
 
 _FROM_FILES: Final = ("schema_registry_password", "schema_registry_token", "schema_registry_key_password")
-
-_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class RegistrySettings(BaseSettings):
@@ -38,8 +37,8 @@ class RegistrySettings(BaseSettings):
     schema_registry_key_file: Path | None = Field(None, description="its key, PEM; default: in the certificate's file")
     schema_registry_key_password: SecretStr | None = Field(None, description="password of that key")
     schema_registry_key_password_file: Path | None = Field(None, description="file with that password")
-    schema_registry_timeout_s: _Seconds = Field(10.0, description="longest wait for one answer of the registry")
-    schema_registry_patience_s: _Seconds = Field(300.0, description="longest wait for a registry that is away")
+    schema_registry_timeout_s: Seconds = Field(10.0, description="longest wait for one answer of the registry")
+    schema_registry_patience_s: Seconds = Field(300.0, description="longest wait for a registry that is away")
 
 
 def check_registry(settings: RegistrySettings) -> None:

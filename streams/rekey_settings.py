@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from streams.name_settings import MAX_NAME, Name, is_legal_name
+from streams.name_settings import MAX_NAME, Name, check_name
 
 _HELD: Final = ("reviews", "searches", "clicks", "erasures")
 """What a source may be said to hold."""
@@ -45,9 +45,7 @@ class RekeySettings(BaseSettings):
     @field_validator("rekey_group_id")
     @classmethod
     def _legal_group(cls, value: str | None) -> str | None:
-        if value is not None and not is_legal_name(value):
-            raise ValueError("expected only letters, digits, '.', '_' and '-', found another character")
-        return value
+        return None if value is None else check_name(value)
 
     @field_validator("rekey_sources")
     @classmethod
@@ -69,8 +67,12 @@ def _sources(text: str) -> list[RekeySource]:
 
 def _source(word: str) -> RekeySource:
     topic, equals, holds = word.partition("=")
-    if not topic or len(topic) > MAX_NAME or not is_legal_name(topic):
+    if not topic or len(topic) > MAX_NAME:
         raise ValueError(f"expected names of topics, found {word[:80]!r}")
+    try:
+        check_name(topic)
+    except ValueError as error:
+        raise ValueError(f"{error} in {word[:80]!r}") from None
     if equals and holds not in _HELD:
         raise ValueError(f"expected one of {', '.join(_HELD)} after `{topic}=`, found {holds[:80]!r}")
     return RekeySource(topic, holds or None)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from features.exceptions import OnlineStoreURLError
 from features.online.address import parse
 from models.encoder.passes.dense import Precision
+from streams.broker_settings import BrokerSettings
 from streams.exceptions import ConfigurationError
 from streams.login_settings import LoginSettings, check_login
 from streams.membership_settings import MembershipSettings
 from streams.name_settings import NameSettings, check_names
+from streams.quantities import Count, Hours, Seconds
 from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
 from streams.rekey_settings import RekeySettings
 
 PREFIX: Final = "WHEREWITHAL_"
-
-EMBEDDED: Final = "embedded"
-"""The value of `broker` that starts a broker of its own."""
 
 EARLIEST: Final = "earliest"
 LATEST: Final = "latest"
@@ -67,8 +65,6 @@ class LostInput(StrEnum):
     SKIP = "skip"
 
 
-_SERVER: Final = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):([0-9]{1,5})")
-
 _SECRETS: Final = frozenset(
     {
         *("broker", "broker_username", "broker_password", "broker_key_password"),
@@ -78,26 +74,12 @@ _SECRETS: Final = frozenset(
 )
 """Settings that hold credentials, or may by mistake: what was found in them is never shown."""
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
 
-
-class Settings(LoginSettings, MembershipSettings, NameSettings, RegistrySettings, RekeySettings):
+# The command `settings` shows them from the last one to the first, and then those of this class.
+class Settings(RegistrySettings, RekeySettings, MembershipSettings, LoginSettings, NameSettings, BrokerSettings):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
-
-    broker: str = Field(EMBEDDED, description="`embedded`, or `kafka://host:port[,host:port...]`")
-    partitions: Count = Field(4, description="partitions of every topic made by this program")
-    replication: int = Field(
-        -1, ge=-1, description="replicas of every topic made by this program; -1: the broker's own"
-    )
-
-    session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
-    heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
-    request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
-    commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
     start_from: str = Field(
         "earliest",
@@ -166,33 +148,6 @@ class Settings(LoginSettings, MembershipSettings, NameSettings, RegistrySettings
     metrics_host: str = Field("127.0.0.1", description="address of the metrics server")
     metrics_port: int = Field(9464, ge=0, le=65_535, description="its port; 0 takes any free one")
 
-    @field_validator("broker")
-    @classmethod
-    def _known_broker(cls, value: str) -> str:
-        servers = [_SERVER.fullmatch(server) for server in value.split(",")]
-        known = value.startswith("kafka://") and all(found and 0 < int(found[1]) < 65_536 for found in servers)
-        if value != EMBEDDED and not known:
-            raise ValueError(
-                "expected `embedded` or `kafka://host:port[,host:port...]`, found something else "
-                "(credentials go in WHEREWITHAL_BROKER_USERNAME and WHEREWITHAL_BROKER_PASSWORD)"
-            )
-        return value
-
-    @field_validator("replication")
-    @classmethod
-    def _some_replicas(cls, value: int) -> int:
-        if value == 0:
-            raise ValueError("expected a number of replicas, or -1 for the broker's own, found 0")
-        return value
-
-    @field_validator("heartbeat_interval_s")
-    @classmethod
-    def _several_per_session(cls, value: float, info: ValidationInfo) -> float:
-        session = info.data.get("session_timeout_s")
-        if session is not None and value >= session:
-            raise ValueError(f"expected less than WHEREWITHAL_SESSION_TIMEOUT_S ({session:g}), found {value:g}")
-        return value
-
     @field_validator("online_store")
     @classmethod
     def _known_store(cls, value: str | None) -> str | None:
@@ -226,17 +181,6 @@ class Settings(LoginSettings, MembershipSettings, NameSettings, RegistrySettings
     def start_from_ms(self) -> int | None:
         """The instant of `start_from` in ms; None where it is `earliest` or `latest`."""
         return _instant_ms(self.start_from)
-
-    @property
-    def embedded(self) -> bool:
-        """Whether this process starts a broker of its own."""
-        return self.broker == EMBEDDED
-
-    @property
-    def bootstrap_servers(self) -> list[str]:
-        """The `host:port` pairs of `broker`."""
-        hosts = self.broker.removeprefix("kafka://").split(",")
-        return [host.removeprefix("kafka://") for host in hosts]
 
     @property
     def online_url(self) -> str:

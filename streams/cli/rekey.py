@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-from typing import Any, Final
+from typing import Any
 
 from streams.cli.common.arguments import load_cluster_settings
+from streams.cli.common.serving import STOP_S, serve
 from streams.cli.common.stopping import Stopper
-from streams.log import log
+from streams.encodings.encoding import Encoding
 from streams.rekeying.flow import Flow
 from streams.rekeying.monitor import STOPPING, Monitor
 from streams.rekeying.sources import check_sources
 from streams.settings import Settings
 from streams.sources.shape import Format
-from streams.tasks import Tasks
 from streams.telemetry.server import Server
-
-STOP_S: Final = 15.0
-"""Seconds that it may take to end: more than its parts may take together (`streams.rekeying.flow`), and less than the
-30 s after which Kubernetes kills it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="topics to read; `=INPUT` if its records are bare events of that input",
     )
     parser.add_argument("--format", choices=[one.value for one in Format], help="shape of the events")
-    parser.add_argument("--encoding", choices=("auto", "json", "confluent"), help="encoding of the values")
+    parser.add_argument("--encoding", choices=[one.value for one in Encoding], help="encoding of the values")
     parser.add_argument("--group", metavar="NAME", help="exact name of its consumer group")
 
 
@@ -52,40 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _work(settings: Settings, stopper: Stopper) -> None:
-    stop = asyncio.Event()
-    stopper.ask(stop.set)
-    monitors: list[Monitor] = []
-    flow = Flow(settings, progress=lambda step: monitors[0].begin(step))
+    flow = Flow(settings, progress=lambda step: monitor.begin(step))
     monitor = Monitor(flow)
-    monitors.append(monitor)
     server = Server(settings, flow.metrics, monitor.live, monitor.ready)
-    server.start()
-    log.info("serving metrics and health", host=settings.metrics_host, port=server.port)
-    watching = Tasks("monitor", flow.fail)
-    watching.begin(monitor.run())
-    watching.begin(monitor.tell(settings.status_interval_s))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        running = asyncio.create_task(_run(flow, monitor, stopping, stopper))
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done() and not flow.started:
-            running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        watching.cancel()
-        stopping.cancel()
-        server.stop()
-    log.info("left")
-
-
-async def _run(flow: Flow, monitor: Monitor, stopping: asyncio.Task[bool], stopper: Stopper) -> None:
-    async with flow:
-        log.info("ready")
-        failing = asyncio.create_task(flow.wait())
-        await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            stopper.begin(str(failing.exception()))
-            failing.result()
-        failing.cancel()
-        monitor.begin(STOPPING)
+    watchers = (monitor.run, lambda: monitor.tell(settings.status_interval_s))
+    await serve(settings, flow, server, watchers, stopper, lambda: monitor.begin(STOPPING))

@@ -99,7 +99,8 @@ def _numbers(settings: Settings, partitions: int) -> Iterator[str]:
     else:
         why = f"as the topics that are there have, whatever WHEREWITHAL_PARTITIONS says, which is {settings.partitions}"
     yield _comment(
-        f"partitions {partitions} ({why}): at most so many workers share the work, and the number is for good"
+        f"partitions {partitions} ({why}): at most so many workers share the work, and another number later means a "
+        "copy (wherewithal repartition)"
     )
     if settings.replication > 0:
         lost = settings.replication - 1

@@ -7,21 +7,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-# These would double the series with the time at which each began, which no rule or dashboard uses.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+from streams.telemetry.metric_set import MetricSet
 
 LATENCY_BUCKETS_S: Final = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
@@ -59,20 +49,12 @@ class BatchHistogram(Collector):
         return [family]
 
 
-class Metrics:
-    """All metrics of the program. Names carry their unit; labels have a bounded number of values."""
+class Metrics(MetricSet):
+    """All metrics of a worker. Names carry their unit; labels have a bounded number of values."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        # Of the process: its processor, memory and files, the garbage collector, and the interpreter's version.
-        for collector in (ProcessCollector, GCCollector, PlatformCollector):
-            collector(registry=registry)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"wherewithal_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"wherewithal_{name}", text, labels, registry=registry)
+        super().__init__("wherewithal")
+        registry, counter, gauge = self.registry, self.counter, self.gauge
 
         def histogram(name: str, text: str, buckets: Iterable[float] = LATENCY_BUCKETS_S) -> Histogram:
             return Histogram(f"wherewithal_{name}", text, buckets=tuple(buckets), registry=registry)
@@ -168,11 +150,3 @@ class Metrics:
         self.calibration_pending = gauge("calibration_pending_users", "Users whose prediction waits to be judged")
         self.degraded = gauge("degraded", "1 while scores come from behaviour alone")
         self.ready = gauge("ready", "1 while this worker has recovered its partitions and serves them")
-
-    def names(self) -> set[str]:
-        """Return every series name that `/metrics` can show."""
-        suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
-        found: set[str] = set()
-        for family in self.registry.collect():
-            found.update(family.name + suffix for suffix in suffixes.get(family.type, ("",)))
-        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
+from streams.telemetry.metric_set import MetricSet
 
 TAKEN: Final = "taken"
 LEFT_OUT: Final = "left_out"
@@ -12,20 +12,12 @@ REFUSED: Final = "refused"
 """What becomes of a record of a source, whole or in part. Of a record that is refused in part, events are sent too."""
 
 
-class RekeyMetrics:
+class RekeyMetrics(MetricSet):
     """All metrics of `rekey`. Labels have a bounded number of values."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        for collector in (ProcessCollector, GCCollector, PlatformCollector):
-            collector(registry=registry)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"wherewithal_rekey_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"wherewithal_rekey_{name}", text, labels, registry=registry)
-
+        super().__init__("wherewithal_rekey")
+        counter, gauge = self.counter, self.gauge
         self.records = counter("records", "Records of a source by what became of them", "source", "outcome")
         self.events = counter("events", "Events that the broker acknowledged, by input", "topic")
         self.dead_letters = counter("dead_letters", "Rejected records by reason", "reason")
@@ -44,8 +36,3 @@ class RekeyMetrics:
             "partition",
         )
         self.ready = gauge("ready", "1 while this process reads its partitions")
-
-    def names(self) -> set[str]:
-        """Return every series name that `/metrics` can show."""
-        suffixes = {"counter": "_total", "gauge": ""}
-        return {family.name + suffixes.get(family.type, "") for family in self.registry.collect()}

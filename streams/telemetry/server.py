@@ -13,18 +13,12 @@ from threading import Thread
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import Settings
-
-
-class Shown(Protocol):
-    """Metrics of a process."""
-
-    registry: CollectorRegistry
-
+from streams.telemetry.metric_set import MetricSet
 
 Check = Callable[[], str | None]
 """A check. It returns the reason for a no, or None for a yes."""
@@ -84,7 +78,7 @@ class Server:
     def __init__(
         self,
         settings: Settings,
-        metrics: Shown,
+        metrics: MetricSet,
         live: Check,
         ready: Check,
         resources: Mapping[str, Resource] = _NO_RESOURCES,

@@ -10,9 +10,10 @@ from support.command import VIEW, run, write_lines
 from support.encoders import HashEncoder
 from support.runs import quick_settings
 
+from streams.broker_settings import EMBEDDED
 from streams.exceptions import ConfigurationError
 from streams.membership_settings import HOSTNAME, MAX_INSTANCE_ID, LeaveGroup, instance_id
-from streams.settings import EMBEDDED, load_settings
+from streams.settings import load_settings
 from streams.worker.flow import Flow
 
 

@@ -16,11 +16,11 @@ from streams.broker.reading import read_from
 from streams.broker.topics.log_ends import log_bounds
 from streams.exceptions import StreamsError
 from streams.operating.repartitioning.newest import Newest, newest_of
+from streams.operating.repartitioning.table_digest import TableDigest
 from streams.operating.repartitioning.tables import Table
 from streams.progress import Progress
 from streams.records.outgoing import Outgoing
 from streams.records.placement import check_state, partition_of_key
-from streams.records.table_digest import TableDigest
 from streams.settings import Settings
 
 _SLICE_ROWS: Final = 2000

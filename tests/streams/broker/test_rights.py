@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,11 +14,11 @@ from support.command import VIEW, begin, here, run, write_lines
 from support.encoders import HashEncoder
 from support.runs import work
 from support.servers.access import Access
-from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
+from support.servers.least import LOGIN, administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
 from support.shop_topics import behind, publish
 
-from streams.broker.rights import command_line, joined, principal_of, rights_of
+from streams.broker.rights import Right, command_line, joined, principal_of, rights_of
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
 from streams.contract import INPUTS
@@ -32,17 +32,6 @@ NO_PLACE = (
     "expected a place of w1 in the group '{}', found none: it was given up, its session has ended, or the worker runs "
     "with another id or group"
 )
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    with SecuredKafka(tmp_path_factory.mktemp("rights"), {LOGIN: PASSWORD}, open_by_default=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def access(node: SecuredKafka) -> Access:
-    return Access(node.servers, LOGIN)
 
 
 @pytest.fixture
@@ -77,6 +66,18 @@ async def outcome(settings: Settings, administrator: Settings) -> str:
     return "works"
 
 
+def assert_each_is_needed(rights: list[Right], access: Access, tried: Callable[[], tuple[int, str]]) -> None:
+    """Assert that a command, which returns its exit code and what it said, works with these rights and no fewer."""
+    asyncio.run(access.become(rights))
+    code, said = tried()
+    assert code == 0, said
+    for right, operation, left in without_each(rights):
+        asyncio.run(access.become(left))
+        code, said = tried()
+        assert code == 1, f"without {operation} on {right.name} it works"
+        assert right.name in said, f"without {operation} on {right.name}: {said}"
+
+
 def test_a_worker(settings: Settings, administrator: Settings, access: Access) -> None:
     rights = rights_of("worker", settings)
 
@@ -107,14 +108,7 @@ def test_a_command(
     assert asyncio.run(outcome(administrator, administrator)) == "works"
     code, _, said = here("redrive", "--go", **environment(settings, node, administrator=True))
     assert code == 0, said
-    asyncio.run(access.become(rights))
-    code, said = tried()
-    assert code == 0, said
-    for right, operation, left in without_each(rights):
-        asyncio.run(access.become(left))
-        code, said = tried()
-        assert code == 1, f"without {operation} on {right.name} {command} works"
-        assert right.name in said, f"without {operation} on {right.name}: {said}"
+    assert_each_is_needed(rights, access, tried)
 
 
 def test_an_erasure(settings: Settings, administrator: Settings, node: SecuredKafka, access: Access) -> None:
@@ -165,14 +159,7 @@ def test_a_repartition(settings: Settings, administrator: Settings, node: Secure
         code, _, said = here(*words, **environment(settings, node))
         return code, said
 
-    asyncio.run(access.become(rights))
-    code, said = tried()
-    assert code == 0, said
-    for right, operation, left in without_each(rights):
-        asyncio.run(access.become(left))
-        code, said = tried()
-        assert code == 1, f"without {operation} on {right.name} it works"
-        assert right.name in said, f"without {operation} on {right.name}: {said}"
+    assert_each_is_needed(rights, access, tried)
 
 
 def test_the_rights_of_a_repartition_are_printed_for_the_copy_that_is_named() -> None:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.command import VIEW, here, write_lines
 from support.servers.access import Access
-from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
+from support.servers.least import administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
 
 from streams.broker.rights import Operation, rights_of
 from streams.broker.topics.admin import Admin
 from streams.broker.topics.planning import planned
 from streams.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    with SecuredKafka(tmp_path_factory.mktemp("making"), {LOGIN: PASSWORD}, open_by_default=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def access(node: SecuredKafka) -> Access:
-    return Access(node.servers, LOGIN)
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from support.servers.kafka import Kafka
+from support.servers.ports import reserve_port
 
 ADMIN: Final = "admin"
 _LISTENER: Final = "LOGINS"
@@ -27,7 +27,7 @@ class SecuredKafka(Kafka):
 
     def __init__(self, folder: Path, logins: Mapping[str, str], *, open_by_default: bool = True) -> None:
         super().__init__(folder)
-        here, controller, guarded = self._ports[0], self._controllers[0], _free_port()
+        here, controller, guarded = self._ports[0], self._controllers[0], reserve_port()
         self.guarded_url = f"kafka://127.0.0.1:{guarded}"
         doors = f"PLAINTEXT://127.0.0.1:{here},{_LISTENER}://127.0.0.1:{guarded}"
         self._properties = {
@@ -67,9 +67,3 @@ class SecuredKafka(Kafka):
         users = " ".join(f'user_{name}="{password}"' for name, password in logins.items())
         module = "org.apache.kafka.common.security.plain.PlainLoginModule"
         self._properties[_LOGINS] = f"{module} required {users};"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from support.command import here
 from support.runs import quick_settings
 from support.servers.access import Access
 from support.servers.brokers import Broker
 from support.servers.kafka import Kafka
-from support.servers.least import LOGIN, PASSWORD, administrators, environment, least_settings, without_each
+from support.servers.least import LOGIN, administrators, environment, least_settings, without_each
 from support.servers.secured_kafka import SecuredKafka
 
 from streams.broker.rights import Operation, Resource, Right, rights_of
@@ -32,17 +30,6 @@ ALL = [
         ("READ", "group wherewithal"),
     ]
 ]
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    with SecuredKafka(tmp_path_factory.mktemp("check"), {LOGIN: PASSWORD}, open_by_default=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def access(node: SecuredKafka) -> Access:
-    return Access(node.servers, LOGIN)
 
 
 def look(settings: Settings) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.records.table_digest import TableDigest
+from streams.operating.repartitioning.table_digest import TableDigest
 
 ROWS = st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), max_size=6)
 
