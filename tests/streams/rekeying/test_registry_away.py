@@ -14,6 +14,7 @@ from support.encoded import avro_bytes, framed
 from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 from support.servers.fake_registry import FakeRegistry
+from support.servers.registry import Registry
 from support.shop_topics import behind, letters_of, numbers_taken, publish, rekey_settings, rekeyed, rekeying
 from support.shoppers import BASE
 
@@ -125,3 +126,28 @@ async def test_one_that_stays_away_ends_it_with_nothing_lost_or_refused(
     async with rekeying(settings):
         await rekeyed(settings, shop)
     assert await numbers_taken(settings) == list(range(30))
+
+
+async def test_a_real_registry_that_hangs_is_waited_for(
+    broker: Broker, shop: str, schema_registry: Registry, tmp_path: Path
+) -> None:
+    settings = rekey_settings(
+        tmp_path,
+        [f"{shop}=clicks"],
+        broker=broker.url,
+        schema_registry_url=schema_registry.url,
+        schema_registry_timeout_s=0.5,
+    )
+    known = schema_registry.add(f"{shop}-known", json.dumps(FIRST))
+    new = schema_registry.add(f"{shop}-new", json.dumps(SECOND))
+    await publish(settings, shop, values(FIRST, known, range(30)))
+    async with rekeying(settings) as flow:
+        await rekeyed(settings, shop)
+        with schema_registry.hanging():
+            await publish(settings, shop, [*values(SECOND, new, range(30, 60)), *values(FIRST, known, range(60, 63))])
+            await until(lambda: flow.values.waited_s > 1)
+            assert await behind(settings, shop) == 33
+        await rekeyed(settings, shop)
+        assert flow.failed_with is None
+    assert await numbers_taken(settings) == list(range(63))
+    assert not await letters_of(settings)

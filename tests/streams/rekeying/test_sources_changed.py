@@ -18,7 +18,7 @@ from support.servers.kafka import Kafka
 from support.shop_topics import numbered_clicks, numbers_taken, publish, rekey_settings, rekeyed, rekeying
 
 from streams.broker.connection import connection
-from streams.exceptions import LostInputError, MissingLogError
+from streams.exceptions import BrokerError, LostInputError
 from streams.rekeying.monitor import Monitor
 from streams.settings import LostInput, Settings
 from streams.telemetry.rekey_metrics import RekeyMetrics
@@ -120,7 +120,7 @@ async def test_a_topic_deleted_while_it_runs_ends_it_with_its_name(settings: Set
         watching = asyncio.create_task(Monitor(flow).run())
         try:
             await asked(settings, lambda admin: admin.delete_topics([shop]))
-            with pytest.raises(MissingLogError, match=shop) as ended:
+            with pytest.raises(BrokerError, match=shop) as ended:
                 await asyncio.wait_for(flow.wait(), PATIENCE_S)
             assert "\n" not in str(ended.value)
         finally:
