@@ -17,6 +17,7 @@ from streams.contract import rekey_group_name
 from streams.exceptions import StateMismatchError
 from streams.rekeying.app import SourceMember
 from streams.rekeying.beginning import Beginnings
+from streams.rekeying.monitor import Monitor
 from streams.settings import Settings
 from streams.telemetry.rekey_metrics import RekeyMetrics
 
@@ -98,3 +99,19 @@ async def test_a_topic_that_was_made_anew_ends_it(settings: Settings, shop: str)
         async with rekeying(settings):
             pass
     assert await numbers_taken(settings) == []
+
+
+async def test_a_process_that_no_partition_is_left_for_is_ready_and_takes_over(settings: Settings, shop: str) -> None:
+    await publish(settings, shop, numbered_clicks(range(3)), partitions=1)
+    async with rekeying(settings) as spare:
+        async with rekeying(settings) as other:
+            monitors = [Monitor(flow) for flow in (spare, other)]
+            async with asyncio.timeout(PATIENCE_S):
+                while any(monitor._look_what_is_missing() for monitor in monitors):
+                    await asyncio.sleep(0.05)
+            shares = sorted(len(SourceMember(flow.app).assigned()) for flow in (spare, other))
+            assert shares == [0, 1]
+            await rekeyed(settings, shop)
+        await publish(settings, shop, numbered_clicks(range(3, 6)), partitions=1)
+        await rekeyed(settings, shop)
+    assert await numbers_taken(settings) == list(range(6))
