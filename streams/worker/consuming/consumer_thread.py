@@ -214,7 +214,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             async with asyncio.timeout(self.transport.settings.request_timeout_s):
                 await consumer._coordinator.commit_offsets(subscription.assignment, first)
-        except (CommitFailedError, TimeoutError):
+        except CommitFailedError as error:
+            raise IllegalStateError("a rebalance began before this member committed") from error
+        except TimeoutError:
             return False
         return True
 
