@@ -40,7 +40,7 @@ class SourceMember:
         return offsets
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go to those that it has."""
         await self._app.consumer.begin_at(offsets)
 
     async def commit(self) -> None:

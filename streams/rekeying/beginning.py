@@ -29,31 +29,38 @@ class Beginnings:
         self._metrics = metrics
 
     async def starts(
-        self, assigned: Collection[TopicPartition], committed: Mapping[TopicPartition, int]
+        self,
+        assigned: Collection[TopicPartition],
+        partitions: Collection[TopicPartition],
+        committed: Mapping[TopicPartition, int],
     ) -> dict[TopicPartition, int]:
         """Return where the group has to go on other than at a committed offset.
 
+        Of a topic that it knows nothing of, that is a place in every partition, other processes' too: one of theirs
+        without an offset would be taken for one that was added to a topic that is known.
+
         Args:
             assigned: partitions of sources.
-            committed: offsets of all partitions of these sources, of those that have one.
+            partitions: all of these sources.
+            committed: offsets of those among them that have one.
 
         Raises:
             LostInputError: a log begins behind what was read of it.
             StateMismatchError: a log ends before what was read of it.
             BrokerError: the broker cannot be used.
         """
-        bounds = await log_bounds(self._settings, list(assigned))
+        known = {tp.topic for tp in committed}
+        unknown = [tp for tp in partitions if tp.topic not in known]
+        bounds = await log_bounds(self._settings, list({*assigned, *unknown}))
         starts: dict[TopicPartition, int] = {}
         for tp in assigned:
             if tp in committed:
                 self._check(tp, committed[tp], bounds[tp])
                 if committed[tp] < bounds[tp].start:
                     starts[tp] = bounds[tp].start
-        known = {tp.topic for tp in committed}
         # A partition that was added since is read from its first record: the setting is for topics that are new.
         starts |= {tp: bounds[tp].start for tp in assigned if tp not in committed and tp.topic in known}
-        new = {tp: bounds[tp] for tp in assigned if tp.topic not in known}
-        return starts | await first_offsets(self._settings, new)
+        return starts | await first_offsets(self._settings, {tp: bounds[tp] for tp in unknown})
 
     async def reposition(self, consumer: Any, error: NoOffsetForPartitionError | OffsetOutOfRangeError) -> None:
         """Give a consumer a position where it has none, or one that the log has not (any more).

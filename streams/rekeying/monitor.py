@@ -220,10 +220,13 @@ class Monitor:
             self._still.keep(())
             return
         self._judge_one(_GROUP, None, not flow.rekeyer.assignment.lease.expired, "the group has answered no heartbeat")
-        for tp, (messages, position) in found.items():
-            if consumer.delivering and not self._waits_for_registry:
-                name = f"{tp.topic}-{tp.partition}"
-                self._judge_one(name, position, messages == 0, f"{name} has {messages} records")
+        judged = found if consumer.delivering and not self._waits_for_registry else {}
+        names = {tp: f"{tp.topic}-{tp.partition}" for tp in judged}
+        for tp, name in names.items():
+            messages, position = judged[tp]
+            self._judge_one(name, position, messages == 0, f"{name} has {messages} records")
+        # Those that wait, or are another process's now, begin anew when they are back.
+        self._still.keep({_GROUP, *names.values()})
 
     def _judge_one(self, name: str, position: object, well: bool, what: str) -> None:
         still_s = self._still.seconds(name, position, well=well)

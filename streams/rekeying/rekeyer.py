@@ -41,7 +41,7 @@ class Member(Protocol):
         """Return the committed offsets of those partitions that have one."""
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go to those that it has."""
 
     async def commit(self) -> None:
         """Commit what is acknowledged by now."""
@@ -173,9 +173,12 @@ class Rekeyer:
         assigned = member.assigned()
         topics = {tp.topic for tp in assigned}
         counts = await count_sources(settings)
-        every = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
-        committed = await member.committed({*every, *assigned})
-        await member.begin_at(await self._beginnings.starts(assigned, committed))
+        every = {TopicPartition(topic, number) for topic in topics for number in range(counts[topic])} | set(assigned)
+        committed = await member.committed(every)
+        if committed and not committed.keys() >= set(assigned):
+            # Another process may have committed first positions while this one asked, of one after the other.
+            committed = await member.committed(every)
+        await member.begin_at(await self._beginnings.starts(assigned, every, committed))
         publisher = Publisher(settings, assignment.lease, throttle=self._throttle)
         await publisher.start()
         if assignment.ended:

@@ -14,9 +14,10 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.broker.connection import connection, new_producer
+from streams.broker.reading import read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import EVENTS, rekey_group_name, topic_name
+from streams.contract import CLICKS, EVENTS, rekey_group_name, topic_name
 from streams.operating.drain import Drain
 from streams.operating.feeder import Ends
 from streams.operating.read_back import dead_letters
@@ -72,6 +73,18 @@ def as_call(line: dict[str, Any]) -> bytes:
         event, properties = _CLICKS[value["action"]], product | {"quantity": value["quantity"]}
     call = {"type": "track", "event": event, "userId": value["user_id"], "messageId": value["event_id"]}
     return orjson.dumps(call | {"timestamp": value["timestamp"], "properties": properties})
+
+
+def numbered_clicks(numbers: Iterable[int]) -> list[bytes]:
+    """Clicks of one user in the shape of the contract, each with its number for an id."""
+    common = {"user_id": "u", "item_id": "i", "action": "view"}
+    return [orjson.dumps(common | {"event_id": str(number), "timestamp": BASE + number}) for number in numbers]
+
+
+async def numbers_taken(settings: Settings) -> list[int]:
+    """The numbers of the clicks in the input, in order."""
+    found = [record async for records in read_topic(settings, topic_name(settings, CLICKS)) for record in records]
+    return sorted(int(orjson.loads(record.value)["event_id"]) for record in found)
 
 
 async def publish(

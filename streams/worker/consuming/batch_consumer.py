@@ -214,7 +214,10 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, serial)
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit first positions of partitions that nothing was taken in of yet, and go there."""
+        """Commit first positions of partitions that nothing was taken in of yet, and go there.
+
+        Those of other members are committed too, and left to them.
+        """
         if offsets:
             await self._thread.begin_at(offsets)
 

@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, NoError
+from aiokafka.errors import CommitFailedError, IllegalStateError, NoError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import ServiceThread, WorkerThread
@@ -188,11 +189,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return done
 
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit these offsets and go there; Faust seeks only to those that are not 0."""
+        """Commit these offsets, and go there where a partition is assigned; Faust seeks to none that is 0."""
         await self.call_thread(self._begin_at, offsets)
 
     async def _begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        if offsets and not await self._commit(offsets):
+        if offsets and not await self._commit_first(offsets):
             if self._ensure_consumer()._coordinator.generation < 0:
                 raise IllegalStateError("this member was thrown out of its group before it committed")
             raise BrokerError(
@@ -202,6 +203,22 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         for tp in offsets.keys() & consumer.assignment():
             consumer.seek(tp, offsets[tp])
+
+    async def _commit_first(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Commit in one request, also for partitions of other members, which Faust would leave out."""
+        consumer = self._ensure_consumer()
+        subscription = consumer._subscription.subscription
+        if consumer._coordinator.generation < 0 or subscription is None or subscription.assignment is None:
+            return False
+        first = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        try:
+            async with asyncio.timeout(self.transport.settings.request_timeout_s):
+                await consumer._coordinator.commit_offsets(subscription.assignment, first)
+        except CommitFailedError as error:
+            raise IllegalStateError("a rebalance began before this member committed") from error
+        except TimeoutError:
+            return False
+        return True
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again; may be called from any thread."""

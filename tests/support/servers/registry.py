@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,15 @@ class Registry:
         body = {"schema": text, "schemaType": kind, "references": named}
         found: int = self._ask(f"subjects/{subject}/versions", json.dumps(body).encode())["id"]
         return found
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have it answer nothing for as long as the context lasts."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:
         # The proxy of the machine, if it has one, is for other hosts.
