@@ -103,6 +103,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if not self.thread_loop.is_closed():
             super()._stopped_set()
 
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit offsets; return whether they are. A thread that crashed is no member of the group any more."""
+        # Faust commits once more as it stops, whatever it stops for.
+        return not self.thread_loop.is_closed() and await super().commit(offsets)
+
     async def take(self, room: Mapping[TP, int], timeout: float) -> Records:
         """Return the next records of partitions with room for so many bytes.
 
