@@ -28,6 +28,7 @@ class BrokerSettings(BaseSettings):
     session_timeout_s: Seconds = Field(10.0, description="a worker silent for so long loses its partitions")
     heartbeat_interval_s: Seconds = Field(1.0, description="how often a worker shows that it lives")
     request_timeout_s: Seconds = Field(30.0, description="longest wait for an answer of the broker")
+    connect_timeout_s: Seconds = Field(10.0, description="the same in each step of a new connection to the broker")
     commit_interval_s: Seconds = Field(1.0, description="how often offsets are committed")
 
     @field_validator("broker")

@@ -9,6 +9,8 @@ from typing import Final
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from streams.exceptions import ConfigurationError
+
 HOSTNAME: Final = "@hostname"
 """The value of `group_instance_id` that takes the name of the machine; no id may hold an `@`."""
 
@@ -60,5 +62,16 @@ def check_instance_id(text: str) -> str:
 
 
 def instance_id(settings: MembershipSettings) -> str | None:
-    """Return the instance id of this worker; None for a worker whose place ends with its process."""
-    return socket.gethostname() if settings.group_instance_id == HOSTNAME else settings.group_instance_id
+    """Return the instance id of this worker; None for a worker whose place ends with its process.
+
+    Raises:
+        ConfigurationError: it is to be the name of the machine, which Kafka does not take.
+    """
+    if settings.group_instance_id != HOSTNAME:
+        return settings.group_instance_id
+    try:
+        return check_instance_id(socket.gethostname())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"WHEREWITHAL_GROUP_INSTANCE_ID: of the machine's name, {error}: give this worker an id itself"
+        ) from None

@@ -78,12 +78,21 @@ def name_of(settings: NameSettings, topic: str) -> str:
 
 
 def check_names(settings: NameSettings) -> None:
-    """Refuse names of which two topics share one.
+    """Refuse names that are too long for Kafka, or of which two topics share one.
 
     Raises:
         ConfigurationError: there is such a name.
     """
     names = {topic: name_of(settings, topic) for topic in TOPIC_SETTINGS}
+    longest = max(names, key=lambda topic: len(names[topic]))
+    if (size := len(names[longest])) > MAX_NAME:
+        # An exact name is no longer than that by itself.
+        part = "group" if len(settings.group) > len(settings.topic_prefix) else "topic_prefix"
+        raise ConfigurationError(
+            f"WHEREWITHAL_{part.upper()}: expected names of topics of at most {MAX_NAME} characters, found {size} for "
+            f"{longest}: choose a shorter {part.rpartition('_')[2]}, or name the topic by "
+            f"WHEREWITHAL_{TOPIC_SETTINGS[longest].upper()}"
+        )
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
         topics = [topic for topic, name in names.items() if name == twice[0]]

@@ -37,6 +37,15 @@ class Tasks:
         """Wait until none runs."""
         await asyncio.gather(*self._running, return_exceptions=True)
 
+    async def ended_or(self, done: asyncio.Future[Any]) -> None:
+        """Wait until none runs, or a future is done that makes them needless: then they are cancelled."""
+        ended = asyncio.ensure_future(self.ended())
+        try:
+            await asyncio.wait({ended, done}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.cancel()
+        await ended
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.errors.explaining import READ, Rights, explained
-from streams.broker.login.connecting import log_in_afresh
+from streams.broker.login.connecting import Patience, log_in_afresh
 from streams.broker.login.options import login_options
 from streams.broker.throttling import Throttle
 from streams.settings import MAX_TOPIC_BYTES, Settings
@@ -36,7 +36,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     """
     options = {
         "bootstrap_servers": settings.bootstrap_servers,
-        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "request_timeout_ms": Patience.of(settings.request_timeout_s, settings.connect_timeout_s),
     }
     return options | login_options(settings)
 

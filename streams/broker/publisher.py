@@ -28,6 +28,9 @@ _RETRY_S: Final = 0.1
 CLOSE_S: Final = 1.0
 """How long an abandoned producer may take to end, s."""
 
+_closing: Final[set[asyncio.Future[None]]] = set()
+"""The ends of abandoned producers. The event loop holds a task only weakly, and the publisher may be gone before."""
+
 
 class Publisher:
     """Sends records in the order of the calls, per partition.
@@ -56,7 +59,6 @@ class Publisher:
         self._on_written = on_written
         self._throttle = throttle or Throttle()
         self._producer: Any = None
-        self._closing: asyncio.Future[None] | None = None
         # A compacted topic keeps the last record of a key, so of two sends to a partition that wait for room, the first
         # must stay first.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -106,8 +108,10 @@ class Publisher:
         # The connections go before the sender, which would wait for answers that are of no use any more.
         await _close(producer)
         # The sender waits for requests that a quota holds back and that the lease will refuse.
-        self._closing = asyncio.ensure_future(producer._sender.close())
-        await asyncio.wait({self._closing}, timeout=CLOSE_S)
+        closing = asyncio.ensure_future(producer._sender.close())
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        await asyncio.wait({closing}, timeout=CLOSE_S)
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sent:
         """Hand records over to the producer; `Sent.acknowledged` awaits the broker."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -140,7 +141,8 @@ class Flow:
         await start_app(self.app, START_S, self._explained_start)
         self._watching = asyncio.create_task(self._watch())
         # The error that ends a process is told, even if it is told to stop meanwhile.
-        self._closing.add("explanation of an error", self._explaining.ended, EXPLAIN_S)
+        explained = partial(self._explaining.ended_or, self.failed)
+        self._closing.add("explanation of an error", explained, EXPLAIN_S)
         self.started = True
 
     async def _settle(self) -> None:

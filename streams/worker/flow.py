@@ -218,7 +218,8 @@ class Flow:
         self._topics.start()
         self._closing.add("watch on topics", self._topics.stop)
         # The error that ends a worker is told, even if it is told to stop meanwhile.
-        self._closing.add("explanation of an error", self._explaining.ended, EXPLAIN_S)
+        explained = partial(self._explaining.ended_or, self.failed)
+        self._closing.add("explanation of an error", explained, EXPLAIN_S)
         self.production.start()
         self.production.republisher.refill()
         self.started = True

@@ -30,6 +30,19 @@ def test_an_instance_id_that_kafka_does_not_take_is_refused(value: str) -> None:
         load_settings(group_instance_id=value)
 
 
+@pytest.mark.parametrize("name", ["", "my host", "läden", "ward/7"])
+async def test_a_machine_whose_name_is_no_id_is_refused_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    settings = quick_settings(tmp_path, broker=EMBEDDED, group_instance_id=HOSTNAME)
+    with pytest.raises(
+        ConfigurationError, match=r"WHEREWITHAL_GROUP_INSTANCE_ID: of the machine's name, expected 1 to"
+    ):
+        async with Flow(settings, encoder=HashEncoder()):
+            pass
+
+
 def test_an_end_that_is_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHEREWITHAL_LEAVE_GROUP", "sometimes")
     with pytest.raises(ConfigurationError, match=r"WHEREWITHAL_LEAVE_GROUP: .*'sometimes'"):

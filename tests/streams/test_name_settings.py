@@ -44,6 +44,16 @@ def test_a_name_that_kafka_does_not_take_is_refused(name: str) -> None:
         load_settings(topic_clicks=name)
 
 
+@pytest.mark.parametrize(("part", "least"), [("topic_prefix", "users-changelog"), ("group", "users-changelog")])
+def test_a_prefix_or_group_that_makes_a_name_too_long_is_refused(part: str, least: str) -> None:
+    default = len(changelog_name(load_settings())) - (len("wherewithal") if part == "group" else 0)
+    load_settings(**{part: "n" * (249 - default)})
+    with pytest.raises(
+        ConfigurationError, match=rf"WHEREWITHAL_{part.upper()}: .* 249 characters, found 250 for {least}"
+    ):
+        load_settings(**{part: "n" * (250 - default)})
+
+
 def test_a_run_with_names_of_its_own_keeps_none_that_a_shop_gave() -> None:
     given = {setting: f"shop.{setting}" for setting in TOPIC_SETTINGS.values()}
     settings = load_settings(group_id="shop", **given).model_copy(update=names_of_its_own("replay-1-"))

@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.broker.login.connecting import create_conn
+from streams.broker.login.connecting import connecting_ms, create_conn
 from streams.broker.login.secret import Secret, SecretUnreadableError
 from streams.broker.login.tls import CertificateUnreadableError, ClientContext
 from streams.broker.login.tokens import TokenError
@@ -51,7 +51,7 @@ async def find_trouble(options: Mapping[str, Any]) -> Trouble | None:
 
     Args:
         options: of a client: `bootstrap_servers`, the login, the TLS context and `request_timeout_ms`, which bounds
-            each step.
+            each step; of a `Patience`, its time for connecting bounds those of the connection.
     """
     known = list(options["bootstrap_servers"])
     looks = await asyncio.gather(*(_look(server, options) for server in known))
@@ -157,9 +157,11 @@ def _of_connection(server: str, error: Exception, options: Mapping[str, Any], sh
         case socket.gaierror():
             return Trouble(server, "has no address: check the name in WHEREWITHAL_BROKER", False)
         case TimeoutError():
+            answer_ms = options["request_timeout_ms"]
+            waited_ms = answer_ms if shaken else connecting_ms(answer_ms)
             return Trouble(
                 server,
-                f"did not answer within {options['request_timeout_ms'] / 1000:g} s: check WHEREWITHAL_BROKER, "
+                f"did not answer within {waited_ms / 1000:g} s: check WHEREWITHAL_BROKER, "
                 "WHEREWITHAL_BROKER_TLS, the network and that the broker runs",
                 False,
             )

@@ -31,6 +31,7 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, De
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.connection import new_client, reaching
+from streams.broker.login.connecting import Patience
 from streams.exceptions import BrokerError
 from streams.settings import Settings
 
@@ -98,9 +99,10 @@ class Admin:
         Raises:
             BrokerError: no node can be reached.
         """
-        patience_ms = int(min(ATTEMPT_S, self._settings.request_timeout_s) * 1000)
-        async with reaching(self._settings):
-            self._client = await new_client(self._settings, request_timeout_ms=patience_ms)
+        settings = self._settings
+        patience = Patience.of(min(ATTEMPT_S, settings.request_timeout_s), settings.connect_timeout_s)
+        async with reaching(settings):
+            self._client = await new_client(settings, request_timeout_ms=patience)
         return self
 
     async def __aexit__(

@@ -41,7 +41,7 @@ async def claim(settings: Settings, target: Settings) -> None:
     await make_topics(target)
     await _check_counts(target)
     await check_topics(target)
-    await _check_unused(target)
+    await check_unused(target)
     async with Admin(settings) as admin:
         identity, _ = await admin.cluster()
     source = f"{identity}/{changelog_name(settings)}"
@@ -65,8 +65,13 @@ async def _check_counts(target: Settings) -> None:
             )
 
 
-async def _check_unused(target: Settings) -> None:
-    """Check that no worker uses the copy, or has: what it wrote would be buried under older states."""
+async def check_unused(target: Settings) -> None:
+    """Check that no worker uses the copy, or has: it would not know of what is copied after it has started.
+
+    Raises:
+        TakenTargetError: one does, or did.
+        BrokerError: the broker cannot be used.
+    """
     group = group_name(target)
     if await count_members(target, group):
         raise TakenTargetError(

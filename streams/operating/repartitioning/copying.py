@@ -80,7 +80,8 @@ class Copying:
             raise CopyMismatchError(
                 f"expected {written.rows:,} {table.what} with the digest {written.hexdigest} in "
                 f"{table.name(self._target)!r}, found {found.rows:,} with {found.hexdigest}: somebody else writes "
-                "there; delete the topics behind this prefix or choose another, and run this again"
+                "there, or users were erased since an unfinished copy; delete the topics behind this "
+                "prefix or choose another, and run this again"
             )
         return Copied(table.what, written)
 

@@ -17,6 +17,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import InconsistentGroupProtocolError
 
 from streams.broker.connection import connection, reaching
+from streams.broker.login.connecting import Patience
 from streams.broker.members import count_members
 from streams.exceptions import BrokerError
 from streams.name_settings import group_name
@@ -80,14 +81,16 @@ class LastMember:
         return self
 
     async def _join(self, assignor: type[RoundRobinPartitionAssignor]) -> None:
-        settings = self._settings
+        settings, session = self._settings, session_s(self._settings)
+        # A broker may let a first member wait for others, up to its session: it would ask anew for ever.
+        patience = Patience.of(max(settings.request_timeout_s, session), settings.connect_timeout_s)
         self._consumer = AIOKafkaConsumer(
-            **connection(settings),
+            **connection(settings) | {"request_timeout_ms": patience},
             group_id=group_name(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            session_timeout_ms=int(session_s(settings) * 1000),
+            session_timeout_ms=int(session * 1000),
             heartbeat_interval_ms=int(settings.heartbeat_interval_s * 1000),
             partition_assignment_strategy=[assignor],
         )

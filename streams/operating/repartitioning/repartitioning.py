@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import INPUTS, SCORES, changelog_name, topic_name
-from streams.operating.repartitioning.claim import claim
+from streams.operating.repartitioning.claim import check_unused, claim
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.last_member import LastMember
 from streams.operating.repartitioning.standstill import NotStillError, check_changelog, check_drained, check_no_workers
@@ -70,6 +70,7 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
             found = [await copying.copy(table) for table in (States(), Scores())]
             await check_drained(source, inputs)
             await _check_unchanged(source, before)
+            await check_unused(target)
             return found
 
         return Repartitioned(source, target, await member.during(copied()))

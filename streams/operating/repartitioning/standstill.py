@@ -51,7 +51,7 @@ async def check_no_workers(settings: Settings, progress: Progress) -> None:
         if time.monotonic() > until:
             raise NotStillError(
                 f"expected no worker in the group {group!r}, found {members}: stop every worker (SIGTERM), wait until "
-                "it has ended, and run this again"
+                "it has ended, give up the place of each with an instance id by `wherewithal leave`, and run this again"
             )
         if not told:
             progress("waiting for the group's members to leave, as killed ones do", 0, 1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from streams.exceptions import ConfigurationError
-from streams.name_settings import MAX_NAME, TOPIC_SETTINGS, group_name, name_of, names_of_its_own
+from streams.name_settings import TOPIC_SETTINGS, group_name, name_of, names_of_its_own
 from streams.settings import Settings, load_settings
 
 GROUP: Final = "group"
@@ -47,11 +47,6 @@ def _field(what: str) -> str:
 def _check_apart(settings: Settings, target: Settings) -> None:
     taken = {name_of(settings, topic) for topic in TOPIC_SETTINGS}
     for topic in TOPIC_SETTINGS:
-        if (size := len(name_of(target, topic))) > MAX_NAME:
-            raise ConfigurationError(
-                f"--to-prefix: expected names of at most {MAX_NAME} characters, found {size} for {topic}: choose a "
-                "shorter prefix"
-            )
         if name_of(target, topic) in taken:
             raise ConfigurationError(
                 f"--to-prefix: expected names that the present topics do not have, found {name_of(target, topic)!r} "

@@ -17,6 +17,7 @@ from faust.types import TP
 from mode.threads import ServiceThread, WorkerThread
 
 from streams.broker.errors.client_failures import report_failures
+from streams.broker.login.connecting import Patience
 from streams.exceptions import BrokerError
 from streams.log import log
 from streams.membership_settings import LeaveGroup, instance_id
@@ -74,6 +75,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # Records of a transaction that a producer upstream has aborted are not delivered.
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_bytes = LARGEST_RESPONSE
+        settings, client = self.transport.settings, consumer._client
+        client._request_timeout_ms = Patience.of(client._request_timeout_ms / 1000, settings.connect_timeout_s)
         self.transport.throttle.hold_consumer(consumer)
         _listen_to_group(consumer, self.transport, self._crash_app)
         report_failures(consumer, self._crash_app)
@@ -103,6 +106,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # A thread that crashed has closed its event loop, and Faust would log that it cannot be told.
         if not self.thread_loop.is_closed():
             super()._stopped_set()
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit offsets; return whether they are. A thread that crashed is no member of the group any more."""
+        # Faust commits once more as it stops, whatever it stops for.
+        return not self.thread_loop.is_closed() and await super().commit(offsets)
 
     async def take(self, room: Mapping[TP, int], timeout: float) -> Records:
         """Return the next records of partitions with room for so many bytes.
@@ -256,5 +264,19 @@ def _listen_to_group(consumer: Any, transport: Any, crash: Callable[[BaseExcepti
             return answer
 
         coordinator._send_req = ask_and_note
+        commit = coordinator._do_commit_offsets
+
+        async def commit_and_hear(assignment: Any, offsets: Any) -> None:
+            # aiokafka shields it in a task of its own, which goes on when a commit is given up, and fails unheard.
+            if (task := asyncio.current_task()) is not None:
+                task.add_done_callback(_heard)
+            await commit(assignment, offsets)
+
+        coordinator._do_commit_offsets = commit_and_hear
 
     consumer.start = start_and_listen
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -32,7 +32,7 @@ from streams.operating.repartitioning.claim import TakenTargetError
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.repartitioning import repartition
 from streams.operating.repartitioning.standstill import NotStillError
-from streams.operating.repartitioning.tables import Table
+from streams.operating.repartitioning.tables import States, Table
 from streams.worker.flow import Flow
 
 
@@ -98,6 +98,25 @@ async def test_a_record_that_comes_in_the_middle_ends_the_copying(
     monkeypatch.setattr(Copying, "copy", publishing)
     with pytest.raises(NotStillError, match="expected nothing new in the inputs, found 1 records"):
         await repartition(old, copy_of(old, "new", 3), silent)
+
+
+async def test_a_worker_that_goes_on_from_half_a_copy_is_told(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = deployment(broker, tmp_path, "old", 2)
+    new = copy_of(old, "new", 3)
+    await filled(old, 20)
+    copy = Copying.copy
+
+    async def behind_a_worker(copying: Copying, table: Table) -> Copied:
+        if isinstance(table, States):
+            async with Flow(new, encoder=HashEncoder()):
+                pass
+        return await copy(copying, table)
+
+    monkeypatch.setattr(Copying, "copy", behind_a_worker)
+    with pytest.raises(TakenTargetError, match=r"expected (a group .* that has never read|no worker in the group)"):
+        await repartition(old, new, silent)
 
 
 @pytest.mark.parametrize("holding", ["users-changelog", "purchasing-power", "clicks", "dead-letters"])
