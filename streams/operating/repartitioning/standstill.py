@@ -50,8 +50,8 @@ async def check_no_workers(settings: Settings, progress: Progress) -> None:
     while members := await count_members(settings, group):
         if time.monotonic() > until:
             raise NotStillError(
-                f"expected no worker in the group {group!r}, found {members}: stop every worker (SIGTERM), wait until "
-                "it has ended, and run this again"
+                f"expected no worker in the group {group!r}, found {members}: stop every worker (SIGTERM), give "
+                "up the place of each with an instance id (`wherewithal leave ID`), and run this again"
             )
         if not told:
             progress("waiting for the group's members to leave, as killed ones do", 0, 1)
