@@ -53,6 +53,7 @@ class Right(NamedTuple):
     prefixed: bool = False
 
 
+REKEY: Final = "rekey"
 REPARTITION: Final = "repartition"
 
 COMMANDS: Final = (
@@ -65,7 +66,7 @@ COMMANDS: Final = (
     "topics",
     "topics --go",
     "leave",
-    "rekey",
+    REKEY,
     REPARTITION,
     "replay",
 )

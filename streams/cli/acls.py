@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from itertools import chain
 
-from streams.broker.rights import COMMANDS, REPARTITION, Operation, Resource, command_line, joined, rights_of
+from streams.broker.rights import COMMANDS, REKEY, REPARTITION, Operation, Resource, command_line, joined, rights_of
 from streams.broker.tools import servers_of
 from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.exceptions import ConfigurationError
@@ -38,6 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     principal = principal if ":" in principal else f"User:{principal}"
     settings = load_settings()
     commands = arguments.commands or ["worker"]
+    if REKEY in commands and not settings.rekey_topics:
+        raise ConfigurationError(
+            "WHEREWITHAL_REKEY_SOURCES: expected the topics that rekey reads beside --command rekey, found none"
+        )
     target = None
     if REPARTITION in commands:
         if arguments.to_prefix is None:

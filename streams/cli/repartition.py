@@ -11,7 +11,7 @@ import orjson
 from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.cli.common.progress import reporting
-from streams.contract import DEAD_LETTERS, INPUTS, SCORES, journal_name, topic_name
+from streams.contract import DEAD_LETTERS, INPUTS, SCORES, journal_name, rekey_group_name, topic_name
 from streams.name_settings import TOPIC_SETTINGS, group_name
 from streams.operating.repartitioning.repartitioning import Repartitioned, repartition
 from streams.settings import EARLIEST, Settings, variable
@@ -56,12 +56,15 @@ def report(done: Repartitioned) -> dict[str, Any]:
 
 
 def changes(source: Settings, target: Settings) -> dict[str, str | None]:
-    """Return the variables that differ for workers and producers of the copy; None for one to be unset."""
+    """Return the variables that differ for workers, producers and `rekey` of the copy; None for one to be unset."""
     found: dict[str, str | None] = {}
     for field in ("topic_prefix", "group_id", *TOPIC_SETTINGS.values()):
         before, after = getattr(source, field), getattr(target, field)
         if before != after:
             found[variable(field)] = after
+    if rekey_group_name(source) != rekey_group_name(target):
+        # In a group that is new, `rekey` would bring everything that the shop's topics still hold once more.
+        found[variable("rekey_group_id")] = rekey_group_name(source)
     found[variable("partitions")] = str(target.partitions)
     if source.start_from != EARLIEST:
         found[variable("start_from")] = None
@@ -83,10 +86,12 @@ def _print(done: Repartitioned) -> None:
     for name, value in changes(source, target).items():
         print(f"     unset {name}" if value is None else f"     {name}={value}")
     print(f"     {variable('state_dir')}=a new folder for each, where the state is recovered from the copy")
-    print(f"   Their group is {group_name(target)}.")
+    print(f"   Their group is {group_name(target)}. With access control lists, `wherewithal acls` prints by these")
+    print("   variables the rights that workers, producers and readers need of the copy.")
     print("2. When they are ready, have the producers publish by key (murmur2) to:")
     for topic in INPUTS:
         print(f"     {topic_name(source, topic)} -> {topic_name(target, topic)}, partitions {target.partitions}")
+    print(f"   `rekey` takes the same variables and stays in its group, {rekey_group_name(source)}.")
     print("3. Have the readers of scores read the old topic to its end, then the new one from its beginning:")
     print(f"     {topic_name(source, SCORES)} -> {topic_name(target, SCORES)}")
     print(

@@ -102,6 +102,6 @@ class Gate:
         return RefusedInputError(
             f"expected at most {self._max_refused:.12g} of the records of {self._topic!r} refused "
             f"(WHEREWITHAL_REKEY_MAX_REFUSED), found {self._refusals.total:,} of the {which} {self._read:,}: "
-            f"{'; '.join(kinds)}{others}: set WHEREWITHAL_REKEY_FORMAT to the shape of the topic, mend its producer, "
-            "or raise the share"
+            f"{'; '.join(kinds)}{others}: set WHEREWITHAL_REKEY_FORMAT to the shape of the topic, "
+            "WHEREWITHAL_CURRENCY to its currency, mend its producer, or raise the share"
         )

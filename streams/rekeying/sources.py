@@ -37,7 +37,8 @@ def check_sources(settings: Settings) -> None:
         if source.holds is not None and settings.rekey_format not in _WITH_INPUT:
             raise ConfigurationError(
                 f"WHEREWITHAL_REKEY_SOURCES: expected no `={source.holds}` with the format {settings.rekey_format}, "
-                "whose events tell what they are: leave it out, or set WHEREWITHAL_REKEY_FORMAT=own"
+                "whose events tell what they are: leave it out, or set WHEREWITHAL_REKEY_FORMAT=own (auto, if other "
+                "sources are of that format)"
             )
     if rekey_group_name(settings) == group_name(settings):
         raise ConfigurationError(

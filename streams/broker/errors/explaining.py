@@ -13,6 +13,7 @@ from streams.broker.errors.reachability import Trouble, find_trouble
 from streams.broker.login.secret import Secret
 from streams.exceptions import BrokerError, BrokerRefusalError
 
+DESCRIBE: Final = "DESCRIBE"
 READ: Final = "READ"
 WRITE: Final = "WRITE"
 
@@ -124,7 +125,8 @@ def passes(error: BaseException) -> bool:
 def _denied(options: Mapping[str, Any], right: str, what: str) -> BrokerRefusalError:
     rights, them = (f"rights {right}", "them") if " and " in right else (f"right {right}", "it")
     return BrokerRefusalError(
-        f"the broker at {_servers(options)} denies {_login(options)} the {rights} on {what}: grant {them}"
+        f"the broker at {_servers(options)} denies {_login(options)} the {rights} on {what}: grant {them} "
+        "(`wherewithal acls` prints how)"
     )
 
 

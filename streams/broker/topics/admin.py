@@ -31,6 +31,7 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, De
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.broker.connection import new_client, reaching
+from streams.broker.errors.explaining import DESCRIBE
 from streams.broker.login.connecting import Patience
 from streams.exceptions import BrokerError
 from streams.settings import Settings
@@ -126,7 +127,7 @@ class Admin:
             BrokerError: no node answers, or the login may not see one of them.
         """
         answer = await self.ask(MetadataRequest(sorted(names), allow_auto_topic_creation=False))
-        async with reaching(self._settings):
+        async with reaching(self._settings, DESCRIBE):
             return _topics(answer)
 
     async def seen(self, names: Collection[str]) -> set[str]:
@@ -149,7 +150,7 @@ class Admin:
         request = MetadataRequest(sorted(names), allow_auto_topic_creation=False)
         while True:
             answers = await asyncio.gather(*(self._answer(node, request) for node in self._nodes()))
-            async with reaching(self._settings):
+            async with reaching(self._settings, DESCRIBE):
                 views = [_topics(answer) for answer in answers if answer is not None]
             waiting = {name for name in names if not views or any(not _is_led(name, view) for view in views)}
             # A consumer may ask a node that has not yet heard of the topics that another node made.

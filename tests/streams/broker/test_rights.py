@@ -174,6 +174,19 @@ def test_the_rights_of_a_repartition_are_printed_for_the_copy_that_is_named() ->
     )
 
 
+def test_the_rights_of_rekey_are_printed_for_its_sources_alone() -> None:
+    code, out, err = here("acls", LOGIN, "--command", "rekey", WHEREWITHAL_REKEY_SOURCES="shop.orders")
+    assert code == 0, err
+    assert "--operation READ --topic shop.orders" in out
+    code, out, err = here("acls", LOGIN, "--command", "rekey")
+    assert (code, out, err) == (
+        2,
+        "",
+        "wherewithal acls: WHEREWITHAL_REKEY_SOURCES: expected the topics that rekey reads beside --command rekey, "
+        "found none\n",
+    )
+
+
 def test_produce_needs_the_topics_that_it_sends_to(
     settings: Settings, node: SecuredKafka, access: Access, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from streams.broker.rights import worker_rights
 from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
-from streams.contract import CLICKS, ERASURES, SCORES, changelog_name, topic_name
+from streams.contract import CLICKS, DEAD_LETTERS, ERASURES, SCORES, changelog_name, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
 from streams.operating.erasing import erase
 from streams.records.events import Erasure
@@ -181,7 +181,7 @@ async def test_tls_that_the_broker_does_not_speak_names_the_setting(kafka: Kafka
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     """One node for the tests of this module: each has topics and a login of its own."""
-    logins = dict.fromkeys(("reader", "grouped", "writer", "exact", "eraser", "rotated"), PASSWORD)
+    logins = dict.fromkeys(("reader", "blind", "grouped", "writer", "exact", "eraser", "rotated"), PASSWORD)
     with SecuredKafka(tmp_path_factory.mktemp("secured"), logins) as started:
         yield started
 
@@ -247,6 +247,16 @@ async def test_a_worker_that_may_not_read_its_input_ends_with_the_right_and_the_
     secured.allow("reader", "DESCRIBE WRITE", "--topic", clicks)
     line = await end_of(settings, "u")
     assert f"denies the login 'reader' the right READ on the topic '{clicks}': grant it" in line
+
+
+async def test_a_worker_that_may_not_see_a_topic_it_only_writes_to_is_not_told_to_read_it(
+    secured: SecuredKafka, tmp_path: Path
+) -> None:
+    settings = await prepared(secured, tmp_path, "blind")
+    letters = topic_name(settings, DEAD_LETTERS)
+    secured.allow("somebody", "WRITE", "--topic", letters)
+    line = await end_of(settings)
+    assert f"denies the login 'blind' the right DESCRIBE on the topic '{letters}': grant it" in line
 
 
 async def test_a_worker_that_may_not_write_its_scores_ends_with_the_right_and_the_topic(

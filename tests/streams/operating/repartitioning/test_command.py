@@ -57,6 +57,7 @@ def test_the_words_at_the_end_name_what_changes(broker: Broker, tmp_path: Path) 
         f"WHEREWITHAL_TOPIC_PREFIX={prefix}",
         "unset WHEREWITHAL_GROUP_ID",
         "unset WHEREWITHAL_TOPIC_CLICKS",
+        "WHEREWITHAL_REKEY_GROUP_ID=theirs-rekey",
         f"WHEREWITHAL_TOPIC_REVIEWS={prefix}shop.reviews",
         "unset WHEREWITHAL_START_FROM",
         "WHEREWITHAL_PARTITIONS=3",
