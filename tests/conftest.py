@@ -7,7 +7,10 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import prometheus_client  # noqa: F401 - before Feast, which would have it keep its values in files
+# Feast has Prometheus' client keep its values in files, for itself and for the processes that it starts: whoever has
+# imported Feast may have started this one. The client looks once, when it is imported.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+import prometheus_client  # noqa: F401
 import pytest
 from support.loggers import loggers_as_they_were
 from support.servers.brokers import Broker, fresh_prefix
