@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aiokafka import TopicPartition
 from faust.types import TP
 
 from streams.broker.topics.counts import partition_counts
-from streams.broker.topics.log_ends import Bounds, LogEnds
+from streams.broker.topics.log_ends import Bounds
 from streams.contract import INPUTS, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
 from streams.log import log
@@ -22,11 +21,9 @@ from streams.telemetry.rekey_metrics import LEFT_OUT, REFUSED, TAKEN
 from streams.worker.lag import Behind, LagGauges, behind
 from streams.worker.lifecycle.awaited import awaited
 from streams.worker.lifecycle.standstill import Standstills
+from streams.worker.log_watch import LogWatch
 
 INTERVAL_S: Final = 2.0
-
-ANSWER_S: Final = 10.0
-"""A broker that does not say within this time where its logs end is down."""
 
 COUNT_EVERY: Final = 5
 """Looks between two at the number of partitions of the inputs."""
@@ -69,8 +66,7 @@ class Monitor:
         self._step = ""
         self._missing: tuple[str, ...] = ("starting",)
         self._still = Standstills(clock)
-        self._lag = LagGauges(flow.metrics)
-        self._logs: LogEnds | None = None
+        self._logs = LogWatch(flow, LagGauges(flow.metrics), clock)
         self._topics = {source.topic: source.topic for source in flow.settings.rekey_topics}
         self._behind = 0
         self._before: Counter[str] = Counter()
@@ -98,7 +94,7 @@ class Monitor:
                     gc.collect()
                 await asyncio.sleep(INTERVAL_S)
         finally:
-            await self._forget_broker()
+            await self._logs.forget_broker()
 
     async def tell(self, interval_s: float) -> None:
         """Write a line `status` at every interval, in seconds, until cancelled; none with an interval of 0."""
@@ -141,11 +137,11 @@ class Monitor:
         assigned = [tp for tp in consumer.assignment() if tp.topic in self._topics]
         # Before the broker is asked: a log never ends before what was settled of it earlier.
         settled = {tp: position for tp in assigned if (position := consumer.standing(tp)) is not None}
-        bounds = await self._ask(assigned)
+        bounds = await self._bounds(assigned)
         self._check_ends(settled, bounds)
         found = {tp: behind(bounds[tp], position) for tp, position in settled.items() if tp in bounds}
         self._behind = sum(one.messages for one in found.values())
-        await self._show(found, consumer)
+        await self._logs.show(self._topics, found, consumer)
         self._judge(found, consumer)
 
     def _look_what_is_missing(self) -> tuple[str, ...]:
@@ -202,17 +198,6 @@ class Monitor:
                 )
             )
 
-    async def _show(self, found: Mapping[TP, Behind], consumer: Any) -> None:
-        if self._logs is None:
-            self._lag.clear()
-            return
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await self._lag.show(self._topics, found, consumer, self._logs)
-        except (BrokerError, TimeoutError):
-            await self._forget_broker()
-            self._lag.clear()
-
     def _judge(self, found: Mapping[TP, Behind], consumer: Any) -> None:
         """End the process if something has stood still for too long, so that its supervisor restarts it."""
         flow = self._flow
@@ -235,34 +220,10 @@ class Monitor:
             log.error("stalled, ending so that the supervisor restarts this process", reason=reason)
             self._flow.fail(StalledError(reason))
 
-    async def _ask(self, partitions: list[TP]) -> dict[TP, Bounds]:
-        """Return where logs begin and end; nothing while the broker does not answer, or refuses."""
-        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
-        if not asked:
-            return {}
+    async def _bounds(self, assigned: list[TP]) -> dict[TP, Bounds]:
+        """Return where these logs begin and end; nothing while the broker does not answer, or refuses."""
         try:
-            async with asyncio.timeout(ANSWER_S):
-                if self._logs is None:
-                    logs = LogEnds(self._flow.settings)
-                    await logs.open()
-                    self._logs = logs
-                bounds = await self._logs.bounds(list(asked))
+            return await self._logs.bounds(assigned)
         except (BrokerRefusalError, MissingLogError) as error:
             self._flow.fail(error)
             return {}
-        except (BrokerError, TimeoutError):
-            if not self._flow.broker_silent:
-                log.warning("the broker does not answer, waiting for it")
-            self._flow.broker_silent = True
-            await self._forget_broker()
-            return {}
-        if self._flow.broker_silent:
-            log.info("the broker answers again")
-        self._flow.broker_silent = False
-        return {asked[tp]: found for tp, found in bounds.items()}
-
-    async def _forget_broker(self) -> None:
-        """Close the connections to the broker; a broker that comes back elsewhere is looked for anew."""
-        logs, self._logs = self._logs, None
-        if logs is not None:
-            await logs.close()

@@ -9,23 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aiokafka import TopicPartition
 from faust.types import TP
 
-from streams.broker.topics.log_ends import Bounds, LogEnds
+from streams.broker.topics.log_ends import Bounds
 from streams.contract import INPUTS, topic_name
-from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
+from streams.exceptions import BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
 from streams.log import log
 from streams.worker.flow import Flow
 from streams.worker.lag import Behind, LagGauges, behind, check_ends, show_only
 from streams.worker.lifecycle.awaited import awaited
 from streams.worker.lifecycle.standstill import Standstills
+from streams.worker.log_watch import LogWatch
 from streams.worker.readiness import Readiness
 
 INTERVAL_S: Final = 2.0
-
-ANSWER_S: Final = 10.0
-"""A broker that does not say within this time where its logs end is down."""
 
 COLLECT_S: Final = 300.0
 """How often all garbage is looked for: it takes a fraction of a second for every million live objects."""
@@ -64,11 +61,9 @@ class Monitor:
         self._stall_s = stall_s
         self._beat = time.monotonic()
         self._clock = clock
-        self._silent_since: float | None = None
         self._still = Standstills(clock)
-        self._lag = LagGauges(flow.metrics)
         self._stalled: str | None = None
-        self._logs: LogEnds | None = None
+        self._logs = LogWatch(flow, LagGauges(flow.metrics), clock)
         self._topics = {topic_name(flow.settings, topic): topic for topic in INPUTS}
 
     async def run(self) -> None:
@@ -76,7 +71,7 @@ class Monitor:
         try:
             await self._run()
         finally:
-            await self._forget_broker()
+            await self._logs.forget_broker()
 
     async def _run(self) -> None:
         collected = time.monotonic()
@@ -128,15 +123,7 @@ class Monitor:
         self._judge_encoder()
 
     async def _show(self, found: Mapping[TP, Behind], consumer: Any) -> None:
-        if self._logs is None:
-            self._lag.clear()
-        else:
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    await self._lag.show(self._topics, found, consumer, self._logs)
-            except (BrokerError, TimeoutError):
-                await self._forget_broker()
-                self._lag.clear()
+        await self._logs.show(self._topics, found, consumer)
         sizes = {number: one.states.size(number) for number, one in self._flow.engine.partitions.items()}
         show_only(self._flow.metrics.table_bytes, (((str(number),), size) for number, size in sizes.items()))
 
@@ -186,7 +173,7 @@ class Monitor:
     async def _bounds(self, assigned: list[TP]) -> dict[TP, Bounds]:
         """Return where these logs begin and end; nothing while the broker does not answer, or refuses."""
         try:
-            return await self._ask(assigned)
+            return await self._logs.bounds(assigned)
         except (BrokerRefusalError, MissingLogError) as error:
             self._flow.fail(error)
             return {}
@@ -195,43 +182,4 @@ class Monitor:
         """Find out whether the broker answers; a start finds by itself what it does not give."""
         topic = next(iter(self._topics))
         with contextlib.suppress(BrokerRefusalError, MissingLogError):
-            await self._ask([TP(topic, 0)])
-
-    async def _ask(self, partitions: list[TP]) -> dict[TP, Bounds]:
-        """Ask the broker where logs begin and end, beside the consumer: one that is stuck would not know.
-
-        Raises:
-            BrokerRefusalError: a right is missing.
-            MissingLogError: a partition is not there.
-        """
-        asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
-        if not asked:
-            return {}
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                if self._logs is None:
-                    logs = LogEnds(self._flow.settings)
-                    await logs.open()
-                    self._logs = logs
-                bounds = await self._logs.bounds(list(asked))
-        except (BrokerRefusalError, MissingLogError):
-            await self._forget_broker()
-            raise
-        except (BrokerError, TimeoutError):
-            if self._silent_since is None:
-                self._silent_since = self._clock()
-                log.warning("the broker does not answer, waiting for it")
-            self._flow.broker_silent = True
-            await self._forget_broker()
-            return {}
-        if self._silent_since is not None:
-            log.info("the broker answers again", after_s=round(self._clock() - self._silent_since, 1))
-            self._silent_since = None
-        self._flow.broker_silent = False
-        return {asked[tp]: found for tp, found in bounds.items()}
-
-    async def _forget_broker(self) -> None:
-        """Close the connections to the broker; a broker that comes back elsewhere is looked for anew."""
-        logs, self._logs = self._logs, None
-        if logs is not None:
-            await logs.close()
+            await self._logs.bounds([TP(topic, 0)])

@@ -72,7 +72,7 @@ async def watched(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Flow,
         try:
             yield flow, monitor
         finally:
-            await monitor._forget_broker()
+            await monitor._logs.forget_broker()
 
 
 async def until(reached: Callable[[], Any]) -> None:

@@ -54,7 +54,7 @@ async def watched(settings: Settings, encoder: HashEncoder, clock: Clock) -> Asy
         try:
             yield flow, monitor
         finally:
-            await monitor._forget_broker()
+            await monitor._logs.forget_broker()
 
 
 async def until(reached: Callable[[], Awaitable[Any]], what: str) -> None:
