@@ -103,6 +103,11 @@ async def publish(
     producer = new_producer(settings, **options)
     await producer.start()
     try:
+        # A node may not have heard yet of partitions that were added.
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await producer.partitions_for(topic)) < partitions:
+                await producer.client.force_metadata_update()
+                await asyncio.sleep(0.05)
         sent = [
             await producer.send(topic, value, key=key, partition=number % partitions)
             for number, value in enumerate(values)
