@@ -1,9 +1,9 @@
 # Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
 
 PYTHON ?= python3
-# A third of the tests' time is waiting for brokers and groups: three processes keep two cores busy. The files come in
+# Half of the tests' time is waiting for brokers and groups: four processes keep two cores busy. The files come in
 # their own order, in which those that wait longest are first: at the end no process waits for them alone.
-WORKERS ?= 3
+WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
