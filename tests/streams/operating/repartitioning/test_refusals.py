@@ -91,12 +91,15 @@ async def test_a_record_that_comes_in_the_middle_ends_the_copying(
     old = deployment(broker, tmp_path, "old", 2)
     await filled(old, 20)
 
-    async def publishing(*_: object) -> None:
+    copy = Copying.copy
+
+    async def publishing(copying: Copying, table: Table) -> Copied:
         await write(old, topic_name(old, CLICKS), [("user-1", b"{}")])
-        await asyncio.Event().wait()
+        return await copy(copying, table)
 
     monkeypatch.setattr(Copying, "copy", publishing)
-    with pytest.raises(NotStillError, match="expected nothing new in the inputs, found 1 records"):
+    # Whoever watches meanwhile finds it, or the look at its end does.
+    with pytest.raises(NotStillError):
         await repartition(old, copy_of(old, "new", 3), silent)
 
 
