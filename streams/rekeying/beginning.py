@@ -9,11 +9,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from streams.broker.topics.log_ends import Bounds, log_bounds
-from streams.exceptions import BrokerError, BrokerRefusalError, LostInputError, StateMismatchError
+from streams.exceptions import LostInputError, StateMismatchError
 from streams.log import log
 from streams.settings import LostInput, Settings
 from streams.telemetry.rekey_metrics import RekeyMetrics
 from streams.worker.consuming.first_start import first_offsets
+from streams.worker.consuming.positions import lacking
 
 
 class Beginnings:
@@ -76,23 +77,10 @@ class Beginnings:
             StateMismatchError: a log ends before what was read of it.
             BrokerRefusalError: the broker refuses to tell where a log begins.
         """
-        if isinstance(error, NoOffsetForPartitionError):
-            positions: dict[TopicPartition, int | None] = {error.args[0]: None}
-        else:
-            positions = dict(error.args[0])
-        assigned = {tp: position for tp, position in positions.items() if tp in consumer.assignment()}
-        try:
-            bounds = await log_bounds(self._settings, list(assigned))
-        except BrokerRefusalError:
-            raise
-        except BrokerError:
-            return
-        for tp, position in assigned.items():
-            # A rebalance may have taken it away while the broker was asked.
-            if tp in consumer.assignment():
-                if position is not None:
-                    self._check(tp, position, bounds[tp])
-                consumer.seek(tp, max(bounds[tp].start, position or 0))
+        for tp, position, bounds in await lacking(self._settings, consumer, error):
+            if position is not None:
+                self._check(tp, position, bounds)
+            consumer.seek(tp, max(bounds.start, position or 0))
 
     def _check(self, tp: TopicPartition, reached: int, bounds: Bounds) -> None:
         """Check that a log still has what is to be read next."""

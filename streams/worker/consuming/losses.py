@@ -15,11 +15,12 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from features.observation import Source
 from streams.broker.topics.log_ends import log_bounds
 from streams.contract import INPUTS, topic_name
-from streams.exceptions import BrokerError, BrokerRefusalError, LostInputError, StateMismatchError
+from streams.exceptions import LostInputError, StateMismatchError
 from streams.log import log
 from streams.settings import LostInput, Settings
 from streams.telemetry.metrics import Metrics
 from streams.worker.consuming.first_start import first_offsets
+from streams.worker.consuming.positions import lacking
 
 NO_POSITION: Final = (NoOffsetForPartitionError, OffsetOutOfRangeError)
 """Errors that a consumer raises where it has no position and may not choose one."""
@@ -92,22 +93,7 @@ class Losses:
             StateMismatchError: an input ends before what was fetched of it.
             BrokerRefusalError: the broker refuses to tell where a log begins.
         """
-        if isinstance(error, NoOffsetForPartitionError):
-            positions: dict[TopicPartition, int | None] = {error.args[0]: None}
-        else:
-            positions = dict(error.args[0])
-        assigned = {tp: position for tp, position in positions.items() if tp in consumer.assignment()}
-        try:
-            bounds = await log_bounds(self._settings, list(assigned))
-        except BrokerRefusalError:
-            raise
-        except BrokerError:
-            return
-        for tp, position in assigned.items():
-            if tp not in consumer.assignment():
-                # A rebalance took it away while the broker was asked.
-                continue
-            start, end, _ = bounds[tp]
+        for tp, position, (start, end, _) in await lacking(self._settings, consumer, error):
             # The changelog is checked once it is recovered.
             if position is not None and tp.topic in self._inputs:
                 if position >= start:

@@ -148,7 +148,7 @@ async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: S
     await first.until("ready")
     second = start(status_interval_s=1)
     await second.until("ready")
-    await asyncio.sleep(1)
+    await second.until("status")
     assert await first.end(signal.SIGTERM) == 0
     await publishing
     await rekeyed(settings, shop)
