@@ -56,10 +56,10 @@ class Brevity(logging.Filter):
         library = record.name.partition(".")[0]
         if library == "wherewithal":
             return True
-        if record.exc_info and _is_explained(record.exc_info[1]):
+        if _CRASH in str(record.msg) and _is_explained(_reason(record)):
+            return False
+        if record.exc_info and (record.exc_info[1] is None or _is_explained(record.exc_info[1])):
             record.exc_info = None
-            if _CRASH in str(record.msg):
-                return False
         repeat_s = REPEAT_S
         if library == _KAFKA_CLIENT and str(record.msg).startswith(_OF_REQUESTS):
             repeat_s = ASKED_AGAIN_S
@@ -80,7 +80,12 @@ class Brevity(logging.Filter):
         return True
 
 
-def _is_explained(error: BaseException | None) -> bool:
+def _reason(record: logging.LogRecord) -> object:
+    """Return the error that a line of a crash is about: mode may log it where it is not being handled any more."""
+    return record.args[0] if isinstance(record.args, tuple) and record.args else None
+
+
+def _is_explained(error: object) -> bool:
     """Return whether a command ends with one line about this error: one of ours, or of a connection to the broker."""
     # By the name of its module: this one is imported by commands that need no broker, and aiokafka takes its time.
     return isinstance(error, StreamsError | OSError) or type(error).__module__ == f"{_KAFKA_CLIENT}.errors"

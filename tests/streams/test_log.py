@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from types import EllipsisType
 from typing import Any
 
 import pytest
@@ -26,8 +27,11 @@ class Written:
         self._handler.setFormatter(JSONFormatter())
         self._handler.addFilter(Brevity())
 
-    def log(self, name: str, message: str, *args: object, at: float = 0.0, error: BaseException | None = None) -> None:
-        exc_info = None if error is None else (type(error), error, None)
+    def log(
+        self, name: str, message: str, *args: object, at: float = 0.0, error: BaseException | EllipsisType | None = None
+    ) -> None:
+        """Log a message with an error; `...` is what `exception` finds where none is being handled."""
+        exc_info = (None, None, None) if error is ... else None if error is None else (type(error), error, None)
         record = logging.LogRecord(name, logging.ERROR, "path", 1, message, args, exc_info)
         record.created = at
         self._handler.handle(record)
@@ -103,6 +107,14 @@ def test_an_explained_error_comes_without_a_traceback_and_without_a_crash(
     written.log("aiokafka.consumer.fetcher", "Unexpected error in fetcher routine", error=error)
     (line,) = written.lines
     assert line["message"] == "Unexpected error in fetcher routine"
+    assert "error" not in line
+
+
+def test_a_crash_told_where_its_error_is_not_handled_any_more_is_judged_by_its_reason(written: Written) -> None:
+    written.log("mode.services", "[^App]: Crashed reason=%r", StateMismatchError("the topic was made anew"), error=...)
+    written.log("mode.services", "[^App]: Crashed reason=%r", RuntimeError("a bug"), error=...)
+    (line,) = written.lines
+    assert line["message"] == "[^App]: Crashed reason=RuntimeError('a bug')"
     assert "error" not in line
 
 
