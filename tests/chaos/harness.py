@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from support.oracle import assert_changelog, assert_reference, assert_score_log, assert_scores, wanted_features
+from support.oracle import (
+    assert_changelog,
+    assert_reference,
+    assert_score_log,
+    assert_scores,
+    superseded,
+    wanted_features,
+)
 from support.patience import PATIENCE_S
 from support.plain_feast import served_features
 from support.shoppers import encoded
@@ -285,6 +292,13 @@ class Cluster:
             assert waited < within_s, f"{left} records were not committed within {within_s:g} s: {self.tails()}"
             await asyncio.sleep(POLL_S)
         return time.monotonic() - started
+
+    async def corrected(self) -> None:
+        """Wait until owners have written those users again whose last score is one of a worker before them."""
+        deadline = time.monotonic() + PATIENCE_S
+        while left := await superseded(self.settings):
+            assert time.monotonic() < deadline, f"{len(left)} users were not written again: {self.tails()}"
+            await asyncio.sleep(POLL_S)
 
     def tails(self) -> list[list[str]]:
         """The last words of every worker, for a failing test to show."""

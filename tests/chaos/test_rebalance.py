@@ -61,6 +61,7 @@ async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothin
     zombie.resume()
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None
 
@@ -82,5 +83,6 @@ async def test_a_worker_stopped_twice_at_random_overwrites_nothing_newer(redis_c
         zombie.resume()
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None

@@ -97,6 +97,7 @@ async def test_a_worker_whose_place_a_namesake_has_taken_ends_and_nothing_is_los
     assert "give each worker a WHEREWITHAL_GROUP_INSTANCE_ID of its own" in line
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert second.process.poll() is None
 

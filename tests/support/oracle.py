@@ -89,6 +89,19 @@ def assert_scores(settings: Settings, scores: Mapping[str, Mapping[str, Any]], l
 
 async def assert_score_log(settings: Settings) -> int:
     """The last record of a user, which compaction would keep, is also the newest; return the records read."""
+    count, last, newest = await _score_log(settings)
+    assert last == newest
+    return count
+
+
+async def superseded(settings: Settings) -> list[bytes]:
+    """Users whose last record in the log of scores is not the newest: their owner has yet to write them again."""
+    _, last, newest = await _score_log(settings)
+    return [user for user, score in newest.items() if last[user] != score]
+
+
+async def _score_log(settings: Settings) -> tuple[int, dict[bytes, Any], dict[bytes, Any]]:
+    """Return how many records there are, and the last and the newest of each user."""
     newest: dict[bytes, dict[str, Any]] = {}
     last: dict[bytes, dict[str, Any]] = {}
     count = 0
@@ -102,8 +115,7 @@ async def assert_score_log(settings: Settings) -> int:
             score = last[record.key] = orjson.loads(record.value)
             if record.key not in newest or newer(score, newest[record.key]):
                 newest[record.key] = score
-    assert last == newest
-    return count
+    return count, last, newest
 
 
 async def assert_changelog(settings: Settings, lines: Lines) -> int:
