@@ -94,7 +94,7 @@ def test_a_feature_that_was_never_written_is_null(tmp_path: Path, make_row: Any)
             connection.execute("DELETE FROM wherewithal_purchasing_power")
         (found,) = assert_as_feast(Served(url, apply(tmp_path, url), online), ["u1"])
     assert found["removes_1h"] is None
-    assert found["revisions"] == {"user_behavior": 1, "user_profile": 1, "purchasing_power": None}
+    assert found["revisions"] == {"user_behavior": 1, "user_profile": 1, "user_taste": 1, "purchasing_power": None}
 
 
 def test_reading_changes_no_file_and_waits_for_no_writer(tmp_path: Path, make_row: Any) -> None:
