@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -19,9 +20,10 @@ from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.due_times import DueTimes
-from streams.worker.applying.lane import Lane, Workshop
+from streams.worker.applying.lane import Lane
 from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay, schedules
+from streams.worker.applying.workshop import Workshop
 from streams.worker.epochs import epoch_of
 from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
@@ -55,7 +57,7 @@ class Furnishing:
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
         on_erased: told of every erasure.
-        on_encoder: told (lane, False) of a lane that waits for the encoder no more, since it is closed.
+        hold: told (serial of the assignment, partition, offset) of the first click whose title waits; None for none.
         on_failure: told of (assignment, error): it cannot go on.
     """
 
@@ -71,7 +73,7 @@ class Furnishing:
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
     strays: Callable[[Mapping[int, Partition], Callable[[BaseException], None]], Strays]
     on_erased: Callable[[], None]
-    on_encoder: Callable[[Lane, bool], None]
+    hold: Callable[[int, int, int | None], None]
     on_failure: Callable[[Assignment, BaseException], None]
 
 
@@ -143,7 +145,9 @@ class Assignment:
         self._publisher = furnishing.publisher(self.lease, self._strays.written)
         await self._publisher.start()
         outlets = replace(furnishing.outlets, publisher=self._publisher, lease=self.lease, on_failure=self._failed)
-        self._workshop = replace(furnishing.workshop, on_failure=self._failed)
+        self._workshop = replace(
+            furnishing.workshop, on_failure=self._failed, hold=partial(furnishing.hold, self.serial)
+        )
         for number in numbers:
             self.partitions[number] = self._take(number, outlets)
         self._strays.watch(ends)
@@ -183,6 +187,11 @@ class Assignment:
             lane = self._lanes[topic, number] = Lane(topic, self.partitions[number], self._workshop)
         lane.submit(event)
 
+    @property
+    def paused(self) -> bool:
+        """Whether the clicks of a partition wait for titles, since as many wait as may."""
+        return any(lane.paused for lane in self._lanes.values())
+
     async def end(self) -> None:
         """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go.
 
@@ -200,7 +209,6 @@ class Assignment:
     async def _end(self) -> None:
         for lane in self._lanes.values():
             lane.close()
-            self._furnishing.on_encoder(lane, False)
         try:
             await self._drain()
         finally:

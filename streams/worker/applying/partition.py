@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Collection
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.codec import decode
 from features.observation import Observation, Source
@@ -91,6 +95,27 @@ class Partition:
             # The process that applied it may have died before row and score were out.
             self._committer.touch(user_id, state, changed=False)
         return FATE[outcome]
+
+    def awaits(self, user_id: str, offset: int) -> bool:
+        """Return whether the state of a user has applied the click at an offset and still waits for its title."""
+        waiting = self.state_of(user_id).waiting
+        place = bisect_left(waiting, offset)
+        return place < len(waiting) and waiting[place] == offset
+
+    def read_title(
+        self, user_id: str, offset: int, timestamp: int, weight: float, projected: NDArray[np.float64] | None
+    ) -> bool:
+        """Take in the title of a click that was applied before it was read (see `UserState.read_title`).
+
+        Returns:
+            Whether the user still waited for it: since an erasure nobody does.
+        """
+        state = self.state_of(user_id)
+        waited = state.read_title(offset, timestamp, weight, projected, self._encoder)
+        if waited:
+            state.epoch = self.epoch
+            self._committer.touch(user_id, state, changed=True)
+        return waited
 
     def erase(self, request: Erasure, offset: int) -> Fate:
         """Forget a user; a redelivered request removes again what is outside of the state.
