@@ -65,6 +65,6 @@ class TitleReader:
         if failed:
             log.warning("titles that the encoder fails on alone count as noisy", titles=failed)
         nothing = sum(reading.projected is None for reading in readings) - failed
-        for outcome, number in (("encoded", len(titles) - nothing - failed), ("noisy", nothing), ("failed", failed)):
-            self._metrics.titles_read.labels(outcome).inc(number)
+        for name, number in (("encoded", len(titles) - nothing - failed), ("noisy", nothing), ("failed", failed)):
+            self._metrics.titles_read.labels(name).inc(number)
         return readings

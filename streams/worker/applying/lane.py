@@ -110,9 +110,9 @@ class Lane:
         fates: list[Fate] = []
         categories: list[int | None] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
-        title_of = None if self._titles is None else self._shop.titles.known
+        title_of = self._shop.titles.known
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
-            reading = NOTHING_READ
+            reading: Reading | None = NOTHING_READ
             if readings:
                 found = readings.get(position, NOTHING_READ)
                 if isinstance(found, TextRejectedError):
@@ -126,27 +126,28 @@ class Lane:
             elif isinstance(item, Erasure):
                 self._partition.erase(item, record.offset)
             else:
-                if title_of is not None and item.title:
-                    reading = title_of(item.title)
+                title = item.title if type(item) is Click else None
+                if title:
+                    reading = title_of(title)
                 seen = observe(item, record.offset, reading)
                 fate = apply(item.user_id, seen, self.topic, record.timestamp)
-                if seen.title_weight and (seen.title_waits or fate is _REDELIVERED):
-                    self._see_to_title(item, seen, fate)
+                if title and seen.title_weight and (seen.title_waits or fate is _REDELIVERED):
+                    self._see_to_title(item.user_id, title, seen, fate)
                 fates.append(fate)
                 categories.append(seen.category)
                 offsets.append(record.offset)
         self._count(offsets, fates, categories)
         return letters
 
-    def _see_to_title(self, click: Click, seen: Observation, fate: Fate) -> None:
+    def _see_to_title(self, user_id: str, title: str, seen: Observation, fate: Fate) -> None:
         """Have a title read that waits, or take it in with a click that was delivered again and still waits for it."""
         partition = self._partition
-        if fate is _REDELIVERED and not partition.awaits(click.user_id, seen.offset):
+        if fate is not _APPLIED and not (fate is _REDELIVERED and partition.awaits(user_id, seen.offset)):
             return
         if not seen.title_waits:
-            partition.read_title(click.user_id, seen.offset, seen.timestamp, seen.title_weight, seen.title)
-        elif fate is _APPLIED or fate is _REDELIVERED:
-            self._titles.wait(click.user_id, seen.offset, seen.timestamp, seen.title_weight, click.title)
+            partition.read_title(user_id, seen.offset, seen.timestamp, seen.title_weight, seen.title)
+        elif self._titles is not None:
+            self._titles.wait(user_id, seen.offset, seen.timestamp, seen.title_weight, title)
 
     def _count(self, offsets: list[int], fates: list[Fate], categories: list[int | None]) -> None:
         """Count what was applied, and start anew."""

@@ -73,7 +73,7 @@ class TitleLane:
         self._held: deque[int] = deque()
         self._arrived = asyncio.Event()
         self._left = asyncio.Event()
-        self.paused = False
+        self._pausing = False
         number = str(partition.number)
         self._waiting, self._paused = (
             gauge.labels(number) for gauge in (workshop.metrics.titles_waiting, workshop.metrics.clicks_paused)
@@ -98,16 +98,21 @@ class TitleLane:
 
     async def room(self) -> None:
         """Wait until titles of further clicks may wait."""
-        if not self._full:
+        if not self._full():
             return
-        self.paused = True
+        self._pausing = True
         self._paused.set(1)
         self._pauses.inc()
-        while self._full:
+        while self._full():
             self._left.clear()
             await self._left.wait()
-        self.paused = False
+        self._pausing = False
         self._paused.set(0)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody waits for room."""
+        return self._pausing
 
     def close(self) -> None:
         """Read nothing more: what waits is delivered again, to the next owner of the partition."""
@@ -126,7 +131,6 @@ class TitleLane:
         for series in (metrics.titles_waiting, metrics.title_wait, metrics.clicks_paused):
             series.remove(number)
 
-    @property
     def _full(self) -> bool:
         return len(self._queue) >= self._shop.waiting_titles or self._bytes >= self._shop.waiting_title_bytes
 
