@@ -19,6 +19,7 @@ from features.catalogue import NAMES, PROFILE_WIDTH
 SUMMARY = {
     "left_out",
     *("events_in", "events_applied", "duplicates", "dead_letters", "erased", "users", "scores_out", "texts_encoded"),
+    "titles_encoded",
     *("seconds", "events_per_second", "event_to_score_ms", "refused", "left_out", "first_duplicate"),
 }
 SCORE = {
