@@ -92,6 +92,7 @@ async def load(running: Flow, loads: Sequence[dict[str, Any]]) -> list[dict[str,
         "partitions": settings.partitions,
         "seed": 1,
         "hot": 0.0,
+        "titles": 0,
         "users": 100_000,
     }
     processes = [
@@ -135,10 +136,16 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
             producers = await load(running, arguments["loads"])
             # A flood is not waited for: what it leaves behind is not what is asked.
             topics = [one["topic"] for one in arguments["loads"] if not one.get("flood")]
+            titles_read = running.engine.titles.encoded
             began = time.monotonic()
             await Drain(running, 0).drained(await ends_of(running.settings, topics))
             drained_s = time.monotonic() - began
-    return {"topics": latencies.summary(), "producers": producers, "drained_s": drained_s}
+    return {
+        "topics": latencies.summary(),
+        "producers": producers,
+        "drained_s": drained_s,
+        "titles_read": titles_read,
+    }
 
 
 def main(argv: Sequence[str]) -> None:
