@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -132,12 +132,14 @@ class Assignment:
             raise Superseded
         task.result()
 
-    async def open(self, furnishing: Furnishing, numbers: Collection[int], ends: Mapping[TopicPartition, int]) -> None:
+    async def open(
+        self, furnishing: Furnishing, clicks_from: Mapping[int, int], ends: Mapping[TopicPartition, int]
+    ) -> None:
         """Take over partitions whose state is recovered and checked, and accept events of them.
 
         Args:
             furnishing: what to do it with.
-            numbers: of the partitions.
+            clicks_from: for each partition, the offset from which its clicks are delivered.
             ends: of the logs that only their owner writes; the recovered state knows all before them.
         """
         self._furnishing = furnishing
@@ -148,12 +150,12 @@ class Assignment:
         self._workshop = replace(
             furnishing.workshop, on_failure=self._failed, hold=partial(furnishing.hold, self.serial)
         )
-        for number in numbers:
-            self.partitions[number] = self._take(number, outlets)
+        for number, first in clicks_from.items():
+            self.partitions[number] = self._take(number, first, outlets)
         self._strays.watch(ends)
         self.accepting = True
 
-    def _take(self, number: int, outlets: Outlets) -> Partition:
+    def _take(self, number: int, clicks_from: int, outlets: Outlets) -> Partition:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         progress = furnishing.states.progress(number)
         seen = max(progress.epoch, furnishing.epochs.get(number, 0))
@@ -168,6 +170,7 @@ class Assignment:
             outlets,
             encoder=furnishing.encoder,
             cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
+            clicks_from=clicks_from,
             partitions=furnishing.count,
             on_erased=furnishing.on_erased,
             on_applied=None if clock is None else schedules(due, clock),

@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
+from streams.contract import CLICKS, topic_name
 from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
@@ -183,11 +184,15 @@ class Engine:
             progress[number] = progress[number].onward(first, 0, [])
             states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
-        await member.begin_at(await self._losses.starts(applied, offsets))
+        starts = await self._losses.starts(applied, offsets)
+        await member.begin_at(starts)
+        positions = {**offsets, **starts}
+        clicks = topic_name(self._settings, CLICKS)
+        clicks_from = {number: positions.get(TopicPartition(clicks, number), 0) for number in numbers}
         scores, changelog = self._outlets.scores, self._outlets.changelog
         ends = dict(await high_watermarks(self._settings, [TopicPartition(scores, number) for number in numbers]))
         ends |= {TopicPartition(changelog, number): known.offset + 1 for number, known in progress.items()}
-        await assignment.open(self._furnishing(), numbers, ends)
+        await assignment.open(self._furnishing(), clicks_from, ends)
         for number, known in progress.items():
             for key in known.outranked:
                 assignment.partitions[number].rewrite(key.decode())

@@ -44,6 +44,7 @@ class Partition:
         outlets: where committed users go.
         encoder: identity of the loaded encoder.
         cached_users: tells how many live states are kept decoded; asked again and again.
+        clicks_from: offset from which clicks are delivered under this assignment.
         partitions: how many there are, by which a user's record is known to lie in the right one.
         on_erased: told of every erasure, so that what is remembered beside the state goes too.
         on_applied: told of every event applied: its user and its time, ms; None where nobody is.
@@ -62,12 +63,14 @@ class Partition:
         *,
         encoder: str,
         cached_users: Callable[[], int],
+        clicks_from: int,
         partitions: int,
         on_erased: Callable[[], None],
         on_applied: Callable[[str, int], None] | None,
     ) -> None:
         self.number = number
         self._partitions = partitions
+        self._clicks_from = clicks_from
         self.epoch = epoch
         self._committer = Committer(number, epoch, states, outlets)
         self.states = states
@@ -177,7 +180,20 @@ class Partition:
             stored = self.states.read(self.number, user_id.encode())
             state = UserState() if stored is None else decode(stored)
             self._live.put(user_id, state)
+            if state.waiting and state.waiting[0] < self._clicks_from:
+                self._give_up_titles(user_id, state)
         return state
+
+    def _give_up_titles(self, user_id: str, state: UserState) -> None:
+        """Wait no longer for titles of clicks that never come again.
+
+        Offsets are committed up to the first click whose title waits. So these were deleted before they could be
+        delivered again, or the group's offsets were set by hand.
+        """
+        for offset in state.waiting[: bisect_left(state.waiting, self._clicks_from)]:
+            state.read_title(offset, 0, 0.0, None, self._encoder)
+        state.epoch = self.epoch
+        self._committer.touch(user_id, state, changed=True)
 
     def touch(self, user_id: str, state: UserState, *, erased: bool = False, reset: bool = False) -> None:
         """Have a user published again as they are, on account of no event.
