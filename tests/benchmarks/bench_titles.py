@@ -61,9 +61,9 @@ def publish(where: dict[str, Any], rate: float, seconds: float, runs: dict[str, 
     read = median(found["titles_read"] for found in list(runs.values())[-1]) / seconds
     result = {"machine": where, "clicks_per_second": rate, "runs": runs, "p99_ms": p99, "ratios": ratios}
     lines = [
-        f"{rate:,.0f} clicks/s, open loop, to 4 partitions of one worker; on two sides each has a title. Of titles never "
-        f"seen before the encoder reads {read:,.0f}/s, and the others wait to the end. Medians of {len(without)} rounds; "
-        "producer, broker and encoder share the cores with the worker.",
+        f"{rate:,.0f} clicks/s, open loop, to 4 partitions of one worker; on two sides each has a title. Of titles "
+        f"never seen before the encoder reads {read:,.0f}/s, and the others wait to the end. Medians of "
+        f"{len(without)} rounds; producer, broker and encoder share the cores with the worker.",
         "",
         *table(
             ("event-to-score of clicks", "p50, ms", "p99, ms", "range of p99"),
