@@ -324,7 +324,7 @@ def distinct_texts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     changed = []
     for line in lines:
         value = line["value"]
-        for name in ("text", "query"):
+        for name in ("text", "query", "title"):
             if value.get(name):
                 value = value | {name: f"{value[name]} {value['event_id'][1:]}"}
         changed.append(line | {"value": value})
