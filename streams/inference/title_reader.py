@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -34,37 +35,46 @@ class TitleReader:
         self._reader = reader
         self._known = EmbeddingCache[Reading](remembered)
         self._metrics = metrics
+        # One caller at a time: texts of shoppers, which wait for the same encoder, have few titles before them.
+        self._turn = asyncio.Lock()
         self.encoded = 0
 
     def known(self, title: str) -> Reading | None:
         """Return what was read in a title, at once; None for one that is still to be read."""
         return self._known.get(text_key(title)) if title else NOTHING_READ
 
-    async def read(self, titles: Sequence[str]) -> list[Reading]:
+    async def read(self, titles: Sequence[str]) -> dict[str, Reading]:
         """Read titles, each as it came. One that fails alone counts as noisy.
 
         Raises:
             EncoderUnavailableError: the encoder is down.
         """
-        found = await self._reader.read(titles)
-        failed = 0
-        readings: list[Reading] = []
-        for title, outcome in zip(titles, found, strict=True):
-            key = text_key(title)
-            reading = outcome
-            if isinstance(reading, TextRejectedError):
+        async with self._turn:
+            # Another partition may have had some of them read meanwhile.
+            readings = {title: reading for title in titles if (reading := self.known(title)) is not None}
+            unknown = [title for title in dict.fromkeys(titles) if title not in readings]
+            if unknown:
+                readings |= await self._read(unknown)
+            return readings
+
+    async def _read(self, titles: Sequence[str]) -> dict[str, Reading]:
+        readings: dict[str, Reading] = {}
+        failed = encoded = 0
+        for title, found in zip(titles, await self._reader.read(titles), strict=True):
+            if isinstance(found, TextRejectedError):
                 failed += 1
                 reading = _FAILED
-            elif reading.projected is not None:
+            elif found.projected is None:
+                reading = found
+            else:
+                encoded += 1
                 # A copy, for a row would keep its whole batch in memory as long as it is remembered.
-                reading = Reading(noisy=False, projected=reading.projected.copy())
-                # Another partition may have had the same title read meanwhile.
-                self.encoded += self._known.get(key) is None
-            self._known.put(key, reading)
-            readings.append(reading)
+                reading = Reading(noisy=False, projected=found.projected.copy())
+            self._known.put(text_key(title), reading)
+            readings[title] = reading
         if failed:
             log.warning("titles that the encoder fails on alone count as noisy", titles=failed)
-        nothing = sum(reading.projected is None for reading in readings) - failed
-        for name, number in (("encoded", len(titles) - nothing - failed), ("noisy", nothing), ("failed", failed)):
+        self.encoded += encoded
+        for name, number in (("encoded", encoded), ("noisy", len(titles) - encoded - failed), ("failed", failed)):
             self._metrics.titles_read.labels(name).inc(number)
         return readings

@@ -154,18 +154,13 @@ class TitleLane:
 
     async def _read(self, clicks: Sequence[Waiting]) -> Mapping[str, Reading]:
         """Read the titles of clicks, waiting out an encoder that is down."""
-        shop = self._shop
-        readings = {click.title: shop.titles.known(click.title) for click in clicks}
-        titles = [title for title, reading in readings.items() if reading is None]
-        if titles:
-            found = await patiently(
-                lambda: shop.titles.read(titles),
-                "titles",
-                lambda down: shop.on_encoder(self, down),
-                partition=self._partition.number,
-            )
-            readings |= dict(zip(titles, found, strict=True))
-        return {title: reading for title, reading in readings.items() if reading is not None}
+        titles = list(dict.fromkeys(click.title for click in clicks))
+        return await patiently(
+            lambda: self._shop.titles.read(titles),
+            "titles",
+            lambda down: self._shop.on_encoder(self, down),
+            partition=self._partition.number,
+        )
 
     async def _take_in(self, clicks: Sequence[Waiting], readings: Mapping[str, Reading]) -> None:
         for position, click in enumerate(clicks, 1):
