@@ -69,7 +69,7 @@ async def test_titles_wait_for_an_encoder_that_is_down_over_a_kill_and_clicks_do
     async with asyncio.timeout(PATIENCE_S):
         while await applied() < distinct:
             await asyncio.sleep(0.2)
-    assert await worker.metric("wherewithal_titles_waiting") > 0
+    assert await worker.metric("wherewithal_waiting_titles") > 0
     assert await cluster.behind() > 0
     assert (await worker.get("/livez"))[0] == 200
     worker.kill()

@@ -80,7 +80,7 @@ async def test_a_worker_killed_with_titles_in_flight_reads_them_after_all(cluste
     lines = distinct_texts(random_lines(seed=39, events=1500, users=60))
     worker = await cluster.start(chaos_encoder="slow:0.3").ready()
     await cluster.feed(lines)
-    while not await worker.metric("wherewithal_titles_waiting"):
+    while not await worker.metric("wherewithal_waiting_titles"):
         await asyncio.sleep(0.02)
     worker.kill()
     assert await cluster.behind(cluster.ends("clicks")) > 0

@@ -28,7 +28,7 @@ TEXTS = (
     "ok",
     "Best jazz record I own, five stars!!!",
 )
-ACTIONS = ("view", "view", "favorite", "cart", "remove", "purchase", "purchase", "refund")
+ACTIONS = ("view", "view", "favorite", "cart", "remove", "purchase", "refund")
 TITLES = (
     "Blue Train, 180 g vinyl",
     "黑胶唱片 蓝色列车",

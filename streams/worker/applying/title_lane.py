@@ -76,7 +76,7 @@ class TitleLane:
         self._pausing = False
         number = str(partition.number)
         self._waiting, self._paused = (
-            gauge.labels(number) for gauge in (workshop.metrics.titles_waiting, workshop.metrics.clicks_paused)
+            gauge.labels(number) for gauge in (workshop.metrics.waiting_titles, workshop.metrics.clicks_paused)
         )
         self._pauses = workshop.metrics.clicks_pauses.labels(number)
         # Asked for by the thread that serves metrics.
@@ -128,7 +128,7 @@ class TitleLane:
         self._tasks.cancel()
         number = str(self._partition.number)
         metrics = self._shop.metrics
-        for series in (metrics.titles_waiting, metrics.title_wait, metrics.clicks_paused):
+        for series in (metrics.waiting_titles, metrics.title_wait, metrics.clicks_paused):
             series.remove(number)
 
     def _full(self) -> bool:

@@ -47,7 +47,7 @@ def equal(one: Path, other: Path) -> None:
 
 
 LINES: list[Any] = [
-    *random_lines(seed=9, events=90, users=8),
+    *random_lines(seed=10, events=90, users=8),
     *(
         {"topic": "reviews", "value": VIEW | {"event_id": f"r{n}", "rating": 5, "text": f"lovely {n}"}}
         for n in range(4)

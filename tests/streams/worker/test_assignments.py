@@ -76,6 +76,7 @@ class Rebalances(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.published: Counter[str] = Counter()
+        self.clicked: Counter[str] = Counter()
         self.workers: list[Worker] = []
         self.steps: list[asyncio.Task[None]] = []
 
@@ -109,6 +110,7 @@ class Rebalances(RuleBasedStateMachine):
     def publish(self, topic: str, user: str, events: int) -> None:
         for _ in range(events):
             self.published[user] += 1
+            self.clicked[user] += topic == CLICKS
             number = self.published[user]
             self.world.publish(topic, user, USERS[user], f"{user}-{number}", BASE + number)
 
@@ -250,6 +252,9 @@ class Rebalances(RuleBasedStateMachine):
                     if state.revision:
                         assert state.newest == BASE + self.published[user]
                         assert state.offsets[Source.CLICKS] < len(self.world.inputs[CLICKS, number])
+                        # Each title counts 1 in the first place, times the weight of a view.
+                        titles = 0.0 if state.taste.total is None else state.taste.total[0]
+                        assert (state.waiting, titles) == ([], pytest.approx(0.25 * self.clicked[user]))
         served = {user: revision for user, (_, revision) in self.world.store.rows.items()}
         assert served == dict(self.published)
 

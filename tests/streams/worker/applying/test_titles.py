@@ -123,14 +123,14 @@ async def test_while_the_encoder_is_down_clicks_go_on_and_their_offsets_are_held
         assert flow.waiting == [1, 3]
         assert flow.tally.fates[Fate.APPLIED] == 4
         await flow.until(lambda: flow.committable == 1)
-        assert flow.metric("titles_waiting", partition="0") == 2
+        assert flow.metric("waiting_titles", partition="0") == 2
         assert flow.metric("title_wait_seconds", partition="0") > 0
         assert flow.metric("degraded") == 1
         encoder.broken = False
         await flow.settled(sent)
         assert not flow.engine.encoder_down
         assert (flow.waiting, flow.committable) == ([], 4)
-        assert flow.metric("titles_waiting", partition="0") == 0
+        assert flow.metric("waiting_titles", partition="0") == 0
         np.testing.assert_allclose(flow.taste, expected([clicks[1], clicks[3]]), atol=1e-5)
 
 
