@@ -225,7 +225,11 @@ class Titles:
         self._group = group
 
     async def read(self, texts: Sequence[str]) -> list[Reading]:
-        await self._group.gate()
+        while self._group.holding_titles:
+            held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._group.unread.append(held)
+            await held
+        await asyncio.sleep(0)
         return [Reading(noisy=False, projected=np.eye(1, PROFILE_WIDTH)[0]) for _ in texts]
 
 
@@ -372,6 +376,8 @@ class Group:
         self.requests: list[Request] = []
         self.waiting: list[asyncio.Future[None]] = []
         self.holding = False
+        self.unread: list[asyncio.Future[None]] = []
+        self.holding_titles = False
         self.generation = 0
         self.owners: dict[int, Worker] = {}
         self.store = FencedStore()
@@ -384,6 +390,15 @@ class Group:
             await gate
         else:
             await asyncio.sleep(0)
+
+    def hold_titles(self, yes: bool) -> None:
+        """Have titles wait from now on, or be read."""
+        self.holding_titles = yes
+        if not yes:
+            held, self.unread = self.unread, []
+            for one in held:
+                if not one.done():
+                    one.set_result(None)
 
     def commit(self, topic: str, partition: int, generation: int, offset: int) -> None:
         """Take a commit of a member of this generation; others are refused, as a broker does."""

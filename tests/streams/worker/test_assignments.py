@@ -166,6 +166,10 @@ class Rebalances(RuleBasedStateMachine):
     def hold(self, yes: bool) -> None:
         self.world.holding = yes
 
+    @rule(yes=st.booleans())
+    def hold_titles(self, yes: bool) -> None:
+        self.world.hold_titles(yes)
+
     @rule(choice=st.integers(0, 7), turns=st.integers(0, 5))
     def let_go(self, choice: int, turns: int) -> None:
         if self.world.waiting:
@@ -217,6 +221,7 @@ class Rebalances(RuleBasedStateMachine):
     def settle(self) -> None:
         """Let everything go on, with one more rebalance of which everybody hears, until nothing is left to do."""
         self.world.holding = False
+        self.world.hold_titles(False)
         for gate in self.world.waiting:
             if not gate.done():
                 gate.set_result(None)
@@ -306,6 +311,22 @@ def overtaken(driven: Rebalances) -> None:
 
 def compacted(group: Group) -> list[tuple[int, Log]]:
     return [(number, group.logs[group.changelog, number].compacted()) for number in range(PARTITIONS)]
+
+
+def test_a_title_that_nobody_has_read_yet_comes_again_with_its_click(driven: Rebalances) -> None:
+    driven.rebalance([0, 0], None, TURNS)
+    driven.world.hold_titles(True)
+    (user, number) = next(iter(USERS.items()))
+    driven.publish(CLICKS, user, 3)
+    driven.deliver((CLICKS,), 4, True)
+    driven.arrive(0, len(driven.world.requests))
+    while driven.world.requests:
+        driven.arrive(0, len(driven.world.requests))
+    (state,) = driven.world.newest_states(number, driven.world.logs[driven.world.changelog, number]).values()
+    assert (state.revision, state.waiting) == (3, [0, 1, 2])
+    assert driven.world.committed[CLICKS, number] == 0, "all is published, and nothing may be committed"
+    # The end of the test gives the partition to somebody else, and counts each title once.
+    driven.rebalance([1, 1], None, TURNS)
 
 
 def test_an_owner_that_finds_somebody_elses_states_in_its_log_writes_these_users_again(driven: Rebalances) -> None:
