@@ -221,12 +221,13 @@ class Rebalances(RuleBasedStateMachine):
     def settle(self) -> None:
         """Let everything go on, with one more rebalance of which everybody hears, until nothing is left to do."""
         self.world.holding = False
-        self.world.hold_titles(False)
         for gate in self.world.waiting:
             if not gate.done():
                 gate.set_result(None)
         self.turn()
         self.rebalance([0, 1], None, TURNS)
+        # Not before: titles that wait over this rebalance come again with their clicks.
+        self.world.hold_titles(False)
         # What had left before the last rebalance is somebody else's by now, and arrives all the same.
         for _ in range(200):
             for worker in self.workers:
