@@ -330,6 +330,26 @@ def test_a_title_that_nobody_has_read_yet_comes_again_with_its_click(driven: Reb
     driven.rebalance([1, 1], None, TURNS)
 
 
+def test_a_title_whose_click_never_comes_again_is_waited_for_no_more(driven: Rebalances) -> None:
+    driven.rebalance([0, 0], None, TURNS)
+    driven.world.hold_titles(True)
+    (user, number) = next(iter(USERS.items()))
+    driven.publish(CLICKS, user, 2)
+    driven.deliver((CLICKS,), 4, True)
+    while driven.world.requests:
+        driven.arrive(0, len(driven.world.requests))
+    # As where retention has deleted them, and the worker may go on without.
+    driven.world.committed[CLICKS, number] = 2
+    driven.rebalance([1, 1], None, TURNS)
+    driven.world.hold_titles(False)
+    driven.decay(1)
+    driven.turn()
+    while driven.world.requests:
+        driven.arrive(0, len(driven.world.requests))
+    # The end of the test finds no title that waits, and none that counts.
+    driven.clicked[user] = 0
+
+
 def test_an_owner_that_finds_somebody_elses_states_in_its_log_writes_these_users_again(driven: Rebalances) -> None:
     overtaken(driven)
     # The end of the test looks for them, and compares what compaction leaves.
