@@ -21,6 +21,7 @@ from streams.name_settings import NameSettings, check_names
 from streams.quantities import Count, Hours, Seconds
 from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
 from streams.rekey_settings import RekeySettings
+from streams.title_settings import TitleSettings
 
 PREFIX: Final = "WHEREWITHAL_"
 
@@ -76,7 +77,9 @@ _SECRETS: Final = frozenset(
 
 
 # The command `settings` shows them from the last one to the first, and then those of this class.
-class Settings(RegistrySettings, RekeySettings, MembershipSettings, LoginSettings, NameSettings, BrokerSettings):
+class Settings(
+    TitleSettings, RegistrySettings, RekeySettings, MembershipSettings, LoginSettings, NameSettings, BrokerSettings
+):
     """The settings of a worker, of `demo` and of `replay`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)

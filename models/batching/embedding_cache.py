@@ -1,15 +1,16 @@
-"""Embeddings of the texts seen last, so that a text that returns costs no forward pass."""
+"""What was made of the texts seen last, so that a text that returns costs no forward pass."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector: TypeAlias = NDArray[np.float32]
+V = TypeVar("V")
 
 
 def text_key(text: str) -> bytes:
@@ -18,36 +19,36 @@ def text_key(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class EmbeddingCache:
-    """A least-recently-used map from text key to embedding, bounded by count.
+class EmbeddingCache(Generic[V]):
+    """A least-recently-used map from text key to what was made of the text, bounded by count.
 
     50,000 float32 vectors of 384 elements take about 90 MB.
 
     Args:
-        capacity: the most vectors held; 0 holds none.
+        capacity: the most values held; 0 holds none.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
+        self._values: OrderedDict[bytes, V] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._vectors)
+        return len(self._values)
 
-    def get(self, key: bytes) -> Vector | None:
-        """Return the vector of a key and mark it as used, or None."""
-        vector = self._vectors.get(key)
-        if vector is not None:
-            self._vectors.move_to_end(key)
-        return vector
+    def get(self, key: bytes) -> V | None:
+        """Return the value of a key and mark it as used, or None."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
 
-    def put(self, key: bytes, vector: Vector) -> None:
-        """Hold a vector, and let go of the one unused longest when there are too many."""
-        self._vectors[key] = vector
-        self._vectors.move_to_end(key)
-        if len(self._vectors) > self._capacity:
-            self._vectors.popitem(last=False)
+    def put(self, key: bytes, value: V) -> None:
+        """Hold a value, and let go of the one unused longest when there are too many."""
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._capacity:
+            self._values.popitem(last=False)
 
     def clear(self) -> None:
         """Let go of all."""
-        self._vectors.clear()
+        self._values.clear()

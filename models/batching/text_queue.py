@@ -52,7 +52,7 @@ class TextQueue:
         self, queue_texts: int, queue_bytes: int, cache_texts: int, observer: BatchObserver, closed: str
     ) -> None:
         self._observer = observer
-        self._cache = EmbeddingCache(cache_texts)
+        self._cache = EmbeddingCache[Vector](cache_texts)
         self._room = Room(queue_texts, queue_bytes)
         self._arrived = asyncio.Event()
         self._jobs: dict[bytes, Job] = {}

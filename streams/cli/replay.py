@@ -217,8 +217,9 @@ def print_summary(summary: Summary) -> None:
     latency = summary.event_to_score_ms
     shown = ", ".join(f"{name} {value:,.0f} ms" for name, value in latency.items() if value is not None)
     print(
-        f"{summary.users:,} users, {summary.scores_out:,} scores, {summary.texts_encoded:,} texts encoded in "
-        f"{summary.seconds:,.1f} s; event to score: {shown or 'nothing scored'}"
+        f"{summary.users:,} users, {summary.scores_out:,} scores, {summary.texts_encoded:,} texts and "
+        f"{summary.titles_encoded:,} titles encoded in {summary.seconds:,.1f} s; "
+        f"event to score: {shown or 'nothing scored'}"
     )
     if not summary.complete:
         print("some events are not accounted for", file=sys.stderr)

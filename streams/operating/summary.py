@@ -23,6 +23,7 @@ class Summary:
     users: int
     scores_out: int
     texts_encoded: int
+    titles_encoded: int
     seconds: float
     event_to_score_ms: dict[str, float | None]
 
@@ -60,6 +61,7 @@ def summarise(flow: Flow, feeder: Feeder, seconds: float) -> Summary:
         users=len(known_users(flow)),
         scores_out=flow.tally.scores_out,
         texts_encoded=flow.engine.reader.encoded,
+        titles_encoded=flow.engine.titles.encoded,
         seconds=round(seconds, 3),
         event_to_score_ms=flow.tally.latency_percentiles(),
     )

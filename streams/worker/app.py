@@ -67,6 +67,7 @@ class GroupMember:
         self._app = app
         self._table = table
         self._names = [topic_name(settings, topic) for topic in INPUTS]
+        self._clicks = topic_name(settings, CLICKS)
 
     @property
     def states(self) -> LocalStore:
@@ -82,6 +83,10 @@ class GroupMember:
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit first positions of partitions that nothing was taken in of yet, and go there."""
         await self._app.consumer.begin_at(offsets)
+
+    def hold(self, serial: int, number: int, first: int | None) -> None:
+        """Commit clicks of a partition no further than the first whose title waits; None where none waits."""
+        self._app.consumer.hold(serial, TP(self._clicks, number), first)
 
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -19,9 +20,10 @@ from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.due_times import DueTimes
-from streams.worker.applying.lane import Lane, Workshop
+from streams.worker.applying.lane import Lane
 from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay, schedules
+from streams.worker.applying.workshop import Workshop
 from streams.worker.epochs import epoch_of
 from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
@@ -55,7 +57,7 @@ class Furnishing:
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
         on_erased: told of every erasure.
-        on_encoder: told (lane, False) of a lane that waits for the encoder no more, since it is closed.
+        hold: told (serial of the assignment, partition, offset) of the first click whose title waits; None for none.
         on_failure: told of (assignment, error): it cannot go on.
     """
 
@@ -71,7 +73,7 @@ class Furnishing:
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
     strays: Callable[[Mapping[int, Partition], Callable[[BaseException], None]], Strays]
     on_erased: Callable[[], None]
-    on_encoder: Callable[[Lane, bool], None]
+    hold: Callable[[int, int, int | None], None]
     on_failure: Callable[[Assignment, BaseException], None]
 
 
@@ -130,12 +132,14 @@ class Assignment:
             raise Superseded
         task.result()
 
-    async def open(self, furnishing: Furnishing, numbers: Collection[int], ends: Mapping[TopicPartition, int]) -> None:
+    async def open(
+        self, furnishing: Furnishing, clicks_from: Mapping[int, int], ends: Mapping[TopicPartition, int]
+    ) -> None:
         """Take over partitions whose state is recovered and checked, and accept events of them.
 
         Args:
             furnishing: what to do it with.
-            numbers: of the partitions.
+            clicks_from: for each partition, the offset from which its clicks are delivered.
             ends: of the logs that only their owner writes; the recovered state knows all before them.
         """
         self._furnishing = furnishing
@@ -143,13 +147,15 @@ class Assignment:
         self._publisher = furnishing.publisher(self.lease, self._strays.written)
         await self._publisher.start()
         outlets = replace(furnishing.outlets, publisher=self._publisher, lease=self.lease, on_failure=self._failed)
-        self._workshop = replace(furnishing.workshop, on_failure=self._failed)
-        for number in numbers:
-            self.partitions[number] = self._take(number, outlets)
+        self._workshop = replace(
+            furnishing.workshop, on_failure=self._failed, hold=partial(furnishing.hold, self.serial)
+        )
+        for number, first in clicks_from.items():
+            self.partitions[number] = self._take(number, first, outlets)
         self._strays.watch(ends)
         self.accepting = True
 
-    def _take(self, number: int, outlets: Outlets) -> Partition:
+    def _take(self, number: int, clicks_from: int, outlets: Outlets) -> Partition:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         progress = furnishing.states.progress(number)
         seen = max(progress.epoch, furnishing.epochs.get(number, 0))
@@ -164,6 +170,7 @@ class Assignment:
             outlets,
             encoder=furnishing.encoder,
             cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
+            clicks_from=clicks_from,
             partitions=furnishing.count,
             on_erased=furnishing.on_erased,
             on_applied=None if clock is None else schedules(due, clock),
@@ -183,6 +190,11 @@ class Assignment:
             lane = self._lanes[topic, number] = Lane(topic, self.partitions[number], self._workshop)
         lane.submit(event)
 
+    @property
+    def paused(self) -> bool:
+        """Whether the clicks of a partition wait for titles, since as many wait as may."""
+        return any(lane.paused for lane in self._lanes.values())
+
     async def end(self) -> None:
         """Settle what is applied, as long as the lease and `DRAIN_S` allow, and let everything go.
 
@@ -200,7 +212,6 @@ class Assignment:
     async def _end(self) -> None:
         for lane in self._lanes.values():
             lane.close()
-            self._furnishing.on_encoder(lane, False)
         try:
             await self._drain()
         finally:

@@ -9,6 +9,7 @@ from streams.broker.letters import Letters
 from streams.broker.throttling import Throttle
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
+from streams.inference.title_reader import TitleReader
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
@@ -32,12 +33,14 @@ class Built:
 
     Attributes:
         app, engine, watch: see above.
+        cached_titles: titles that are remembered, at most.
         metrics, throttle, clock, on_failure: see `build`.
     """
 
     app: App
     engine: Engine
     watch: ServedWatch
+    cached_titles: int
     metrics: Metrics
     throttle: Throttle
     clock: Callable[[], int]
@@ -57,6 +60,7 @@ class Built:
             letters=letters,
             online=online,
             reader=TextReader(inference.batcher, inference.projection),
+            titles=TitleReader(TextReader(inference.batcher, inference.projection), self.cached_titles, self.metrics),
             emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch),
             tally=tally,
             metrics=self.metrics,
@@ -106,4 +110,4 @@ def build(
         on_failure=on_failure,
     )
     attach(app, table, engine, losses, settings, throttle)
-    return Built(app, engine, watch, metrics, throttle, clock, on_failure)
+    return Built(app, engine, watch, settings.cached_titles, metrics, throttle, clock, on_failure)

@@ -11,15 +11,16 @@ from aiokafka import TopicPartition
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
+from streams.contract import CLICKS, topic_name
 from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
+from streams.inference.title_reader import TitleReader
 from streams.log import log
 from streams.records.observer import Observer
 from streams.settings import Settings, WindowEdge
 from streams.tasks import Tasks
 from streams.worker.applying.held_partitions import HeldPartitions
-from streams.worker.applying.lane import Lane
 from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
 from streams.worker.equipment import Equipment
@@ -48,6 +49,9 @@ class Member(Protocol):
     async def begin_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit first positions of partitions that nothing was taken in of yet, and go there."""
 
+    def hold(self, serial: int, number: int, first: int | None) -> None:
+        """Commit clicks of a partition no further than the first whose title waits; None where none waits."""
+
     def rejoin(self) -> None:
         """Leave the partitions and join the group again."""
 
@@ -72,11 +76,12 @@ class Engine:
         assignment: the newest; one that has ended until the first begins.
         held: see above.
         partitions: those of `held`.
-        emitter, reader: of the equipment, once there is one.
+        emitter, reader, titles: of the equipment, once there is one.
     """
 
     emitter: Emitter
     reader: TextReader
+    titles: TitleReader
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class Engine:
         self._resetter = resetter
         self._news = news
         self._watchers = watchers
-        self._waiting_for_encoder: set[Lane] = set()
+        self._waiting_for_encoder: set[object] = set()
         self._on_failure = on_failure
         self._abandoning = Tasks("abandon", on_failure)
         self._closed = False
@@ -114,7 +119,7 @@ class Engine:
         self._forget = inference.batcher.forget
         self._equipment = equipment
         self._metrics = equipment.metrics
-        self.reader, self.emitter = equipment.reader, equipment.emitter
+        self.reader, self.titles, self.emitter = equipment.reader, equipment.titles, equipment.emitter
         self._observer = Observer(inference.artefact.categories)
         self._outlets = equipment.outlets(self._settings)
         self._workshop = equipment.workshop(self._settings, self._observer, self._encoder_changed)
@@ -179,11 +184,15 @@ class Engine:
             progress[number] = progress[number].onward(first, 0, [])
             states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
-        await member.begin_at(await self._losses.starts(applied, offsets))
+        starts = await self._losses.starts(applied, offsets)
+        await member.begin_at(starts)
+        positions = {**offsets, **starts}
+        clicks = topic_name(self._settings, CLICKS)
+        clicks_from = {number: positions.get(TopicPartition(clicks, number), 0) for number in numbers}
         scores, changelog = self._outlets.scores, self._outlets.changelog
         ends = dict(await high_watermarks(self._settings, [TopicPartition(scores, number) for number in numbers]))
         ends |= {TopicPartition(changelog, number): known.offset + 1 for number, known in progress.items()}
-        await assignment.open(self._furnishing(), numbers, ends)
+        await assignment.open(self._furnishing(), clicks_from, ends)
         for number, known in progress.items():
             for key in known.outranked:
                 assignment.partitions[number].rewrite(key.decode())
@@ -210,7 +219,7 @@ class Engine:
                 settings, outlets.changelog, outlets.scores, partitions, self._metrics, on_failure
             ),
             on_erased=self._forget,
-            on_encoder=self._encoder_changed,
+            hold=self._member.hold,
             on_failure=self._failed,
         )
 
@@ -237,10 +246,15 @@ class Engine:
 
     @property
     def encoder_down(self) -> bool:
-        """Whether texts wait for the encoder."""
+        """Whether texts or titles wait for an encoder that does not work."""
         return self.equipped and self.emitter.encoder_down
 
-    def _encoder_changed(self, lane: Lane, down: bool) -> None:
+    @property
+    def clicks_paused(self) -> bool:
+        """Whether clicks wait because as many of their titles do as may."""
+        return self.assignment.paused
+
+    def _encoder_changed(self, lane: object, down: bool) -> None:
         if down:
             self._waiting_for_encoder.add(lane)
         else:

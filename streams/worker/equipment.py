@@ -11,13 +11,14 @@ from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.contract import SCORES, changelog_name, topic_name
 from streams.inference.text_reader import TextReader
+from streams.inference.title_reader import TitleReader
 from streams.records.decoder import Decoder
 from streams.records.observer import Observer
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
 from streams.worker.applying.future_times import FutureTimes
-from streams.worker.applying.lane import Lane, Workshop
+from streams.worker.applying.workshop import Workshop
 from streams.worker.publishing.committer import Outlets
 from streams.worker.publishing.emitter import Emitter
 from streams.worker.publishing.online_writer import OnlineWriter
@@ -32,6 +33,7 @@ class Equipment:
         letters: where records go that are refused.
         online: where rows go.
         reader: reads texts.
+        titles: reads titles of items.
         emitter: computes what is published.
         tally, metrics: what is counted.
         throttle: shared by the producers of the assignments.
@@ -42,6 +44,7 @@ class Equipment:
     letters: Letters
     online: OnlineWriter
     reader: TextReader
+    titles: TitleReader
     emitter: Emitter
     tally: Tally
     metrics: Metrics
@@ -63,8 +66,8 @@ class Equipment:
             on_failure=self.on_failure,
         )
 
-    def workshop(self, settings: Settings, observer: Observer, on_encoder: Callable[[Lane, bool], None]) -> Workshop:
-        """Return what lanes work with; every assignment adds its own `on_failure`.
+    def workshop(self, settings: Settings, observer: Observer, on_encoder: Callable[[object, bool], None]) -> Workshop:
+        """Return what lanes work with; every assignment adds its own `on_failure` and `hold`.
 
         Args:
             settings: of the worker.
@@ -76,10 +79,14 @@ class Equipment:
             future=FutureTimes(self.clock, self.metrics),
             observer=observer,
             reader=self.reader,
+            titles=self.titles,
             letters=self.letters,
             tally=self.tally,
             metrics=self.metrics,
             slice_records=settings.lane_slice,
+            waiting_titles=settings.waiting_titles,
+            waiting_title_bytes=settings.waiting_title_bytes,
+            hold=lambda _number, _first: None,
             on_encoder=on_encoder,
             on_failure=self.on_failure,
         )

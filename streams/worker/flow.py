@@ -19,7 +19,7 @@ from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
-from streams.contract import DEAD_LETTERS, TEXTS, topic_name
+from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
 from streams.exceptions import StreamsError
 from streams.inference.loading import Inference
 from streams.settings import Settings, WindowEdge
@@ -268,7 +268,8 @@ class Flow:
 
     def excuse(self, topic: str) -> str | None:
         """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
-        return next((what for what in self.failing_dependencies() if topic in TEXTS or what != _ENCODER_DOWN), None)
+        waits = topic in TEXTS or (topic == CLICKS and self.engine.clicks_paused)
+        return next((what for what in self.failing_dependencies() if waits or what != _ENCODER_DOWN), None)
 
     def _as_of(self) -> int | None:
         if self.settings.window_edge is WindowEdge.CLOCK:

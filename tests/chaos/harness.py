@@ -230,8 +230,9 @@ class Cluster:
             "commit_interval_s": 0.3,
             "metrics_port": 0,
             "request_timeout_s": 10,
-            # Every text is encoded: what the cache answers is never in flight.
+            # Every text and every title is encoded: what a cache answers is never in flight.
             "embedding_cache_texts": 1,
+            "cached_titles": 1,
         }
         chosen |= self._further | environment
         given = {f"WHEREWITHAL_{key.upper()}": str(value) for key, value in chosen.items()}
@@ -319,12 +320,19 @@ class Cluster:
         return outcome
 
 
+def without_titles(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same lines with no titles, so that clicks wait for nothing."""
+    return [
+        line | {"value": {name: field for name, field in line["value"].items() if name != "title"}} for line in lines
+    ]
+
+
 def distinct_texts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same lines with no two texts alike, so that no embedding is known beforehand."""
     changed = []
     for line in lines:
         value = line["value"]
-        for name in ("text", "query"):
+        for name in ("text", "query", "title"):
             if value.get(name):
                 value = value | {name: f"{value[name]} {value['event_id'][1:]}"}
         changed.append(line | {"value": value})

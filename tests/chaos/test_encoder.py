@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from chaos.harness import distinct_texts, until
+from chaos.harness import distinct_texts, until, without_titles
 from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
@@ -13,6 +13,7 @@ from streams.operating.read_back import dead_letters
 
 DOWN = "encoder is down, texts wait uncommitted"
 BACK = "encoder is back, texts resume from their offset"
+TITLES_WAIT = "encoder is down, titles wait uncommitted"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ BACK = "encoder is back, texts resume from their offset"
 async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on(
     cluster, figure, kind, timeout_s, stall_s
 ):
-    lines = distinct_texts(random_lines(seed=61, events=1000, users=60))
+    lines = without_titles(distinct_texts(random_lines(seed=61, events=1000, users=60)))
     switch = cluster.folder / "broken"
     worker = await cluster.start(chaos_encoder=f"{kind}:{switch}", encoder_timeout_s=timeout_s, stall_s=stall_s).ready()
     switch.touch()
@@ -46,6 +47,37 @@ async def test_while_the_encoder_is_down_texts_wait_uncommitted_and_clicks_go_on
     assert (await worker.get("/readyz"))[0] == 200
     assert await dead_letters(cluster.settings) == []
     await cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_titles_wait_for_an_encoder_that_is_down_over_a_kill_and_clicks_do_not(cluster):
+    lines = distinct_texts(random_lines(seed=64, events=1000, users=60))
+    clicks = [line for line in lines if line["topic"] == "clicks"]
+    switch = cluster.folder / "broken"
+    switch.touch()
+    broken = {"chaos_encoder": f"raises:{switch}", "stall_s": 3}
+    worker = await cluster.start(**broken).ready()
+    await cluster.feed(clicks)
+    await until(lambda: worker.said(TITLES_WAIT), PATIENCE_S, "the worker says that titles wait")
+    users = sorted({line["value"]["user_id"] for line in clicks})
+
+    async def applied() -> int:
+        served = (await cluster.read_back(users)).features.values()
+        return sum(row["revision"] for row in served)
+
+    distinct = len({(line["value"]["user_id"], line["value"]["event_id"]) for line in clicks})
+    async with asyncio.timeout(PATIENCE_S):
+        while await applied() < distinct:
+            await asyncio.sleep(0.2)
+    assert await worker.metric("wherewithal_waiting_titles") > 0
+    assert await cluster.behind() > 0
+    assert (await worker.get("/livez"))[0] == 200
+    worker.kill()
+    await cluster.start(**broken).ready()
+    switch.unlink()
+    await cluster.drained()
+    assert await dead_letters(cluster.settings) == []
+    await cluster.check(clicks)
 
 
 @pytest.mark.chaos

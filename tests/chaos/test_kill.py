@@ -10,7 +10,10 @@ import pytest
 from chaos.harness import distinct_texts
 from support.shoppers import random_lines
 
-POINTS = ("after-changelog", "after-state", "after-score", "after-online", "before-commit", "after-commit")
+POINTS = (
+    *("after-changelog", "after-state", "after-score", "after-online", "before-commit", "after-commit"),
+    *("before-title", "after-title"),
+)
 
 
 async def killed_at_random(cluster, lines, kills, *, seed, pause_s, **environment):
@@ -69,6 +72,19 @@ async def test_a_kill_between_any_two_acknowledgements_is_made_up_for(cluster, p
     assert await doomed.ended() == -signal.SIGKILL
     await cluster.start().ready()
     await feeding
+    await cluster.drained()
+    await cluster.check(lines)
+
+
+async def test_a_worker_killed_with_titles_in_flight_reads_them_after_all(cluster):
+    lines = distinct_texts(random_lines(seed=39, events=1500, users=60))
+    worker = await cluster.start(chaos_encoder="slow:0.3").ready()
+    await cluster.feed(lines)
+    while not await worker.metric("wherewithal_waiting_titles"):
+        await asyncio.sleep(0.02)
+    worker.kill()
+    assert await cluster.behind(cluster.ends("clicks")) > 0
+    await cluster.start().ready()
     await cluster.drained()
     await cluster.check(lines)
 

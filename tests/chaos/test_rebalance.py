@@ -47,6 +47,7 @@ async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_rep
         "after-changelog",
         *(pytest.param(point, marks=pytest.mark.chaos) for point in ("before-changelog", "after-state", "after-score")),
         *(pytest.param(point, marks=pytest.mark.chaos) for point in ("before-online", "before-commit")),
+        pytest.param("after-title", marks=pytest.mark.chaos),
     ],
 )
 async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothing_newer(cluster, point):

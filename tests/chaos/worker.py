@@ -9,7 +9,7 @@ What goes wrong is chosen by the environment:
     WHEREWITHAL_CHAOS_TAKEOVER `SECONDS` that a take-over waits for the broker, at the most
     WHEREWITHAL_CHAOS_REWIND   if set, every commit is one of offset 0
 Points: before-changelog, after-changelog, after-state, before-score, after-score, before-online, after-online,
-before-commit, after-commit.
+before-title, after-title (a title that waited is taken in), before-commit, after-commit.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from streams.cli.common.stopping import leave
 from streams.cli.main import main
 from streams.log import log
 from streams.worker import engine
+from streams.worker.applying.partition import Partition
 from streams.worker.consuming.consumer_thread import BatchConsumerThread
 from streams.worker.flow import Flow
 from streams.worker.publishing.online_writer import OnlineWriter
@@ -124,6 +125,7 @@ class Points:
         """Put the points around the methods that they are named for."""
         self._around_publisher()
         self._around_stores()
+        self._around_titles()
         self._around_commit()
 
     def _around_publisher(self) -> None:
@@ -164,6 +166,9 @@ class Points:
             return result
 
         return watched
+
+    def _around_titles(self) -> None:
+        Partition.read_title = self._between(Partition.read_title, "title")
 
     def _around_commit(self) -> None:
         commit = BatchConsumerThread.commit

@@ -133,6 +133,11 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
             id="old events",
         ),
         pytest.param(
+            UP | {f'wherewithal_title_wait_seconds{{{W1},partition="0"}}': "0+60x60"},
+            ["WherewithalTitlesWait"],
+            id="titles wait",
+        ),
+        pytest.param(
             UP | {f'wherewithal_decay_lateness_seconds{{{W1},partition="0"}}': "1000+60x60"},
             ["WherewithalDecayLate"],
             id="quiet users wait",

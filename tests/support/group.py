@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
+from features.catalogue import PROFILE_WIDTH
 from features.codec import decode, offsets_and_erasure, order
 from features.online import OnlineRow
 from features.online.rows import Forget
@@ -28,12 +30,14 @@ from streams.broker.throttling import Throttle
 from streams.contract import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
 from streams.inference.active_scorer import Served
 from streams.inference.loading import Inference
+from streams.inference.title_reader import TitleReader
 from streams.records.observer import NOTHING_READ, Reading
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
 from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.consuming.ledger import Ledger
 from streams.worker.engine import Engine
 from streams.worker.equipment import Equipment
 from streams.worker.publishing.emitter import Emitter
@@ -199,12 +203,11 @@ class Event:
         self._topic = topic
         self.value: Any = value
         self._worker = worker
-        self._generation = worker.generation
-        self._end = value[-1].offset + 1
+        self._last = value[-1].offset
 
     def ack(self) -> None:
         if self.message.generation_id == self._worker.serial:
-            self._worker.group.commit(self._topic, self.message.partition, self._generation, self._end)
+            self._worker.acknowledge(self._topic, self.message.partition, self._last)
 
 
 class Unread:
@@ -213,6 +216,21 @@ class Unread:
     async def read(self, texts: Sequence[str]) -> list[Reading]:
         await asyncio.sleep(0)
         return [NOTHING_READ] * len(texts)
+
+
+class Titles:
+    """In place of the encoder of titles: each is read when the test lets it, and counts 1 in the first place."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    async def read(self, texts: Sequence[str]) -> list[Reading]:
+        while self._group.holding_titles:
+            held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._group.unread.append(held)
+            await held
+        await asyncio.sleep(0)
+        return [Reading(noisy=False, projected=np.eye(1, PROFILE_WIDTH)[0]) for _ in texts]
 
 
 class Untaken:
@@ -253,6 +271,7 @@ class Worker:
         self.generation = -1
         self.numbers: frozenset[int] = frozenset()
         self.positions: dict[tuple[str, int], int] = {}
+        self.ledgers: defaultdict[tuple[str, int], Ledger] = defaultdict(Ledger)
         self.taking_over: asyncio.Task[bool] | None = None
         self.told = asyncio.Lock()
         """A member is told of one rebalance after the other."""
@@ -262,6 +281,8 @@ class Worker:
             letters=Letters(Publisher(group.settings), DEAD_LETTERS),
             online=group.store,  # type: ignore[arg-type]
             reader=Unread(),  # type: ignore[arg-type]
+            # So few are remembered that most titles wait.
+            titles=TitleReader(Titles(group), 1, Metrics()),  # type: ignore[arg-type]
             emitter=Emitter(group.inference.encoder, group.inference.scoring, lambda: None, watchers),
             tally=Tally(Metrics(), keep_latencies=False),
             metrics=Metrics(),
@@ -286,6 +307,22 @@ class Worker:
     def states(self) -> Shelf:
         return self.shelf
 
+    def acknowledge(self, topic: str, number: int, last: int) -> None:
+        """Take the acknowledgement of a batch, and commit as far as the ledger says."""
+        self.ledgers[topic, number].acknowledge(last)
+        self._commit(topic, number)
+
+    def hold(self, serial: int, number: int, first: int | None) -> None:
+        """Commit clicks no further than the first whose title waits."""
+        if serial == self.serial:
+            self.ledgers[CLICKS, number].hold(first)
+            self._commit(CLICKS, number)
+
+    def _commit(self, topic: str, number: int) -> None:
+        committable = self.ledgers[topic, number].committable
+        if committable is not None:
+            self.group.commit(topic, number, self.generation, committable)
+
     def rejoin(self) -> None:
         """The test says when it joins again."""
 
@@ -298,6 +335,7 @@ class Worker:
         serial = self.serial
         await self.engine.begin(serial, generation, Lease(LONG_S, time.monotonic()))
         self.generation, self.numbers, self.positions = generation, numbers, {}
+        self.ledgers.clear()
         for number in numbers:
             self.shelf.recover(number, self.group.logs[self.group.changelog, number])
         self.taking_over = asyncio.create_task(self._take_over(serial, numbers))
@@ -320,6 +358,7 @@ class Worker:
         log = self.group.inputs[topic, number][position : position + most]
         if log:
             self.positions[topic, number] = position + len(log)
+            self.ledgers[topic, number].deliver(log)
             self.engine.submit(topic, Event(self, topic, number, log))
 
 
@@ -337,6 +376,8 @@ class Group:
         self.requests: list[Request] = []
         self.waiting: list[asyncio.Future[None]] = []
         self.holding = False
+        self.unread: list[asyncio.Future[None]] = []
+        self.holding_titles = False
         self.generation = 0
         self.owners: dict[int, Worker] = {}
         self.store = FencedStore()
@@ -350,6 +391,15 @@ class Group:
         else:
             await asyncio.sleep(0)
 
+    def hold_titles(self, yes: bool) -> None:
+        """Have titles wait from now on, or be read."""
+        self.holding_titles = yes
+        if not yes:
+            held, self.unread = self.unread, []
+            for one in held:
+                if not one.done():
+                    one.set_result(None)
+
     def commit(self, topic: str, partition: int, generation: int, offset: int) -> None:
         """Take a commit of a member of this generation; others are refused, as a broker does."""
         if generation == self.generation:
@@ -358,7 +408,8 @@ class Group:
     def publish(self, topic: str, user_id: str, number: int, event_id: str, timestamp: int) -> None:
         """Append a click or a search to its input."""
         value: dict[str, Any] = {"event_id": event_id, "user_id": user_id, "timestamp": timestamp}
-        value |= {"item_id": "i", "action": "view"} if topic == CLICKS else {"query": "q"}
+        title = f"item {timestamp % 3}"
+        value |= {"item_id": "i", "action": "view", "title": title} if topic == CLICKS else {"query": "q"}
         log = self.inputs[topic, number]
         log.append(
             ConsumerRecord(topic, number, len(log), timestamp, 0, user_id.encode(), orjson.dumps(value), None, 1, 1, ())

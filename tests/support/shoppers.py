@@ -28,7 +28,20 @@ TEXTS = (
     "ok",
     "Best jazz record I own, five stars!!!",
 )
-ACTIONS = ("view", "view", "favorite", "cart", "remove", "purchase")
+ACTIONS = ("view", "view", "favorite", "cart", "remove", "purchase", "refund")
+TITLES = (
+    "Blue Train, 180 g vinyl",
+    "黑胶唱片 蓝色列车",
+    "<b>Kind of Blue</b> &amp; more",
+    "🎷🎺",
+    "",
+    "加微信 vx123456 免费领取",
+    "Giant Steps " * 200,
+)
+ITEMS = 150
+"""Items with a title of their own: so many that some of their titles are always seen for the first time."""
+ORDERS = 40
+"""Orders of a user at most: with no more than are remembered, any order of arrival gives the same."""
 QUERIES = ("jazz vinyl", "黑胶唱片", "rtx 4090 ti", "", "blues cd")
 
 
@@ -46,7 +59,11 @@ def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
         if topic == "clicks":
             value |= {"item_id": "i1", "action": rng.choice(ACTIONS)}
             if rng.random() < 0.8:
-                value |= {"price": rng.choice([0.1, 0.2, 0.3, 19.99, 1234.56]), "quantity": rng.randrange(1, 4)}
+                value |= {"price": rng.choice([0.0, 0.1, 0.2, 0.3, 19.99, 1234.56]), "quantity": rng.randrange(1, 4)}
+            if rng.random() < 0.7:
+                value["title"] = rng.choice([*TITLES, *(f"Record no. {rng.randrange(ITEMS)}" for _ in TITLES)])
+            if value["action"] in ("purchase", "refund") and rng.random() < 0.8:
+                value["order_id"] = f"o{rng.randrange(ORDERS)}"
         elif topic == "searches":
             value["query"] = rng.choice(QUERIES)
         else:

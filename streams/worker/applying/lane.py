@@ -7,61 +7,32 @@ state; then its event is applied in one synchronous step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord
 
-from models.exceptions import EncoderUnavailableError, TextRejectedError
-from streams.broker.letters import Letter, Letters
-from streams.contract import ERASURES, REVIEWS, SEARCHES
-from streams.inference.text_reader import TextReader
-from streams.log import log
-from streams.records.decoder import Decoded, Decoder
-from streams.records.events import Erasure, Review, Search, text_of
-from streams.records.observer import NOTHING_READ, Observer, Reading
+from features.observation import Observation
+from models.exceptions import TextRejectedError
+from streams.broker.letters import Letter
+from streams.contract import CLICKS, ERASURES, REVIEWS, SEARCHES
+from streams.records.decoder import Decoded
+from streams.records.events import Click, Erasure, Review, Search, text_of
+from streams.records.observer import NOTHING_READ, Reading
 from streams.records.rejection import Reason, Rejection
 from streams.tasks import Tasks
-from streams.telemetry.metrics import Metrics
-from streams.telemetry.tally import Fate, Tally
-from streams.worker.applying.future_times import FutureTimes
+from streams.telemetry.tally import Fate
 from streams.worker.applying.partition import Partition
+from streams.worker.applying.patience import patiently
+from streams.worker.applying.title_lane import TitleLane
+from streams.worker.applying.workshop import Workshop
 
 TEXTS_AT_ONCE: Final = 64
 """Texts read together: enough for full batches of the encoder, few enough that the first is not held up by the last."""
 
-ENCODER_ATTEMPTS: Final = 3
-"""Failures in a row before the encoder counts as down."""
-
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 10.0
-
-# Members of an enumeration are slow to look up, and this one is looked up for every event.
+# Members of an enumeration are slow to look up, and these are looked up for every event.
 _APPLIED: Final = Fate.APPLIED
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What lanes work with, shared by all of a worker.
-
-    Attributes:
-        future: told of everything taken in.
-        slice_records: records handled before other lanes get their turn.
-        on_encoder: told (lane, whether the encoder is down for it).
-        on_failure: told of an error that ends the worker.
-    """
-
-    decoder: Decoder
-    future: FutureTimes
-    observer: Observer
-    reader: TextReader
-    letters: Letters
-    tally: Tally
-    metrics: Metrics
-    slice_records: int
-    on_encoder: Callable[[Lane, bool], None]
-    on_failure: Callable[[BaseException], None]
+_REDELIVERED: Final = Fate.REDELIVERED
 
 
 class Lane:
@@ -80,6 +51,7 @@ class Lane:
         # Bounded by the consumer, which takes in no more records and bytes than it may have unacknowledged.
         self._batches: asyncio.Queue[Any] = asyncio.Queue()
         self._tasks = Tasks(f"lane-{topic}-{partition.number}", workshop.on_failure)
+        self._titles = TitleLane(partition, workshop) if topic == CLICKS else None
         self._intake = self._tasks.begin(self._run())
 
     def submit(self, event: Any) -> None:
@@ -89,14 +61,26 @@ class Lane:
     def close(self) -> None:
         """Apply nothing more; what is applied is still acknowledged when it is settled."""
         self._intake.cancel()
+        self._shop.on_encoder(self, False)
+        if self._titles is not None:
+            self._titles.close()
 
     async def drain(self) -> None:
         """Wait, after `close`, until what was applied in full is acknowledged."""
         await self._tasks.ended()
+        if self._titles is not None:
+            await self._titles.drain()
 
     def stop(self) -> None:
         """Acknowledge nothing more."""
         self._tasks.cancel()
+        if self._titles is not None:
+            self._titles.stop()
+
+    @property
+    def paused(self) -> bool:
+        """Whether clicks wait for titles, since as many wait as may."""
+        return self._titles is not None and self._titles.paused
 
     async def _run(self) -> None:
         size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
@@ -111,6 +95,8 @@ class Lane:
     async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
         letters: list[Letter] = []
         for start in range(0, len(records), size):
+            if self._titles is not None:
+                await self._titles.room()
             letters += await self._handle(records[start : start + size])
             await asyncio.sleep(0)
         return letters
@@ -124,8 +110,9 @@ class Lane:
         fates: list[Fate] = []
         categories: list[int | None] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
+        title_of = self._shop.titles.known
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
-            reading = NOTHING_READ
+            reading: Reading | None = NOTHING_READ
             if readings:
                 found = readings.get(position, NOTHING_READ)
                 if isinstance(found, TextRejectedError):
@@ -139,12 +126,28 @@ class Lane:
             elif isinstance(item, Erasure):
                 self._partition.erase(item, record.offset)
             else:
+                title = item.title if type(item) is Click else None
+                if title:
+                    reading = title_of(title)
                 seen = observe(item, record.offset, reading)
-                fates.append(apply(item.user_id, seen, self.topic, record.timestamp))
+                fate = apply(item.user_id, seen, self.topic, record.timestamp)
+                if title and seen.title_weight and (seen.title_waits or fate is _REDELIVERED):
+                    self._see_to_title(item.user_id, title, seen, fate)
+                fates.append(fate)
                 categories.append(seen.category)
                 offsets.append(record.offset)
         self._count(offsets, fates, categories)
         return letters
+
+    def _see_to_title(self, user_id: str, title: str, seen: Observation, fate: Fate) -> None:
+        """Have a title read that waits, or take it in with a click that was delivered again and still waits for it."""
+        partition = self._partition
+        if fate is not _APPLIED and not (fate is _REDELIVERED and partition.awaits(user_id, seen.offset)):
+            return
+        if not seen.title_waits:
+            partition.read_title(user_id, seen.offset, seen.timestamp, seen.title_weight, seen.title)
+        elif self._titles is not None:
+            self._titles.wait(user_id, seen.offset, seen.timestamp, seen.title_weight, title)
 
     def _count(self, offsets: list[int], fates: list[Fate], categories: list[int | None]) -> None:
         """Count what was applied, and start anew."""
@@ -168,22 +171,13 @@ class Lane:
     async def _read(self, items: Sequence[Decoded]) -> dict[int, Reading | TextRejectedError]:
         """Read the texts among the items, by position, waiting out an encoder that is down."""
         texts = {position: text_of(item) for position, item in enumerate(items) if isinstance(item, Review | Search)}
-        attempts, pause = 0, FIRST_PAUSE_S
-        while True:
-            try:
-                readings = await self._shop.reader.read(list(texts.values()))
-            except EncoderUnavailableError as error:
-                attempts += 1
-                if attempts == ENCODER_ATTEMPTS:
-                    log.error("encoder is down, texts wait uncommitted", topic=self.topic, error=str(error))
-                    self._shop.on_encoder(self, True)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-            else:
-                if attempts >= ENCODER_ATTEMPTS:
-                    log.info("encoder is back, texts resume from their offset", topic=self.topic)
-                    self._shop.on_encoder(self, False)
-                return dict(zip(texts, readings, strict=True))
+        readings = await patiently(
+            lambda: self._shop.reader.read(list(texts.values())),
+            "texts",
+            lambda down: self._shop.on_encoder(self, down),
+            topic=self.topic,
+        )
+        return dict(zip(texts, readings, strict=True))
 
     async def _acknowledge(self, event: Any, settled: asyncio.Future[None], letters: Sequence[Letter]) -> None:
         for letter in letters:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Collection
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.codec import decode
 from features.observation import Observation, Source
@@ -40,6 +44,7 @@ class Partition:
         outlets: where committed users go.
         encoder: identity of the loaded encoder.
         cached_users: tells how many live states are kept decoded; asked again and again.
+        clicks_from: offset from which clicks are delivered under this assignment.
         partitions: how many there are, by which a user's record is known to lie in the right one.
         on_erased: told of every erasure, so that what is remembered beside the state goes too.
         on_applied: told of every event applied: its user and its time, ms; None where nobody is.
@@ -58,12 +63,14 @@ class Partition:
         *,
         encoder: str,
         cached_users: Callable[[], int],
+        clicks_from: int,
         partitions: int,
         on_erased: Callable[[], None],
         on_applied: Callable[[str, int], None] | None,
     ) -> None:
         self.number = number
         self._partitions = partitions
+        self._clicks_from = clicks_from
         self.epoch = epoch
         self._committer = Committer(number, epoch, states, outlets)
         self.states = states
@@ -91,6 +98,27 @@ class Partition:
             # The process that applied it may have died before row and score were out.
             self._committer.touch(user_id, state, changed=False)
         return FATE[outcome]
+
+    def awaits(self, user_id: str, offset: int) -> bool:
+        """Return whether the state of a user has applied the click at an offset and still waits for its title."""
+        waiting = self.state_of(user_id).waiting
+        place = bisect_left(waiting, offset)
+        return place < len(waiting) and waiting[place] == offset
+
+    def read_title(
+        self, user_id: str, offset: int, timestamp: int, weight: float, projected: NDArray[np.float64] | None
+    ) -> bool:
+        """Take in the title of a click that was applied before it was read (see `UserState.read_title`).
+
+        Returns:
+            Whether the user still waited for it: since an erasure nobody does.
+        """
+        state = self.state_of(user_id)
+        waited = state.read_title(offset, timestamp, weight, projected, self._encoder)
+        if waited:
+            state.epoch = self.epoch
+            self._committer.touch(user_id, state, changed=True)
+        return waited
 
     def erase(self, request: Erasure, offset: int) -> Fate:
         """Forget a user; a redelivered request removes again what is outside of the state.
@@ -152,7 +180,20 @@ class Partition:
             stored = self.states.read(self.number, user_id.encode())
             state = UserState() if stored is None else decode(stored)
             self._live.put(user_id, state)
+            if state.waiting and state.waiting[0] < self._clicks_from:
+                self._give_up_titles(user_id, state)
         return state
+
+    def _give_up_titles(self, user_id: str, state: UserState) -> None:
+        """Wait no longer for titles of clicks that never come again.
+
+        Offsets are committed up to the first click whose title waits. So these were deleted before they could be
+        delivered again, or the group's offsets were set by hand.
+        """
+        for offset in state.waiting[: bisect_left(state.waiting, self._clicks_from)]:
+            state.read_title(offset, 0, 0.0, None, self._encoder)
+        state.epoch = self.epoch
+        self._committer.touch(user_id, state, changed=True)
 
     def touch(self, user_id: str, state: UserState, *, erased: bool = False, reset: bool = False) -> None:
         """Have a user published again as they are, on account of no event.

@@ -172,9 +172,22 @@ class BatchConsumer(driver.Consumer):
         notify(self._waiting_for_ack)
         return bool(ours)
 
+    def hold(self, serial: int, tp: TP, first: int | None) -> None:
+        """Commit no further than the first click whose title waits; one of an earlier assignment is not ours any more.
+
+        Args:
+            serial: of the assignment.
+            tp: a partition of clicks.
+            first: the offset of that click; None where none waits any more.
+        """
+        if serial == self.app.consumer_generation_id and tp in self.ledgers:
+            self.ledgers[tp].hold(first)
+            self.progressed.set()
+
     def settled_position(self, tp: TP) -> int:
-        """Return the offset before which all of a partition is acknowledged."""
-        settled = self.ledgers[tp].settled if tp in self.ledgers else None
+        """Return the offset before which all of a partition is acknowledged, and no title waits."""
+        ledger = self.ledgers.get(tp)
+        settled = None if ledger is None else ledger.settled if ledger.committable is None else ledger.committable
         return settled or self._committed_offset[tp] or 0
 
     def standing(self, tp: TP) -> int | None:

@@ -12,10 +12,13 @@ from streams.worker.consuming.intake import weigh
 class Ledger:
     """The batches of one partition that were delivered, and how far they are acknowledged.
 
+    A click whose title is still to be read is acknowledged all the same, and takes no room here. It only holds back
+    what may be committed.
+
     Attributes:
         delivered: offset of the last record delivered.
-        committable: the offset to commit: all before it is acknowledged or was no record. None while there is no such.
-        pending: records delivered and not committable yet, acknowledged or not.
+        passed: all before this offset is acknowledged or was no record. None while there is no such.
+        pending: records delivered and not passed yet, acknowledged or not.
         pending_bytes: of memory that those take, about.
         timestamp: Kafka time (ms) of the last record delivered.
     """
@@ -24,9 +27,10 @@ class Ledger:
         "_acknowledged",
         "_batches",
         "_begun",
+        "_first_held",
         "_reached",
-        "committable",
         "delivered",
+        "passed",
         "pending",
         "pending_bytes",
         "timestamp",
@@ -34,7 +38,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.delivered = -1
-        self.committable: int | None = None
+        self.passed: int | None = None
         self.pending = 0
         self.pending_bytes = 0
         self.timestamp = 0
@@ -42,11 +46,23 @@ class Ledger:
         self._acknowledged: set[int] = set()
         self._begun: int | None = None
         self._reached: int | None = None
+        self._first_held: int | None = None
 
     @property
     def settled(self) -> int | None:
-        """The offset before which nothing is left to do; None while that is not known."""
-        return self._begun if self.committable is None else self.committable
+        """The offset before which nothing is left to do but reading titles; None while that is not known."""
+        return self._begun if self.passed is None else self.passed
+
+    @property
+    def committable(self) -> int | None:
+        """The offset to commit: nothing is left to do before it, titles included. None while there is no such."""
+        if self.passed is None or self._first_held is None:
+            return self.passed
+        return min(self.passed, self._first_held)
+
+    def hold(self, first: int | None) -> None:
+        """Commit no further than this offset, at which a click's title waits; None where none waits any more."""
+        self._first_held = first
 
     def reach(self, position: int) -> None:
         """Take note of how far the log was read, beyond the last record delivered by now.
@@ -62,7 +78,7 @@ class Ledger:
     def _pass_gap(self) -> None:
         settled = self.settled
         if not self._batches and self._reached is not None and settled is not None and self._reached > settled:
-            self.committable = self._reached
+            self.passed = self._reached
 
     def deliver(self, records: list[ConsumerRecord], size: int | None = None) -> list[ConsumerRecord]:
         """Enter a batch.
@@ -79,7 +95,7 @@ class Ledger:
             size = None
             if not records:
                 return []
-        if self.committable is None and not self._batches:
+        if self.passed is None and not self._batches:
             self._begun = records[0].offset if self._begun is None else min(self._begun, records[0].offset)
         last = records[-1]
         self.delivered, self.timestamp = last.offset, last.timestamp
@@ -98,5 +114,5 @@ class Ledger:
             self._acknowledged.discard(last)
             self.pending -= records
             self.pending_bytes -= size
-            self.committable = last + 1
+            self.passed = last + 1
         self._pass_gap()

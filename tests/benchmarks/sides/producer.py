@@ -11,14 +11,15 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import count, cycle
+from collections.abc import Iterator, Sequence
+from itertools import count, cycle, islice
 from typing import Any, Final
 
 import numpy as np
 import orjson
 from benchmarks.material.clicks import click, zipf_users
 from benchmarks.material.texts import review, review_texts
+from benchmarks.material.titles import titles
 
 from streams.broker.connection import new_producer
 from streams.contract import topic_name
@@ -33,7 +34,8 @@ class Source:
     """Records of one topic without end.
 
     Args:
-        arguments: `topic` (`clicks` or `reviews`), `users`, `seed`, `hot` (share of events of one user, 0 for none).
+        arguments: `topic` (`clicks` or `reviews`), `users`, `seed`, `hot` (share of events of one user, 0 for none),
+            and of clicks `titles` (how many there are; 0 for clicks without, null for another one every time).
         partitions: of the topic.
     """
 
@@ -44,6 +46,7 @@ class Source:
         # Beyond the range of the others, so that the hot user is nobody else's.
         self._users = cycle([arguments["users"] if is_hot else user for user, is_hot in zip(users, hot, strict=True)])
         self._texts = cycle(review_texts()) if arguments["topic"] == "reviews" else None
+        self._titles = drawn_titles(arguments["titles"], arguments["seed"])
         self._numbers = count(arguments["seed"] * 100_000_000)
         self._partitions = partitions
         self._places: dict[int, int] = {}
@@ -53,6 +56,8 @@ class Source:
         user, number = next(self._users), next(self._numbers)
         if self._texts is None:
             event = click(number, user, "view" if number % 20 else "purchase", 19.9, "jazz")
+            if self._titles is not None:
+                event["title"] = next(self._titles)
         else:
             event = review(number, user, next(self._texts))
         event["timestamp"] = due_ms
@@ -61,6 +66,13 @@ class Source:
         if place is None:
             place = self._places[user] = partition_of(key, self._partitions, 0)
         return place, key, orjson.dumps(event)
+
+
+def drawn_titles(number: int | None, seed: int) -> Iterator[str] | None:
+    """Return the titles of clicks, one after another without end; None for clicks without."""
+    if number == 0:
+        return None
+    return titles(seed) if number is None else cycle(list(islice(titles(seed), number)))
 
 
 async def produce(settings: Settings, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from features.catalogue import NAMES, PROFILE_WIDTH
 SUMMARY = {
     "left_out",
     *("events_in", "events_applied", "duplicates", "dead_letters", "erased", "users", "scores_out", "texts_encoded"),
+    "titles_encoded",
     *("seconds", "events_per_second", "event_to_score_ms", "refused", "left_out", "first_duplicate"),
 }
 SCORE = {
@@ -46,7 +47,7 @@ def equal(one: Path, other: Path) -> None:
 
 
 LINES: list[Any] = [
-    *random_lines(seed=9, events=90, users=8),
+    *random_lines(seed=10, events=90, users=8),
     *(
         {"topic": "reviews", "value": VIEW | {"event_id": f"r{n}", "rating": 5, "text": f"lovely {n}"}}
         for n in range(4)

@@ -33,8 +33,8 @@ from streams.worker import stores
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
 
-UNITS = ("total", "seconds", "bytes", "tokens", "texts", "messages", "users", "info", "difference", "psi")
-YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded"}
+UNITS = ("total", "seconds", "bytes", "tokens", "texts", "titles", "messages", "users", "info", "difference", "psi")
+YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded", "wherewithal_clicks_paused"}
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
