@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
-from features.online.layout import BEHAVIOR, JOIN_KEY, VIEWS, Kind
+from features.online.layout import BEHAVIOR, CAPACITY, CAPACITY_VIEW, JOIN_KEY, VIEWS, Kind
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _WIDTHS: Final = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -37,7 +37,7 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
         `user_id`, `event_time`, `revision` (that of `user_behavior`), every scalar by name, `profile_vector` (64
         floats), `encoder`, `score`, `expected_spend`, `tier`, `scorer`, and `revisions`, the revision of each view by
         name. Null is None. The writers change the three views together, so revisions that differ speak of another
-        writer.
+        writer. `purchasing_capacity` is there if that view serves the user: its features by name.
 
     Raises:
         OnlineStoreError: a value is not of its feature's type.
@@ -52,7 +52,14 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
                 if view.name != BEHAVIOR:
                     continue
             served[feature.name] = found
-    return served | {"revisions": revisions}
+    served["revisions"] = revisions
+    names = [(CAPACITY, feature.name) for feature in CAPACITY_VIEW.features]
+    if any(stored.get(name) is not None for name in names):
+        served[CAPACITY] = {
+            feature.name: value(feature.kind, stored.get((CAPACITY, feature.name)) or b"")
+            for feature in CAPACITY_VIEW.features
+        }
+    return served
 
 
 def value(kind: Kind, encoded: bytes) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -21,6 +21,7 @@ from streams.broker.publisher import Publisher, Sent, Written
 from streams.records.outgoing import Outgoing
 from streams.tasks import Tasks
 from streams.telemetry.tally import Tally
+from streams.worker.publishing.capacity_topic import CapacityTopic
 from streams.worker.publishing.group import Group, Touch
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.publishing.reach import Reach
@@ -40,6 +41,7 @@ class Outlets:
 
     Attributes:
         changelog, scores: names of the topics.
+        capacity: finds that of capacity.
         rounds: where groups are taken, together with those of the other partitions.
         lease: checked before anything is sent.
         on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
@@ -47,6 +49,7 @@ class Outlets:
 
     changelog: str
     scores: str
+    capacity: CapacityTopic
     publisher: Publisher
     online: OnlineWriter
     rounds: Rounds
@@ -163,8 +166,8 @@ class Committer:
 
         1. Changelog: the new states are sent, and the broker has acknowledged them.
         2. Local store: it takes these states, in one write with how far into the changelog they are.
-        3. Score and row: the score records are sent to the broker, the rows handed to the online store's writer.
-        4. Settle: broker and online store have acknowledged both. Futures of `settled` are done, the oldest first.
+        3. Score, capacity and row: the records are sent to the broker, the rows handed to the online store's writer.
+        4. Settle: broker and online store have acknowledged all. Futures of `settled` are done, the oldest first.
         5. Commit of the offsets: the lane acknowledges its batch, and the consumer commits what its ledger has
            acknowledged without a gap.
 
@@ -174,16 +177,18 @@ class Committer:
 
         Raises:
             LeaseLostError: the partition may be somebody else's; the steps that are left are not taken.
-            KafkaError: the broker has not taken the states or scores in time.
+            KafkaError: the broker has not taken the states or records in time.
         """
         out, (group, emission) = self._out, scored
         if group.states:
             records = [Outgoing(key, state) for key, state in group.states.items()]
-            sent = await out.publisher.send(out.changelog, self._partition, records)
-            self._keep(group, await sent.acknowledged())
+            states = await out.publisher.send(out.changelog, self._partition, records)
+            self._keep(group, await states.acknowledged())
             out.lease.check()
-        scores = await out.publisher.send(out.scores, self._partition, emission.scores)
-        self._tasks.begin(self._settle(scored, scores, out.online.put(emission.rows)))
+        sent = [await out.publisher.send(out.scores, self._partition, emission.scores)]
+        if emission.capacity and (topic := await out.capacity.name(out.lease)) is not None:
+            sent.append(await out.publisher.send(topic, self._partition, emission.capacity))
+        self._tasks.begin(self._settle(scored, sent, out.online.put(emission.rows)))
 
     def _keep(self, group: Group, written: Written) -> None:
         """Put into the local store what the changelog holds."""
@@ -209,9 +214,10 @@ class Committer:
             self._work.clear()
         return group
 
-    async def _settle(self, scored: Scored, scores: Sent, stored: asyncio.Future[None]) -> None:
+    async def _settle(self, scored: Scored, sent: Sequence[Sent], stored: asyncio.Future[None]) -> None:
         group, emission = scored
-        await scores.acknowledged()
+        for records in sent:
+            await records.acknowledged()
         self._out.tally.scored(group.arrivals, emission.score_count)
         await stored
         self._out.tally.stored(group.arrivals)

@@ -32,7 +32,7 @@ from streams.exceptions import BrokerError, ConfigurationError, DrainTimeoutErro
 from streams.operating import erasing
 from streams.operating.drain import Drain
 from streams.operating.erasing import erase, look_up
-from streams.operating.receipt import Place, judge_scores, judge_state, kept_after
+from streams.operating.receipt import Place, judge_records, judge_state, kept_after
 from streams.operating.summary import summarise
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate
@@ -299,16 +299,16 @@ def test_a_score_behind_the_tombstone_is_found_unless_the_user_exists_again():
     gone, again = UserState(), UserState()
     again.revision = 1
     published = [record(1, b"{}"), record(2, None)]
-    assert judge_scores(published, "scores", gone).where == "scores/0/2"
-    assert judge_scores(published, "scores", gone).remains is None
+    assert judge_records(published, "scores", gone).where == "scores/0/2"
+    assert judge_records(published, "scores", gone).remains is None
     published.append(record(3, b"{}"))
-    assert "follows the tombstone" in judge_scores(published, "scores", gone).remains
-    assert judge_scores(published, "scores", again).remains is None
-    assert "no tombstone" in judge_scores(published[:1], "scores", again).remains
+    assert "follows the tombstone" in judge_records(published, "scores", gone).remains
+    assert judge_records(published, "scores", again).remains is None
+    assert "no tombstone" in judge_records(published[:1], "scores", again).remains
 
 
 def test_the_setting_that_limits_a_place_is_told_as_the_broker_has_it():
-    kept = {entry.place: entry for entry in kept_after({"clicks": {"retention.ms": "5"}}, BASE)}
+    kept = {entry.place: entry for entry in kept_after([SCORES], {"clicks": {"retention.ms": "5"}}, BASE)}
     assert (kept["clicks"].setting, kept["clicks"].value) == ("retention.ms", "5")
     assert (kept["reviews"].setting, kept["reviews"].value) == ("retention.ms", None)
     assert kept["online_store"].as_dict()["until"] == "kept for good"
