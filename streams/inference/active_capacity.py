@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final, NamedTuple, Protocol, Self
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,60 +13,35 @@ from numpy.typing import NDArray
 from features.catalogue import NAMES, PROFILE_WIDTH
 from streams.inference.active_scorer import Rows
 
-EVIDENCE: Final = "lifetime_orders"
-"""The feature that says on how much a user's estimate rests."""
+PURPOSE: Final = (
+    "purchasing capacity stands in for age, household and children: it may not decide on personal pricing, credit, "
+    "employment, housing or insurance (docs/responsible-use.md)"
+)
+"""What is said once wherever capacity begins to be estimated."""
 
-UNKNOWN: Final = "unknown"
-"""The band of a user of too little evidence."""
-
+VECTORS = ("profile_vector", "taste_vector")
 Vectors = Mapping[str, NDArray[np.float32]]
 """By the name of a vector feature, float32 [n, 64]."""
 
 
-class Predicted(Protocol):
-    """What an artefact predicts of n users.
-
-    Attributes:
-        prediction: float64 [n].
-        capacity: float64 [n], 0..100.
-        band: `lower`, `middle` or `upper`.
-        intercept: of the predictions.
-    """
-
-    prediction: NDArray[np.float64]
-    capacity: NDArray[np.float64]
-    band: Sequence[str]
+class Capacities(Protocol):
+    evidence: list[int]
+    capacity: list[float | None]
+    prediction: list[float | None]
+    band: list[str]
     intercept: float
-
-    def reasons(self, position: int) -> list[tuple[str, float]]:
-        """Return the largest contributions to the prediction of one user; with the intercept they sum to it."""
-
-
-class CapacityModel(Protocol):
-    """What is asked of a capacity artefact that serves.
-
-    Attributes:
-        version: its identity.
-        attribution: how a prediction is divided among its reasons.
-        evidence: the orders below which it says nothing.
-    """
-
-    version: str
     attribution: str
-    evidence: int
 
-    def predict(self, rows: Rows, vectors: Vectors, *, use_vectors: bool) -> Predicted:
-        """Predict: rows in the order of the catalogue; without `use_vectors` from behaviour alone."""
+    def reasons(self, i: int) -> list[tuple[str, float]]: ...
 
 
-class Estimate(NamedTuple):
-    """What is said of one user; `capacity` and `prediction` are None for one of too little evidence."""
+class CapacityScorer(Protocol):
+    def predict(self, scalars: Rows, vectors: Vectors | None) -> Capacities: ...
 
-    capacity: float | None
-    prediction: float | None
-    band: str
-    evidence: int
-    reasons: list[tuple[str, float]]
+
+class CapacityArtefact(Protocol):
+    version: str
+    scorer: CapacityScorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +49,26 @@ class Estimating:
     """A capacity artefact that has been accepted for the running encoder.
 
     Attributes:
-        artefact: see above.
-        model: the field `model` of its records.
+        artefact: serves rows in the order of the catalogue.
+        model: the field `model` of its records: `scorer`, `encoder`, `attribution`.
         fitted: whether it was fitted for the running encoder; if not, it estimates from behaviour alone.
     """
 
-    artefact: CapacityModel
+    artefact: CapacityArtefact
     model: Mapping[str, Any]
     fitted: bool
 
     @classmethod
-    def of(cls, artefact: CapacityModel, encoder: str, fitted: bool) -> Self:
-        """Make one for a running encoder of this identity."""
-        model = {"scorer": artefact.version, "encoder": encoder, "attribution": artefact.attribution}
+    def of(cls, artefact: CapacityArtefact, encoder: str, fitted: bool) -> Self:
+        """Make one for a running encoder of this identity.
+
+        Raises:
+            InvalidInputError: it cannot estimate.
+        """
+        nothing = np.zeros((1, PROFILE_WIDTH), np.float32)
+        # A user without any known feature, so that an artefact that cannot estimate fails before it serves.
+        tried = artefact.scorer.predict([(None,) * len(NAMES)], dict.fromkeys(VECTORS, nothing) if fitted else None)
+        model = {"scorer": artefact.version, "encoder": encoder, "attribution": tried.attribution}
         return cls(artefact, model, fitted)
 
     @property
@@ -94,26 +76,23 @@ class Estimating:
         """The artefact's version, as every record names it."""
         return str(self.model["scorer"])
 
-    @cached_property
-    def _evidence_at(self) -> int:
-        return NAMES.index(EVIDENCE)
+    def estimate(self, rows: Rows, vectors: Vectors) -> Capacities:
+        """Estimate users: rows in the order of the catalogue, vectors by name."""
+        return self.artefact.scorer.predict(rows, vectors if self.fitted else None)
 
-    def estimate(self, rows: Rows, vectors: Vectors) -> tuple[float, list[Estimate]]:
-        """Return the intercept, and what is said of each user: rows in the order of the catalogue."""
-        found = self.artefact.predict(rows, vectors, use_vectors=self.fitted)
-        numbers = zip(found.prediction.tolist(), found.capacity.tolist(), found.band, strict=True)
-        estimates = []
-        for position, (row, (prediction, capacity, band)) in enumerate(zip(rows, numbers, strict=True)):
-            evidence = int(row[self._evidence_at] or 0)
-            if evidence < self.artefact.evidence:
-                estimates.append(Estimate(None, None, UNKNOWN, evidence, []))
-            else:
-                estimates.append(Estimate(capacity, prediction, band, evidence, found.reasons(position)))
-        return found.intercept, estimates
 
-    def try_out(self) -> None:
-        """Estimate a user without any known feature, so that an artefact that cannot predict fails before it serves."""
-        nothing = np.zeros((1, PROFILE_WIDTH), np.float32)
-        self.artefact.predict(
-            [(None,) * len(NAMES)], {"profile_vector": nothing, "taste_vector": nothing}, use_vectors=self.fitted
-        )
+def load_estimating(folder: Path, encoder: str, *, strict: bool = False) -> Estimating:
+    """Read a capacity artefact for a running encoder of this identity.
+
+    Args:
+        folder: as written by `train --head capacity`.
+        encoder: identity of encoder, rules and projection.
+        strict: whether one that was made for another encoder is refused, rather than estimating from behaviour alone.
+
+    Raises:
+        ArtefactError: it cannot be read, needs a feature that no row has, or is refused.
+        InvalidInputError: it cannot estimate.
+    """
+    artefact = CapacityArtefact.load(folder)
+    fitted = artefact.matches(encoder)
+    return Estimating.of(artefact.serving(NAMES, encoder if fitted or strict else None), encoder, fitted)

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from features.catalogue import NAMES
 from features.codec import decode
-from features.online.layout import JOIN_KEY
+from features.online.layout import CAPACITY, JOIN_KEY
 from features.online.reading import read_users
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
@@ -87,6 +87,12 @@ def served_features(settings: Settings, users: Sequence[str]) -> list[dict[str, 
     """Return the features of these users as plain Feast serves them."""
     kept = (JOIN_KEY, "event_time", "revision", *NAMES, "profile_vector", "encoder")
     return [{name: row[name] for name in kept} for row in read_users(settings.online_url, users)]
+
+
+def served_capacity(settings: Settings, users: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the view of capacity serves of these users, of those that it serves."""
+    rows = read_users(settings.online_url, users)
+    return [{JOIN_KEY: row[JOIN_KEY], **row[CAPACITY]} for row in rows if CAPACITY in row]
 
 
 def write_ndjson(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -182,13 +182,14 @@ class Committer:
         out, (group, emission) = self._out, scored
         if group.states:
             records = [Outgoing(key, state) for key, state in group.states.items()]
-            states = await out.publisher.send(out.changelog, self._partition, records)
-            self._keep(group, await states.acknowledged())
+            sent = await out.publisher.send(out.changelog, self._partition, records)
+            self._keep(group, await sent.acknowledged())
             out.lease.check()
-        sent = [await out.publisher.send(out.scores, self._partition, emission.scores)]
+        scores = await out.publisher.send(out.scores, self._partition, emission.scores)
+        estimates = None
         if emission.capacity and (topic := await out.capacity.name(out.lease)) is not None:
-            sent.append(await out.publisher.send(topic, self._partition, emission.capacity))
-        self._tasks.begin(self._settle(scored, sent, out.online.put(emission.rows)))
+            estimates = await out.publisher.send(topic, self._partition, emission.capacity)
+        self._tasks.begin(self._settle(scored, scores, estimates, out.online.put(emission.rows)))
 
     def _keep(self, group: Group, written: Written) -> None:
         """Put into the local store what the changelog holds."""
@@ -214,11 +215,13 @@ class Committer:
             self._work.clear()
         return group
 
-    async def _settle(self, scored: Scored, sent: Sequence[Sent], stored: asyncio.Future[None]) -> None:
+    async def _settle(self, scored: Scored, scores: Sent, estimates: Sent | None, stored: asyncio.Future[None]) -> None:
         group, emission = scored
-        for records in sent:
-            await records.acknowledged()
+        await scores.acknowledged()
         self._out.tally.scored(group.arrivals, emission.score_count)
+        if estimates is not None:
+            await estimates.acknowledged()
+            self._out.tally.estimated(emission.estimate_count)
         await stored
         self._out.tally.stored(group.arrivals)
         group.done = True

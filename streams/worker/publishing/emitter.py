@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.online.rows import Forget, OnlineRow
-from features.row import profiles, scalars
+from features.row import profiles, scalars, tastes
 from features.state import UserState
 from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring, Served
@@ -55,6 +55,11 @@ class Emission:
     def score_count(self) -> int:
         """Score records among `scores`, tombstones left out."""
         return sum(record.value is not None for record in self.scores)
+
+    @property
+    def estimate_count(self) -> int:
+        """Records among `capacity`, tombstones left out."""
+        return sum(record.value is not None for record in self.capacity)
 
     def forget(self, user_id: str, *, capacity: bool) -> None:
         """Have consumers forget the scores of a user so far, and the records of `capacity` too."""
@@ -149,7 +154,8 @@ class Emitter:
             scoring = self.scoring
         estimates = None
         if self.estimating is not None:
-            estimates = Estimates(self.estimating, rows, {"profile_vector": vectors}, self.encoder_down)
+            named = {"profile_vector": vectors, "taste_vector": tastes(states, encoder)}
+            estimates = Estimates(self.estimating, rows, named, encoder_down=self.encoder_down)
         tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
             subjects,

@@ -19,22 +19,22 @@ class Estimates:
         encoder_down: whether texts lag behind.
     """
 
-    def __init__(self, estimating: Estimating, rows: Rows, vectors: Vectors, encoder_down: bool) -> None:
+    def __init__(self, estimating: Estimating, rows: Rows, vectors: Vectors, *, encoder_down: bool) -> None:
         self._model = estimating.model
         self._degraded = encoder_down or not estimating.fitted
-        self._intercept, self._found = estimating.estimate(rows, vectors)
+        self._found = estimating.estimate(rows, vectors)
 
     def record(self, position: int, user_id: str, state: UserState, event_time: int, emitted_at: int) -> bytes:
         """Return the record of the user at this position; times in ms."""
-        found = self._found[position]
+        found = self._found
         return encode_capacity(
             user_id,
-            capacity=found.capacity,
-            band=found.band,
-            evidence=found.evidence,
-            prediction=found.prediction,
-            intercept=self._intercept,
-            reasons=found.reasons,
+            capacity=found.capacity[position],
+            band=found.band[position],
+            evidence=found.evidence[position],
+            prediction=found.prediction[position],
+            intercept=found.intercept,
+            reasons=found.reasons(position),
             life=state.life,
             revision=state.revision,
             event_time=event_time,
@@ -45,12 +45,12 @@ class Estimates:
 
     def row(self, position: int) -> CapacityRow:
         """Return what the online store is given of the user at this position."""
-        found = self._found[position]
+        found = self._found
         return CapacityRow(
-            capacity=found.capacity,
-            prediction=found.prediction,
-            band=found.band,
+            capacity=found.capacity[position],
+            prediction=found.prediction[position],
+            band=found.band[position],
             scorer=self._model["scorer"],
             encoder=self._model["encoder"],
-            evidence=found.evidence,
+            evidence=found.evidence[position],
         )
