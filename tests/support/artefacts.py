@@ -42,7 +42,7 @@ def _linear(model: Any, intercept: float) -> LinearModel:
     return LinearModel(
         standardiser=standardiser,
         weights=model.weights[:count],
-        profile_weights=model.profile_weights,
+        vector_weights=model.profile_weights,
         intercept=model.intercept + intercept,
     )
 
