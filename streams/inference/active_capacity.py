@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import NAMES, PROFILE_WIDTH
+from models.artefact.capacity import CapacityArtefact
+from models.scoring.capacity import VECTORS, Capacities
 from streams.inference.active_scorer import Rows
 
 PURPOSE: Final = (
@@ -19,29 +21,8 @@ PURPOSE: Final = (
 )
 """What is said once wherever capacity begins to be estimated."""
 
-VECTORS = ("profile_vector", "taste_vector")
 Vectors = Mapping[str, NDArray[np.float32]]
 """By the name of a vector feature, float32 [n, 64]."""
-
-
-class Capacities(Protocol):
-    evidence: list[int]
-    capacity: list[float | None]
-    prediction: list[float | None]
-    band: list[str]
-    intercept: float
-    attribution: str
-
-    def reasons(self, i: int) -> list[tuple[str, float]]: ...
-
-
-class CapacityScorer(Protocol):
-    def predict(self, scalars: Rows, vectors: Vectors | None) -> Capacities: ...
-
-
-class CapacityArtefact(Protocol):
-    version: str
-    scorer: CapacityScorer
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-NOT_FOR: Final = ("personal_pricing", "credit", "employment", "housing", "insurance")
-"""What the estimate may not decide on, which every record says."""
+from models.scoring.capacity import NOT_FOR
 
 _encoder: Final = msgspec.json.Encoder()
 
