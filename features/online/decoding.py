@@ -35,9 +35,10 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
 
     Returns:
         `user_id`, `event_time`, `revision` (that of `user_behavior`), every scalar by name, `profile_vector` (64
-        floats), `encoder`, `score`, `expected_spend`, `tier`, `scorer`, and `revisions`, the revision of each view by
-        name. Null is None. The writers change the three views together, so revisions that differ speak of another
-        writer. `purchasing_capacity` is there if that view serves the user: its features by name.
+        floats), `encoder`, `taste_vector`, `titles_waiting`, `score`, `expected_spend`, `tier`, `scorer`, and
+        `revisions`, the revision of each view by name. Null is None, and so is what an earlier release did not write.
+        The writers change the views together, so revisions that differ speak of another writer. `purchasing_capacity`
+        is there if that view serves the user: its features by name.
 
     Raises:
         OnlineStoreError: a value is not of its feature's type.
@@ -51,10 +52,10 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
                 revisions[view.name] = found
                 if view.name != BEHAVIOR:
                     continue
-            served[feature.name] = found
+            # Of several views with a feature of one name, such as the encoder, the first one speaks.
+            served.setdefault(feature.name, found)
     served["revisions"] = revisions
-    names = [(CAPACITY, feature.name) for feature in CAPACITY_VIEW.features]
-    if any(stored.get(name) is not None for name in names):
+    if any(view == CAPACITY and encoded is not None for (view, _), encoded in stored.items()):
         served[CAPACITY] = {
             feature.name: value(feature.kind, stored.get((CAPACITY, feature.name)) or b"")
             for feature in CAPACITY_VIEW.features

@@ -146,7 +146,7 @@ class Emitter:
         users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
         instants = [state.instant(as_of) for state in states]
         rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
-        vectors = profiles(states, encoder)
+        vectors, titles = profiles(states, encoder), tastes(states, encoder)
         predicted = scoring.predict(rows, vectors)
         # Before the records are made: it may find that the scorer does not fit, which the records are to tell.
         self._watchers.served(Served(scoring, users, states, instants, rows, vectors, predicted))
@@ -154,7 +154,7 @@ class Emitter:
             scoring = self.scoring
         estimates = None
         if self.estimating is not None:
-            named = {"profile_vector": vectors, "taste_vector": tastes(states, encoder)}
+            named = {"profile_vector": vectors, "taste_vector": titles}
             estimates = Estimates(self.estimating, rows, named, encoder_down=self.encoder_down)
         tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
@@ -163,14 +163,15 @@ class Emitter:
             instants,
             rows,
             _lines(vectors),
+            _lines(titles),
             predicted.prediction.tolist(),
             predicted.expected_spend.tolist(),
             predicted.score.tolist(),
             predicted.tier,
             strict=True,
         )
-        for position, (subject, emission, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
-            state = subject.state
+        for position, (subject, emission, instant, row, *both, prediction, spend, score, tier) in enumerate(columns):
+            state, (profile, taste) = subject.state, both
             value = encode_score(
                 subject.user_id,
                 score=score,
@@ -202,7 +203,9 @@ class Emitter:
                     scalars=row,
                     event_time=instant,
                     revision=state.revision,
-                    profile=vector,
+                    profile=profile,
+                    taste=taste,
+                    titles_waiting=len(state.waiting),
                     encoder=encoder,
                     score=score,
                     expected_spend=spend,
