@@ -28,11 +28,16 @@ Scores = dict[str, dict[str, Any]]
 
 async def last_scores(settings: Settings) -> Scores:
     """Return the newest score record of each user, as a consumer of the compacted topic would keep it."""
-    scores: Scores = {}
-    async for records in read_topic(settings, topic_name(settings, SCORES)):
+    return await last_records(settings, SCORES)
+
+
+async def last_records(settings: Settings, topic: str) -> Scores:
+    """Return the same of a topic of scores or of capacity."""
+    newest: Scores = {}
+    async for records in read_topic(settings, topic_name(settings, topic)):
         for record in records:
-            take_score(scores, record.key, record.value)
-    return scores
+            take_score(newest, record.key, record.value)
+    return newest
 
 
 def take_score(scores: Scores, key: bytes, value: bytes | None) -> dict[str, Any] | None:

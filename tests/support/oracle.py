@@ -17,7 +17,7 @@ from models.artefact.artefact import Artefact
 from models.artefact.capacity import CapacityArtefact
 from models.profile import Projection
 from streams.broker.reading import read_topic
-from streams.contract import CAPACITY, SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, SCORES, changelog_name, published, topic_name
 from streams.inference.loading import artefact_folder
 from streams.records.score_record import newer
 from streams.settings import Settings
@@ -125,9 +125,12 @@ async def assert_score_log(settings: Settings) -> int:
 
 
 async def superseded(settings: Settings) -> list[bytes]:
-    """Users whose last record in the log of scores is not the newest: their owner has yet to write them again."""
-    _, last, newest = await _record_log(settings, SCORES)
-    return [user for user, score in newest.items() if last[user] != score]
+    """Users whose last record of scores or of capacity is not the newest: their owner has yet to write them again."""
+    found = []
+    for topic in published(settings):
+        _, last, newest = await _record_log(settings, topic)
+        found += [user for user, record in newest.items() if last[user] != record]
+    return found
 
 
 async def _record_log(settings: Settings, topic: str) -> tuple[int, dict[bytes, Any], dict[bytes, Any]]:
