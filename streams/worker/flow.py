@@ -209,7 +209,7 @@ class Flow:
             self.settings, inference, self.engine, built.watch, self.tally, self._owed, self.metrics, self.fail
         )
         if inference.estimating is not None:
-            log.warning(PURPOSE, scorer=inference.estimating.version)
+            log.warning(PURPOSE, scorer=inference.estimating.version, fitted=inference.estimating.fitted)
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
         built.equip(inference, letters=refused, online=online, tally=self.tally, as_of=self._as_of)
 
