@@ -54,7 +54,9 @@ def order_of(
     alone: dict[str, dict[str, Measured]] = {}
     against: dict[str, dict[str, Measured]] = {}
     for i, measure in enumerate(MEASURES):
-        alone[measure] = {name: Measured(*map(float, (values[i, j], low[i, j], high[i, j]))) for j, name in enumerate(names)}
+        alone[measure] = {
+            name: Measured(*map(float, (values[i, j], low[i, j], high[i, j]))) for j, name in enumerate(names)
+        }
         against[measure] = {
             name: Measured(*map(float, (values[i, j] - values[i, 0], gap_low[i, j], gap_high[i, j])))
             for j, name in enumerate(names)

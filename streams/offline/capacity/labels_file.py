@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from streams.exceptions import ConfigurationError
 from streams.terminal import shown
@@ -20,6 +20,14 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LARGEST: Final = 1e300
 _SHOWN: Final = 40
 """Characters of a field that an error quotes."""
+
+
+class _Reader(Protocol):
+    """What `csv.reader` returns: its type has no public name."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,12 @@ def read_labels(path: Path, groups: Sequence[str] = ()) -> Labels:
     except OSError as error:
         raise ConfigurationError(f"{path}: expected a CSV file of labels, found none ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: expected a CSV file in UTF-8, found other bytes; save it as UTF-8") from error
+        raise ConfigurationError(
+            f"{path}: expected a CSV file in UTF-8, found other bytes; save it as UTF-8"
+        ) from error
 
 
-def _read(path: Path, lines: csv._reader, groups: Sequence[str]) -> Labels:
+def _read(path: Path, lines: _Reader, groups: Sequence[str]) -> Labels:
     rows = _rows(path, lines)
     _, header = next(rows, (0, []))
     for name in (USER, LABEL):
@@ -92,7 +102,7 @@ def _read(path: Path, lines: csv._reader, groups: Sequence[str]) -> Labels:
     return found
 
 
-def _rows(path: Path, lines: csv._reader) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, lines: _Reader) -> Iterator[tuple[int, list[str]]]:
     """Yield the lines that are not blank, each with its number."""
     try:
         for row in lines:
