@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,27 @@ PARTS: Final = ("behaviour", "text", "both")
 TEXT_SHARES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """How many times as great the penalty of the vectors' weights may be, per standard deviation of an element."""
 
+WINDOW_POWERS: Final = (0.0, 1.0)
+"""The powers of YEAR_DAYS / window by which the penalty of a window's scalar may grow."""
+
+YEAR_DAYS: Final = 365.25
+
 _LEAST_SPREAD: Final = 1e-9
 """Below it, the elements of unit vectors differ by rounding alone."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """In which proportion the columns are held back.
+
+    Attributes:
+        text_share: how many times as much as a lifetime's scalars the vectors are penalised.
+        window_power: the power of a year over the window, by which a window's scalars are. What is counted in a window
+            is a sample of a habit, and the variance of its chance falls with its length: that is the power 1.
+    """
+
+    text_share: float
+    window_power: float
 
 
 class Design:
@@ -35,7 +55,7 @@ class Design:
         names: the scalars that vary; none without behaviour.
         kept: int64 [s], their places among all of them.
         matrix: float64 [n, s + t], t being 128, or 0 where the vectors do not vary or are not read.
-        shares: of the penalty of the vectors, those worth trying.
+        blends: those worth trying.
     """
 
     def __init__(self, people: People, part: str) -> None:
@@ -48,12 +68,16 @@ class Design:
         self._scale = 1 / spread if spread > _LEAST_SPREAD else None
         text = people.vectors[:, :0] if self._scale is None else people.vectors * self._scale
         self.matrix = np.hstack([self._standardiser.apply(values), text])
-        self.shares = TEXT_SHARES if self.names and self._scale is not None else (1.0,)
+        spans = [people.windows.get(name) for name in self.names]
+        self._brevity = np.array([1.0 if days is None else YEAR_DAYS / days for days in spans])
+        shares = TEXT_SHARES if self.names and self._scale is not None else (1.0,)
+        powers = WINDOW_POWERS if any(spans) else (0.0,)
+        self.blends = tuple(Blend(share, power) for power in powers for share in shares)
 
-    def factors(self, share: float) -> Vector:
-        """Return what each column is multiplied with, so that the vectors' penalty is this share of the common one."""
-        factors = np.ones(self.matrix.shape[1])
-        factors[len(self.names) :] = 1 / np.sqrt(share)
+    def factors(self, blend: Blend) -> Vector:
+        """Return what each column is multiplied with, so that one penalty for all is that of the blend."""
+        factors = np.full(self.matrix.shape[1], 1 / np.sqrt(blend.text_share))
+        factors[: len(self.names)] = self._brevity ** (-blend.window_power / 2)
         return factors
 
     def model(self, weights: Vector, intercept: float) -> LinearModel:

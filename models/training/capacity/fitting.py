@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from models.exceptions import InvalidInputError
 from models.scoring.kinds.linear import LinearModel
-from models.training.capacity.design import Design
-from models.training.capacity.people import Labelled, People, deal, ranks
+from models.training.capacity.design import Blend, Design
+from models.training.capacity.people import MEAN_RANK, Labelled, People, deal, ranks
 from models.training.fits.ridge import moments, ridge_path
 
 Vector = NDArray[np.float64]
@@ -24,34 +23,21 @@ FOLDS: Final = 10
 INNER_FOLDS: Final = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Strength:
     """How strongly a fit is held back.
 
     Attributes:
-        decay: penalty of a weight per standard deviation of a scalar.
-        text_share: how many times that a weight per standard deviation of a vector's element is penalised.
+        decay: penalty of a weight per standard deviation of a scalar of a user's whole life.
+        blend: how much more or less that of the others is.
     """
 
     decay: float
-    text_share: float
+    blend: Blend
 
 
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """The strengths chosen by cross-validation.
-
-    Attributes:
-        strength: of least squared error.
-        losses: root mean squared error of the rank by strength, as `decay x share`.
-    """
-
-    strength: Strength
-    losses: Mapping[str, float]
-
-
-def choose(design: Design, labelled: Labelled, *, folds: int, seed: int) -> Chosen:
-    """Choose the strengths of least squared error over users that a fit has not seen.
+def choose(design: Design, labelled: Labelled, *, folds: int, seed: int) -> Strength:
+    """Choose the strength of least squared error over users that a fit has not seen.
 
     Args:
         design: the columns.
@@ -62,44 +48,36 @@ def choose(design: Design, labelled: Labelled, *, folds: int, seed: int) -> Chos
     Raises:
         InvalidInputError: too few users for the folds.
     """
-    matrix, target = design.matrix[labelled.places], ranks(labelled.labels)
+    matrix, target = design.matrix[labelled.places], ranks(labelled.labels) - MEAN_RANK
     dealt = deal(labelled.users, labelled.labels, folds, seed)
     decays = np.array(DECAYS)
-    errors = np.zeros((len(design.shares), len(decays)))
+    errors = np.zeros((len(design.blends), len(decays)))
     for fold in range(folds):
         judged = dealt == fold
-        gram, moment, means, mean = moments(matrix[~judged], target[~judged])
-        for row, share in enumerate(design.shares):
-            factors = design.factors(share)
+        gram, moment, means = moments(matrix[~judged], target[~judged])
+        for row, blend in enumerate(design.blends):
+            factors = design.factors(blend)
             weights = ridge_path(gram * np.outer(factors, factors), moment * factors, decays) * factors
-            predicted = mean + (matrix[judged] - means) @ weights.T
+            predicted = (matrix[judged] - means) @ weights.T
             errors[row] += np.square(predicted - target[judged, np.newaxis]).sum(axis=0)
-    # Of equal errors the first: the weaker share of the text, the weaker penalty.
+    # Of equal errors the first.
     row, column = divmod(int(errors.argmin()), len(decays))
-    losses = np.sqrt(errors / len(target))
-    return Chosen(
-        Strength(float(decays[column]), design.shares[row]),
-        {
-            f"{decay:.3g} x {share:g}": float(losses[i, j])
-            for i, share in enumerate(design.shares)
-            for j, decay in enumerate(DECAYS)
-        },
-    )
+    return Strength(float(decays[column]), design.blends[row])
 
 
 def fit(design: Design, labelled: Labelled, strength: Strength) -> LinearModel:
-    """Fit with these strengths.
+    """Fit with this strength.
 
     Args:
         design: the columns.
         labelled: the users to fit on.
         strength: of the penalties.
     """
-    factors = design.factors(strength.text_share)
-    gram, moment, means, mean = moments(design.matrix[labelled.places], ranks(labelled.labels))
+    factors = design.factors(strength.blend)
+    gram, moment, means = moments(design.matrix[labelled.places], ranks(labelled.labels) - MEAN_RANK)
     path = ridge_path(gram * np.outer(factors, factors), moment * factors, np.array([strength.decay]))
     weights = path[0] * factors
-    return design.model(weights, mean - float(means @ weights))
+    return design.model(weights, MEAN_RANK - float(means @ weights))
 
 
 def out_of_fold(
@@ -129,7 +107,7 @@ def out_of_fold(
     for fold in range(folds):
         judged = dealt == fold
         known = labelled.where(~judged)
-        model = fit(design, known, choose(design, known, folds=inner, seed=seed).strength)
+        model = fit(design, known, choose(design, known, folds=inner, seed=seed))
         asked = labelled.places[judged]
         predicted[judged] = model.predict(people.values[asked][:, design.kept], people.vectors[asked])
     return predicted

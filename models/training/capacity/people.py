@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class People:
         values: float64 [n, k], NaN for null.
         vectors: float64 [n, 128], those of `VECTORS` side by side.
         transforms: of scalars by name; one without gets `Transform.SIGNED_LOG1P`.
+        windows: days of the window of a scalar by name; one without speaks of the user's whole life.
 
     Raises:
         InvalidInputError: shapes that do not fit, or numbers that are not finite.
@@ -37,6 +39,7 @@ class People:
     values: Vector
     vectors: Vector
     transforms: Mapping[str, Transform]
+    windows: Mapping[str, float]
 
     def __post_init__(self) -> None:
         count = len(self.values)
@@ -70,8 +73,16 @@ class Labelled:
         return Labelled(users, self.places[chosen], self.labels[chosen])
 
 
+MEAN_RANK: Final = 0.5
+"""The mean of ranks, whatever the labels and however many are equal."""
+
+
 def ranks(labels: Vector) -> Vector:
-    """Return the share of labels that are less, half of the equal ones included: float64 [n], in 0 .. 1."""
+    """Return the share of labels that are less, half of the equal ones included: float64 [n], in 0 .. 1, mean 0.5.
+
+    Labels are ordered, and no more: how far apart two are may mean nothing, and one that is far out would decide a fit
+    of squared errors. The rank is what is asked for, and any rising change of the labels leaves it as it is.
+    """
     return (average_ranks(labels) - 0.5) / len(labels)
 
 

@@ -31,13 +31,13 @@ def ridge_path(gram: Vector, moment: Vector, decays: Vector) -> Vector:
     return weights
 
 
-def moments(design: Vector, outcome: Vector) -> tuple[Vector, Vector, Vector, float]:
-    """Return G [d, d], m [d], the means of the columns [d] and that of the outcome.
+def moments(design: Vector, outcome: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return G [d, d], m [d], and the means of the columns [d], which are centred here.
 
     Args:
         design: float64 [n, d].
-        outcome: float64 [n].
+        outcome: float64 [n], of mean 0.
     """
-    means, mean = design.mean(axis=0), float(outcome.mean())
+    means = design.mean(axis=0)
     centred = design - means
-    return centred.T @ centred / len(outcome), centred.T @ (outcome - mean) / len(outcome), means, mean
+    return centred.T @ centred / len(outcome), centred.T @ outcome / len(outcome), means

@@ -69,7 +69,7 @@ def make(
     with one_thread():
         design = Design(people, "both")
         chosen = choose(design, gathered.labelled, folds=FOLDS, seed=seed)
-        model = fit(design, gathered.labelled, chosen.strength)
+        model = fit(design, gathered.labelled, chosen)
         predictions = model.predict(people.values[:, design.kept], people.vectors)
     enough = gathered.orders >= least_evidence
     asked = enough if enough.any() else np.ones_like(enough)
@@ -81,7 +81,11 @@ def make(
         "lift": dict(
             zip(("spearman", "low", "high"), (judged["lift"]["spearman"], *judged["lift"]["interval"]), strict=True)
         ),
-        "options": {"weight_decay": chosen.strength.decay, "text_share": chosen.strength.text_share},
+        "options": {
+            "weight_decay": chosen.decay,
+            "text_share": chosen.blend.text_share,
+            "window_power": chosen.blend.window_power,
+        },
     }
     artefact = CapacityArtefact(
         scorer=CapacityScorer(model=model, reference=reference_of(predictions[asked]), least_evidence=least_evidence),

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import NAMES, TRANSFORMS
+from features.tiles import DAY
+from features.windows import WINDOWS
 from models.scoring.capacity import EVIDENCE
 from models.scoring.standardising import Transform
 from models.training.capacity.people import Labelled, People
 from streams.exceptions import ConfigurationError
 from streams.offline.capacity.labels_file import Labels
 from streams.offline.training.rows_file import read_training_rows
+
+WINDOW_DAYS: Final = {
+    name: window.length / DAY for window in WINDOWS for name in NAMES if name.endswith(f"_{window.name}")
+}
+"""The days of the window of each scalar that has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +77,7 @@ def gather(rows: Path, labels: Labels) -> Gathered:
         values=values,
         vectors=np.hstack([read.profiles[places], read.tastes[places]]).astype(np.float64),
         transforms={name: Transform(transform) for name, transform in TRANSFORMS.items()},
+        windows=WINDOW_DAYS,
     )
     place_of = {user: place for place, user in enumerate(users)}
     known = sorted(user for user in labels.values if user in place_of)
