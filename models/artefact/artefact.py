@@ -59,7 +59,8 @@ class Artefact:
         holdout: the users that it was not trained on; None if there is no record of such users.
 
     Raises:
-        ArtefactError: a scorer of several vectors; categories that repeat, are empty or too many; metrics that are not finite.
+        ArtefactError: a scorer of several vectors; categories that repeat, are empty or too many; metrics that are not
+            finite.
     """
 
     scorer: Scorer
