@@ -19,7 +19,7 @@ Vector = NDArray[np.float64]
 PARTS: Final = ("behaviour", "text", "both")
 """What a fit may read: the scalars, the vectors, or all of them."""
 
-TEXT_SHARES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+TEXT_SHARES: Final = (0.25, 1.0, 4.0, 16.0)
 """How many times as great the penalty of the vectors' weights may be, per standard deviation of an element."""
 
 WINDOW_POWERS: Final = (0.0, 1.0)
@@ -54,23 +54,25 @@ class Design:
     Attributes:
         names: the scalars that vary; none without behaviour.
         kept: int64 [s], their places among all of them.
-        matrix: float64 [n, s + t], t being 128, or 0 where the vectors do not vary or are not read.
+        matrix: float64 [n, s + t], with the t elements of the vectors that vary; none without text.
         blends: those worth trying.
     """
 
     def __init__(self, people: People, part: str) -> None:
-        spread = 0.0 if part == "behaviour" else float(np.sqrt(people.vectors.var(axis=0).mean()))
         varies = varying(people.names, people.values, people.transforms) & (part != "text")
         self.kept = np.flatnonzero(varies)
         self.names = tuple(people.names[place] for place in self.kept.tolist())
         values = people.values[:, self.kept]
         self._standardiser = Standardiser.fit(self.names, values, people.transforms)
-        self._scale = 1 / spread if spread > _LEAST_SPREAD else None
-        text = people.vectors[:, :0] if self._scale is None else people.vectors * self._scale
+        spread = people.vectors.std(axis=0)
+        # Whoever has no searches or no titles has a vector of zeros, which would cost time for nothing.
+        self._elements = np.flatnonzero((spread > _LEAST_SPREAD) & (part != "behaviour"))
+        self._scale = 1 / float(np.sqrt(np.square(spread[self._elements]).mean())) if self._elements.size else 1.0
+        text = people.vectors[:, self._elements] * self._scale
         self.matrix = np.hstack([self._standardiser.apply(values), text])
         spans = [people.windows.get(name) for name in self.names]
         self._brevity = np.array([1.0 if days is None else YEAR_DAYS / days for days in spans])
-        shares = TEXT_SHARES if self.names and self._scale is not None else (1.0,)
+        shares = TEXT_SHARES if self.names and self._elements.size else (1.0,)
         powers = WINDOW_POWERS if any(spans) else (0.0,)
         self.blends = tuple(Blend(share, power) for power in powers for share in shares)
 
@@ -83,7 +85,8 @@ class Design:
     def model(self, weights: Vector, intercept: float) -> LinearModel:
         """Return the model of these weights of the columns of `matrix`."""
         scalars = len(self.names)
-        text = np.zeros(WIDTH * len(VECTORS)) if self._scale is None else weights[scalars:] * self._scale
+        text = np.zeros(WIDTH * len(VECTORS))
+        text[self._elements] = weights[scalars:] * self._scale
         return LinearModel(
             standardiser=self._standardiser,
             weights=weights[:scalars].copy(),

@@ -48,7 +48,7 @@ def add_evidence_argument(parser: argparse.ArgumentParser) -> None:
         "--evidence",
         type=whole_number(0),
         metavar="ORDERS",
-        help="with --head capacity: orders below which nothing is said of a user (default: 3)",
+        help="with --head capacity: orders below which nothing is said of a user (default: 5)",
     )
 
 
@@ -88,7 +88,8 @@ def train_capacity(arguments: argparse.Namespace, made: date) -> int:
     from streams.offline.capacity.judging import judge
     from streams.offline.capacity.making import LEAST_EVIDENCE, make
 
-    gathered, _ = _gathered(arguments)
+    gathered, labels = _gathered(arguments)
+    _say_unknown(gathered, labels)
     log.info("training", users=len(gathered.users), labelled=len(gathered.labelled.users))
     with reporting() as progress:
         judged = judge(gathered, {}, seed=arguments.seed, progress=progress)
@@ -108,6 +109,7 @@ def evaluate_capacity(arguments: argparse.Namespace) -> int:
     columns = tuple(dict.fromkeys(arguments.group or ()))
     gathered, labels = _gathered(arguments, columns)
     groups = groups_of(columns, gathered, labels)
+    _say_unknown(gathered, labels)
     with reporting() as progress:
         document = judge(gathered, groups, draws=arguments.bootstrap or DRAWS, seed=arguments.seed, progress=progress)
     if arguments.json:
@@ -123,13 +125,16 @@ def _gathered(arguments: argparse.Namespace, columns: Sequence[str] = ()) -> tup
 
     labels = read_labels(arguments.labels, columns)
     gathered = gather(arguments.rows, labels)
+    return gathered, labels
+
+
+def _say_unknown(gathered: Gathered, labels: Labels) -> None:
+    """Say on standard error how many labels are of users without a row."""
     if gathered.unknown:
         print(
-            f"note: {gathered.unknown:,} of {len(labels.values):,} users of {arguments.labels} have no row and are "
-            "left out",
+            f"note: {gathered.unknown:,} of {len(labels.values):,} users of {labels.path} have no row and are left out",
             file=sys.stderr,
         )
-    return gathered, labels
 
 
 def _print_judged(document: dict[str, Any]) -> None:

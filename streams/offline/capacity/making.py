@@ -24,7 +24,7 @@ DATA = (
     "say here."
 )
 
-LEAST_EVIDENCE = 3
+LEAST_EVIDENCE = 5
 """Orders below which nothing is said of a user, unless `--evidence` names another number."""
 
 
