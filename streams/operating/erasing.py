@@ -24,9 +24,9 @@ from streams.broker.connection import connection, new_producer, reaching
 from streams.broker.errors.explaining import WRITE, explained
 from streams.broker.reading import read_from
 from streams.broker.topics.counts import common_partitions
-from streams.broker.topics.left_over import has_capacity
+from streams.broker.topics.left_over import holds_partition
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, INPUTS, changelog_name, published, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
 from streams.name_settings import group_name
 from streams.operating.receipt import (
@@ -77,9 +77,11 @@ async def erase(
     """
     before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
     requests, changelog = topic_name(settings, ERASURES), changelog_name(settings)
-    outputs = await _outputs(settings)
+    outputs = {topic: topic_name(settings, topic) for topic in published(settings)}
     count = await common_partitions(settings, [requests, changelog, *outputs.values()])
     number = partition_of(request.user_id.encode(), count, 0)
+    if CAPACITY not in outputs and await holds_partition(settings, number):
+        outputs[CAPACITY] = topic_name(settings, CAPACITY)
     # All effects of this request are appended behind these ends, so no record before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, *outputs.values())])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
@@ -108,14 +110,6 @@ def _obeyed_all_the_same(place: Place) -> Iterator[None]:
             f"{error}; the request was published ({place}): it stays in the topic and will be obeyed; erase again for "
             "a receipt"
         ) from error
-
-
-async def _outputs(settings: Settings) -> dict[str, str]:
-    """Return the topics of records of users, by the contract, with their names on the broker."""
-    outputs = {SCORES: topic_name(settings, SCORES)}
-    if await has_capacity(settings):
-        outputs[CAPACITY] = topic_name(settings, CAPACITY)
-    return outputs
 
 
 async def _publish(settings: Settings, target: TopicPartition, request: Erasure) -> int:
@@ -177,10 +171,10 @@ async def _read_back(
     changelog = TopicPartition(changelog_name(settings), place.partition)
     key = request.user_id.encode()
     served = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
-    published = {}
+    records = {}
     for topic, name in outputs.items():
         log = TopicPartition(name, place.partition)
-        published[topic] = await _records(settings, log, starts[log], key)
+        records[topic] = await _records(settings, log, starts[log], key)
     states = [record for record in await _records(settings, changelog, starts[changelog], key) if record.value]
     newest = max(states, key=lambda record: order(record.value), default=None)
     state = UserState() if newest is None else decode(newest.value)
@@ -188,7 +182,7 @@ async def _read_back(
     removed = {
         USER_TABLE: judge_state(state, written, request, place, changelog.topic),
         ONLINE_STORE: judge_store(served, state),
-        **{topic: judge_records(found, outputs[topic], state) for topic, found in published.items()},
+        **{topic: judge_records(found, outputs[topic], state) for topic, found in records.items()},
     }
     return Receipt(request, place, removed, kept, state.revision)
 

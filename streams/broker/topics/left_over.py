@@ -23,10 +23,11 @@ async def capacity_partitions(settings: Settings) -> int | None:
     return None if found is None else found.partitions
 
 
-async def has_capacity(settings: Settings) -> bool:
-    """Return whether there are records of capacity to look after: they are published, or were.
+async def holds_partition(settings: Settings, partition: int) -> bool:
+    """Return whether there is a topic of capacity with this partition: one with fewer was never this deployment's.
 
     Raises:
         BrokerError: no node answers.
     """
-    return bool(settings.capacity_artefact) or await capacity_partitions(settings) is not None
+    found = await capacity_partitions(settings)
+    return found is not None and partition < found

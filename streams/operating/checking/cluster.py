@@ -64,10 +64,9 @@ def _of_topic(name: str, topic: Topic | None, *, seen: bool) -> Finding:
 def _of_left_over(settings: Settings, count: int, partitions: int | None) -> Finding:
     """Judge the topic of capacity where none is estimated."""
     what = f"topic {topic_name(settings, CAPACITY)}"
+    said = "nothing is published there, but erasures clear it, with WRITE on it: delete it if nobody reads it"
     if partitions is not None and count != partitions:
-        said = f"expected {partitions} partitions, found {count}: delete it, since nothing is published there"
-        return Finding(what, False, said)
-    said = "nothing is published there any more, but erasures clear it, with WRITE on it: delete it if nobody reads it"
+        said += f"; it was not this deployment's, which has {partitions} partitions: it has {count}"
     return Finding(what, True, said)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from streams.broker.topics.counts import common_partitions
-from streams.broker.topics.left_over import has_capacity
+from streams.broker.topics.left_over import capacity_partitions
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import CAPACITY, INPUTS, changelog_name, published, topic_name
 from streams.exceptions import ConfigurationError
@@ -57,7 +57,7 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
     """
     names = [topic_name(settings, topic) for topic in INPUTS]
     topics = published(settings)
-    if CAPACITY not in topics and await has_capacity(settings):
+    if CAPACITY not in topics and await capacity_partitions(settings) is not None:
         raise ConfigurationError(
             f"WHEREWITHAL_CAPACITY_ARTEFACT: expected the folder that the workers name, since there is a topic "
             f"{topic_name(settings, CAPACITY)!r}, found none: set it, or delete the topic if no worker estimates "

@@ -187,7 +187,7 @@ class Committer:
             out.lease.check()
         scores = await out.publisher.send(out.scores, self._partition, emission.scores)
         estimates = None
-        if emission.capacity and (topic := await out.capacity.name(out.lease)) is not None:
+        if emission.capacity and (topic := await out.capacity.name(self._partition, out.lease)) is not None:
             estimates = await out.publisher.send(topic, self._partition, emission.capacity)
         self._tasks.begin(self._settle(scored, scores, estimates, out.online.put(emission.rows)))
 

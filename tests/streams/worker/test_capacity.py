@@ -18,6 +18,7 @@ from support.runs import quick_settings, work
 from support.shoppers import BASE, random_lines
 
 from streams.broker.reading import read_topic
+from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import partition_counts
 from streams.contract import CAPACITY, SCORES, topic_name
 from streams.operating.erasing import erase
@@ -109,6 +110,18 @@ async def test_where_none_was_ever_estimated_there_is_no_topic_and_no_word_of_it
     assert receipt.verified
     assert CAPACITY not in receipt.removed
     assert CAPACITY not in {entry.place for entry in receipt.kept}
+
+
+async def test_a_topic_that_somebody_else_made_with_fewer_partitions_holds_up_no_erasure(settings: Settings) -> None:
+    async with Flow(settings.model_copy(update={"capacity_artefact": ""}), encoder=HashEncoder()) as flow:
+        async with Admin(flow.settings) as admin:
+            await admin.create([Made(topic_name(settings, CAPACITY), 1, 1, {})])
+        await work(flow, purchases(USERS, 1))
+        receipts = [await erase(flow.settings, Erasure(user, BASE + 10), PATIENCE_S) for user in USERS]
+        log = await log_of(flow.settings, CAPACITY)
+    assert all(receipt.verified for receipt in receipts)
+    assert {value for _, value in log} == {None}
+    assert {user for user, _ in log} == {receipt.request.user_id for receipt in receipts if CAPACITY in receipt.removed}
 
 
 async def test_a_changed_artefact_is_taken_on_and_everybody_is_estimated_anew(settings: Settings) -> None:

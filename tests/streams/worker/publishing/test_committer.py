@@ -145,7 +145,7 @@ class Bench:
         )
         self.committer = Committer(PARTITION, EPOCH, self.shelf, outlets)
 
-    async def name(self, lease: Lease) -> str | None:
+    async def name(self, partition: int, lease: Lease) -> str | None:
         """Answer for `CapacityTopic`."""
         return self.capacity_topic
 
