@@ -18,7 +18,7 @@ from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
 from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
-from streams.offline.sample.cdnow import Order
+from streams.offline.backtest.cdnow import Order
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click

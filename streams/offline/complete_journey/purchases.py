@@ -146,3 +146,15 @@ def _items() -> dict[int, Item]:
             named[tuple(names)] = item
         found[product] = item
     return found
+
+
+def customers() -> list[str]:
+    """Return the households of the table of transactions, by number.
+
+    Raises:
+        ConfigurationError: the package is not installed, or is not the one expected.
+    """
+    import pyarrow.compute as pc
+
+    column = parquet("transactions", _COLUMNS[:1]).read(columns=list(_COLUMNS[:1]))
+    return [str(household) for household in sorted(pc.unique(column[_COLUMNS[0]]).to_pylist())]

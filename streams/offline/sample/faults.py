@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streams.contract import CLICKS, REVIEWS, SEARCHES
-from streams.offline.sample.cdnow import DAY_MS, PERIOD_END
+from features.tiles import DAY
+from streams.offline.sample.orders import PERIOD_END
 
 DUPLICATE_SHARE: Final = 0.005
 LATE_SHARE: Final = 0.005
-LATEST_ARRIVAL_MS: Final = 2 * DAY_MS
+LATEST_ARRIVAL_MS: Final = 2 * DAY
 """A late event arrives one minute to two days after its timestamp."""
 
 _MINUTE: Final = 60_000
@@ -74,16 +75,16 @@ def bad_lines(rng: random.Random, customers: list[str], start: int, end: int = P
 _MISSING: Final = object()
 _SOMEBODY_ELSE: Final = object()
 _SOUND: Final[dict[str, dict[str, Any]]] = {
-    CLICKS: {"item_id": "rock-00", "action": "view", "price": 9.97},
-    SEARCHES: {"query": "rock cd"},
-    REVIEWS: {"item_id": "rock-00", "text": "A good record.", "rating": 4},
+    CLICKS: {"item_id": "soup-00", "action": "view", "price": 1.99},
+    SEARCHES: {"query": "tomato soup"},
+    REVIEWS: {"item_id": "soup-00", "text": "A good soup.", "rating": 4},
 }
 _FAULTS: Final[tuple[tuple[str, str | dict[str, Any]], ...]] = (
     (CLICKS, '{"event_id": "bad", "action": "view", "item'),
     (CLICKS, '{"event_id": "bad", "action": "view", "price": NaN}'),
-    (SEARCHES, "rock cd"),
+    (SEARCHES, "tomato soup"),
     (REVIEWS, "[" * 100 + "]" * 100),
-    (CLICKS, {"price": -9.97}),
+    (CLICKS, {"price": -1.99}),
     (CLICKS, {"quantity": 0}),
     (CLICKS, {"item_id": _MISSING}),
     (SEARCHES, {"query": _MISSING}),
