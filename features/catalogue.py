@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from features.expressions import DaysSince, Expression, Kept, Ratio, Sum, Units
+from features.expressions import DaysSince, Difference, Expression, Kept, Ratio, Sum, Units
 from features.observation import Kind, Source, source_of
 from features.windows import WINDOWS
 
 PROFILE_WIDTH: Final = 64
-"""Width of the profile vector, in float32 elements."""
+"""Width of the profile and of the taste vector, in float32 elements."""
 
 COUNT: Final = True
 NUMBER: Final = False
@@ -61,6 +61,7 @@ def _per_window(name: str, integer: bool, value: Callable[[str], Expression]) ->
 
 
 _PURCHASE: Final = frozenset({Kind.PURCHASE})
+_REFUND: Final = frozenset({Kind.REFUND})
 _ANY: Final = frozenset(Kind)
 
 SCALARS: Final = (
@@ -71,7 +72,7 @@ SCALARS: Final = (
     *_per_window("searches_W", COUNT, lambda window: Sum("searches", window)),
     *_per_window("reviews_W", COUNT, lambda window: Sum("reviews", window)),
     *_per_window("spend_W", NUMBER, lambda window: Units(Sum("spend", window))),
-    Scalar("average_order_value_30d", NUMBER, Ratio(Units(Sum("spend", "30d")), Sum("priced_purchases", "30d"))),
+    Scalar("average_order_value_30d", NUMBER, Ratio(Units(Sum("spend", "30d")), Sum("orders", "30d"))),
     Scalar("conversion_30d", NUMBER, Ratio(Sum("purchases", "30d"), Sum("views", "30d")), Transform.IDENTITY),
     Scalar("mean_viewed_price_7d", NUMBER, Ratio(Units(Sum("viewed_price", "7d")), Sum("priced_views", "7d"))),
     Scalar("mean_rating_30d", NUMBER, Ratio(Units(Sum("rating", "30d")), Sum("reviews", "30d")), Transform.IDENTITY),
@@ -81,6 +82,14 @@ SCALARS: Final = (
     Scalar("tenure_days", NUMBER, DaysSince("oldest", _ANY)),
     Scalar("days_since_last_purchase", NUMBER, DaysSince("last_purchase", _PURCHASE)),
     *_per_window("removes_W", COUNT, lambda window: Sum("removes", window)),
+    *_per_window("refunds_W", COUNT, lambda window: Sum("refunds", window)),
+    *_per_window("refunded_W", NUMBER, lambda window: Units(Sum("refunded", window))),
+    *_per_window("orders_W", COUNT, lambda window: Sum("orders", window)),
+    *_per_window("units_W", COUNT, lambda window: Sum("units", window)),
+    Scalar("net_spend_30d", NUMBER, Units(Difference(Sum("spend", "30d"), Sum("refunded", "30d")))),
+    Scalar("mean_paid_30d", NUMBER, Ratio(Units(Sum("spend", "30d")), Sum("units", "30d"))),
+    Scalar("lifetime_orders", COUNT, Kept("lifetime_orders", _PURCHASE)),
+    Scalar("lifetime_refunded", NUMBER, Units(Kept("lifetime_refunded", _REFUND))),
 )
 """Every scalar feature, in the order of a feature row. New ones come last: the others keep their places in a row."""
 

@@ -16,13 +16,13 @@ from features.columns import WIDTHS
 from features.exceptions import StateFormatError
 from features.state import NO_OFFSET, UserState
 from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
-from features.text_sum import DecayedSum
+from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE, DecayedSum
 
-VERSION: Final = 3
-"""Of what is written. Older states are read too, so that an upgrade can roll: version 1 knew no lives, and neither it
-nor version 2 says how wide its tiles are."""
+VERSION: Final = 4
+"""Of what is written. Older states are read too, so that an upgrade can roll: version 1 knew no lives, neither it nor
+version 2 says how wide its tiles are, and version 3 knew no orders, refunds and titles."""
 
-_READ: Final = (1, 2, 3)
+_READ: Final = (1, 2, 3, 4)
 _UNSAID_WIDTHS: Final = (8, 10, 13)
 """Of the tiles of versions 1 and 2."""
 
@@ -49,6 +49,13 @@ class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     texts_total: bytes
     life: int | None = None
     widths: tuple[int, ...] = _UNSAID_WIDTHS
+    lifetime_orders: int | None = None
+    lifetime_refunded: BigInt = 0
+    orders: bytes = b""
+    taste_encoder: str = ""
+    taste_reference: int = 0
+    taste_total: bytes = b""
+    waiting: list[int] = []
 
 
 class _Prefix(msgspec.Struct, array_like=True):
@@ -71,7 +78,7 @@ _LARGEST: Final = 2**63 - 1
 
 def encode(state: UserState) -> bytes:
     """Return the bytes of a state."""
-    texts = state.texts
+    texts, taste = state.texts, state.taste
     # As a list, in the order of `_Body`: that is the same MessagePack, and takes half the time of making a struct.
     body: list[Any] = [
         state.revision,
@@ -92,6 +99,13 @@ def encode(state: UserState) -> bytes:
         b"" if texts.total is None else texts.total.tobytes(),
         state.life,
         WIDTHS,
+        state.lifetime_orders,
+        state.lifetime_refunded,
+        state.orders,
+        state.taste_encoder,
+        taste.reference,
+        b"" if taste.total is None else taste.total.tobytes(),
+        state.waiting,
     ]
     header = _HEADER.pack(VERSION, state.epoch, state.sequence)
     try:
@@ -135,7 +149,16 @@ def decode(data: bytes) -> UserState:
         state.categories.tiles = body.categories
     state.encoder = body.encoder
     if body.texts_total:
-        state.texts = DecayedSum(body.texts_reference, np.frombuffer(body.texts_total, np.float64))
+        texts_total = np.frombuffer(body.texts_total, np.float64)
+        state.texts = DecayedSum(PROFILE_HALF_LIFE, body.texts_reference, texts_total)
+    state.taste_encoder = body.taste_encoder
+    if body.taste_total:
+        taste_total = np.frombuffer(body.taste_total, np.float64)
+        state.taste = DecayedSum(TASTE_HALF_LIFE, body.taste_reference, taste_total)
+    state.lifetime_refunded = int(body.lifetime_refunded)
+    state.orders = body.orders
+    state.waiting = body.waiting
+    state.lifetime_orders = body.lifetime_orders or 0
     return state
 
 

@@ -21,17 +21,25 @@ class Measure(IntEnum):
     ONE = 0
     """The event itself."""
     AMOUNT = 1
-    """Micro-units of money or rating, 0 when unknown: the observer gives it for purchases, views and reviews."""
+    """Micro-units of money or rating, 0 when unknown: the observer says which events have one."""
     KNOWN = 2
     """1 for an event whose amount is known, else 0."""
     NOISY = 3
     """1 for a noisy text, else 0."""
+    UNITS = 4
+    """Pieces of a purchase that has a price."""
+    ORDERS = 5
+    """1 for the line of an order at whose time the order counts, else 0. The state knows, and not the event."""
 
 
-def measures(seen: Observation) -> tuple[int, ...]:
+def measures(seen: Observation, orders: int) -> tuple[int, ...]:
     """Return every `Measure` of an event, in their order."""
     amount = seen.amount
-    return 1, amount or 0, amount is not None, seen.noisy
+    return 1, amount or 0, amount is not None, seen.noisy, seen.units, orders
+
+
+MINUS_ONE_ORDER: Final = (0, 0, 0, 0, 0, -1)
+"""The measures of an order that is taken out of its tile."""
 
 
 class Column(NamedTuple):
@@ -64,6 +72,10 @@ COLUMNS: Final = (
     Column("rating", DAY, Kind.REVIEW, Measure.AMOUNT),
     Column("noisy_reviews", DAY, Kind.REVIEW, Measure.NOISY),
     Column("removes", 5 * MINUTE, Kind.REMOVE, Measure.ONE),
+    Column("refunds", 5 * MINUTE, Kind.REFUND, Measure.ONE),
+    Column("refunded", 5 * MINUTE, Kind.REFUND, Measure.AMOUNT),
+    Column("orders", 5 * MINUTE, Kind.PURCHASE, Measure.ORDERS),
+    Column("units", 5 * MINUTE, Kind.PURCHASE, Measure.UNITS),
 )
 """Every column in the order of its introduction. One that only long windows need costs the short tiles nothing."""
 
@@ -80,6 +92,11 @@ class TileLayout(NamedTuple):
     level: Level
     names: tuple[str, ...]
     adds: tuple[tuple[Add, ...], ...]
+
+    @property
+    def order(self) -> tuple[Add, ...]:
+        """What an order adds to its tile, whichever event it is of."""
+        return ((self.place("orders"), int(Measure.ORDERS)),)
 
     @property
     def width(self) -> int:

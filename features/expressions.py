@@ -75,6 +75,24 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One sum less another; an integer."""
+
+    minuend: Sum
+    subtrahend: Sum
+
+    @property
+    def source(self) -> str:
+        """The difference, never null."""
+        return f"({self.minuend.source} - {self.subtrahend.source})"
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Those of both sums."""
+        return self.minuend.kinds | self.subtrahend.kinds
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """Micro-units in units of money or rating; a float.
 
@@ -82,7 +100,7 @@ class Units:
         micros: an integer value.
     """
 
-    micros: Sum | Kept
+    micros: Sum | Kept | Difference
 
     @property
     def source(self) -> str:

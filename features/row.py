@@ -72,6 +72,13 @@ def profile(state: UserState, encoder: str) -> NDArray[np.float32]:
     return state.texts.unit()
 
 
+def taste(state: UserState, encoder: str) -> NDArray[np.float32]:
+    """Return the taste vector, float32[64]: unit length, or zeros while no title of this encoder counts."""
+    if state.taste_encoder != encoder:
+        return np.zeros(PROFILE_WIDTH, np.float32)
+    return state.taste.unit()
+
+
 def profiles(states: Sequence[UserState], encoder: str) -> NDArray[np.float32]:
     """Return the profile vector of each of n users: float32 [n, 64]."""
     stacked = np.zeros((len(states), PROFILE_WIDTH), np.float32)
@@ -79,4 +86,13 @@ def profiles(states: Sequence[UserState], encoder: str) -> NDArray[np.float32]:
         # Most have written nothing, and zeros are there already.
         if state.texts.total is not None:
             stacked[position] = profile(state, encoder)
+    return stacked
+
+
+def tastes(states: Sequence[UserState], encoder: str) -> NDArray[np.float32]:
+    """Return the taste vector of each of n users: float32 [n, 64]."""
+    stacked = np.zeros((len(states), PROFILE_WIDTH), np.float32)
+    for position, state in enumerate(states):
+        if state.taste.total is not None:
+            stacked[position] = taste(state, encoder)
     return stacked

@@ -1,8 +1,8 @@
-"""The decayed sum of projected texts behind the profile vector.
+"""The decayed sum of projected texts behind a user's vector: what was written, or the titles of what was clicked.
 
-`profile_vector = unit(sum over texts of weight x 2^(-(T - t) / H) x P e)`, H = 14 days. The factor
-2^(-T/H) is common to every term, so T cancels in the unit vector; the sum is kept relative to the newest
-weighted text, where no term can overflow, and the order of arrival changes only the last bits of a float64.
+`vector = unit(sum over texts of weight x 2^(-(T - t) / H) x P e)`. The factor 2^(-T/H) is common to every term, so T
+cancels in the unit vector; the sum is kept relative to the newest weighted text, where no term can overflow, and the
+order of arrival changes only the last bits of a float64.
 """
 
 from __future__ import annotations
@@ -16,23 +16,34 @@ from numpy.typing import NDArray
 from features.catalogue import PROFILE_WIDTH
 from features.tiles import DAY
 
-HALF_LIFE: Final = 14 * DAY
-"""Time in which a text's weight halves, ms."""
+PROFILE_HALF_LIFE: Final = 14 * DAY
+"""H of the profile vector, ms: what was written."""
+TASTE_HALF_LIFE: Final = 60 * DAY
+"""H of the taste vector, ms: the titles of what was clicked."""
 
 
 class DecayedSum(msgspec.Struct, frozen=True, gc=False):
-    """A float64[64] sum, None for that of nothing, relative to the time of its newest term (`reference`, ms)."""
+    """A sum of terms that fade.
 
+    Attributes:
+        half_life: time in which a term halves, ms.
+        reference: time of the newest term, ms, which the sum is relative to.
+        total: float64[64]; None for the sum of nothing.
+    """
+
+    half_life: int
     reference: int = 0
     total: NDArray[np.float64] | None = None
 
     def plus(self, timestamp: int, weight: float, vector: NDArray[np.float64]) -> DecayedSum:
         """Return the sum with `weight * vector` (float64[64]) of a text of `timestamp` (ms) added."""
         if self.total is None:
-            return DecayedSum(timestamp, vector * weight)
+            return DecayedSum(self.half_life, timestamp, vector * weight)
         if timestamp > self.reference:
-            return DecayedSum(timestamp, self.total * _fade(timestamp - self.reference) + vector * weight)
-        return DecayedSum(self.reference, self.total + vector * (weight * _fade(self.reference - timestamp)))
+            faded = self.total * self._fade(timestamp - self.reference)
+            return DecayedSum(self.half_life, timestamp, faded + vector * weight)
+        faded = vector * (weight * self._fade(self.reference - timestamp))
+        return DecayedSum(self.half_life, self.reference, self.total + faded)
 
     def unit(self) -> NDArray[np.float32]:
         """Return the sum at unit length as float32[64]; zeros when there is none."""
@@ -43,9 +54,9 @@ class DecayedSum(msgspec.Struct, frozen=True, gc=False):
             return np.zeros(PROFILE_WIDTH, np.float32)
         return (self.total / length).astype(np.float32)
 
+    def _fade(self, age: int) -> float:
+        return float(2.0 ** (-age / self.half_life))
 
-NO_TEXTS: Final = DecayedSum()
 
-
-def _fade(age: int) -> float:
-    return float(2.0 ** (-age / HALF_LIFE))
+NO_TEXTS: Final = DecayedSum(PROFILE_HALF_LIFE)
+NO_TITLES: Final = DecayedSum(TASTE_HALF_LIFE)

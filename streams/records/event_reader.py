@@ -16,6 +16,7 @@ from streams.records.fields import (
     read_price,
     read_quantity,
     read_string,
+    read_title,
     refuse,
 )
 from streams.records.strict_json import loads, loads_exact
@@ -112,7 +113,7 @@ class EventReader:
     def _click(self, fields: _Fields, timestamp: int) -> Click:
         get = fields.get
         quantity = read_quantity(get("quantity"))
-        session_id = get("session_id")
+        session_id, order_id = get("session_id"), get("order_id")
         return Click(
             read_id(get("event_id"), "event_id"),
             read_id(get("user_id"), "user_id"),
@@ -124,6 +125,8 @@ class EventReader:
             quantity,
             self._own_currency(get("currency")),
             None if session_id is None else read_id(session_id, "session_id"),
+            read_title(get("title")),
+            None if order_id is None else read_id(order_id, "order_id"),
         )
 
     def _erasure(self, fields: _Fields, timestamp: int) -> Erasure:

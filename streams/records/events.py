@@ -18,6 +18,8 @@ class Action(StrEnum):
     PURCHASE = "purchase"
     REMOVE = "remove"
     """Taken out of the cart."""
+    REFUND = "refund"
+    """Money given back."""
 
 
 LATEST_MS: Final = 253_402_300_799_999
@@ -28,6 +30,8 @@ MAX_ID_BYTES: Final = 256
 MAX_MONEY: Final = 1e9
 """Greatest price x quantity, in the deployment's currency."""
 MAX_QUANTITY: Final = 1_000_000
+MAX_TITLE_BYTES: Final = 1024
+"""A longer title is cut at a character."""
 
 Timestamp: TypeAlias = Annotated[int, Meta(le=LATEST_MS)]
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
@@ -92,13 +96,15 @@ class Click(msgspec.Struct, frozen=True, gc=False):
         event_id: 1..256 UTF-8 bytes, unique within a user and topic.
         user_id: 1..256 UTF-8 bytes.
         item_id: 1..256 UTF-8 bytes.
-        action: view, favorite, cart, purchase or remove.
+        action: view, favorite, cart, purchase, remove or refund.
         timestamp: epoch milliseconds, UTC.
         category: None when absent.
         price: money for one piece, >= 0, with price x quantity <= 10^9; None when absent.
         quantity: number of pieces, 1..1,000,000.
         currency: the deployment's own; None when absent.
         session_id: 1..256 UTF-8 bytes; None when absent.
+        title: what the shop calls the item, at most 1,024 UTF-8 bytes; it may be empty; None when absent.
+        order_id: 1..256 UTF-8 bytes, that of every line of an order; None when absent. It means nothing on a refund.
     """
 
     event_id: Id
@@ -111,6 +117,8 @@ class Click(msgspec.Struct, frozen=True, gc=False):
     quantity: Quantity = 1
     currency: str | None = None
     session_id: Id | None = None
+    title: str | None = None
+    order_id: Id | None = None
 
 
 class Erasure(msgspec.Struct, frozen=True, gc=False):
@@ -134,3 +142,8 @@ def text_of(event: Event | Erasure) -> str:
     if isinstance(event, Review):
         return event.text
     return event.query if isinstance(event, Search) else ""
+
+
+def title_of(event: Event | Erasure) -> str:
+    """Return the title of a click; empty without one, or for anything else."""
+    return event.title or "" if isinstance(event, Click) else ""

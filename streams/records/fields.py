@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from streams.exceptions import InvalidEventError
-from streams.records.events import MAX_ID_BYTES, MAX_MONEY, MAX_QUANTITY, Action
+from streams.records.events import MAX_ID_BYTES, MAX_MONEY, MAX_QUANTITY, MAX_TITLE_BYTES, Action
 
 _ACTIONS: Final = {action.value: action for action in Action}
 _KINDS: Final = {
@@ -23,6 +23,11 @@ def is_short_id(text: str) -> bool:
     """Tell whether a string fits into the 256 UTF-8 bytes of an id."""
     # No character takes more than 4.
     return len(text) * 4 <= MAX_ID_BYTES or len(text.encode()) <= MAX_ID_BYTES
+
+
+def is_short_title(text: str) -> bool:
+    """Tell whether a title fits into its 1,024 UTF-8 bytes."""
+    return len(text) * 4 <= MAX_TITLE_BYTES or len(text.encode()) <= MAX_TITLE_BYTES
 
 
 def read_id(value: object, name: str) -> str:
@@ -45,6 +50,15 @@ def read_optional_string(value: object, name: str) -> str | None:
     if value is None or type(value) is str:
         return value
     refuse(name, "a string", value)
+
+
+def read_title(value: object) -> str | None:
+    """Return a title, cut at the last character that fits into 1,024 UTF-8 bytes, or None for null."""
+    title = read_optional_string(value, "title")
+    if title is None or is_short_title(title):
+        return title
+    # No character takes less than a byte, so the rest of a very long one need not be encoded.
+    return title[:MAX_TITLE_BYTES].encode()[:MAX_TITLE_BYTES].decode(errors="ignore")
 
 
 def read_action(value: object) -> Action:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from features.observation import (
     REVIEW_WEIGHT,
     SEARCH_WEIGHT,
+    TITLE_WEIGHTS,
     Kind,
     Observation,
     Source,
@@ -28,6 +29,7 @@ OTHER: Final = "other"
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _VIEW: Final = int(Kind.VIEW)
 _PURCHASE: Final = int(Kind.PURCHASE)
+_REFUND: Final = int(Kind.REFUND)
 _CLICKS: Final = int(Source.CLICKS)
 _KIND_OF: Final = {
     Action.VIEW: _VIEW,
@@ -35,11 +37,15 @@ _KIND_OF: Final = {
     Action.CART: int(Kind.CART),
     Action.PURCHASE: _PURCHASE,
     Action.REMOVE: int(Kind.REMOVE),
+    Action.REFUND: _REFUND,
 }
+_MONEY_OF_ALL: Final = frozenset({_PURCHASE, _REFUND})
+"""Kinds whose amount is price x quantity."""
+_TITLE_WEIGHTS: Final = {int(kind): weight for kind, weight in TITLE_WEIGHTS.items()}
 
 
 class Reading(msgspec.Struct, gc=False):
-    """The result of reading a text.
+    """The result of reading a text or a title.
 
     Attributes:
         noisy: whether it is advertising or gibberish, judged from the text alone.
@@ -71,23 +77,35 @@ class Observer:
         """Count these categories by name from now on."""
         self._keys = {name: category_key(name) for name in categories}
 
-    def observe(self, event: Event, offset: int, reading: Reading = NOTHING_READ) -> Observation:
-        """Return the observation of an event at `offset`; `reading` belongs to its text, if it has one."""
+    def observe(self, event: Event, offset: int, reading: Reading | None = NOTHING_READ) -> Observation:
+        """Return the observation of an event at `offset`.
+
+        Args:
+            event: what happened.
+            offset: of its record.
+            reading: of the text of a review or a search, or of the title of a click; None for a title that is still to
+                be read.
+        """
         if type(event) is Click:
-            return self._click(event, offset)
+            return self._click(event, offset, reading)
+        assert reading is not None
         if type(event) is Review:
             return self._text(event, offset, Kind.REVIEW, Source.REVIEWS, REVIEW_WEIGHT, reading)
         assert type(event) is Search
         return self._text(event, offset, Kind.SEARCH, Source.SEARCHES, SEARCH_WEIGHT, reading)
 
-    def _click(self, event: Click, offset: int) -> Observation:
+    def _click(self, event: Click, offset: int, reading: Reading | None) -> Observation:
         kind, price = _KIND_OF[event.action], event.price
-        amount = None
+        amount, units, order = None, 0, None
         if price is not None:
-            if kind == _PURCHASE:
+            if kind in _MONEY_OF_ALL:
                 amount = to_micros(price * event.quantity)
+                if kind == _PURCHASE:
+                    units = event.quantity
+                    order = None if event.order_id is None else event_key(event.order_id)
             elif kind == _VIEW:
                 amount = to_micros(price)
+        title_weight = _TITLE_WEIGHTS.get(kind, 0.0) if event.title else 0.0
         return Observation(
             kind=kind,
             source=_CLICKS,
@@ -96,6 +114,11 @@ class Observer:
             event_key=event_key(event.event_id),
             amount=amount,
             category=None if event.category is None else self._keys.get(event.category, self.other),
+            units=units,
+            order=order,
+            title_weight=title_weight,
+            title=None if reading is None else reading.projected,
+            title_waits=reading is None and title_weight > 0.0,
         )
 
     def _text(

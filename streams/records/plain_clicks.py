@@ -21,7 +21,7 @@ _decode_lines: Final = msgspec.json.Decoder(Click).decode_lines
 def decode_plain_clicks(values: Sequence[bytes | None], most_bytes: int) -> list[Click] | None:
     """Return the click of every value, or None if one of them is not a plain click that msgspec accepts.
 
-    The caller still checks the timestamp, the currency, and the product of price and quantity.
+    The caller still checks the timestamp, the currency, the product of price and quantity, and the length of the title.
 
     Args:
         values: the values of records.
@@ -62,4 +62,5 @@ def _has_short_ids(click: Click) -> bool:
         and is_short_id(click.user_id)
         and is_short_id(click.item_id)
         and (click.session_id is None or is_short_id(click.session_id))
+        and (click.order_id is None or is_short_id(click.order_id))
     )

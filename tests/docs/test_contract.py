@@ -31,7 +31,7 @@ from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT
 from features.online.layout import VIEWS, View
 from features.repository import SERVICE, SERVICE_V2
 from features.service_v1 import FIELDS
-from features.text_sum import HALF_LIFE
+from features.text_sum import PROFILE_HALF_LIFE
 from features.tiles import DAY
 from models.labels.table import LABELS
 from streams.cli.main import COMMANDS
@@ -119,7 +119,7 @@ def test_every_window_is_explained() -> None:
 def test_the_weights_of_texts_are_those_that_count() -> None:
     stated = f"`weight` is {REVIEW_WEIGHT} for a review, {SEARCH_WEIGHT} for a search, and 0 for"
     assert stated in section(CONTRACT, "The profile vector")
-    assert f"/ {HALF_LIFE // DAY} days" in section(CONTRACT, "The profile vector")
+    assert f"/ {PROFILE_HALF_LIFE // DAY} days" in section(CONTRACT, "The profile vector")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
