@@ -76,7 +76,9 @@ def _sample_path() -> Path:
         )
     path = Path(roots[0]) / _FILE
     if not path.is_file():
-        raise ConfigurationError(f"the package lifetimes is installed without {_FILE}: pip install 'wherewithal[train]'")
+        raise ConfigurationError(
+            f"the package lifetimes is installed without {_FILE}: pip install 'wherewithal[train]'"
+        )
     return path
 
 

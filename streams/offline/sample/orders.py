@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
@@ -22,6 +22,10 @@ DEMO_BEGIN: Final = int(datetime(2017, 9, 1, tzinfo=UTC).timestamp()) * 1000
 
 DEMO_CUSTOMERS: Final = 200
 """Held-out households in the slice: as many as leave the demo at about a minute on two cores."""
+
+
+JUDGED_CUSTOMERS: Final = 300
+"""Households of each half in the report: their events are in memory all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +77,25 @@ def orders(chosen: Collection[str] | None = None, *, begin: int = 0) -> list[Ord
     lines = (line for line in purchases(chosen) if begin <= line.timestamp < PERIOD_END)
     return [
         Order(first.household, basket, first.timestamp, (first, *rest))
-        for basket, (first, *rest) in groupby(lines, attrgetter("basket"))
+        for basket, (first, *rest) in itertools.groupby(lines, attrgetter("basket"))
     ]
 
 
 def demo_orders() -> list[Order]:
-    """Return the demo's slice: held-out households, drawn by a hash of their ids, from September to December 2017."""
-    held_out = filter(is_held_out, customers())
-    chosen = sorted(held_out, key=lambda customer: _digest(f"demo/{customer}"))[:DEMO_CUSTOMERS]
-    return orders(chosen, begin=DEMO_BEGIN)
+    """Return the demo's slice: orders of held-out households from September to December 2017."""
+    return orders(_drawn(filter(is_held_out, customers()), DEMO_CUSTOMERS), begin=DEMO_BEGIN)
+
+
+def judged_customers() -> list[str]:
+    """Return households of both halves, for the report: those held out are judged, the others fit its baselines."""
+    everybody = customers()
+    apart = _drawn(filter(is_held_out, everybody), JUDGED_CUSTOMERS)
+    return apart + _drawn(itertools.filterfalse(is_held_out, everybody), JUDGED_CUSTOMERS)
+
+
+def _drawn(among: Iterable[str], number: int) -> list[str]:
+    """Return the first customers in the order of a hash of their ids: a sample that never moves."""
+    return sorted(among, key=lambda customer: _digest(f"drawn/{customer}"))[:number]
 
 
 def _digest(text: str) -> bytes:
