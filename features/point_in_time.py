@@ -17,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.observation import Observation, Source
-from features.row import Value, profile, scalars
+from features.row import Value, profile, scalars, taste
 from features.state import REMEMBERED_IDS, Outcome, UserState
 
 _BEFORE_ALL: Final = 0
 
 
 class Snapshot(NamedTuple):
-    """The features of a user at an instant: scalars in the order of `SCALARS`, and float32[64]."""
+    """The features of a user at an instant: scalars in the order of `SCALARS`, and two vectors, float32[64] each."""
 
     instant: int
     revision: int
     scalars: tuple[Value, ...]
     profile: NDArray[np.float32]
+    taste: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ def snapshots(observations: Iterable[Observation], instants: Sequence[int], enco
             state.apply(following, encoder)
             following = next(coming, None)
         if state.revision:
-            yield Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
+            yield _snapshot(state, instant, encoder)
 
 
 def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> Snapshot:
@@ -128,7 +129,12 @@ def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> S
     state = UserState()
     for seen in applied:
         state.apply(seen, encoder)
-    return Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
+    return _snapshot(state, instant, encoder)
+
+
+def _snapshot(state: UserState, instant: int, encoder: str) -> Snapshot:
+    row, profiled, tasted = scalars(state, instant), profile(state, encoder), taste(state, encoder)
+    return Snapshot(instant, state.revision, row, profiled, tasted)
 
 
 def arrival_decides(arrived: Sequence[Observation]) -> bool:

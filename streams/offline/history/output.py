@@ -200,7 +200,14 @@ class _Output:
         """Take one row."""
         self._waiting.append(
             TrainingRow(
-                user_id, found.instant, found.scalars, found.profile, found.revision, self._encoder, spend_after
+                user_id=user_id,
+                instant=found.instant,
+                scalars=found.scalars,
+                profile=found.profile,
+                taste=found.taste,
+                revision=found.revision,
+                encoder=self._encoder,
+                spend_after=spend_after,
             )
         )
         self.rows += 1
@@ -230,6 +237,9 @@ class _Output:
                 event_time=row.instant,
                 revision=row.revision,
                 profile=row.profile.tobytes(),
+                taste=row.taste.tobytes(),
+                # Of a history every title is read.
+                titles_waiting=0,
                 encoder=row.encoder,
                 score=score,
                 expected_spend=spend,

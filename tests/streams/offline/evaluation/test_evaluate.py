@@ -68,7 +68,9 @@ def training_rows(encoder: str, users: int = 240) -> list[TrainingRow]:
             profile[user % PROFILE_WIDTH] = 1
             spent = float(rng.uniform(5, 60)) if rng.random() < rate / (2 + rate) else 0.0
             after = None if user == 1 else spent
-            rows.append(TrainingRow(f"u{user}", (1000 + 40 * visit) * DAY_MS, tuple(row), profile, 1, encoder, after))
+            rows.append(
+                TrainingRow(f"u{user}", (1000 + 40 * visit) * DAY_MS, tuple(row), profile, profile, 1, encoder, after)
+            )
     return rows
 
 

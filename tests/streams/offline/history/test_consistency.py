@@ -20,7 +20,7 @@ from support.shoppers import BASE, encoded, random_lines
 from features.catalogue import NAMES
 from features.observation import Observation
 from features.online import OnlineRow
-from features.row import profile, scalars
+from features.row import profile, scalars, taste
 from features.state import UserState
 from features.tiles import DAY, HOUR
 from models.text.cleaning import clean
@@ -85,6 +85,8 @@ def served(lines: list[Line], as_of: int | None) -> Iterator[OnlineRow]:
             event_time=instant,
             revision=state.revision,
             profile=profile(state, inference.encoder).tobytes(),
+            taste=taste(state, inference.encoder).tobytes(),
+            titles_waiting=len(state.waiting),
             encoder=inference.encoder,
             score=50.0,
             expected_spend=1.0,
