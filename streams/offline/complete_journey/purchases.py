@@ -141,7 +141,8 @@ def _items() -> dict[int, Item]:
         department, brand, category, kind = names
         item = named.get(tuple(names))
         if item is None:
-            known = category or department
+            # The table has nearly all fuel among coupons.
+            known = "FUEL" if kind == _FUEL else category or department
             item = Item(title(brand, known, kind), words(known) or _UNKNOWN, kind == _FUEL)
             named[tuple(names)] = item
         found[product] = item

@@ -24,7 +24,7 @@ _NAMES: Final = {
     "frozen pizza": ("frozen pizza", "冷冻披萨"),
     "cold cereal": ("cereal", "麦片"),
     "tropical fruit": ("bananas", "香蕉"),
-    "ice cream milk sherbts": ("ice cream", "冰淇淋"),
+    "ice cream milk sherbet": ("ice cream", "冰淇淋"),
     "candy packaged": ("candy", "糖果"),
     "eggs": ("eggs", "鸡蛋"),
     "coffee": ("coffee", "咖啡"),

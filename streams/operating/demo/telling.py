@@ -40,7 +40,7 @@ def told(story: Story, currency: str) -> RenderableType:
 
 def _lines(story: Story, currency: str) -> Iterator[tuple[str, Text]]:
     known = story.known
-    orders, idle = int(known["lifetime_purchases"] or 0), round(known["days_since_last_purchase"] or 0)
+    orders, idle = int(known["lifetime_orders"] or 0), round(known["days_since_last_purchase"] or 0)
     spent = money(known["lifetime_spend"] or 0, currency)
     yield (
         "before",

@@ -98,7 +98,7 @@ def test_titles_are_words_and_none_is_taken_for_noise(bought: list[Purchase]) ->
     [
         (
             ("Private", "COOKIES/CONES", "TRAY PACK/CHOC CHIP COOKIES"),
-            "private cookies cones tray pack choc chip cookies",
+            "private cookies cones tray pack chocolate chip cookies",
         ),
         (("National", "JUICE", "JUICE (OVER 50% JUICE)"), "national juice juice over 50% juice"),
         (("National", None, None), "national"),
@@ -110,7 +110,7 @@ def test_a_title_is_brand_category_and_type(names: tuple[str | None, str | None,
 
 
 def test_a_category_is_in_words() -> None:
-    assert words("PNT BTR/JELLY/JAMS") == "pnt btr jelly jams"
+    assert words("PNT BTR/JELLY/JAMS") == "peanut butter jelly jams"
 
 
 def test_labels_are_places_in_the_order_of_incomes() -> None:

@@ -46,7 +46,7 @@ def outcome() -> Outcome:
         Day(date(1998, 6, number), orders if number % 2 else (), {"searches": 1, "view": 12}, score("u", 84.7))
         for number in range(2, 9)
     ]
-    known = {"lifetime_purchases": 1_111, "lifetime_spend": 9_903.38, "days_since_last_purchase": 1_470.4}
+    known = {"lifetime_orders": 1_111, "lifetime_spend": 9_903.38, "days_since_last_purchase": 1_470.4}
     stories = [
         Story(role, f"1234{place}", score("u", 1.3, "low"), score("u", 92.8, "high", "at_risk"), known, told, moves)
         for place, (role, told) in enumerate(zip(Role, (days, days[:2], []), strict=True))
