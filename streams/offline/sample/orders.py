@@ -93,6 +93,11 @@ def judged_customers() -> list[str]:
     return apart + _drawn(itertools.filterfalse(is_held_out, everybody), JUDGED_CUSTOMERS)
 
 
+def drawn(number: int) -> list[str]:
+    """Return so many customers, or all if there are fewer: always the same, and fewer of them are among more."""
+    return _drawn(customers(), number)
+
+
 def _drawn(among: Iterable[str], number: int) -> list[str]:
     """Return the first customers in the order of a hash of their ids: a sample that never moves."""
     return sorted(among, key=lambda customer: _digest(f"drawn/{customer}"))[:number]

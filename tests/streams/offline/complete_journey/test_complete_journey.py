@@ -20,6 +20,7 @@ from streams.exceptions import ConfigurationError
 from streams.offline.complete_journey import package
 from streams.offline.complete_journey.households import INCOMES, UNKNOWN, households
 from streams.offline.complete_journey.purchases import LINES, LeftOut, Purchase, purchases
+from streams.offline.complete_journey.returns import Returns, with_returns
 from streams.offline.complete_journey.wording import title, words
 from streams.offline.complete_journey.writing import EVENTS_FILE, LABELS_FILE, write_journey
 from streams.records.decoder import Decoder
@@ -157,3 +158,40 @@ def test_another_package_of_that_name_is_refused(monkeypatch: pytest.MonkeyPatch
     pq.write_table(pa.table({"x": [1]}), tmp_path / "data" / "transactions.parquet")
     with pytest.raises(ConfigurationError, match=r"found no basket_id, "):
         next(purchases())
+
+
+def test_returns_are_whole_lines_after_their_purchase_and_the_same_for_a_seed(bought: list[Purchase]) -> None:
+    returns = Returns(share=0.2, seed=3)
+    clicks = list(with_returns(bought, returns))
+    assert clicks == list(with_returns(bought, returns))
+    assert clicks != list(with_returns(bought, Returns(share=0.2, seed=4)))
+    sold = {click["event_id"]: click for click in clicks if click["action"] == "purchase"}
+    given_back = {click["event_id"]: click for click in clicks if click["action"] == "refund"}
+    assert sold == {purchase.click()["event_id"]: purchase.click() for purchase in bought}
+    assert 0.15 < len(given_back) / len(sold) < 0.25
+    for name, refund in given_back.items():
+        line = sold[name.removesuffix("-r")]
+        assert 0 < refund["timestamp"] - line["timestamp"] <= 30 * DAY
+        assert {**line, "action": 0, "event_id": 0, "timestamp": 0} == {
+            **refund, "action": 0, "event_id": 0, "timestamp": 0, "title": line["title"], "order_id": line["order_id"],
+        }  # fmt: skip
+
+
+def test_some_returns_come_late_or_twice_or_before_their_purchase(bought: list[Purchase]) -> None:
+    clicks = list(with_returns(bought, Returns(share=0.5)))
+    arrived: dict[str, int] = {}
+    late = twice = early = newest = 0
+    for place, click in enumerate(clicks):
+        name = click["event_id"]
+        twice += name in arrived
+        if click["action"] == "refund":
+            early += name.removesuffix("-r") not in arrived
+            late += click["timestamp"] < newest - DAY
+        arrived.setdefault(name, place)
+        newest = max(newest, click["timestamp"])
+    assert min(late, twice, early) > 0
+    assert max(late, twice, early) < len(clicks) / 10
+
+
+def test_no_returns_leave_the_data_as_they_are(bought: list[Purchase]) -> None:
+    assert list(with_returns(bought, Returns(share=0))) == [purchase.click() for purchase in bought]
