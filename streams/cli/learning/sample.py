@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{output / LABELS_FILE}: {written.labels:,} households with an income")
     left_out = written.left_out
     print(
-        f"left out: {left_out.lines:,} lines, {left_out.no_money:,} without money and {left_out.no_quantity:,} without a "
-        "piece; most are both"
+        f"left out: {left_out.lines:,} lines, {left_out.no_money:,} of them without money and "
+        f"{left_out.no_quantity:,} without a piece"
     )
     print("Complete Journey is simulated from real shopping patterns, as its package says: no commercial decisions.")
     return 0

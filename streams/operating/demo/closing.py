@@ -111,7 +111,7 @@ def _essence(outcome: Outcome) -> Iterator[RenderableType]:
     yield Text(REAL)
     if outcome.stories:
         yield Text(
-            f"Three shoppers of the 30 days from {date_of(outcome.begin)}, chosen by rule among those whom the scorer "
+            f"Shoppers of the 30 days from {date_of(outcome.begin)}, chosen by rule among those whom the scorer "
             "never saw: each is the extreme of its kind."
         )
     for story in outcome.stories:
