@@ -87,7 +87,7 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     rows: list[tuple[Value, ...]] = []
     profiles, money, users, instants = [], [], [], []
     for user_id, bought in sorted(own.items()):
-        events = events_of(bought)
+        events, amounts = events_of(bought), amounts_of(bought)
         observed = (
             observer.observe(event, offset, readings.get(read_of(event), NOTHING_READ))
             for offset, event in enumerate(events)
@@ -95,7 +95,7 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
         for snapshot in snapshots(observed, scored_instants(events), identity):
             rows.append(snapshot.scalars)
             profiles.append(snapshot.profile)
-            money.append(spend_after(bought, snapshot.instant))
+            money.append(net_spend(amounts, snapshot.instant, snapshot.instant + HORIZON))
             users.append(user_id)
             instants.append(snapshot.instant)
     return TrainingSet(
@@ -134,8 +134,12 @@ def scored_instants(events: Iterable[Event]) -> list[int]:
 
 def spend_after(orders: Sequence[Order], instant: int) -> float:
     """Return the money spent in the 30 days after an instant (ms), exclusive of it."""
-    amounts = ((order.timestamp, to_micros(order.dollars)) for order in orders)
-    return net_spend(amounts, instant, instant + HORIZON)
+    return net_spend(amounts_of(orders), instant, instant + HORIZON)
+
+
+def amounts_of(orders: Iterable[Order]) -> list[tuple[int, int]]:
+    """Return when how much was paid: ms and micro-units."""
+    return [(order.timestamp, to_micros(order.dollars)) for order in orders]
 
 
 def read_of(event: Event) -> str:
