@@ -18,11 +18,11 @@ class Role(StrEnum):
     MISSED = "missed"
     """Of those scored low before the month, the one who spent most in it."""
     DRIFTING = "drifting"
-    """Of those scored high or premium before the month who then spent less than a quarter of what was expected, the one
+    """Of those scored high or premium before the month who then spent less than half of what was expected, the one
     whose score fell most."""
 
 
-SPENT_OF_EXPECTED: Final = 0.25
+SPENT_OF_EXPECTED: Final = 0.5
 """Who spends less of what was expected is drifting away: groceries are bought by nearly everybody, if less."""
 
 

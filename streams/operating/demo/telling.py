@@ -22,7 +22,7 @@ PARTS_TOLD: Final = 3
 _TITLES: Final = {
     Role.FORESEEN: "Foreseen: of those scored premium, {user} then spent most",
     Role.MISSED: "Missed: of those scored low, {user} then spent most",
-    Role.DRIFTING: "Drifting away: {user}, scored {tier}, then spent less than a quarter of what was expected",
+    Role.DRIFTING: "Drifting away: {user}, scored {tier}, then spent less than half of what was expected",
 }
 _COLOURS: Final = {Role.FORESEEN: "green", Role.MISSED: "yellow", Role.DRIFTING: "red"}
 
