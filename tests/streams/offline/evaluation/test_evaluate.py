@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.artefacts import fitted_artefact
+from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 from support.paths import ROOT
 
@@ -29,8 +30,7 @@ from streams.offline.evaluation.from_rows import from_rows
 from streams.offline.evaluation.from_sample import from_sample
 from streams.offline.evaluation.page import page
 from streams.offline.evaluation.report import evaluate, require_finite
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.settings import Settings
 
@@ -89,8 +89,7 @@ def document():
     """Of 160 customers of the sample, with an encoder that costs nothing."""
     fitted = fitted_artefact()
     artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
-    chosen = set(sorted({order.customer_id for order in orders()})[:160])
-    material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
+    material = from_sample(artefact, HashEncoder(), quiet_orders(160))
     return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 
