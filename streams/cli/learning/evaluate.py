@@ -12,6 +12,7 @@ import orjson
 from streams.cli.common.arguments import file_or_folder, folder, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.learning.capacity import CAPACITY, add_head_arguments, check_head, evaluate_capacity
+from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.progress import Progress
 from streams.settings import load_settings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 DRAWS: Final = 200
-OUTPUT: Final = Path("evaluation")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="with --head spend: where to write (default: evaluation)"
-    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where a report is written (default: {OUTPUT})")
     parser.add_argument(
         "--bootstrap", type=whole_number(1), metavar="N", help=f"resamplings (default: {DRAWS}, of capacity 1000)"
     )
@@ -54,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the results; of the head of spend, write the page and the document as well."""
-    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False, "output": None})
+    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False}, bundled=True)
     if arguments.head == CAPACITY:
         return evaluate_capacity(arguments)
     settings = load_settings()
