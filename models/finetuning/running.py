@@ -63,7 +63,7 @@ def finetune(
         EncoderNotFoundError: there is no such encoder here.
         EncoderLoadError: its files cannot be used, or the device is not there.
     """
-    _check(folder, resume)
+    check_folder(folder, resume)
     frozen = BertEncoder.load(encoder, device, cache=cache)
     parts = split(texts, options.seed)
     tokens = [frozen.tokenize(part.texts) for part in parts]
@@ -127,7 +127,7 @@ def finetune(
     return result
 
 
-def _check(folder: Path, resume: bool) -> None:
+def check_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder that holds what must not be written over."""
     begun = (folder / CHECKPOINT_FILE).exists()
     # The result is written last: without it, a run that was killed while it wrote its encoder goes on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -117,8 +117,12 @@ class Split(NamedTuple):
     validation: Purchases
 
 
-def gather(lines: Iterable[Line]) -> Purchases:
+def gather(lines: Iterable[Line], erased: Collection[str] = ()) -> Purchases:
     """Gather purchases whose title counts: one that is not noisy, and not empty after cleaning.
+
+    Args:
+        lines: in any order.
+        erased: shoppers to leave out; looked at once all lines are read.
 
     Raises:
         FinetuningError: there is none.
@@ -146,7 +150,8 @@ def gather(lines: Iterable[Line]) -> Purchases:
     if not columns[0]:
         raise FinetuningError("expected purchases with a title, found none: give clicks that have one under `title`")
     title, *rest = (np.frombuffer(column, dtype=np.int64) for column in columns)
-    return _most_frequent(tuple(cleaned), tuple(shoppers), title, rest, left_out)
+    gathered = _most_frequent(tuple(cleaned), tuple(shoppers), title, rest, left_out)
+    return gathered.of(np.array([user_id not in erased for user_id in gathered.shoppers])) if erased else gathered
 
 
 def split(purchases: Purchases, seed: int) -> Split:
@@ -159,7 +164,7 @@ def split(purchases: Purchases, seed: int) -> Split:
     part = np.searchsorted(np.cumsum([VALIDATION_SHARE, STOPPING_SHARE]), shares, side="right")
     found = [purchases.of(part == number) for number in range(3)]
     for name, number in zip(("validation", "stopping", "training"), range(3), strict=True):
-        count = int(np.count_nonzero(part == number))
+        count = len(np.unique(found[number].shopper))
         if count < LEAST_SHOPPERS:
             raise FinetuningError(
                 f"expected at least {LEAST_SHOPPERS} {name} shoppers, found {count}: give purchases of more shoppers"
