@@ -121,3 +121,49 @@ def test_an_identity_shows_the_last_part_of_the_name_and_hashes_the_rest(name: s
 )
 def test_an_identity_changes_with_whatever_changes_a_vector(change: dict[str, object]) -> None:
     assert identity(**change) != identity()
+
+
+@given(dimension=st.integers(2, 120), titles=st.integers(0, 90), known=st.integers(1, 70), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_rows_led_by_what_is_known_are_orthonormal_whatever_is_known(
+    dimension: int, titles: int, known: int, seed: int
+) -> None:
+    weights = np.random.default_rng(seed).integers(0, 3, titles)
+    matrix = Projection.towards(gaussian(titles, dimension, seed), gaussian(titles, known, seed + 1), weights).matrix
+    rows = matrix.astype(np.float64)
+    if dimension < WIDTH:
+        np.testing.assert_allclose(rows.T @ rows, np.eye(dimension), atol=1e-5)
+    else:
+        np.testing.assert_allclose(rows @ rows.T, np.eye(WIDTH), atol=1e-5)
+
+
+def test_a_projection_keeps_the_direction_that_tells_what_is_known_however_weak_it_is() -> None:
+    embeddings = gaussian(500, 200)
+    embeddings[:, 0] *= 0.1
+    projection = Projection.towards(embeddings, embeddings[:, :1] * 10, np.ones(500))
+    assert np.linalg.norm(projection.matrix[:, 0]) > 0.99
+    assert np.linalg.norm(Projection.fit(embeddings).matrix[:, 0]) < 0.2
+
+
+def test_a_text_without_weight_leads_no_row() -> None:
+    embeddings, known = gaussian(80, 70), gaussian(80, 3)
+    weights = np.arange(80) < 40
+    changed = np.where(weights[:, None], embeddings, 7.0)
+    np.testing.assert_array_equal(
+        Projection.towards(embeddings, known, weights).matrix, Projection.towards(changed, known, weights).matrix
+    )
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "known", "weights"),
+    [
+        (np.ones((3, 0)), np.ones((3, 1)), np.ones(3)),
+        (np.ones((3, 2)), np.ones((2, 1)), np.ones(3)),
+        (np.ones((3, 2)), np.ones((3, 1)), -np.ones(3)),
+        (np.full((3, 2), np.nan), np.ones((3, 1)), np.ones(3)),
+        (np.ones(3), np.ones((3, 1)), np.ones(3)),
+    ],
+)
+def test_what_leads_nowhere_is_refused(embeddings: np.ndarray, known: np.ndarray, weights: np.ndarray) -> None:
+    with pytest.raises(InvalidInputError, match="check them"):
+        Projection.towards(embeddings, known, weights)

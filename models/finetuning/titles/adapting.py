@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +18,14 @@ from models.finetuning.loop import Loop, Told, Watch, shortened
 from models.finetuning.options import Options
 from models.finetuning.running import BEGUN_FOLDER, CHECKPOINT_FILE, check_folder
 from models.finetuning.saving import save_encoder
-from models.finetuning.titles.association import Numbers, association, factors, taken
+from models.finetuning.titles.aims import Aims
+from models.finetuning.titles.association import Numbers
 from models.finetuning.titles.card import save_titles_result
-from models.finetuning.titles.contrast import Together, led, start_of
+from models.finetuning.titles.contrast import Together, start_of
 from models.finetuning.titles.purchases import Pairs, Purchases, Split, split
 from models.finetuning.titles.ranking import LastBaskets, interval
 from models.finetuning.vocabulary import widen
-from models.profile import WIDTH, Projection
+from models.profile import Projection
 
 PASSES: Final = 40
 """Passes over the titles when no number of steps is given; mostly the time is up before."""
@@ -78,9 +78,7 @@ def adapt_to_titles(
     check_folder(folder, resume)
     began, spent = time.monotonic(), time.process_time()
     parts = split(purchases, options.seed)
-    frequencies = parts.train.frequencies
-    information = association(taken(parts.train.groups(pairs), parts.train.title, len(purchases.titles)))
-    strengths = factors(information, WIDTH)
+    aims = Aims.of(parts.train, pairs)
     judges = {name: LastBaskets.of(getattr(parts, name)) for name in Split._fields[1:]}
     begun = folder / BEGUN_FOLDER
     source = locate(encoder, cache)
@@ -94,7 +92,7 @@ def adapt_to_titles(
     told("titles embedded by the frozen encoder", len(tokens), len(tokens))
 
     def measure(embeddings: Numbers) -> dict[str, float]:
-        vectors = led(embeddings, strengths, frequencies).apply(embeddings)
+        vectors = aims.projection(embeddings).apply(embeddings)
         return {f"{name}_ranked_above": float(judge.ranked_above(vectors).mean()) for name, judge in judges.items()}
 
     after, trained = frozen, {}
@@ -103,9 +101,8 @@ def adapt_to_titles(
         task = Together(
             adapted,
             tokens,
-            information,
-            frequencies,
-            start=start_of(frozen, information, frequencies),
+            aims,
+            start=start_of(frozen, aims),
             measure=measure,
             options=options,
         )
@@ -129,7 +126,7 @@ def adapt_to_titles(
             "best_step": int(min(progress.curve, key=lambda point: point[task.loss])["step"]),
             "curve": progress.curve,
         }
-    projection = led(after, strengths, frequencies)
+    projection = aims.projection(after)
     result = {
         "encoder": loaded.name,
         "encoder_digest": loaded.weights_digest,
@@ -142,7 +139,7 @@ def adapt_to_titles(
         "ideographs_added": added,
         "options": asdict(options) | {"learning_rate": options.rate, "mixed": adapted.mixed},
         **trained,
-        **_compare(judges["validation"], frozen, after, lambda found: led(found, strengths, frequencies)),
+        **_compare(judges["validation"], frozen, after, aims),
         "whole_seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(time.process_time() - spent, 1),
     }
@@ -154,16 +151,14 @@ def adapt_to_titles(
     return result
 
 
-def _compare(
-    judge: LastBaskets, frozen: Numbers, after: Numbers, fit: Callable[[Numbers], Projection]
-) -> dict[str, Any]:
+def _compare(judge: LastBaskets, frozen: Numbers, after: Numbers, aims: Aims) -> dict[str, Any]:
     """Measure both encoders under both projections on shoppers who took no part in any decision."""
     random = Projection.orthogonal(frozen.shape[1])
     found = {
         "frozen_random": judge.ranked_above(random.apply(frozen)),
-        "frozen_fitted": judge.ranked_above(fit(frozen).apply(frozen)),
+        "frozen_fitted": judge.ranked_above(aims.projection(frozen).apply(frozen)),
         "adapted_random": judge.ranked_above(random.apply(after)),
-        "adapted_fitted": judge.ranked_above(fit(after).apply(after)),
+        "adapted_fitted": judge.ranked_above(aims.projection(after).apply(after)),
     }
     return {
         "judges": len(judge.bought),

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.finetuning.adapting import Adapted, embed_all
 from models.finetuning.options import Options
 from models.finetuning.steps import LARGEST_GRADIENT
-from models.profile import Projection
+from models.finetuning.titles.aims import Aims
 
 LOSS: Final = "stopping_ranked_above"
 """The figure that decides: how many titles rank above what the stopping shoppers buy next."""
@@ -38,18 +38,17 @@ class Start(NamedTuple):
     offset: float
 
 
-def start_of(embeddings: Numbers, information: NDArray[np.float32], frequencies: NDArray[np.int64]) -> Start:
+def start_of(embeddings: Numbers, aims: Aims) -> Start:
     """Fit the start of training by least squares over all pairs of titles.
 
     Args:
         embeddings: float64[n, dimension], by the frozen encoder.
-        information: float32[n, n], the association that similarities are to reach.
-        frequencies: int64[n], the lines of each title.
+        aims: the association that similarities are to reach.
     """
-    centre = frequencies @ embeddings / frequencies.sum()
+    centre = aims.frequencies @ embeddings / aims.frequencies.sum()
     centred = embeddings - centre
     pairs = ~np.eye(len(embeddings), dtype=bool)
-    similar, wanted = (centred @ centred.T)[pairs], information[pairs].astype(np.float64)
+    similar, wanted = (centred @ centred.T)[pairs], aims.information[pairs].astype(np.float64)
     spread = float(similar.var())
     scale = float(np.mean((similar - similar.mean()) * wanted)) / spread if spread > 0 else 0.0
     # Similarities that say the opposite would have to be turned round one by one: they begin as saying nothing.
@@ -68,8 +67,7 @@ class Together:
     Args:
         adapted: the model, adapted already; two numbers join what it trains.
         tokens: n lists of token ids.
-        information: float32[n, n], the association of the titles.
-        frequencies: int64[n], the lines of each title; a batch draws titles by the root of it.
+        aims: the association of the titles, and the lines of each; a batch draws titles by the root of these.
         start: from the frozen encoder.
         measure: the figures of float64[n, dimension], the embeddings of all titles, `LOSS` among them.
         options: how to train.
@@ -81,8 +79,7 @@ class Together:
         self,
         adapted: Adapted,
         tokens: Sequence[Sequence[int]],
-        information: NDArray[np.float32],
-        frequencies: NDArray[np.int64],
+        aims: Aims,
         *,
         start: Start,
         measure: Callable[[Numbers], dict[str, float]],
@@ -91,14 +88,14 @@ class Together:
         self._adapted = adapted
         self._tokens = tokens
         # In units of its own spread, so that one learning rate fits every shop.
-        self._unit = float(information.std()) or 1.0
-        self._information = information
-        chances = np.sqrt(frequencies.astype(np.float64))
+        self._unit = float(aims.information.std()) or 1.0
+        self._information = aims.information
+        chances = np.sqrt(aims.frequencies.astype(np.float64))
         self._chances = chances / chances.sum()
         self._start = start
         self._measure = measure
         self._seed = options.seed
-        self._size = min(options.batch_size, int(np.count_nonzero(frequencies)))
+        self._size = min(options.batch_size, int(np.count_nonzero(aims.frequencies)))
         self.per_pass: int = -(-len(tokens) // self._size)
         self._centre = torch.from_numpy(start.centre).float().to(adapted.device)
         self._scale = torch.nn.Parameter(torch.zeros((), device=adapted.device))
@@ -146,8 +143,3 @@ class Together:
         missed = (scale * (centred @ centred.T) + offset - wanted) / self._unit
         others = ~torch.eye(len(chosen), dtype=torch.bool, device=self._adapted.device)
         return (missed[others] ** 2).mean()
-
-
-def led(embeddings: Numbers, strengths: Numbers, frequencies: NDArray[np.int64]) -> Projection:
-    """Fit P to the factors of the association; every title weighs as many lines as it has."""
-    return Projection.towards(embeddings, strengths, frequencies)

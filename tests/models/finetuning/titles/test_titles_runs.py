@@ -20,6 +20,7 @@ from models.finetuning.exceptions import FinetuningError
 from models.finetuning.options import Options
 from models.finetuning.running import CHECKPOINT_FILE
 from models.finetuning.titles.adapting import adapt_to_titles
+from models.finetuning.titles.aims import Aims
 from models.finetuning.titles.card import verdict
 from models.finetuning.titles.contrast import LOSS, Start, Together
 from models.finetuning.titles.purchases import Pairs, gather
@@ -151,8 +152,7 @@ def test_a_batch_holds_distinct_titles_that_were_bought_and_depends_on_seed_and_
     task = Together(
         model,
         [[2] * length for length in lengths],
-        np.zeros((len(lengths), len(lengths)), dtype=np.float32),
-        frequencies,
+        Aims(np.zeros((len(lengths), len(lengths)), dtype=np.float32), np.zeros((len(lengths), 2)), frequencies),
         start=Start(np.zeros(16), 1.0, 0.0),
         measure=lambda embeddings: {LOSS: 0.0},
         options=Options(batch_size=size, seed=seed),
