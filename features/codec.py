@@ -15,7 +15,7 @@ import numpy as np
 from features.columns import WIDTHS
 from features.exceptions import StateFormatError
 from features.state import NO_OFFSET, UserState
-from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
+from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow, with_orders
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE, DecayedSum
 
 VERSION: Final = 4
@@ -72,6 +72,8 @@ _parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _MOST: Final = len(_Body.__struct_fields__)
 _FEWEST: Final = _MOST - len(_Body.__struct_defaults__)
 _OFFSETS: Final = _Body.__struct_fields__.index("offsets")
+_WAITING: Final = _Body.__struct_fields__.index("waiting")
+_NOTHING_WAITS: Final = _encoder.encode([])
 _NOTHING_APPLIED: Final = msgspec.Raw(_encoder.encode([NO_OFFSET] * 4))
 _LARGEST: Final = 2**63 - 1
 
@@ -143,6 +145,8 @@ def decode(data: bytes) -> UserState:
     # The same check as there, in line: nearly every state is of these widths.
     elif len(stored[0]) % _SHORT or len(stored[1]) % _MIDDLE or len(stored[2]) % _LONG:
         raise cut_off(WIDTHS)
+    if body.lifetime_orders is None:
+        stored = with_orders(stored)
     if body.newest is not None:
         for level, flat in zip((state.by_five_minutes, state.by_hour, state.by_day), stored, strict=True):
             level.load(narrow(flat))
@@ -158,7 +162,8 @@ def decode(data: bytes) -> UserState:
     state.lifetime_refunded = int(body.lifetime_refunded)
     state.orders = body.orders
     state.waiting = body.waiting
-    state.lifetime_orders = body.lifetime_orders or 0
+    # Before orders were known, every purchase was one of its own.
+    state.lifetime_orders = body.lifetime_purchases if body.lifetime_orders is None else body.lifetime_orders
     return state
 
 
@@ -200,10 +205,15 @@ def moved(data: bytes, epoch: int) -> bytes:
         epoch: that it has at least, where the online store may know a later one than the state.
 
     Raises:
-        StateFormatError: as `decode`.
+        StateFormatError: as `decode`, or a title waits: its text is in the input topics alone, which are left behind.
     """
     version, before, sequence = _header(data)
     parts = _parts(data)
+    if len(parts) > _WAITING and bytes(parts[_WAITING]) != _NOTHING_WAITS:
+        raise StateFormatError(
+            "expected a state whose titles are all read, found one for which a title waits: let a worker with a "
+            "working encoder read what waits, then copy"
+        )
     parts[_OFFSETS] = _NOTHING_APPLIED
     return _HEADER.pack(version, max(before, epoch), sequence) + _encoder.encode(parts)
 

@@ -21,10 +21,15 @@ class Family:
     starts: tuple[str, ...]
 
 
+_RECENT: Final = (
+    *("purchases_", "spend_", "average_order_value_", "orders_", "units_", "mean_paid_"),
+    *("refunds_", "refunded_", "net_spend_"),
+)
+
 OTHER: Final = Family("other", None, ("",))
 FAMILIES: Final = (
     Family("all orders so far", "lifetime_spend", ("lifetime_",)),
-    Family("recent orders", "purchases_30d", ("purchases_", "spend_", "average_order_value_")),
+    Family("recent orders", "purchases_30d", _RECENT),
     Family("time and the last order", "days_since_last_purchase", ("days_since_last_purchase", "tenure_days")),
     Family(
         "browsing", "views_30d", ("views_", "favorites_", "carts_", "removes_", "conversion_", "mean_viewed_price_")

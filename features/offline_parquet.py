@@ -44,9 +44,13 @@ def view_table(rows: Sequence[OnlineRow]) -> Any:
     names = [feature.name for view in VIEWS for feature in view.features]
     found: dict[str, Any] = dict(zip(names, columns(rows) or [()] * len(names), strict=True))
     found[JOIN_KEY] = [row.user_id for row in rows]
-    profiles = np.frombuffer(b"".join(row.profile for row in rows), "<f4")
-    starts = np.arange(0, profiles.size + 1, PROFILE_WIDTH, dtype=np.int32)
-    found["profile_vector"] = pa.ListArray.from_arrays(starts, pa.array(profiles, pa.float32()))
+    for name, joined in (
+        ("profile_vector", b"".join(row.profile for row in rows)),
+        ("taste_vector", b"".join(row.taste for row in rows)),
+    ):
+        floats = np.frombuffer(joined, "<f4")
+        starts = np.arange(0, floats.size + 1, PROFILE_WIDTH, dtype=np.int32)
+        found[name] = pa.ListArray.from_arrays(starts, pa.array(floats, pa.float32()))
     return pa.table({field.name: pa.array(found[field.name], field.type) for field in schema}, schema=schema)
 
 

@@ -1,12 +1,14 @@
 """What would be served of a user as of any instant: the history of one user, folded by the code that serves.
 
 Offline at T folds every event with timestamp <= T. Tiles make the order of events irrelevant, but not entirely: which
-of several events under one id counts, and whether an id is still remembered, is decided by the order of arrival. So
-that is what decides here too; the order of time, which serves all instants in one pass, is taken where both agree.
+of several events under one id counts, and whether the id of an event or an order is still remembered, is decided by the
+order of arrival. So that is what decides here too; the order of time, which serves all instants in one pass, is taken
+where both agree.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,19 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.observation import Observation, Source
-from features.row import Value, profile, scalars
+from features.orders import REMEMBERED_ORDERS
+from features.row import Value, profile, scalars, taste
 from features.state import REMEMBERED_IDS, Outcome, UserState
 
 _BEFORE_ALL: Final = 0
 
 
 class Snapshot(NamedTuple):
-    """The features of a user at an instant: scalars in the order of `SCALARS`, and float32[64]."""
+    """The features of a user at an instant: scalars in the order of `SCALARS`, and two vectors, float32[64] each."""
 
     instant: int
     revision: int
     scalars: tuple[Value, ...]
     profile: NDArray[np.float32]
+    taste: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -120,7 +124,7 @@ def snapshots(observations: Iterable[Observation], instants: Sequence[int], enco
             state.apply(following, encoder)
             following = next(coming, None)
         if state.revision:
-            yield Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
+            yield _snapshot(state, instant, encoder)
 
 
 def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> Snapshot:
@@ -128,11 +132,16 @@ def snapshot_of(applied: Sequence[Observation], instant: int, encoder: str) -> S
     state = UserState()
     for seen in applied:
         state.apply(seen, encoder)
-    return Snapshot(instant, state.revision, scalars(state, instant), profile(state, encoder))
+    return _snapshot(state, instant, encoder)
+
+
+def _snapshot(state: UserState, instant: int, encoder: str) -> Snapshot:
+    row, profiled, tasted = scalars(state, instant), profile(state, encoder), taste(state, encoder)
+    return Snapshot(instant, state.revision, row, profiled, tasted)
 
 
 def arrival_decides(arrived: Sequence[Observation]) -> bool:
-    """Whether it may depend on the order of arrival which events count as of some instant."""
+    """Whether it may depend on the order of arrival which events or orders count as of some instant."""
     times: dict[tuple[int, bytes], int] = {}
     repeated: set[int] = set()
     for seen in arrived:
@@ -145,4 +154,25 @@ def arrival_decides(arrived: Sequence[Observation]) -> bool:
             repeated.add(seen.source)
     sizes = Counter(seen.source for seen in arrived)
     # Of so few none is forgotten, so that the first copy of an event is the one that counts in either order.
-    return any(sizes[source] > REMEMBERED_IDS for source in repeated)
+    if any(sizes[source] > REMEMBERED_IDS for source in repeated):
+        return True
+    lines = [seen for seen in arrived if seen.order is not None]
+    return _may_forget_orders(lines) or _may_forget_orders(sorted(lines, key=lambda seen: seen.timestamp))
+
+
+def _may_forget_orders(lines: Sequence[Observation]) -> bool:
+    """Whether an order may be forgotten before its last line, if some of these lines come in this order."""
+    first: dict[bytes | None, int] = {}
+    last: dict[bytes | None, int] = {}
+    for place, seen in enumerate(lines):
+        first.setdefault(seen.order, place)
+        last[seen.order] = place
+    if len(first) <= REMEMBERED_ORDERS:
+        return False
+    begins, ends = sorted(first.values()), sorted(last.values())
+    # Only an order with a line between the first and the last of another can take its place, whichever lines come.
+    return any(
+        bisect_left(begins, last[order]) - bisect_left(ends, begun) > REMEMBERED_ORDERS
+        for order, begun in first.items()
+        if last[order] > begun
+    )

@@ -58,7 +58,7 @@ def offline_source() -> FileSource:
 
 
 def feature_views() -> list[FeatureView]:
-    """Return the three views, in the order of `features.online.layout.VIEWS`."""
+    """Return the views, in the order of `features.online.layout.VIEWS`."""
     user, source = entity(), offline_source()
     return [
         FeatureView(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from operator import gt
 
-from features.columns import WIDTHS
+from features.columns import LAYOUTS, WIDTHS
 from features.exceptions import StateFormatError
 
 BigInt = int | str
@@ -34,6 +34,22 @@ def as_wide_as_now(stored: Stored, widths: tuple[int, ...]) -> Stored:
         raise cut_off(widths)
     short, middle, long = map(_padded, stored, widths, WIDTHS)
     return short, middle, long
+
+
+def with_orders(stored: Stored) -> Stored:
+    """Return tiles of a time when orders were not known, with an order of one piece for each purchase.
+
+    Every purchase was an order of its own then, and most are of one piece. With none at all, mean values would be wrong
+    for as long as a window reaches back. Where a tile does not say how many purchases had a price, all count.
+
+    Args:
+        stored: the tiles of each level, as wide as now.
+    """
+    for flat, layout in zip(stored, LAYOUTS, strict=True):
+        counted = "priced_purchases" if "priced_purchases" in layout.names else "purchases"
+        for column in ("orders", "units"):
+            flat[layout.place(column) :: layout.width] = flat[layout.place(counted) :: layout.width]
+    return stored
 
 
 def cut_off(widths: tuple[int, ...]) -> StateFormatError:

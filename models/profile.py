@@ -16,7 +16,7 @@ from models.exceptions import ArtefactError, InvalidInputError
 WIDTH: Final = 64
 """Width of the profile vector, in elements."""
 
-LED: Final = 48
+LED: Final = 32
 """Rows of P, at most, that are led by what is known of texts: more of them serve these texts better, others worse."""
 
 RIDGE: Final = 0.01
@@ -29,8 +29,8 @@ _IDENTITY_DIGITS: Final = 12
 class Projection:
     """The linear map P from an embedding of `dimension` elements to the profile space.
 
-    Its rows are orthonormal. An embedding narrower than 64 has no 64 orthonormal rows: then the columns
-    are, so that lengths and angles are kept exactly.
+    Its rows are orthogonal, and of length 1 unless `towards` made them. An embedding narrower than 64 has no 64
+    orthonormal rows: then the columns are, so that lengths and angles are kept exactly.
 
     Attributes:
         matrix: float32 [64, dimension].
@@ -109,8 +109,9 @@ class Projection:
         """Keep the directions from which numbers known of each text can best be told.
 
         A weighted ridge regression (Hoerl & Kennard 1970) leads from embeddings to the numbers. The leading left
-        singular vectors of its coefficients are the first 48 rows. The rest are seeded random rows orthogonal to
-        them, which keep something of texts unlike any of these.
+        singular vectors of its coefficients are the first 32 rows, each as long as the root of its singular value
+        over the greatest. The rest are seeded random rows orthogonal to them and as long as the last of them, which
+        keep something of texts unlike any of these.
 
         Args:
             embeddings: [n, dimension], finite.
@@ -138,10 +139,14 @@ class Projection:
         dimension = len(gram)
         gram += (RIDGE * np.trace(gram) / dimension or 1.0) * np.eye(dimension)
         vectors, strengths, _ = np.linalg.svd(np.linalg.solve(gram, weighted.T @ aims), full_matrices=False)
-        rank = min(
-            LED, int(np.count_nonzero(strengths > dimension * np.finfo(np.float64).eps * strengths.max(initial=0.0)))
-        )
-        return cls(_complete(_signed(vectors[:, :rank].T), seed).astype(np.float32))
+        least = dimension * np.finfo(np.float64).eps * strengths.max(initial=0.0)
+        rank = min(LED, int(np.count_nonzero(strengths > least)))
+        rows = _complete(_signed(vectors[:, :rank].T), seed)
+        lengths = np.ones(len(rows))
+        if rank:
+            lengths[:rank] = np.sqrt(strengths[:rank] / strengths[0])
+            lengths[rank:] = lengths[rank - 1]
+        return cls((rows * lengths[:, None]).astype(np.float32))
 
     def apply(self, embeddings: ArrayLike) -> NDArray[np.float64]:
         """Project embeddings.

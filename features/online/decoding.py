@@ -35,9 +35,9 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
 
     Returns:
         `user_id`, `event_time`, `revision` (that of `user_behavior`), every scalar by name, `profile_vector` (64
-        floats), `encoder`, `score`, `expected_spend`, `tier`, `scorer`, and `revisions`, the revision of each view by
-        name. Null is None. The writers change the three views together, so revisions that differ speak of another
-        writer.
+        floats), `encoder`, `taste_vector`, `titles_waiting`, `score`, `expected_spend`, `tier`, `scorer`, and
+        `revisions`, the revision of each view by name. Null is None, and so is what an earlier release did not write.
+        The writers change the views together, so revisions that differ speak of another writer.
 
     Raises:
         OnlineStoreError: a value is not of its feature's type.
@@ -51,7 +51,8 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
                 revisions[view.name] = found
                 if view.name != BEHAVIOR:
                     continue
-            served[feature.name] = found
+            # Of several views with a feature of one name, such as the encoder, the first one speaks.
+            served.setdefault(feature.name, found)
     return served | {"revisions": revisions}
 
 

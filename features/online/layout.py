@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from features.catalogue import SCALARS
 from features.exceptions import OnlineRowError
-from features.online.rows import PROFILE_BYTES, OnlineRow
+from features.online.rows import VECTOR_BYTES, OnlineRow
 
 PROJECT: Final = "wherewithal"
 JOIN_KEY: Final = "user_id"
 BEHAVIOR: Final = "user_behavior"
 PROFILE: Final = "user_profile"
+TASTE: Final = "user_taste"
 POWER: Final = "purchasing_power"
 
 
@@ -65,6 +66,15 @@ VIEWS: Final = (
         (Feature("profile_vector", Kind.FLOAT32_ARRAY), Feature("encoder", Kind.STRING), _REVISION),
     ),
     View(
+        TASTE,
+        (
+            Feature("taste_vector", Kind.FLOAT32_ARRAY),
+            Feature("encoder", Kind.STRING),
+            Feature("titles_waiting", Kind.INT64),
+            _REVISION,
+        ),
+    ),
+    View(
         POWER,
         (
             Feature("score", Kind.FLOAT64),
@@ -75,7 +85,7 @@ VIEWS: Final = (
         ),
     ),
 )
-"""The three views, in the order in which `columns` returns their features."""
+"""The views, in the order in which `columns` returns their features."""
 
 Column = Sequence[Any]
 """One feature of every row of a batch."""
@@ -87,6 +97,7 @@ def columns(rows: Iterable[OnlineRow]) -> list[Column]:
         (
             *(*row.scalars, row.event_time, row.revision),
             *(row.profile, row.encoder, row.revision),
+            *(row.taste, row.encoder, row.titles_waiting, row.revision),
             *(row.score, row.expected_spend, row.tier, row.scorer, row.revision),
         )
         for row in rows
@@ -111,8 +122,8 @@ _STRING_TAG: Final = _varint(2 << 3 | 2)
 _INT64_TAG: Final = _varint(4 << 3 | 0)
 _DOUBLE: Final = struct.Struct("<Bd")
 _DOUBLE_TAG: Final = 5 << 3 | 1
-_PACKED_FLOATS: Final = _varint(1 << 3 | 2) + _varint(PROFILE_BYTES)
-_VECTOR_PREFIX: Final = _varint(16 << 3 | 2) + _varint(len(_PACKED_FLOATS) + PROFILE_BYTES) + _PACKED_FLOATS
+_PACKED_FLOATS: Final = _varint(1 << 3 | 2) + _varint(VECTOR_BYTES)
+_VECTOR_PREFIX: Final = _varint(16 << 3 | 2) + _varint(len(_PACKED_FLOATS) + VECTOR_BYTES) + _PACKED_FLOATS
 UNSET: Final = b""
 """Null: a value with no field set is the empty message."""
 

@@ -16,7 +16,7 @@ Fence = tuple[int, int, int]
 FENCE_LIMIT: Final = 2**53
 """Redis compares fences in Lua, whose numbers are IEEE doubles: below this every integer is exact."""
 
-PROFILE_BYTES: Final = 4 * PROFILE_WIDTH
+VECTOR_BYTES: Final = 4 * PROFILE_WIDTH
 
 
 # One is made for every score: a frozen dataclass would take four times as long.
@@ -29,16 +29,18 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
         scalars: one value per `features.catalogue.SCALARS`, in that order: counts int, the rest float;
             None is null.
         event_time: T, epoch ms.
-        revision: events applied to the user; written to all three views.
+        revision: events applied to the user; written to all views.
         profile: the profile vector, 64 little-endian float32.
-        encoder: identity of the encoder the profile vector comes from.
+        taste: the taste vector, likewise.
+        titles_waiting: clicks whose titles are not in the taste vector yet, for they are still to be read.
+        encoder: identity of the encoder both vectors come from.
         score: 0..100, share of the reference population at or below this user, in percent.
         expected_spend: money over the next 30 days, in units of the deployment's currency.
         tier: `low`, `medium`, `high` or `premium`.
         scorer: identity of the scorer.
 
     Raises:
-        OnlineRowError: a wrong number of scalars, a profile vector of another width, a fence out of range.
+        OnlineRowError: a wrong number of scalars, a vector of another width, a fence out of range.
     """
 
     user_id: str
@@ -47,6 +49,8 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     event_time: int
     revision: int
     profile: bytes
+    taste: bytes
+    titles_waiting: int
     encoder: str
     score: float
     expected_spend: float
@@ -59,11 +63,12 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
                 f"expected {len(SCALARS)} scalar features, found {len(self.scalars)}: "
                 "fill one value per entry of features.catalogue.SCALARS"
             )
-        if len(self.profile) != PROFILE_BYTES:
-            raise OnlineRowError(
-                f"expected a profile vector of {PROFILE_BYTES} bytes, found {len(self.profile)}: "
-                f"give {PROFILE_WIDTH} little-endian float32"
-            )
+        for name, vector in (("profile", self.profile), ("taste", self.taste)):
+            if len(vector) != VECTOR_BYTES:
+                raise OnlineRowError(
+                    f"expected a {name} vector of {VECTOR_BYTES} bytes, found {len(vector)}: "
+                    f"give {PROFILE_WIDTH} little-endian float32"
+                )
         check_fence(self.fence)
 
 

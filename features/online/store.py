@@ -37,7 +37,7 @@ class OnlineStore(Protocol):
     """
 
     def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
-        """Write the three views of each user whose fence is greater than the stored one.
+        """Write all views of each user whose fence is greater than the stored one.
 
         Of several rows of one user only the greatest fence can land. A row whose fence equals the stored one
         is already in place, and counts as fenced. Each user's views change together, or not at all.
@@ -45,7 +45,7 @@ class OnlineStore(Protocol):
         ...
 
     def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove exactly these users from all three views and leave a fence each, so that no older write returns.
+        """Remove exactly these users from all views and leave a fence each, so that no older write returns.
 
         A row newer than its user's fence is kept and counts as fenced; on a tie the erasure wins.
 

@@ -51,6 +51,12 @@ def first_known(positions: Sequence[int]) -> str:
     return "".join(f"r[{position}] if r[{position}] is not None else " for position in others) + f"r[{last}]"
 
 
+def less(positions: Sequence[int]) -> str:
+    """Return the expression for a count less others, 0 at least: what is left of it."""
+    first, *others = positions
+    return f"max(r[{first}]{''.join(f' - r[{position}]' for position in others)}, 0)"
+
+
 def added(positions: Sequence[int]) -> str:
     """Return the expression for the sum of some counts."""
     return " + ".join(f"r[{position}]" for position in positions)

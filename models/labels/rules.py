@@ -93,7 +93,7 @@ class Vocabulary:
         position = self._positions.get(found[1])
         if position is None:
             raise LabelTableError(
-                f"expected a feature, or a name under `first_known` or `sum`, found {found[1]!r}; "
+                f"expected a feature, or a name under `first_known`, `less` or `sum`, found {found[1]!r}; "
                 "docs/contract.md lists them under Features"
             )
         if found.re is _PRESENCE:

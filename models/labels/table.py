@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from models.exceptions import LabelTableError
-from models.labels.compiling import added, compile_rules, first_known
+from models.labels.compiling import added, compile_rules, first_known, less
 from models.labels.rules import OTHERWISE, Rule, Vocabulary
 
 SHIPPED: Final = Path(__file__).with_name("labels.toml")
@@ -46,6 +46,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     intent: list[list[str]]
     interests: _Interests
     first_known: dict[str, list[str]] = {}
+    less: dict[str, list[str]] = {}
     sum: dict[str, list[str]] = {}
 
 
@@ -109,11 +110,12 @@ def read_labels(path: Path, features: Mapping[str, bool], *, keep_prices: bool =
 
 def _checked(document: _Document, features: Mapping[str, bool], keep_prices: bool) -> LabelTable:
     names = dict(features)
-    for name, parts in (*document.first_known.items(), *document.sum.items()):
-        _check_definition(name, parts, name in document.sum, features)
+    of_counts = document.less | document.sum
+    for name, parts in (*document.first_known.items(), *document.less.items(), *document.sum.items()):
+        _check_definition(name, parts, name in of_counts, features)
         if name in names:
             _refuse(f"{name}: expected a name of its own, found that of a feature or of another definition; rename it")
-        names[name] = name in document.sum
+        names[name] = name in of_counts
     interests = document.interests
     if not 0.01 <= interests.half_life_days <= 10_000:
         _refuse(f"interests.half_life_days: expected 0.01 to 10000 days, found {interests.half_life_days:g}")
@@ -123,6 +125,7 @@ def _checked(document: _Document, features: Mapping[str, bool], keep_prices: boo
     lists = {name: _list(name, getattr(document, name), vocabulary) for name in LABELS}
     places = {name: position for position, name in enumerate(features)}
     derived = [first_known([places[part] for part in parts]) for parts in document.first_known.values()]
+    derived += [less([places[part] for part in parts]) for parts in document.less.values()]
     derived += [added([places[part] for part in parts]) for parts in document.sum.values()]
     nullable = {position for position, count in enumerate(names.values()) if not count}
     decide = compile_rules(list(lists.values()), derived, nullable, len(features))
@@ -149,14 +152,14 @@ def price_lines(bounds: Sequence[float]) -> list[list[str]]:
     return [*lines, ["luxury", OTHERWISE]] if reached else []
 
 
-def _check_definition(name: str, parts: Sequence[str], is_sum: bool, features: Mapping[str, bool]) -> None:
+def _check_definition(name: str, parts: Sequence[str], of_counts: bool, features: Mapping[str, bool]) -> None:
     if len(set(parts)) < max(2, len(parts)):
         _refuse(f"{name}: expected two or more different features, found {len(parts)} names; correct the list")
     for part in parts:
         if part not in features:
             _refuse(f"{name}: expected a feature, found {part!r}; see Features in docs/contract.md")
-        if is_sum and not features[part]:
-            _refuse(f"{name}: expected counts to add up, found {part!r}, which can be unknown or money")
+        if of_counts and not features[part]:
+            _refuse(f"{name}: expected counts to add up or take away, found {part!r}, which can be unknown or money")
 
 
 def _list(name: str, lines: Sequence[Sequence[str]], vocabulary: Vocabulary) -> tuple[Rule, ...]:

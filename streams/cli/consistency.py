@@ -107,5 +107,5 @@ def _print(report: dict[str, Any]) -> None:
     for difference in report["differences"]:
         print(f"{shown(difference['user_id'])} at {difference['event_time']}, revision {difference['revision']}:")
         for name, values in difference["features"].items():
-            pair = "" if name == "profile_vector" else f": served {values['served']}, offline {values['offline']}"
+            pair = "" if name.endswith("_vector") else f": served {values['served']}, offline {values['offline']}"
             print(f"  {name}{pair}")

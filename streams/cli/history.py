@@ -99,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         "instants": written.instants,
         "instants_with_target": written.instants_with_target,
         "texts_encoded": written.texts_read,
+        "titles_encoded": written.titles_read,
         "seconds": round(time.monotonic() - started, 3),
         "encoder": inference.encoder,
         "scorer": inference.artefact.version,
@@ -142,8 +143,9 @@ def _print(summary: dict[str, Any], output: Path, duplicate: Place | None) -> No
     if duplicate is not None:
         print(f"the first duplicate: {duplicate}")
     print(
-        f"{summary['rows']:,} rows of {summary['users']:,} users, {summary['texts_encoded']:,} texts encoded in "
-        f"{summary['seconds']:,.1f} s" + (f", written to {output}" if summary["rows"] else "")
+        f"{summary['rows']:,} rows of {summary['users']:,} users, {summary['texts_encoded']:,} texts and "
+        f"{summary['titles_encoded']:,} titles encoded in {summary['seconds']:,.1f} s"
+        + (f", written to {output}" if summary["rows"] else "")
     )
     with_target = summary["rows_with_target"]
     if with_target is None or not summary["rows"]:

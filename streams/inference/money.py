@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.catalogue import NAMES
 from features.row import Value
 
-_FEATURES: Final = ("mean_viewed_price_7d", "average_order_value_30d", "lifetime_spend", "lifetime_purchases")
+_FEATURES: Final = ("mean_viewed_price_7d", "average_order_value_30d", "lifetime_spend", "lifetime_orders")
 _pick: Final = itemgetter(*map(NAMES.index, _FEATURES))
 
 
@@ -33,7 +33,7 @@ class Money(NamedTuple):
 def money_of(rows: Iterable[Sequence[Value] | NDArray[np.float64]]) -> Money:
     """Return the amounts in rows, in the order of `features.catalogue.SCALARS`; None, or NaN, is null."""
     picked = np.array([_pick(row) for row in rows], dtype=np.float64).reshape(-1, len(_FEATURES))
-    viewed, recent, spend, purchases = picked.T
-    # Purchases without a price leave no spend, and nothing can be said of their worth.
-    orders = np.divide(spend, purchases, out=np.full(len(picked), np.nan), where=(purchases > 0) & (spend > 0))
+    viewed, recent, spend, count = picked.T
+    # Of what cost nothing, nothing can be said of its worth.
+    orders = np.divide(spend, count, out=np.full(len(picked), np.nan), where=(count > 0) & (spend > 0))
     return Money(viewed, orders, np.where(np.isnan(recent), viewed, recent))

@@ -84,8 +84,8 @@ def known_users(flow: Flow) -> list[str]:
 
 
 def served_features(settings: Settings, users: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the features of these users as plain Feast serves them."""
-    kept = (JOIN_KEY, "event_time", "revision", *NAMES, "profile_vector", "encoder")
+    """Return the features of these users as the online store serves them."""
+    kept = (JOIN_KEY, "event_time", "revision", *NAMES, "profile_vector", "encoder", "taste_vector", "titles_waiting")
     return [{name: row[name] for name in kept} for row in read_users(settings.online_url, users)]
 
 

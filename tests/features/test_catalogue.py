@@ -18,7 +18,7 @@ def state_of_everything() -> UserState:
     state = UserState()
     for offset, kind in enumerate(Kind):
         source = {Kind.SEARCH: Source.SEARCHES, Kind.REVIEW: Source.REVIEWS}.get(kind, Source.CLICKS)
-        seen = Observation(kind, source, offset, NOW - offset, bytes([kind] * 8), 3_500_000, noisy=True, units=2)
+        seen = Observation(kind, source, offset, NOW - offset, bytes([kind] * 8), 3_500_000 + kind, noisy=True, units=2)
         state.apply(seen, "")
     return state
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from features.columns import COLUMNS, DAYS, FIVE_MINUTES, HOURS, LAYOUTS, Measure, measures
+from features.columns import COLUMNS, DAYS, FIVE_MINUTES, HOURS, LAYOUTS, MINUS_ONE_ORDER, Measure, measures
 from features.observation import Kind, Observation, Source
 
 COUNTS = ("views", "favorites", "carts", "purchases", "searches", "reviews")
@@ -34,14 +34,23 @@ def test_a_longer_tile_keeps_every_column_of_a_shorter_one():
 
 def test_an_event_has_a_number_for_every_measure():
     review = Observation(Kind.REVIEW, Source.REVIEWS, 1, 0, b"", amount=4_500_000, noisy=True)
-    assert dict(zip(Measure, measures(review), strict=True)) == {
+    assert dict(zip(Measure, measures(review, 0), strict=True)) == {
         Measure.ONE: 1,
         Measure.AMOUNT: 4_500_000,
         Measure.KNOWN: 1,
         Measure.NOISY: 1,
+        Measure.UNITS: 0,
+        Measure.ORDERS: 0,
     }
     view = Observation(Kind.VIEW, Source.CLICKS, 1, 0, b"")
-    assert measures(view) == (1, 0, 0, 0)
+    assert measures(view, 0) == (1, 0, 0, 0, 0, 0)
+    bought = Observation(Kind.PURCHASE, Source.CLICKS, 1, 0, b"", amount=0, units=3)
+    assert measures(bought, 1) == (1, 0, 1, 0, 3, 1)
+
+
+def test_an_order_that_moves_takes_nothing_but_itself_out_of_a_tile():
+    assert [MINUS_ONE_ORDER[measure] for layout in LAYOUTS for _, measure in layout.order] == [-1, -1, -1]
+    assert len(MINUS_ONE_ORDER) == len(Measure)
 
 
 def test_every_layout_knows_what_any_kind_adds():

@@ -14,7 +14,7 @@ from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source
 from features.state import NO_OFFSET, Outcome, UserState
 
-from .test_recorded_state import HEADER_BYTES, VERSION_1, VERSION_2, VERSION_3
+from .test_recorded_state import HEADER_BYTES, VERSION_1, VERSION_2, VERSION_3, VERSION_4
 
 
 def seen(offset: int, event: int, source: Source = Source.CLICKS) -> Observation:
@@ -92,3 +92,12 @@ def test_what_is_no_state_does_not_move(damage, said):
     for step in (lambda: codec.moved(damaged, 1), lambda: codec.substance(damaged)):
         with pytest.raises(StateFormatError, match=said):
             step()
+
+
+def test_a_state_for_which_a_title_waits_does_not_move():
+    with pytest.raises(StateFormatError, match="a title waits: let a worker with a working encoder read") as refused:
+        codec.moved(base64.b64decode(VERSION_4), 9)
+    assert "\n" not in str(refused.value)
+    state = codec.decode(base64.b64decode(VERSION_4))
+    state.read_title(9, 1_000_000, 1.0, None, "")
+    assert codec.decode(codec.moved(codec.encode(state), 9)).orders == state.orders

@@ -11,24 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import NAMES
-from features.observation import Kind, Observation, Source
+from features.observation import TITLE_WEIGHTS, Kind, Observation, Source
 from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, offline_table, view_schema, view_table
 from features.point_in_time import Folded, UserHistory, arrival_decides, snapshot_of
-from features.row import profile, scalars
+from features.row import profile, scalars, taste
 from features.state import Outcome, UserState
 from features.tiles import DAY
 
 BASE = 1_760_000_000_000
 ENCODER = "test@1"
-CLICKED = [Kind.VIEW, Kind.FAVORITE, Kind.CART, Kind.PURCHASE]
+CLICKED = [Kind.VIEW, Kind.FAVORITE, Kind.CART, Kind.REFUND, Kind.PURCHASE]
 
 
 def purchase(place: int, event_id: int, timestamp: int, amount: int = 1_000_000) -> Observation:
     return Observation(Kind.PURCHASE, Source.CLICKS, place, timestamp, event_id.to_bytes(8), amount)
 
 
-def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
-    """Events of all topics in random order of time; an id comes again now and then, at the same time or another."""
+def random_observations(seed: int, count: int, ids: int, orders: int = 30) -> list[Observation]:
+    """Events of all topics in random order of time; an id comes again now and then, at the same time or another.
+
+    Purchases are lines of so many orders.
+    """
     rng = random.Random(seed)
     seen = []
     for place in range(1, count + 1):
@@ -37,22 +40,28 @@ def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
                 (Source.REVIEWS, [Kind.REVIEW]),
                 (Source.SEARCHES, [Kind.SEARCH]),
                 (Source.CLICKS, CLICKED),
-                (Source.CLICKS, CLICKED[3:]),
+                (Source.CLICKS, [Kind.PURCHASE]),
             ]
         )
         event_id = rng.randrange(ids)
         usual = BASE - event_id * 7_919_000 % (60 * DAY)
         text = source != Source.CLICKS and rng.random() < 0.7
+        kind, amount = rng.choice(kinds), rng.choice([None, rng.randrange(10**9)])
+        title = source == Source.CLICKS and rng.random() < 0.5
+        order = rng.randrange(orders).to_bytes(8) if kind is Kind.PURCHASE and rng.random() < 0.7 else None
         seen.append(
             Observation(
-                kind=rng.choice(kinds),
+                kind=kind,
                 source=source,
                 offset=place,
                 timestamp=usual if rng.random() < 0.9 else BASE - rng.randrange(60 * DAY),
                 event_key=event_id.to_bytes(8),
-                amount=rng.choice([None, rng.randrange(10**9)]),
+                amount=amount,
                 weight=1.0 if text else 0.0,
                 projected=np.random.default_rng(event_id).standard_normal(64) if text else None,
+                order=order,
+                title_weight=TITLE_WEIGHTS.get(kind, 0.0) if title else 0.0,
+                title=np.random.default_rng(event_id).standard_normal(64) if title else None,
             )
         )
     return seen
@@ -63,13 +72,14 @@ def random_observations(seed: int, count: int, ids: int) -> list[Observation]:
     seed=st.integers(0, 10**6),
     count=st.integers(0, 400),
     ids=st.sampled_from([20, 150, 10**9]),
+    orders=st.sampled_from([5, 60, 90, 10**9]),
     erased_days_ago=st.none() | st.integers(0, 60),
     ages=st.lists(st.integers(0, 70 * DAY), min_size=1, max_size=4, unique=True),
 )
 def test_it_equals_applying_what_arrived_up_to_the_instant(
-    seed: int, count: int, ids: int, erased_days_ago: int | None, ages: list[int]
+    seed: int, count: int, ids: int, orders: int, erased_days_ago: int | None, ages: list[int]
 ) -> None:
-    arrived = random_observations(seed, count, ids)
+    arrived = random_observations(seed, count, ids, orders)
     erased_at = None if erased_days_ago is None else BASE - erased_days_ago * DAY
     instants = sorted(BASE - age for age in ages)
     found = {s.instant: s for s in Folded(UserHistory(arrived, erased_at), ENCODER).snapshots(instants)}
@@ -85,6 +95,7 @@ def test_it_equals_applying_what_arrived_up_to_the_instant(
             assert found[instant].revision == state.revision
             assert found[instant].scalars == scalars(state, instant)
             np.testing.assert_allclose(found[instant].profile, profile(state, ENCODER), atol=1e-5)
+            np.testing.assert_allclose(found[instant].taste, taste(state, ENCODER), atol=1e-5)
 
 
 def test_of_two_events_under_one_id_the_one_counts_that_arrived_first() -> None:
@@ -111,6 +122,27 @@ def test_copies_of_few_events_leave_the_fast_way_open() -> None:
     assert len(Folded(UserHistory(arrived), ENCODER).applied) == 50
 
 
+def line(place: int, order: int, timestamp: int) -> Observation:
+    return Observation(
+        Kind.PURCHASE, Source.CLICKS, place, timestamp, place.to_bytes(8), 1_000_000, order=order.to_bytes(8)
+    )
+
+
+def test_many_orders_of_lines_that_come_together_leave_the_fast_way_open() -> None:
+    arrived = [line(place, place // 3, BASE + place) for place in range(900)]
+    assert not arrival_decides(arrived)
+    (latest,) = Folded(UserHistory(arrived), ENCODER).snapshots([BASE + 1000])
+    assert latest.scalars[NAMES.index("lifetime_orders")] == 300
+
+
+def test_an_order_that_was_forgotten_before_its_last_line_counts_again_as_of_every_instant() -> None:
+    others = [line(1 + number, number, BASE - number) for number in range(1, 66)]
+    arrived = [line(1, 0, BASE - 100), *others, line(100, 0, BASE - 99)]
+    assert arrival_decides(arrived)
+    (latest,) = Folded(UserHistory(arrived), ENCODER).snapshots([BASE])
+    assert latest.scalars[NAMES.index("lifetime_orders")] == 67
+
+
 def test_what_counts_by_an_instant_gives_its_snapshot() -> None:
     folded = Folded(UserHistory(random_observations(3, 300, 150)), ENCODER)
     instant = BASE - 20 * DAY
@@ -127,8 +159,11 @@ def test_a_table_holds_the_rows_as_they_are(make_row) -> None:
     table = view_table(rows)
     assert table.schema == view_schema()
     assert [tuple(row[name] for name in NAMES) for row in table.to_pylist()] == [row.scalars for row in rows]
-    for row, vector in zip(rows, table["profile_vector"].to_pylist(), strict=True):
+    for row, vector, other in zip(
+        rows, table["profile_vector"].to_pylist(), table["taste_vector"].to_pylist(), strict=True
+    ):
         assert np.asarray(vector, "<f4").tobytes() == row.profile
+        assert np.asarray(other, "<f4").tobytes() == row.taste
     assert view_table([]).num_rows == 0
     assert offline_table(rows)[TIMESTAMP_FIELD].cast(pyarrow.int64()).to_pylist() == [row.event_time for row in rows]
 

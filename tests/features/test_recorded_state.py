@@ -7,12 +7,13 @@ import base64
 import msgspec
 import numpy as np
 import pytest
+from support.version_3 import as_version_3
 
 from features import codec, row
 from features.catalogue import NAMES
 from features.columns import WIDTHS
 from features.exceptions import StateFormatError
-from features.observation import Kind, Observation, Source, category_key
+from features.observation import Kind, Observation, Source, category_key, event_key
 from features.state import UserState
 from features.tiles import DAY
 
@@ -20,6 +21,7 @@ NEWEST = 1_764_000_000_000
 HEADER_BYTES = 17
 # Where the body has its tiles.
 BY_FIVE_MINUTES, BY_DAY = 9, 11
+LIFE = 16
 ENCODER = "all-MiniLM-L6-v2@0123456789ab"
 
 # Version 1: two purchases 40 days apart, a view, a search, a review and a noisy review.
@@ -67,6 +69,28 @@ xSqv03z/SUYFfJPTfP9AF0XSd898/zrkgihbz3z/MbXCfj/LfP8ohwLQI8t8/yNUPyoHx3z/GiV/f+vD
 /fPwGTCAoN
 """
 
+# Version 4: the same user once more, who then bought an order of two lines and was refunded; one title waits.
+VERSION_4 = """
+BAAAAZq2l+QYAAAAAAAAAAncABkJlAYACv/PAAABmnr9HgDPAAABmraX6ADPAAABmeiZiADPAAABmraX6AAEzgKsDTCTxBB4umbYb3FCQMQRLrahv8LOxAh
+olPdZfnuIQcQwiz7Z8CE7pqbt79YVWggBy5PoH5l+FJSwAAAAAAAAAAgAAAAAAAAACQAAAAAAAAAK3AAnzgBZuLQAAAAAAQAAAAAAAADOAFm4vwAAAAAAAg
+AAAAAAAM4AWbjAAAAAAgAAzgCQ9WAAAc4AHoSAAQPcADzOAAd5yAEAAAAAAADOAJghUAEAAAAAAM4AB3ngAAAAAQAAzgBbjYAAAAAAAAEBzgAHeg8AAAAAA
+QIAAAAAAAAAAM4AB3oQAAAAAgAAzgCQ9WAAAAABzgAehIABA9wANs1PvQEAAAAAAADOAJghUAEAAAAAAAAAAM1PvgAAAAEAAM4AW42AAAABAAAAAAABAc1P
+wAAAAAIBAs4AkPVgAAACzgBMS0ABAAHOAB6EgAEDgc1PwILOzWfvbgHOSCmrqQG9YWxsLU1pbmlMTS1MNi12MkAwMTIzNDU2Nzg5YWLPAAABmraW/aDFAgA
+grVjwTAjgPyCHAHsJCOA/HmGoBcYH4D8cO1CQggfgPxwV+Bo/B+A/HO+fpfsG4D8ayUcwuAbgPxij77p0BuA/GH2XRTEG4D8YVz/Q7QXgPxYx51qqBeA/FA
+uP5WYF4D8U5TZwIwXgPxS/3vrfBOA/EpmGhZwE4D8Qcy4QWQTgPxBN1poVBOA/Dyd+JdID4D8OASawjgPgPwzbzTpLA+A/DLV1xQcD4D8Ljx1QxALgPwppx
+dqAAuA/CENtZT0C4D8IHRXw+QHgPwf3vHq2AeA/BtFkBXMB4D8EqwyQLwHgPwSFtBrsAOA/A19cpagA4D8COQQwZQDgPwATrLohAOA//9mnirz/3z/9jfef
+Nf/fP/tBR7Wu/t8/+fWWyif+3z/3qebfoP3fP/VdNvUZ/d8/8xGGCpP83z/xxdUfDPzfP+55JTWF+98/7C11Sv763z/q4cRfd/rfP+iVFHXw+d8/5klkimn
+53z/k/bOf4vjfP+KxA7Vb+N8/4GVTytT33z/eGaPfTfffP9zN8vTG9t8/2oFCCkD23z/YNZIfufXfP9bp4TQy9d8/1J0xSqv03z/SUYFfJPTfP9AF0XSd89
+8/zrkgihbz3z/MbXCfj/LfP8ohwLQI8t8/yNUPyoHx3z/GiV/f+vDfP8Q9r/Rz8N8/wvH+Ce3v3z/ApU4fZu/fPwGTDQ8SA84AHoSAxBBQpRnDEtPW+gAAA
+ZqsSzAAvWFsbC1NaW5pTE0tTDYtdjJAMDEyMzQ1Njc4OWFizwAAAZq2l+gAxQIAAAAAAAAA8L+/7/u+7/vuv37f933f9+2/Pc/zPM/z7L/8vu/7vu/rv7uu
+67qu6+q/ep7neZ7n6b85juM4juPov/h93/d93+e/t23btm3b5r92Xdd1XdflvzVN0zRN0+S/9DzP8zzP47+zLMuyLMviv3Icx3Ecx+G/MQzDMAzD4L/g933
+f933fv17XdV3Xdd2/3LZt27Zt279almVZlmXZv9h1Xdd1Xde/VlVVVVVV1b/UNE3TNE3Tv1IURVEURdG/oOd5nud5zr+cpmmapmnKv5hlWZZlWca/lCRJki
+RJwr8gx3Ecx3G8vxhFURRFUbS/IIZhGIZhqL8gBEEQBEGQvwAEQRAEQZA/AIZhGIZhqD8QRVEURVG0PyDHcRzHcbw/kCRJkiRJwj+QZVmWZVnGP5imaZqma
+co/oOd5nud5zj9QFEVRFEXRP9A0TdM0TdM/VFVVVVVV1T/YdV3XdV3XP1iWZVmWZdk/2LZt27Zt2z9c13Vd13XdP+D3fd/3fd8/MAzDMAzD4D9wHMdxHMfh
+P7Isy7Isy+I/9DzP8zzP4z80TdM0TdPkP3Rd13Vd1+U/tm3btm3b5j/4fd/3fd/nPziO4ziO4+g/eJ7neZ7n6T+6ruu6ruvqP/y+7/u+7+s/PM/zPM/z7D9
+83/d93/ftP77v+77v++4/AAAAAAAA8D+RCQ==
+"""
+
 
 def decoded(recorded: str) -> bytes:
     return base64.b64decode("".join(recorded.split()))
@@ -108,21 +132,21 @@ def test_lives_are_counted_from_version_2_on():
 def test_a_user_whose_erasure_nobody_counted_has_had_one():
     state = UserState()
     state.erase(NEWEST, 0, Source.ERASURES)
-    *body, life, _ = fields(codec.encode(state))
-    assert life == 1
-    before = b"\x01" + codec.encode(state)[1:HEADER_BYTES] + msgspec.msgpack.encode(body)
+    body = fields(codec.encode(state))
+    assert body[LIFE] == 1
+    before = b"\x01" + codec.encode(state)[1:HEADER_BYTES] + msgspec.msgpack.encode(body[:LIFE])
     assert codec.decode(before).life == 1
 
 
 def test_a_state_of_a_later_version_is_refused_with_what_to_do():
-    later = b"\x04" + decoded(VERSION_1)[1:]
-    with pytest.raises(codec.StateFormatError, match="version 4: run the release that wrote it"):
+    later = b"\x05" + decoded(VERSION_1)[1:]
+    with pytest.raises(codec.StateFormatError, match="version 5: run the release that wrote it"):
         codec.decode(later)
 
 
 def test_a_state_with_a_field_that_is_not_known_is_refused_with_what_to_do():
-    more = rewritten([*fields(decoded(VERSION_3)), 0])
-    with pytest.raises(codec.StateFormatError, match="at most 18 fields, found 19: run the release that wrote it"):
+    more = rewritten([*fields(decoded(VERSION_4)), 0])
+    with pytest.raises(codec.StateFormatError, match="at most 25 fields, found 26: run the release that wrote it"):
         codec.decode(more)
 
 
@@ -174,3 +198,33 @@ def test_a_state_whose_tiles_are_cut_off_is_damaged():
     state.by_day.flat.pop()
     with pytest.raises(StateFormatError, match="damaged ones: one is cut off"):
         codec.decode(codec.encode(state))
+
+
+def test_a_state_of_version_4_is_read_as_it_was_written():
+    state = codec.decode(decoded(VERSION_4))
+    served = dict(zip(NAMES, row.scalars(state, NEWEST), strict=True))
+    assert (served["orders_24h"], served["orders_7d"], served["purchases_7d"]) == (1, 2, 3)
+    assert (served["units_1h"], served["units_30d"], served["lifetime_orders"]) == (3, 4, 3)
+    assert (served["refunds_1h"], served["refunded_30d"], served["lifetime_refunded"]) == (1, 2.0, 2.0)
+    assert state.waiting == [9]
+    wanted = np.linspace(-1, 1, 64)
+    np.testing.assert_allclose(row.taste(state, ENCODER), wanted / np.linalg.norm(wanted), atol=1e-6)
+    assert codec.encode(state) == decoded(VERSION_4)
+    further = Observation(Kind.PURCHASE, Source.CLICKS, 11, NEWEST, b"12345678", 1, units=1, order=event_key("basket"))
+    state.apply(further, ENCODER)
+    assert state.lifetime_orders == 3, "the order is remembered"
+
+
+@pytest.mark.parametrize("recorded", [VERSION_1, VERSION_2, VERSION_3], ids=["version 1", "version 2", "version 3"])
+def test_the_purchases_of_a_state_that_knew_no_orders_are_orders_of_one_piece(recorded):
+    served = dict(zip(NAMES, row.scalars(codec.decode(decoded(recorded)), NEWEST), strict=True))
+    assert (served["orders_30d"], served["units_30d"], served["lifetime_orders"]) == (1, 1, 2)
+    assert served["average_order_value_30d"] == served["mean_paid_30d"] == served["spend_30d"]
+    assert (served["net_spend_30d"], served["refunds_30d"]) == (served["spend_30d"], 0)
+
+
+def test_a_purchase_that_had_no_price_in_a_state_that_knew_no_orders_is_none():
+    state = UserState()
+    state.apply(Observation(Kind.PURCHASE, Source.CLICKS, 1, NEWEST, b"12345678"), "")
+    served = dict(zip(NAMES, row.scalars(codec.decode(as_version_3(state)), NEWEST), strict=True))
+    assert (served["orders_30d"], served["average_order_value_30d"]) == (0, None)

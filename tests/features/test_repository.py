@@ -45,11 +45,13 @@ def served(row: OnlineRow) -> dict[str, Any]:
         **dict(zip(NAMES, row.scalars, strict=True)),
         "profile_vector": list(struct.unpack("<64f", row.profile)),
         "encoder": row.encoder,
+        "taste_vector": list(struct.unpack("<64f", row.taste)),
+        "titles_waiting": row.titles_waiting,
         "score": row.score,
         "expected_spend": row.expected_spend,
         "tier": row.tier,
         "scorer": row.scorer,
-        "revisions": dict.fromkeys(["user_behavior", "user_profile", "purchasing_power"], row.revision),
+        "revisions": dict.fromkeys(["user_behavior", "user_profile", "user_taste", "purchasing_power"], row.revision),
     }
 
 
@@ -122,12 +124,9 @@ def test_applying_again_keeps_the_rows_and_the_objects(repository: Served, make_
     repository.online.write([row])
     again = apply(repository.folder, repository.url)
     assert read_users(again, ["kept"]) == [served(row)]
-    for service in (SERVICE, SERVICE_V2):
-        assert [view.name for view in again.get_feature_service(service).feature_view_projections] == [
-            "user_behavior",
-            "user_profile",
-            "purchasing_power",
-        ]
+    first = ["user_behavior", "user_profile", "purchasing_power"]
+    for service, views in ((SERVICE, first), (SERVICE_V2, [*first[:2], "user_taste", *first[2:]])):
+        assert [view.name for view in again.get_feature_service(service).feature_view_projections] == views
     assert repository.online.write([make_row("kept", 2)]).written == 1
 
 
@@ -140,6 +139,12 @@ def test_the_views_are_those_of_the_contract() -> None:
             "revision": "Int64",
         },
         "user_profile": {"profile_vector": "Array(Float32)", "encoder": "String", "revision": "Int64"},
+        "user_taste": {
+            "taste_vector": "Array(Float32)",
+            "encoder": "String",
+            "titles_waiting": "Int64",
+            "revision": "Int64",
+        },
         "purchasing_power": {
             "score": "Float64",
             "expected_spend": "Float64",
@@ -178,7 +183,8 @@ def test_the_first_service_has_the_fields_of_the_first_release_and_the_second_ha
     everything = {view.name: [field.name for field in view.features] for view in feature_views()}
     assert fields_of(repository.feast, SERVICE_V2) == everything
     assert set(everything["user_behavior"]) - set(FIRST_SCALARS) == {
-        *(f"removes_{window}" for window in WINDOWS),
+        *(f"{name}_{window}" for name in ("removes", "refunds", "refunded", "orders", "units") for window in WINDOWS),
+        *("net_spend_30d", "mean_paid_30d", "lifetime_orders", "lifetime_refunded"),
         *("event_time", "revision"),
     }
 
@@ -186,8 +192,8 @@ def test_the_first_service_has_the_fields_of_the_first_release_and_the_second_ha
 def test_making_the_first_service_leaves_the_views_whole() -> None:
     views = feature_views()
     frozen, whole = feature_services(views)
-    assert [len(view.features) for view in views] == [len(SCALARS) + 2, 3, 5]
-    assert [len(view.features) for view in whole.feature_view_projections] == [len(SCALARS) + 2, 3, 5]
+    assert [len(view.features) for view in views] == [len(SCALARS) + 2, 3, 4, 5]
+    assert [len(view.features) for view in whole.feature_view_projections] == [len(SCALARS) + 2, 3, 4, 5]
     assert [len(view.features) for view in frozen.feature_view_projections] == [39, 3, 5]
 
 
@@ -224,7 +230,7 @@ def test_a_feature_that_a_row_was_written_without_is_null_until_it_is_written_ag
 
 def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
     """The rows as Feast's `online_write_batch` takes them, per view."""
-    given: dict[str, list[Any]] = {"user_behavior": [], "user_profile": [], "purchasing_power": []}
+    given: dict[str, list[Any]] = {"user_behavior": [], "user_profile": [], "user_taste": [], "purchasing_power": []}
     for row in rows:
         key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=row.user_id)])
         revision = Value(int64_val=row.revision)
@@ -239,6 +245,12 @@ def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
             "encoder": Value(string_val=row.encoder),
             "revision": revision,
         }
+        taste = {
+            "taste_vector": Value(float_list_val=FloatList(val=struct.unpack("<64f", row.taste))),
+            "encoder": Value(string_val=row.encoder),
+            "titles_waiting": Value(int64_val=row.titles_waiting),
+            "revision": revision,
+        }
         power = {
             "score": Value(double_val=row.score),
             "expected_spend": Value(double_val=row.expected_spend),
@@ -246,7 +258,7 @@ def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
             "scorer": Value(string_val=row.scorer),
             "revision": revision,
         }
-        for name, features in zip(given, (behavior, profile, power), strict=True):
+        for name, features in zip(given, (behavior, profile, taste, power), strict=True):
             given[name].append((key, features, NOW, None))
     return given
 
@@ -385,6 +397,7 @@ def write_parts(folder: Path, names: Sequence[str]) -> None:
         "event_time": [1, 2],
         "revision": [10, 20],
         "profile_vector": [[0.0] * 64, [0.125] * 64],
+        **({"taste_vector": [[0.0] * 64] * 2, "titles_waiting": [0, 3]} if len(names) > len(FIRST_SCALARS) else {}),
         **{name: [1.5, 2.5] for name in ("score", "expected_spend")},
         **{name: ["a", "b"] for name in ("encoder", "tier", "scorer")},
     }
@@ -418,7 +431,7 @@ def test_a_history_of_an_earlier_release_is_refused_in_one_line_for_what_it_lack
     store = apply(tmp_path, f"sqlite:///{tmp_path}/online.db")
     write_parts(tmp_path, FIRST_SCALARS)
     whole: Any = store.get_feature_service(SERVICE_V2)
-    missing = "found no removes_1h, removes_24h, removes_7d, removes_30d: fold the history anew"
+    missing = "found no removes_1h, .*, taste_vector, titles_waiting: fold the history anew"
     with pytest.raises(OfflineColumnsError, match=missing) as caught:
         store.get_historical_features(entity_df=ASKED, features=whole, full_feature_names=True)
     assert "\n" not in str(caught.value)

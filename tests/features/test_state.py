@@ -27,12 +27,14 @@ KINDS = {
     "search": Kind.SEARCH,
     "review": Kind.REVIEW,
     "remove": Kind.REMOVE,
+    "refund": Kind.REFUND,
 }
 
 
-def observe(event: Raw, offset: int) -> Observation:
+def observe(event: Raw, offset: int, waits: bool = False) -> Observation:
     amount = None
-    if event.what == "purchase" and event.price is not None:
+    bought = event.what == "purchase" and event.price is not None
+    if event.what in ("purchase", "refund") and event.price is not None:
         amount = to_micros(event.price * event.quantity)
     elif event.what == "view" and event.price is not None:
         amount = to_micros(event.price)
@@ -49,6 +51,11 @@ def observe(event: Raw, offset: int) -> Observation:
         noisy=event.noisy,
         weight=event.weight,
         projected=None if event.vector is None else np.asarray(event.vector),
+        units=event.quantity if bought else 0,
+        order=event_key(event.order_id) if bought and event.order_id is not None else None,
+        title_weight=reference.TITLE_WEIGHTS.get(event.what, 0.0) if event.title else 0.0,
+        title=None if waits or event.title is None else np.asarray(event.title),
+        title_waits=waits and bool(event.title) and event.what in reference.TITLE_WEIGHTS,
     )
 
 
@@ -61,6 +68,7 @@ AGES = st.one_of(
     st.integers(0, 2 * HOUR),
     st.just(20 * 365 * DAY),
 )
+VECTORS = [tuple(np.random.default_rng(number).standard_normal(64)) for number in range(10)]
 PRICES = st.one_of(st.none(), st.floats(0, 1000), st.sampled_from([0.1, 0.2, 0.3, 29.33, 1e9]))
 
 
@@ -78,9 +86,11 @@ def raw_events(draw: st.DrawFn) -> Raw:
     if topic == "clicks":
         price = draw(PRICES)
         quantity = 1 if price == 1e9 else draw(st.integers(1, 3))
-        return Raw(**common, price=price, quantity=quantity)
+        order = draw(st.sampled_from([None, "a", "b", "c"])) if what == "purchase" else None
+        title = VECTORS[draw(st.integers(0, 9))] if draw(st.booleans()) else None
+        return Raw(**common, price=price, quantity=quantity, order_id=order, title=title)
     weighted = draw(st.booleans())
-    vector = tuple(np.random.default_rng(draw(st.integers(0, 9))).standard_normal(64)) if weighted else None
+    vector = VECTORS[draw(st.integers(0, 9))] if weighted else None
     weight = 0.0 if vector is None else 1.0 if topic == "reviews" else 0.5
     if topic == "searches":
         return Raw(**common, weight=weight, vector=vector)
@@ -109,6 +119,7 @@ def assert_equal(state: UserState, expected: dict[str, object], as_of: int | Non
     served = dict(zip(NAMES, row.scalars(state, instant), strict=True))
     assert served == {name: expected[name] for name in NAMES}
     np.testing.assert_allclose(row.profile(state, ENCODER), expected["profile_vector"], atol=1e-5)
+    np.testing.assert_allclose(row.taste(state, ENCODER), expected["taste_vector"], atol=1e-5)
 
 
 @given(st.lists(raw_events(), min_size=1, max_size=60), st.integers(0, 2**32), st.data())

@@ -25,6 +25,8 @@ def make_row(user_id: str = "u1", revision: int = 1, **changes: Any) -> OnlineRo
         event_time=1_764_000_000_000 + draw.randrange(10_000_000),
         revision=revision,
         profile=struct.pack("<64f", *(draw.uniform(-1, 1) for _ in range(64))),
+        taste=struct.pack("<64f", *(draw.uniform(-1, 1) for _ in range(64))),
+        titles_waiting=draw.randrange(5),
         encoder="all-MiniLM-L6-v2@0123456789ab",
         score=draw.uniform(0, 100),
         expected_spend=draw.uniform(0, 1000),

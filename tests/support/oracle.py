@@ -24,6 +24,7 @@ from support.encoders import HashEncoder
 from support.shoppers import raw_events
 
 EXACT = (*NAMES, "event_time", "revision")
+VECTORS = ("profile_vector", "taste_vector")
 SAME_SCORE = ("prediction", "score", "expected_spend")
 
 Lines = Sequence[dict[str, Any]]
@@ -52,7 +53,8 @@ def assert_reference(run: Published, lines: Lines, as_of: int | None = None) -> 
     for user, wanted in expected.items():
         served = run.features[user]
         assert not (wrong := _differences(served, wanted)), f"{user}: (served, wanted) {wrong}"
-        np.testing.assert_allclose(served["profile_vector"], wanted["profile_vector"], atol=1e-5)
+        for name in VECTORS:
+            np.testing.assert_allclose(served[name], wanted[name], atol=1e-5)
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -66,7 +68,8 @@ def assert_same(one: Published, other: Published) -> None:
     for user, served in one.features.items():
         again = other.features[user]
         assert not (differing := _differences(served, again)), f"{user}: {differing}"
-        np.testing.assert_allclose(served["profile_vector"], again["profile_vector"], atol=1e-5)
+        for name in VECTORS:
+            np.testing.assert_allclose(served[name], again[name], atol=1e-5)
         for name in SAME_SCORE:
             assert one.scores[user][name] == pytest.approx(other.scores[user][name], rel=1e-4)
         assert one.scores[user]["revision"] == other.scores[user]["revision"]

@@ -19,7 +19,7 @@ _USERS_PER_READ: Final = 100
 
 def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> list[dict[str, Any]]:
     """Return the features of these users as `replay --features` writes them."""
-    kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder")
+    kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder", "taste_vector", "titles_waiting")
     return [{name: row[name] for name in kept} for row in read_users(apply(folder, settings.online_url), users)]
 
 

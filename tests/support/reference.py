@@ -18,12 +18,18 @@ COUNTS = {
     "searches": "search",
     "reviews": "review",
     "removes": "remove",
+    "refunds": "refund",
 }
+TITLE_WEIGHTS = {"purchase": 1.0, "favorite": 0.5, "cart": 0.5, "view": 0.25}
+REMEMBERED_ORDERS = 64
 
 
 @dataclass(frozen=True)
 class Raw:
-    """One valid event: `what` is an action, "search" or "review"; `vector` the projected embedding."""
+    """One valid event: `what` is an action, "search" or "review"; `vector` and `title` are projected embeddings.
+
+    `title` is None for a click without a title and for one whose title says nothing.
+    """
 
     topic: str
     event_id: str
@@ -36,6 +42,8 @@ class Raw:
     weight: float = 0.0
     vector: tuple[float, ...] | None = None
     category: str | None = None
+    order_id: str | None = None
+    title: tuple[float, ...] | None = None
 
 
 def unique(events: Sequence[Raw]) -> list[Raw]:
@@ -46,6 +54,35 @@ def unique(events: Sequence[Raw]) -> list[Raw]:
             seen.add((event.topic, event.event_id))
             kept.append(event)
     return kept
+
+
+def order_times(events: Sequence[Raw]) -> list[int]:
+    """When each order counts, of events in the order of their offsets: at its earliest line."""
+    times: list[int] = []
+    # By id, in the order of first entry, where in `times` a remembered order stands.
+    remembered: dict[str, int] = {}
+    for event in events:
+        if event.what != "purchase" or event.price is None:
+            continue
+        if event.order_id in remembered:
+            place = remembered[event.order_id]
+            times[place] = min(times[place], event.timestamp)
+            continue
+        if event.order_id is not None:
+            remembered[event.order_id] = len(times)
+            if len(remembered) > REMEMBERED_ORDERS:
+                del remembered[next(iter(remembered))]
+        times.append(event.timestamp)
+    return times
+
+
+def vector(terms: Sequence[tuple[float, int, tuple[float, ...]]], instant: int, half_life: int) -> np.ndarray:
+    """The unit vector of the terms (weight, time, projected embedding) as of an instant; zeros for none."""
+    total = np.zeros(64)
+    for weight, timestamp, term in terms:
+        total = total + weight * 2.0 ** (-(instant - timestamp) / half_life) * np.asarray(term)
+    length = float(np.linalg.norm(total))
+    return total / length if length else total
 
 
 def features(events: Sequence[Raw], as_of: int | None = None) -> dict[str, object]:
@@ -61,19 +98,30 @@ def features(events: Sequence[Raw], as_of: int | None = None) -> dict[str, objec
     def micros(values: Sequence[float]) -> int:
         return sum(round(value * 1e6) for value in values)
 
-    def spend(purchases: Sequence[Raw]) -> float:
-        return micros([e.price * e.quantity for e in purchases if e.price is not None]) / 1e6
+    def money(clicks: Sequence[Raw]) -> int:
+        return micros([e.price * e.quantity for e in clicks if e.price is not None])
+
+    def spend(clicks: Sequence[Raw]) -> float:
+        return money(clicks) / 1e6
+
+    orders = order_times(events)
 
     row: dict[str, object] = {"event_time": instant, "revision": len(events)}
     for window in WINDOWS:
         for name, what in COUNTS.items():
             row[f"{name}_{window}"] = len(inside(window, what))
         row[f"spend_{window}"] = spend(inside(window, "purchase"))
+        row[f"refunded_{window}"] = spend(inside(window, "refund"))
+        length, hop = WINDOWS[window]
+        row[f"orders_{window}"] = sum(time >= (instant - length) // hop * hop for time in orders)
+        row[f"units_{window}"] = sum(e.quantity for e in inside(window, "purchase") if e.price is not None)
     bought = [e for e in inside("30d", "purchase") if e.price is not None]
     viewed = [e for e in inside("7d", "view") if e.price is not None]
     reviews = inside("30d", "review")
     views = len(inside("30d", "view"))
-    row["average_order_value_30d"] = spend(bought) / len(bought) if bought else None
+    row["average_order_value_30d"] = spend(bought) / row["orders_30d"] if row["orders_30d"] else None
+    row["mean_paid_30d"] = spend(bought) / row["units_30d"] if row["units_30d"] else None
+    row["net_spend_30d"] = (money(bought) - money(inside("30d", "refund"))) / 1e6
     row["conversion_30d"] = len(inside("30d", "purchase")) / views if views else None
     row["mean_viewed_price_7d"] = micros([e.price for e in viewed]) / 1e6 / len(viewed) if viewed else None
     row["mean_rating_30d"] = micros([e.rating for e in reviews]) / 1e6 / len(reviews) if reviews else None
@@ -81,14 +129,13 @@ def features(events: Sequence[Raw], as_of: int | None = None) -> dict[str, objec
     purchases = [e for e in events if e.what == "purchase"]
     row["lifetime_purchases"] = len(purchases)
     row["lifetime_spend"] = spend(purchases)
+    row["lifetime_orders"] = len(orders)
+    row["lifetime_refunded"] = spend([e for e in events if e.what == "refund"])
     row["tenure_days"] = (instant - min(e.timestamp for e in events)) / DAY
     last = max((e.timestamp for e in purchases), default=None)
     row["days_since_last_purchase"] = None if last is None else (instant - last) / DAY
-    total = np.zeros(64)
-    for event in events:
-        if event.weight and event.vector is not None:
-            fade = 2.0 ** (-(instant - event.timestamp) / (14 * DAY))
-            total = total + event.weight * fade * np.asarray(event.vector)
-    length = float(np.linalg.norm(total))
-    row["profile_vector"] = total / length if length else total
+    texts = [(e.weight, e.timestamp, e.vector) for e in events if e.weight and e.vector is not None]
+    row["profile_vector"] = vector(texts, instant, 14 * DAY)
+    titles = [(TITLE_WEIGHTS[e.what], e.timestamp, e.title) for e in events if e.title and e.what in TITLE_WEIGHTS]
+    row["taste_vector"] = vector(titles, instant, 60 * DAY)
     return row

@@ -70,16 +70,18 @@ def arriving(lines: list[dict[str, Any]]) -> Iterator[Arrived]:
 def raw_events(lines: list[dict[str, Any]], projection: Projection) -> dict[str, list[Raw]]:
     """What the reference is computed from: each user's events, repeated ones left out."""
     encoder = HashEncoder()
+
+    def read(text: str) -> tuple[float, ...] | None:
+        useful = "" if is_noisy(text) else clean(text)
+        if not useful:
+            return None
+        return tuple(np.asarray(projection.apply(encoder.embed(encoder.tokenize([useful]))))[0].tolist())
+
     by_user: defaultdict[str, list[Raw]] = defaultdict(list)
     for line in lines:
         topic, value = line["topic"], line["value"]
         text = value.get("text", value.get("query", ""))
-        noisy = topic != "clicks" and is_noisy(text)
-        useful = "" if noisy or topic == "clicks" else clean(text)
-        vector = None
-        if useful:
-            embedding = encoder.embed(encoder.tokenize([useful]))
-            vector = tuple(np.asarray(projection.apply(embedding))[0].tolist())
+        vector = None if topic == "clicks" else read(text)
         by_user[value["user_id"]].append(
             Raw(
                 topic=topic,
@@ -89,9 +91,11 @@ def raw_events(lines: list[dict[str, Any]], projection: Projection) -> dict[str,
                 price=value.get("price"),
                 quantity=value.get("quantity", 1),
                 rating=value.get("rating"),
-                noisy=noisy,
+                noisy=topic != "clicks" and is_noisy(text),
                 weight=0.0 if vector is None else 0.5 if topic == "searches" else 1.0,
                 vector=vector,
+                order_id=value.get("order_id"),
+                title=read(value.get("title") or ""),
             )
         )
     return {user: unique(events) for user, events in by_user.items()}

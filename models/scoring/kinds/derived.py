@@ -16,11 +16,12 @@ Vector = NDArray[np.float64]
 
 HALF_LIVES_DAYS: Final = (30.0, 60.0, 120.0)
 
-_ORDERS: Final = "lifetime_purchases"
+_ORDERS: Final = "lifetime_orders"
+_LINES: Final = "lifetime_purchases"
+"""What counted as orders before an order could have several lines: an artefact of then keeps it."""
 _SPEND: Final = "lifetime_spend"
 _AGE: Final = "tenure_days"
 _IDLE: Final = "days_since_last_purchase"
-_READ: Final = (_ORDERS, _SPEND, _AGE, _IDLE)
 
 # An order placed and scored on the same day has no gap to integrate over.
 _SHORTEST_GAP_DAYS: Final = 1.0
@@ -49,16 +50,16 @@ class Derived:
     def __post_init__(self) -> None:
         if not all(np.isfinite(days) and days > 0 for days in self.half_lives_days):
             raise ArtefactError("half-lives: expected days > 0, found others; train the artefact again")
-        if self.half_lives_days and not set(_READ) <= set(self.names):
+        if self.half_lives_days and not set(self._read) <= set(self.names):
             raise ArtefactError(
-                f"half-lives: expected the features {', '.join(_READ)} beside them, found some missing; "
+                f"half-lives: expected the features {', '.join(self._read)} beside them, found some missing; "
                 "train the artefact again"
             )
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Self:
         """Return the columns that can be made of these features."""
-        return cls(tuple(names), HALF_LIVES_DAYS if set(_READ) <= set(names) else ())
+        return cls(tuple(names), HALF_LIVES_DAYS if set(_read(names)) <= set(names) else ())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class Derived:
         """For each column the position of the feature that it is chiefly made of: int64 [2 + 2h]."""
         if not self.half_lives_days:
             return np.empty(0, dtype=np.int64)
-        chiefly = (_AGE, _SPEND, *(_ORDERS, _SPEND) * len(self.half_lives_days))
+        chiefly = (_AGE, _SPEND, *self._read[:2] * len(self.half_lives_days))
         return np.array([self.names.index(name) for name in chiefly], dtype=np.int64)
 
     def extend(self, values: Vector) -> Vector:
@@ -105,7 +106,16 @@ class Derived:
 
     @cached_property
     def _positions(self) -> tuple[int, ...]:
-        return tuple(self.names.index(name) for name in _READ)
+        return tuple(self.names.index(name) for name in self._read)
+
+    @property
+    def _read(self) -> tuple[str, ...]:
+        return _read(self.names)
+
+
+def _read(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the features that the columns are made of: orders, spend, age and idle days."""
+    return (_ORDERS if _ORDERS in names else _LINES, _SPEND, _AGE, _IDLE)
 
 
 def orders_left(orders: Vector, age_days: Vector, idle_days: Vector, half_life_days: float | Vector) -> Vector:

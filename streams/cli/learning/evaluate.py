@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import artefact_folder
     from streams.offline.evaluation.publishing import publish
     from streams.offline.evaluation.report import evaluate
-    from streams.offline.sample.cdnow import CURRENCY
+    from streams.offline.sample.orders import CURRENCY
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
@@ -90,10 +90,10 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
         return from_rows(arguments.rows, artefact, arguments.group or (), ignore_holdout=arguments.ignore_holdout)
     from streams.inference.loading import open_encoder
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
-    from streams.offline.sample.cdnow import orders
+    from streams.offline.sample.orders import judged_customers, orders
 
     progress("reading texts", 0, 1)
-    return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
+    return from_sample(artefact, open_encoder(settings), orders(judged_customers()), arguments.group or GROUPS)
 
 
 def _warn(data: dict[str, Any]) -> None:

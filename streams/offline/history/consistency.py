@@ -25,8 +25,8 @@ from streams.exceptions import ConfigurationError
 from streams.offline.history.folding import History, User
 from streams.telemetry.served_log import EMITTED_AT, PART_SUFFIX, SHARE, is_sampled
 
-PROFILE_TOLERANCE: Final = 1e-5
-"""The largest difference between elements of two profile vectors that count as equal."""
+VECTOR_TOLERANCE: Final = 1e-5
+"""The largest difference between elements of two vectors that count as equal."""
 
 MAX_CUTS: Final = 1000
 """How many combinations of first events are tried for one row. A row that none of them explains is wrong."""
@@ -39,12 +39,17 @@ _COLUMNS: Final = {
 }
 
 
+_TASTE: Final = ("taste_vector", "titles_waiting")
+
 NOT_LOGGED: Final = "not logged"
 """In place of a value that a part of the log does not hold, for the release that wrote it did not know the feature."""
 
 
 class Logged(NamedTuple):
-    """A row of the log: `scalars` in the order of `NAMES`, `profile` float[64], `emitted_at` ms."""
+    """A row of the log: `scalars` in the order of `NAMES`, `profile` and `taste` float[64], `emitted_at` ms.
+
+    `taste` is None where a release wrote the part that knew no titles, and where titles were still to be read.
+    """
 
     instant: int
     revision: int
@@ -52,6 +57,7 @@ class Logged(NamedTuple):
     encoder: str
     scalars: list[Any]
     profile: list[float]
+    taste: list[float] | None
 
 
 class Difference(NamedTuple):
@@ -123,13 +129,19 @@ def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
     for part in parts:
         try:
             file = pq.ParquetFile(part)
-            known = [*fixed, *(name for name in NAMES if name in file.schema_arrow.names)]
+            held = set(file.schema_arrow.names)
+            known = [*fixed, *(name for name in (*NAMES, *_TASTE) if name in held)]
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=known):
                 columns = [
-                    batch[name].to_pylist() if name in known else [NOT_LOGGED] * len(batch) for name in (*fixed, *NAMES)
+                    batch[name].to_pylist() if name in known else [NOT_LOGGED] * len(batch)
+                    for name in (*fixed, *_TASTE, *NAMES)
                 ]
-                for user_id, instant, revision, emitted_at, encoder, profile, *values in zip(*columns, strict=True):
-                    yield user_id, Logged(instant, revision, emitted_at, encoder, values, profile)
+                for user_id, instant, revision, emitted_at, encoder, profile, taste, waiting, *values in zip(
+                    *columns, strict=True
+                ):
+                    # With titles to be read, it is not what the history says.
+                    whole = taste if waiting == 0 else None
+                    yield user_id, Logged(instant, revision, emitted_at, encoder, values, profile, whole)
         except (OSError, KeyError, pa.ArrowException) as error:
             raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
 
@@ -232,9 +244,15 @@ def _differences(row: Logged, found: Snapshot, encoder: str) -> dict[str, tuple[
     differing = {
         name: (value, offline[name]) for name, value in served.items() if value not in (offline[name], NOT_LOGGED)
     }
-    vector = np.asarray(row.profile, np.float32)
-    if row.encoder == encoder and not np.allclose(vector, found.profile, rtol=0, atol=PROFILE_TOLERANCE):
-        differing["profile_vector"] = (row.profile, found.profile.tolist())
+    if row.encoder == encoder:
+        for name, logged, folded in (
+            ("profile_vector", row.profile, found.profile),
+            ("taste_vector", row.taste, found.taste),
+        ):
+            if logged is not None and not np.allclose(
+                np.asarray(logged, np.float32), folded, rtol=0, atol=VECTOR_TOLERANCE
+            ):
+                differing[name] = (logged, folded.tolist())
     return differing
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,7 @@ from streams.offline.history.spill import Spill
 from streams.offline.training.categories import is_listable
 from streams.progress import Progress
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure, Event, Review, Search, text_of
+from streams.records.events import Click, Erasure, Event, Review, Search, text_of, title_of
 from streams.records.judging import judge
 from streams.records.ndjson import RejectedLine
 from streams.records.observer import NOTHING_READ, Observer, Reading
@@ -42,6 +42,12 @@ from streams.sources.reading import packed_bytes, plain_bytes, read_sources
 
 TEXTS_AT_ONCE: Final = 2048
 """Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
+
+TITLES_KEPT: Final = 200_000
+"""Titles whose readings are kept from one bucket to the next, 0.6 kB each: a shop has few, and every bucket has all."""
+
+Readings = dict[str, Reading | TextRejectedError]
+"""What was read of each text or title."""
 
 _EVENTS: Final = (Review, Search, Click, Erasure)
 _NOTE: Final = len(_EVENTS)
@@ -131,6 +137,8 @@ class History:
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
         self._reader = TextReader(inference.batcher, inference.projection)
+        self._title_reader = TextReader(inference.batcher, inference.projection)
+        self._titles: Readings = {}
         self._spill = Spill(folder, plain_bytes(self._files))
         self._refused = refused or Refused()
         self._pace = Pace(progress, packed_bytes(self._files))
@@ -142,6 +150,11 @@ class History:
     def texts_read(self) -> int:
         """The number of distinct texts per bucket that got an embedding."""
         return self._reader.encoded
+
+    @property
+    def titles_read(self) -> int:
+        """The number of distinct titles that got an embedding."""
+        return self._title_reader.encoded
 
     def gather(self) -> None:
         """Decode and spill the files. It is called once, before `users`.
@@ -166,7 +179,11 @@ class History:
         """
         for frames in self._spill.buckets():
             gathered = self._group(frames)
-            readings = await self._read(gathered.values())
+            readings: Readings = {}
+            await self._read(self._reader, (text_of(event) for event in _all(gathered)), readings)
+            if len(self._titles) > TITLES_KEPT:
+                self._titles.clear()
+            await self._read(self._title_reader, (title_of(event) for event in _all(gathered)), self._titles)
             # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
                 yield self._fold(user_id, gathered.pop(user_id), readings)
@@ -184,7 +201,7 @@ class History:
         if not isinstance(event, Erasure):
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
             account.newest = event.timestamp if account.newest is None else max(account.newest, event.timestamp)
-            self._pace.expect(text_of(event))
+            self._pace.expect(text_of(event) or title_of(event))
         self._spill.add(event.user_id, _EVENTS.index(type(event)), _POSITION.pack(*position) + _encode(event))
 
     def _group(self, frames: Iterator[tuple[int, bytes]]) -> dict[str, _Gathered]:
@@ -205,22 +222,28 @@ class History:
                 user.events.append((event, (file, line)))
         return users
 
-    async def _read(self, users: Iterable[_Gathered]) -> dict[str, Reading | TextRejectedError]:
-        counts = Counter(text for user in users for event, _ in user.events if (text := text_of(event)))
-        texts = list(counts)
-        readings: dict[str, Reading | TextRejectedError] = {}
+    async def _read(self, reader: TextReader, words: Iterable[str], readings: Readings) -> None:
+        """Add the reading of each text that has none yet."""
+        counts = Counter(filter(None, words))
+        texts = [text for text in counts if text not in readings]
+        self._pace.texts_read(counts.total() - sum(counts[text] for text in texts))
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[start : start + TEXTS_AT_ONCE]
-            readings.update(zip(some, await self._reader.read(some), strict=True))
+            readings.update(zip(some, await reader.read(some), strict=True))
             self._pace.texts_read(sum(counts[text] for text in some))
-        return readings
 
-    def _fold(self, user_id: str, user: _Gathered, readings: dict[str, Reading | TextRejectedError]) -> User:
+    def _fold(self, user_id: str, user: _Gathered, readings: Readings) -> User:
         arrived: list[Observation] = []
         positions: list[Position] = []
         named: list[str | None] = []
         for event, position in user.events:
-            reading = readings.get(text_of(event), NOTHING_READ)
+            if isinstance(event, Click):
+                reading = self._titles.get(title_of(event), NOTHING_READ)
+                if isinstance(reading, TextRejectedError):
+                    # A title that fails alone counts as noisy, and the click is none the worse for it.
+                    reading = NOTHING_READ
+            else:
+                reading = readings.get(text_of(event), NOTHING_READ)
             if isinstance(reading, TextRejectedError):
                 self.account.dead_letters += 1
                 self._refused.text(event, position)
@@ -241,3 +264,7 @@ class History:
             position = positions[folded.first_duplicate - 1]
             self.first_duplicate = min(self.first_duplicate or position, position)
         return User(user_id, folded, user.notes, user.erased_at is not None)
+
+
+def _all(users: Mapping[str, _Gathered]) -> Iterator[Event]:
+    return (event for user in users.values() for event, _ in user.events)

@@ -63,7 +63,7 @@ class Written:
         rows_with_target: of these, those whose 30 days after are over; None if no targets were asked for.
         instants: that the plan has for every user; None if it names users.
         instants_with_target: of these, those whose 30 days after the history covers.
-        texts_read: distinct texts that were read.
+        texts_read, titles_read: distinct texts and titles that were read.
         first_duplicate: its place; None without a duplicate.
     """
 
@@ -73,6 +73,7 @@ class Written:
     instants: int | None
     instants_with_target: int | None
     texts_read: int
+    titles_read: int
     first_duplicate: Place | None
 
 
@@ -128,6 +129,7 @@ def write_history(
         instants=None if shared is None else len(shared),
         instants_with_target=sum(is_covered(at, newest) for at in shared) if targets and shared is not None else None,
         texts_read=history.texts_read,
+        titles_read=history.titles_read,
         first_duplicate=refused.places.place(history.first_duplicate),
     )
 
@@ -200,7 +202,14 @@ class _Output:
         """Take one row."""
         self._waiting.append(
             TrainingRow(
-                user_id, found.instant, found.scalars, found.profile, found.revision, self._encoder, spend_after
+                user_id=user_id,
+                instant=found.instant,
+                scalars=found.scalars,
+                profile=found.profile,
+                taste=found.taste,
+                revision=found.revision,
+                encoder=self._encoder,
+                spend_after=spend_after,
             )
         )
         self.rows += 1
@@ -230,6 +239,9 @@ class _Output:
                 event_time=row.instant,
                 revision=row.revision,
                 profile=row.profile.tobytes(),
+                taste=row.taste.tobytes(),
+                # Of a history every title is read.
+                titles_waiting=0,
                 encoder=row.encoder,
                 score=score,
                 expected_spend=spend,

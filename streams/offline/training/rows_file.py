@@ -1,8 +1,8 @@
 """The file of training rows that `wherewithal history` writes and `wherewithal train --rows` reads: one Parquet.
 
 One row per user and instant: `user_id` string, `instant` int64 (T, ms), every scalar under its own name (counts
-int64, the rest float64, null when unset), `profile_vector` list<float> of 64, `revision` int64, `encoder` string, and
-with targets `spend_30d_after` float64, null where the history does not cover the 30 days.
+int64, the rest float64, null when unset), `profile_vector` and `taste_vector` list<float> of 64, `revision` int64,
+`encoder` string, and with targets `spend_30d_after` float64, null where the history does not cover the 30 days.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ FILE_NAME: Final = "training_rows.parquet"
 USER: Final = "user_id"
 INSTANT: Final = "instant"
 PROFILE: Final = "profile_vector"
+TASTE: Final = "taste_vector"
 REVISION: Final = "revision"
 ENCODER: Final = "encoder"
 TARGET: Final = "spend_30d_after"
@@ -37,6 +38,7 @@ class TrainingRow(NamedTuple):
     instant: int
     scalars: tuple[Value, ...]
     profile: NDArray[np.float32]
+    taste: NDArray[np.float32]
     revision: int
     encoder: str
     spend_after: float | None = None
@@ -50,9 +52,10 @@ class TrainingRows:
         users: n user ids.
         instants: int64[n], T in ms.
         values: float64[n, k], the scalars in the order of `features.catalogue.SCALARS`, NaN for null.
-        profiles: float32[n, 64].
+        profiles: float32[n, 64], the profile vectors.
+        tastes: float32[n, 64], the taste vectors.
         revisions: int64[n].
-        encoders: the sorted identities of the encoders behind the profiles; one, unless files were joined.
+        encoders: the sorted identities of the encoders behind the vectors; one, unless files were joined.
         spend_after: float64[n], money spent in the 30 days after, NaN for null; None in a file without targets.
     """
 
@@ -60,6 +63,7 @@ class TrainingRows:
     instants: NDArray[np.int64]
     values: NDArray[np.float64]
     profiles: NDArray[np.float32]
+    tastes: NDArray[np.float32]
     revisions: NDArray[np.int64]
     encoders: list[str]
     spend_after: NDArray[np.float64] | None
@@ -73,6 +77,7 @@ def schema(targets: bool) -> Any:
     fields += [pa.field(scalar.name, pa.int64() if scalar.integer else pa.float64()) for scalar in SCALARS]
     fields += [
         pa.field(PROFILE, pa.list_(pa.float32())),
+        pa.field(TASTE, pa.list_(pa.float32())),
         pa.field(REVISION, pa.int64()),
         pa.field(ENCODER, pa.string()),
     ]
@@ -85,7 +90,8 @@ def to_table(rows: Sequence[TrainingRow], targets: bool) -> Any:
 
     scalars = list(zip(*(row.scalars for row in rows), strict=True)) if rows else [()] * len(SCALARS)
     columns = [[row.user_id for row in rows], [row.instant for row in rows], *scalars]
-    columns += [[row.profile for row in rows], [row.revision for row in rows], [row.encoder for row in rows]]
+    columns += [[row.profile for row in rows], [row.taste for row in rows]]
+    columns += [[row.revision for row in rows], [row.encoder for row in rows]]
     if targets:
         columns.append([row.spend_after for row in rows])
     shape = schema(targets)
@@ -114,11 +120,11 @@ def read_training_rows(path: Path) -> TrainingRows:
         )
     try:
         table = table.select(wanted.names).cast(wanted)
-        profiles = table[PROFILE].combine_chunks().flatten().to_numpy().reshape(table.num_rows, PROFILE_WIDTH)
+        profiles, tastes = _vectors(table[PROFILE]), _vectors(table[TASTE])
     except (pa.ArrowException, ValueError) as error:
         raise ConfigurationError(
             f"{path}: expected the types that `wherewithal history` writes and {PROFILE_WIDTH} numbers in every "
-            f"{PROFILE}, found others"
+            f"{PROFILE} and {TASTE}, found others"
         ) from error
     values = [_doubles(table[name]) for name in NAMES]
     return TrainingRows(
@@ -126,10 +132,16 @@ def read_training_rows(path: Path) -> TrainingRows:
         instants=table[INSTANT].to_numpy(),
         values=np.column_stack(values),
         profiles=profiles,
+        tastes=tastes,
         revisions=table[REVISION].to_numpy(),
         encoders=sorted(table[ENCODER].unique().to_pylist()),
         spend_after=_doubles(table[TARGET]) if TARGET in wanted.names else None,
     )
+
+
+def _vectors(column: Any) -> NDArray[np.float32]:
+    vectors: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy().reshape(len(column), PROFILE_WIDTH)
+    return vectors
 
 
 def _doubles(column: Any) -> NDArray[np.float64]:

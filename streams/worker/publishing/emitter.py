@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.online.rows import Forget, OnlineRow
-from features.row import profiles, scalars
+from features.row import profiles, scalars, tastes
 from features.state import UserState
 from streams.inference.active_scorer import Scoring, Served
 from streams.records.outgoing import Outgoing
@@ -139,14 +139,15 @@ class Emitter:
             instants,
             rows,
             _lines(vectors),
+            _lines(tastes(states, encoder)),
             predicted.prediction.tolist(),
             predicted.expected_spend.tolist(),
             predicted.score.tolist(),
             predicted.tier,
             strict=True,
         )
-        for position, (subject, emission, instant, row, vector, prediction, spend, score, tier) in enumerate(columns):
-            state = subject.state
+        for position, (subject, emission, instant, row, *both, prediction, spend, score, tier) in enumerate(columns):
+            state, (profile, taste) = subject.state, both
             value = encode_score(
                 subject.user_id,
                 score=score,
@@ -173,7 +174,9 @@ class Emitter:
                     scalars=row,
                     event_time=instant,
                     revision=state.revision,
-                    profile=vector,
+                    profile=profile,
+                    taste=taste,
+                    titles_waiting=len(state.waiting),
                     encoder=encoder,
                     score=score,
                     expected_spend=spend,

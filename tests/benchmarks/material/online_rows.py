@@ -31,6 +31,8 @@ def rows(users: int, version: int) -> list[OnlineRow]:
             event_time=1_764_000_000_000 + version,
             revision=version,
             profile=struct.pack("<64f", *(rng.uniform(-1, 1) for _ in range(64))),
+            taste=struct.pack("<64f", *(rng.uniform(-1, 1) for _ in range(64))),
+            titles_waiting=rng.randrange(5),
             encoder="all-MiniLM-L6-v2@0123456789ab",
             score=rng.uniform(0, 100),
             expected_spend=rng.uniform(0, 1000),
@@ -50,7 +52,7 @@ def frames(batch: Sequence[OnlineRow]) -> list[pd.DataFrame]:
         data: dict[str, Any] = {"user_id": [row.user_id for row in batch], "event_timestamp": now}
         for feature in view.features:
             column = list(next(values))
-            if feature.name == "profile_vector":
+            if feature.kind is Kind.FLOAT32_ARRAY:
                 column = [list(struct.unpack("<64f", vector)) for vector in column]
             data[feature.name] = pd.array(column, dtype="Int64") if feature.kind.name == "INT64" else column
         made.append(pd.DataFrame(data))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import NAMES, SCALARS
 from models.exceptions import LabelTableError
-from models.labels.compiling import added, compile_rules, first_known
+from models.labels.compiling import added, compile_rules, first_known, less
 from models.labels.rules import UNKNOWN, Rule, Vocabulary
 from models.labels.table import LABELS, SHIPPED, read_labels
 
@@ -22,7 +22,7 @@ QUIET = {scalar.name: 0 if scalar.integer else 0.0 for scalar in SCALARS} | {
     **dict.fromkeys(("average_order_value_30d", "conversion_30d", "mean_viewed_price_7d", "mean_rating_30d")),
     "days_since_last_purchase": None,
 }
-BUYER = {"lifetime_purchases": 1, "days_since_last_purchase": 1.0, "tenure_days": 100.0}
+BUYER = {"lifetime_purchases": 1, "lifetime_orders": 1, "days_since_last_purchase": 1.0, "tenure_days": 100.0}
 
 
 def first_match(rules: Sequence[Rule], values: Sequence[float]) -> str:
@@ -79,10 +79,10 @@ def test_the_price_band_is_that_of_what_was_paid_or_else_viewed(features: dict[s
         (BUYER | {"days_since_last_purchase": 120.0, "views_30d": 50}, "lapsed"),
         (BUYER | {"tenure_days": math.nextafter(30, 0)}, "new"),
         (BUYER | {"tenure_days": 30.0}, "active"),
-        (BUYER | {"lifetime_purchases": 4}, "active"),
-        (BUYER | {"lifetime_purchases": 5}, "loyal"),
-        (BUYER | {"lifetime_purchases": 50, "days_since_last_purchase": 60.0}, "at_risk"),
-        (BUYER | {"lifetime_purchases": 50, "tenure_days": 2.0}, "new"),
+        (BUYER | {"lifetime_purchases": 9, "lifetime_orders": 4}, "active"),
+        (BUYER | {"lifetime_orders": 5}, "loyal"),
+        (BUYER | {"lifetime_orders": 50, "days_since_last_purchase": 60.0}, "at_risk"),
+        (BUYER | {"lifetime_orders": 50, "tenure_days": 2.0}, "new"),
     ],
 )
 def test_the_lifecycle_stage_follows_purchases_tenure_and_recency(features: dict[str, float], stage: str) -> None:
@@ -99,6 +99,9 @@ def test_the_lifecycle_stage_follows_purchases_tenure_and_recency(features: dict
         ({"views_24h": 5}, "comparing"),
         ({"favorites_24h": 1}, "comparing"),
         ({"carts_24h": 1, "views_24h": 9}, "buying"),
+        ({"carts_24h": 1, "removes_24h": 1, "views_24h": 9}, "comparing"),
+        ({"carts_1h": 2, "removes_1h": 1}, "buying"),
+        ({"carts_1h": 1, "removes_1h": 3, "removes_24h": 3, "carts_24h": 1}, "browsing"),
         ({"carts_24h": 1, "purchases_24h": 1}, "browsing"),
         ({"carts_1h": 1, "carts_24h": 2, "purchases_24h": 1}, "buying"),
         ({"carts_1h": 1, "purchases_1h": 1, "carts_24h": 1, "purchases_24h": 1}, "browsing"),
@@ -186,6 +189,11 @@ def test_the_compiled_rules_are_those_of_the_list(lists: list[list[str]], row: s
         assert compiled((one, two, three, four)) == (expected, "nobody")
 
 
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=4))
+def test_what_is_left_of_a_count_is_never_below_zero(row: list[int]) -> None:
+    assert eval(less(range(len(row))), {"r": row}) == max(row[0] - sum(row[1:]), 0)
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
@@ -200,7 +208,7 @@ def test_the_compiled_rules_are_those_of_the_list(lists: list[list[str]], row: s
         ('["premium", "price < 400"]', '["premium", "price is known"]', "price_band: expected somebody left"),
         ('["at_risk",', '["sleeping",', "expected one of prospect, new, active, loyal, at_risk, lapsed"),
         ('["luxury",  "otherwise"],', "", "line 4 ('premium'): expected `otherwise` alone on the last line"),
-        ('"lifetime_purchases >= 5"', '"otherwise"', "line 6 ('loyal'): expected `otherwise` alone on the last line"),
+        ('"lifetime_orders >= 5"', '"otherwise"', "line 6 ('loyal'): expected `otherwise` alone on the last line"),
         ('"views_24h >= 5"', '"views_24h is unknown"', "the count 'views_24h'; write `== 0`"),
         ('"views_24h >= 5"', '"views_24h == 2.5"', "expected conditions that a shopper can meet"),
         ("half_life_days = 7", "half_life_days = 0", "half_life_days: expected 0.01 to 10000 days, found 0"),
@@ -214,6 +222,8 @@ def test_the_compiled_rules_are_those_of_the_list(lists: list[list[str]], row: s
         ('"mean_viewed_price_7d"]', '"mean_price"]', "price: expected a feature, found 'mean_price'"),
         ('"average_order_value_30d", ', "", "price: expected two or more different features, found 1 names"),
         ('"views_30d", "favorites_30d"', '"views_30d", "spend_30d"', "events_30d: expected counts to add up"),
+        ('["carts_1h", "removes_1h"]', '["carts_1h", "net_spend_30d"]', "in_cart_1h: expected counts to add up"),
+        ('["carts_1h", "removes_1h"]', '["carts_1h"]', "in_cart_1h: expected two or more different features"),
     ],
 )
 def test_a_table_that_cannot_be_right_is_refused_and_says_where(

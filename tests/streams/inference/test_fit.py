@@ -27,7 +27,7 @@ def row(**features: Value) -> tuple[Value, ...]:
 
 def buyers(*orders: float) -> list[tuple[Value, ...]]:
     """Shoppers of two orders each, worth so much on average."""
-    return [row(lifetime_purchases=2, lifetime_spend=2 * order, mean_viewed_price_7d=7.0) for order in orders]
+    return [row(lifetime_orders=2, lifetime_spend=2 * order, mean_viewed_price_7d=7.0) for order in orders]
 
 
 def judged(rows: list[tuple[Value, ...]], drift: dict[str, float] | None = None, known: Verdict = FITS):
@@ -53,7 +53,7 @@ def test_orders_that_lie_mostly_outside_of_the_range_make_it_foreign_and_those_w
 
 
 def test_prices_looked_at_are_judged_where_nobody_bought() -> None:
-    lookers = [row(lifetime_purchases=0, lifetime_spend=0.0, mean_viewed_price_7d=7000.0)] * 12
+    lookers = [row(lifetime_orders=0, lifetime_spend=0.0, mean_viewed_price_7d=7000.0)] * 12
     found = judged(lookers)
     assert found is not None
     assert found.fit is Fit.FOREIGN
@@ -64,7 +64,7 @@ def test_what_is_not_known_decides_nothing() -> None:
     assert judged([]) is None
     assert judged(buyers(500.0, 500.0, 500.0)) is None
     assert judged([row()] * 50) is None
-    assert judged([row(lifetime_purchases=3, lifetime_spend=0.0)] * 50) is None, "purchases without a price"
+    assert judged([row(lifetime_orders=3, lifetime_spend=0.0)] * 50) is None, "purchases without a price"
     assert by_served(Origin(shop="", currency="EUR"), buyers(*[9e8] * 50), {}, 1.0, FITS) is None
 
 

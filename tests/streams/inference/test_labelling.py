@@ -163,7 +163,7 @@ async def test_every_score_record_carries_the_labels_of_its_own_instant(tmp_path
 
 # The rules alone, then a day and ten days with two categories each. It is paid for every record, whose other parts take
 # some 14 us: this is to stay a fraction of them.
-@pytest.mark.parametrize(("days", "most"), [(0, 160), (1, 400), (10, 1000)])
+@pytest.mark.parametrize(("days", "most"), [(0, 190), (1, 430), (10, 1030)])
 def test_labelling_executes_few_instructions(days: int, most: int) -> None:
     interests = [(MIDNIGHT - age * DAY, name) for age in range(days) for name in LISTED[:2]]
     state = shopper((MIDNIGHT, None), *interests)

@@ -72,6 +72,13 @@ def test_derived_columns_stand_beside_the_features_and_a_shopper_without_purchas
     assert never[7:].tolist() == [0.0] * 6
 
 
+def test_orders_are_orders_where_they_are_known_and_lines_in_an_artefact_of_before() -> None:
+    line = np.array([[4, 2.0, 50.0, 90.0, 30.0]])
+    known = Derived.of((*NAMES, "lifetime_orders")).extend(np.column_stack([line, [1.0]]))
+    assert known[0, 6:9].tolist() == [60, 50, 0.5]
+    assert Derived.of(NAMES).extend(line)[0, 6] == 25
+
+
 def test_features_that_nothing_can_be_derived_from_are_taken_as_they_are() -> None:
     derived = Derived.of(("views_30d", "lifetime_spend"))
     values = np.array([[1.0, 2.0]])

@@ -49,7 +49,7 @@ def training_rows(encoder: str, users: int = 200) -> list[TrainingRow]:
             spent = float(np.exp(wealth)) if rng.random() < 0.4 else 0.0
             known = None if user == users - 1 else spent
             instant = (1000 + 60 * visit) * DAY_MS
-            rows.append(TrainingRow(f"u{user}", instant, tuple(scalars), profile, visit + 1, encoder, known))
+            rows.append(TrainingRow(f"u{user}", instant, tuple(scalars), profile, profile, visit + 1, encoder, known))
     return rows
 
 

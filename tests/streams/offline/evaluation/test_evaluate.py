@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.artefacts import fitted_artefact
+from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 from support.paths import ROOT
 
@@ -29,8 +30,7 @@ from streams.offline.evaluation.from_rows import from_rows
 from streams.offline.evaluation.from_sample import from_sample
 from streams.offline.evaluation.page import page
 from streams.offline.evaluation.report import evaluate, require_finite
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.settings import Settings
 
@@ -68,7 +68,9 @@ def training_rows(encoder: str, users: int = 240) -> list[TrainingRow]:
             profile[user % PROFILE_WIDTH] = 1
             spent = float(rng.uniform(5, 60)) if rng.random() < rate / (2 + rate) else 0.0
             after = None if user == 1 else spent
-            rows.append(TrainingRow(f"u{user}", (1000 + 40 * visit) * DAY_MS, tuple(row), profile, 1, encoder, after))
+            rows.append(
+                TrainingRow(f"u{user}", (1000 + 40 * visit) * DAY_MS, tuple(row), profile, profile, 1, encoder, after)
+            )
     return rows
 
 
@@ -87,8 +89,7 @@ def document():
     """Of 160 customers of the sample, with an encoder that costs nothing."""
     fitted = fitted_artefact()
     artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
-    chosen = set(sorted({order.customer_id for order in orders()})[:160])
-    material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
+    material = from_sample(artefact, HashEncoder(), quiet_orders(160))
     return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 

@@ -20,7 +20,7 @@ from support.shoppers import BASE, encoded, random_lines
 from features.catalogue import NAMES
 from features.observation import Observation
 from features.online import OnlineRow
-from features.row import profile, scalars
+from features.row import profile, scalars, taste
 from features.state import UserState
 from features.tiles import DAY, HOUR
 from models.text.cleaning import clean
@@ -31,7 +31,7 @@ from streams.inference.loading import Inference, load_inference
 from streams.offline.history.consistency import Report, compare, log_parts
 from streams.offline.history.folding import History
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Review, Search
+from streams.records.events import Click, Review, Search, text_of, title_of
 from streams.records.ndjson import Record, parse_line
 from streams.records.observer import Observer, Reading
 from streams.settings import load_settings
@@ -63,7 +63,7 @@ def observed(lines: list[Line], inference: Inference) -> Iterator[tuple[str, Obs
         assert isinstance(record, Record)
         event = decoder.decode(record.topic, record.key, record.value, BASE)
         assert isinstance(event, Review | Search | Click)
-        text = "" if isinstance(event, Click) else event.text if isinstance(event, Review) else event.query
+        text = title_of(event) or text_of(event)
         reading = Reading(is_noisy(text), None)
         if clean(text) and not reading.noisy:
             reading = Reading(False, inference.projection.apply(encoder.embed(encoder.tokenize([clean(text)])))[0])
@@ -85,6 +85,8 @@ def served(lines: list[Line], as_of: int | None) -> Iterator[OnlineRow]:
             event_time=instant,
             revision=state.revision,
             profile=profile(state, inference.encoder).tobytes(),
+            taste=taste(state, inference.encoder).tobytes(),
+            titles_waiting=len(state.waiting),
             encoder=inference.encoder,
             score=50.0,
             expected_spend=1.0,
@@ -163,18 +165,30 @@ def test_events_in_order_of_time_leave_nothing_late(tmp_path):
 def test_a_wrong_value_is_named_with_both(tmp_path):
     lines = [click("a", 1, BASE), search("b", 3, BASE)]
     log = logged(tmp_path, lines)
-    changes = {"a": {"views_1h": 7, "mean_rating_30d": 2.5}, "b": {"profile_vector": [1.0] + [0.0] * 63}}
+    wrong = [1.0] + [0.0] * 63
+    changes = {"a": {"views_1h": 7, "mean_rating_30d": 2.5}, "b": {"profile_vector": wrong, "taste_vector": wrong}}
     rewrite(log, lambda row: row | changes[row["user_id"]])
     report = judge(tmp_path, log, lines)
     assert report.mismatches == report.logged == 2
     found = {difference.user_id: difference.features for difference in report.differences}
     assert found["a"] == {"views_1h": (7, 1), "mean_rating_30d": (2.5, None)}
-    assert set(found["b"]) == {"profile_vector"}
+    assert set(found["b"]) == {"profile_vector", "taste_vector"}
 
 
-@pytest.mark.parametrize("feature", ["views_24h", "lifetime_spend", "tenure_days", "searches_30d", "profile_vector"])
+def test_a_taste_vector_that_titles_were_waited_for_is_not_compared(tmp_path):
+    lines = [click("u", 1, BASE, title="blues on vinyl")]
+    log = logged(tmp_path, lines)
+    rewrite(log, lambda row: row | {"titles_waiting": 1, "taste_vector": [0.0] * 64})
+    assert judge(tmp_path, log, lines).equal == 1
+    rewrite(log, lambda row: row | {"titles_waiting": 0})
+    assert judge(tmp_path, log, lines).mismatches == 1
+
+
+@pytest.mark.parametrize(
+    "feature", ["views_24h", "lifetime_spend", "tenure_days", "searches_30d", "profile_vector", "taste_vector"]
+)
 def test_a_wrong_row_of_a_lower_revision_is_no_late_arrival(tmp_path, feature):
-    early = [click("u", n, BASE - n * DAY // 4, action="purchase", price=2.5) for n in range(3)]
+    early = [click("u", n, BASE - n * DAY // 4, action="purchase", price=2.5, title=f"title {n}") for n in range(3)]
     early += [search("u", n, BASE - n * DAY // 4, f"query {n}") for n in range(3)]
     late = [click("u", 9, BASE - DAY), search("u", 9, BASE - DAY, "another query")]
     log = logged(tmp_path, early, as_of=BASE)
@@ -184,7 +198,7 @@ def test_a_wrong_row_of_a_lower_revision_is_no_late_arrival(tmp_path, feature):
     assert (report.late, report.logged) == (3, 3)
 
     def change(row: dict[str, Any]) -> dict[str, Any]:
-        wrong = np.roll(row[feature], 1).tolist() if feature == "profile_vector" else row[feature] + 1
+        wrong = np.roll(row[feature], 1).tolist() if feature.endswith("_vector") else row[feature] + 1
         return row | {feature: wrong}
 
     rewrite(log, change)

@@ -59,6 +59,18 @@ def click(user: str, number: int, timestamp: int, action: str = "view", **more: 
     return {"topic": "clicks", "value": common | more}
 
 
+def titled(lines: list[Line]) -> list[Line]:
+    """The lines with titles on most clicks, noisy and empty ones among them, purchases in orders, and some refunds."""
+    rng = random.Random(5)
+    titles = ("jazz on vinyl", "黑胶唱片", "", "加微信 vx123456 免费领取", "rock 🎸 cd", "<b>blues</b>")
+    for line in lines:
+        if line["topic"] == "clicks" and "title" not in line["value"]:
+            line["value"] |= {"title": rng.choice(titles), "order_id": f"o{rng.randrange(30)}"}
+            if rng.random() < 0.1:
+                line["value"]["action"] = "refund"
+    return lines
+
+
 def fold(folder: Path, lines: list[Line], plan: Plan, *, targets: bool = False) -> Written:
     folder.mkdir(exist_ok=True)
     events = write_lines(folder / "events.ndjson", lines)
@@ -147,9 +159,10 @@ async def test_an_erasure_is_obeyed_as_the_stream_obeys_it(tmp_path):
 
 
 def test_each_row_holds_what_brute_force_says(tmp_path):
-    lines = random_lines(seed=4, events=600, users=15)
-    fold(tmp_path, lines, Plan(step=15 * DAY))
+    lines = titled(random_lines(seed=4, events=600, users=15))
+    written = fold(tmp_path, lines, Plan(step=15 * DAY))
     rows = rows_of(tmp_path)
+    assert written.titles_read == 4, "each distinct one that says something, once"
     from support.shoppers import raw_events
 
     events = raw_events(lines, models().projection)
@@ -162,6 +175,17 @@ def test_each_row_holds_what_brute_force_says(tmp_path):
             found = value(rows, place, name)
             assert (None if np.isnan(found) else found) == wanted[name], (user, instant, name)
         np.testing.assert_allclose(rows.profiles[place], wanted["profile_vector"], atol=1e-5)
+        np.testing.assert_allclose(rows.tastes[place], wanted["taste_vector"], atol=1e-5)
+    assert rows.tastes.any()
+
+
+def test_a_title_that_fails_alone_counts_as_noisy_and_is_no_dead_letter(tmp_path):
+    lines = [click("u", 1, BASE, "purchase", title="a POISON"), click("u", 2, BASE, title="a POISON")]
+    events = write_lines(tmp_path / "events.ndjson", lines)
+    plan = Plan(instants=[BASE])
+    written = write_history(load_settings(), models(SwitchableEncoder()), [events], plan, tmp_path / "made", False)
+    assert (written.account.events_applied, written.account.dead_letters, written.titles_read) == (2, 0, 0)
+    assert not rows_of(tmp_path).tastes.any()
 
 
 def test_the_target_is_what_was_spent_in_the_30_days_after_and_null_where_they_are_not_over(tmp_path):
@@ -297,7 +321,7 @@ def test_the_command_says_how_many_instants_and_rows_have_a_target(tmp_path, cap
 
 
 def test_a_history_of_many_buckets_and_parts_gives_the_same_rows(tmp_path, monkeypatch):
-    lines = random_lines(seed=6, events=400, users=30)
+    lines = titled(random_lines(seed=6, events=400, users=30))
     plan = Plan(instants=[BASE - 10 * DAY, BASE], entities=[("user-1", BASE - DAY), ("nobody", BASE)])
     fold(tmp_path / "one", lines, plan)
     monkeypatch.setattr(spill, "BUCKET_BYTES", 4000)

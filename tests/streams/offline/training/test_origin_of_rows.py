@@ -13,8 +13,8 @@ def rows(*given: dict[str, float]) -> np.ndarray:
 
 
 def test_a_user_counts_once_for_the_range_by_the_last_row_and_each_row_for_the_bands() -> None:
-    first = [{"lifetime_purchases": 1, "lifetime_spend": 1e6, "average_order_value_30d": 4.0}] * 20
-    last = [{"lifetime_purchases": 4, "lifetime_spend": 40.0, "mean_viewed_price_7d": 8.0}] * 20
+    first = [{"lifetime_orders": 1, "lifetime_spend": 1e6, "average_order_value_30d": 4.0}] * 20
+    last = [{"lifetime_orders": 4, "lifetime_spend": 40.0, "mean_viewed_price_7d": 8.0}] * 20
     users = [f"u{number}" for number in range(20)] * 2
     instants = np.array([2] * 20 + [1] * 20)
     # The rows stand in any order; the instants tell.
@@ -27,7 +27,7 @@ def test_a_user_counts_once_for_the_range_by_the_last_row_and_each_row_for_the_b
 
 def test_of_a_shop_without_prices_nothing_is_known() -> None:
     found = origin_of(
-        rows(*[{"lifetime_purchases": 3, "lifetime_spend": 0.0}] * 30),
+        rows(*[{"lifetime_orders": 3, "lifetime_spend": 0.0}] * 30),
         [f"u{number}" for number in range(30)],
         np.arange(30),
         shop="",

@@ -130,6 +130,8 @@ def bring_back(url: str, user: str) -> None:
         event_time=1,
         revision=25,
         profile=bytes(256),
+        taste=bytes(256),
+        titles_waiting=0,
         encoder="e",
         score=1.0,
         expected_spend=1.0,
