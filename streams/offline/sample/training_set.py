@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
@@ -27,9 +27,9 @@ from features.row import Value
 from models.artefact.artefact import MAXIMUM_CATEGORIES
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
+from models.finetuning.titles.aims import Aims
+from models.finetuning.titles.purchases import Line, Pairs, Purchases, gather
 from models.profile import Projection
-from models.text.cleaning import clean
-from models.text.noise import is_noisy
 from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import identify
@@ -60,7 +60,7 @@ class TrainingSet:
         users: n customer ids.
         instants: int64[n], T in ms.
         regular: bool[n], whether the instant is one of `CUT_OFFS`: those rows are the reference population.
-        projection: P, fitted on the distinct texts and titles.
+        projection: P, fitted to which titles the same customers buy.
         encoder: the identity of the encoder with that P.
         categories: those of the purchases, the most frequent first, at most 256.
     """
@@ -81,7 +81,7 @@ def training_set(orders: Sequence[Order], encoder: Encoder) -> TrainingSet:
     own = of_customers(orders)
     categories = categories_of(orders)
     words = {read_of(event) for bought in own.values() for event in events_of(bought)} - {""}
-    projection, readings = asyncio.run(_read_all(sorted(words), encoder))
+    projection, readings = asyncio.run(_read_all(sorted(words), gather(lines_of(orders)), encoder))
     identity = identify(encoder, projection)
     observer = Observer(categories)
     rows: list[tuple[Value, ...]] = []
@@ -166,13 +166,22 @@ def events_of(orders: Sequence[Order]) -> list[Event]:
     return sorted(events, key=lambda event: event.timestamp)
 
 
-async def _read_all(texts: Sequence[str], encoder: Encoder) -> tuple[Projection, dict[str, Reading]]:
-    """Fit P on the distinct texts that count, and read every text with it."""
+def lines_of(orders: Iterable[Order]) -> Iterator[Line]:
+    """Yield what was bought, as P is fitted to it."""
+    for order in orders:
+        for line in order.lines:
+            yield Line(order.customer_id, order.order_id, line.item.title, order.timestamp)
+
+
+async def _read_all(
+    texts: Sequence[str], purchases: Purchases, encoder: Encoder
+) -> tuple[Projection, dict[str, Reading]]:
+    """Fit P to what the same customers buy, and read every text with it."""
     batcher = MicroBatcher(encoder, queue_texts=len(texts) + 1, cache_texts=len(texts) + 1)
     await batcher.start()
     try:
-        cleaned = sorted({clean(text) for text in texts if not is_noisy(text)} - {""})
-        projection = Projection.fit(await batcher.encode(cleaned))
+        embeddings = np.asarray(await batcher.encode(purchases.titles), dtype=np.float64)
+        projection = Aims.of(purchases, Pairs.SHOPPERS).projection(embeddings)
         readings = await TextReader(batcher, projection).read(texts)
     finally:
         await batcher.stop()

@@ -60,7 +60,7 @@ def training_rows(encoder: str, users: int = 240) -> list[TrainingRow]:
             never = user % 8 == 0
             row: list[int | float | None] = [0 if scalar.integer else None for scalar in SCALARS]
             row[SCALAR["tenure_days"]] = tenure
-            row[SCALAR["lifetime_purchases"]] = 0 if never else 1 + repeats
+            row[SCALAR["lifetime_orders"]] = 0 if never else 1 + repeats
             row[SCALAR["lifetime_spend"]] = 0.0 if never else float((1 + repeats) * rng.uniform(10, 40))
             if not never:
                 row[SCALAR["days_since_last_purchase"]] = tenure * rng.random() if repeats else tenure
