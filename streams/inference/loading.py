@@ -32,7 +32,8 @@ class Inference:
 
     Attributes:
         batcher: the process-wide micro-batcher.
-        projection: P, of the artefact where it was fitted for this encoder, else a seeded orthogonal one.
+        projection: P, of the artefact where it was fitted for this encoder, else of the encoder's folder, else a seeded
+            orthogonal one.
         encoder: identity of encoder, rules and P (`model.encoder`).
         loaded: the encoder itself.
         artefact: the scorer that the process began with, and what belongs to it.
@@ -187,7 +188,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
             encoder = load_encoder(settings)
     with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
         fitted = _fitted(artefact, encoder)
-        projection = artefact.projection if fitted else Projection.orthogonal(encoder.dimension)
+        projection = artefact.projection if fitted else _without_artefact(encoder)
         identity = identify(encoder, projection)
         artefact = artefact.serving(NAMES, identity if fitted else None, PROFILE_WIDTH)
         batcher = MicroBatcher(
@@ -208,6 +209,12 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
     return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating)
+
+
+def _without_artefact(encoder: Encoder) -> Projection:
+    """Return P of an encoder that no artefact was fitted to: that of its folder, or else a seeded orthogonal one."""
+    own = getattr(encoder, "projection", None)
+    return own if isinstance(own, Projection) else Projection.orthogonal(encoder.dimension)
 
 
 def _fitted(artefact: Artefact, encoder: Encoder) -> bool:

@@ -14,6 +14,7 @@ import orjson
 
 from streams.cli.common.arguments import file, whole_number
 from streams.cli.common.progress import reporting
+from streams.cli.learning.capacity_ablation import publish_ablation
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.terminal import shown
@@ -52,13 +53,16 @@ def add_evidence_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_head(arguments: argparse.Namespace, of_capacity: Sequence[str], of_spend: Mapping[str, Any]) -> None:
+def check_head(
+    arguments: argparse.Namespace, of_capacity: Sequence[str], of_spend: Mapping[str, Any], *, bundled: bool = False
+) -> None:
     """Refuse options that belong to the other head, and a head of capacity without rows or labels.
 
     Args:
         arguments: with `head`, `rows`, `labels` and the options.
         of_capacity: the options of the head of capacity alone, whose default is None.
         of_spend: those of the head of spend alone, with their defaults.
+        bundled: whether there are bundled data for a head of capacity without rows and labels.
 
     Raises:
         ConfigurationError: there is such an option, or rows or labels are missing.
@@ -73,6 +77,8 @@ def check_head(arguments: argparse.Namespace, of_capacity: Sequence[str], of_spe
     for name, default in of_spend.items():
         if getattr(arguments, name) != default:
             raise ConfigurationError(f"{_option(name)}: expected --head spend beside it, found capacity; leave it out")
+    if bundled and arguments.rows is None and arguments.labels is None:
+        return
     if arguments.rows is None or arguments.labels is None:
         raise ConfigurationError(
             "--head capacity: expected --rows ROWS and --labels CSV beside it, found one missing; name both"
@@ -104,6 +110,12 @@ def train_capacity(arguments: argparse.Namespace, made: date) -> int:
 
 def evaluate_capacity(arguments: argparse.Namespace) -> int:
     """Judge the head of capacity by cross-validation, and print what was found."""
+    if arguments.rows is None:
+        return publish_ablation(arguments)
+    if arguments.output is not None:
+        raise ConfigurationError(
+            "--output: expected no --rows beside it with --head capacity, found them; leave it out"
+        )
     from streams.offline.capacity.judging import DRAWS, groups_of, judge
 
     columns = tuple(dict.fromkeys(arguments.group or ()))

@@ -12,6 +12,7 @@ import orjson
 from streams.cli.common.arguments import file_or_folder, folder, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.learning.capacity import CAPACITY, add_head_arguments, check_head, evaluate_capacity
+from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.progress import Progress
 from streams.settings import load_settings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 DRAWS: Final = 200
-OUTPUT: Final = Path("evaluation")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="with --head spend: where to write (default: evaluation)"
-    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where a report is written (default: {OUTPUT})")
     parser.add_argument(
         "--bootstrap", type=whole_number(1), metavar="N", help=f"resamplings (default: {DRAWS}, of capacity 1000)"
     )
@@ -54,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the results; of the head of spend, write the page and the document as well."""
-    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False, "output": None})
+    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False}, bundled=True)
     if arguments.head == CAPACITY:
         return evaluate_capacity(arguments)
     settings = load_settings()
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import artefact_folder
     from streams.offline.evaluation.publishing import publish
     from streams.offline.evaluation.report import evaluate
-    from streams.offline.sample.cdnow import CURRENCY
+    from streams.offline.sample.orders import CURRENCY
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
@@ -97,10 +95,10 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
         return from_rows(arguments.rows, artefact, arguments.group or (), ignore_holdout=arguments.ignore_holdout)
     from streams.inference.loading import open_encoder
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
-    from streams.offline.sample.cdnow import orders
+    from streams.offline.sample.orders import judged_customers, orders
 
     progress("reading texts", 0, 1)
-    return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
+    return from_sample(artefact, open_encoder(settings), orders(judged_customers()), arguments.group or GROUPS)
 
 
 def _warn(data: dict[str, Any]) -> None:

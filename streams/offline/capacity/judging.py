@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.measures.bootstrap import resampled_rows
 from models.measures.groups import compare_groups
-from models.measures.lift import Measured, order_of, range_ids
+from models.measures.lift import order_of, range_ids
 from models.scoring.capacity import BAND_BOUNDS
 from models.scoring.population import reference_of, share_at_most
 from models.training.capacity.design import PARTS
@@ -125,8 +125,3 @@ def _of_rows(column: str, gathered: Gathered, labels: Labels) -> dict[str, str]:
             f"--group: expected a column of {labels.path} (it has {others}) or of {file}, found no {column}"
         ) from error
     return {user: "" if value is None else str(value) for user, value in zip(users, values, strict=True)}
-
-
-def shown(measured: Measured) -> str:
-    """Return a number with its interval, as a table shows it."""
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
