@@ -16,6 +16,12 @@ from models.exceptions import ArtefactError, InvalidInputError
 WIDTH: Final = 64
 """Width of the profile vector, in elements."""
 
+LED: Final = 32
+"""Rows of P, at most, that are led by what is known of texts: more of them serve these texts better, others worse."""
+
+RIDGE: Final = 0.01
+"""Ridge of the regression, as a share of the mean squared length of the embeddings per dimension."""
+
 _IDENTITY_DIGITS: Final = 12
 
 
@@ -23,8 +29,8 @@ _IDENTITY_DIGITS: Final = 12
 class Projection:
     """The linear map P from an embedding of `dimension` elements to the profile space.
 
-    Its rows are orthonormal. An embedding narrower than 64 has no 64 orthonormal rows: then the columns
-    are, so that lengths and angles are kept exactly.
+    Its rows are orthogonal, and of length 1 unless `towards` made them. An embedding narrower than 64 has no 64
+    orthonormal rows: then the columns are, so that lengths and angles are kept exactly.
 
     Attributes:
         matrix: float32 [64, dimension].
@@ -96,9 +102,51 @@ class Projection:
         eigenvalues, vectors = np.linalg.eigh(values.T @ values)
         smallest = eigenvalues[-1] * values.shape[1] * np.finfo(np.float64).eps
         rank = min(WIDTH, int(np.count_nonzero(eigenvalues > smallest)))
-        rows = vectors[:, ::-1][:, :rank].T
-        largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1, keepdims=True), axis=1)
-        return cls(_complete(rows * np.sign(largest), seed).astype(np.float32))
+        return cls(_complete(_signed(vectors[:, ::-1][:, :rank].T), seed).astype(np.float32))
+
+    @classmethod
+    def towards(cls, embeddings: ArrayLike, wanted: ArrayLike, weights: ArrayLike, seed: int = 0) -> Self:
+        """Keep the directions from which numbers known of each text can best be told.
+
+        A weighted ridge regression (Hoerl & Kennard 1970) leads from embeddings to the numbers. The leading left
+        singular vectors of its coefficients are the first 32 rows, each as long as the root of its singular value
+        over the greatest. The rest are seeded random rows orthogonal to them and as long as the last of them, which
+        keep something of texts unlike any of these.
+
+        Args:
+            embeddings: [n, dimension], finite.
+            wanted: [n, k], finite, such as the factors of what is bought together.
+            weights: [n], >= 0, of the texts.
+            seed: seed of the random rows.
+
+        Raises:
+            InvalidInputError: the shapes do not fit, or a number is not finite.
+        """
+        values, aims, shares = (np.asarray(each, dtype=np.float64) for each in (embeddings, wanted, weights))
+        if (
+            (values.ndim, aims.ndim, shares.ndim) != (2, 2, 1)
+            or values.shape[1] < 1
+            or not len(values) == len(aims) == len(shares)
+            or not all(np.isfinite(each).all() for each in (values, aims, shares))
+            or (shares < 0).any()
+        ):
+            raise InvalidInputError(
+                "embeddings: expected finite numbers of shape [n, dimension], with [n, k] to tell and [n] weights from "
+                f"0, found shapes {list(values.shape)}, {list(aims.shape)} and {list(shares.shape)}; check them"
+            )
+        weighted = values * shares[:, None]
+        gram = values.T @ weighted
+        dimension = len(gram)
+        gram += (RIDGE * np.trace(gram) / dimension or 1.0) * np.eye(dimension)
+        vectors, strengths, _ = np.linalg.svd(np.linalg.solve(gram, weighted.T @ aims), full_matrices=False)
+        least = dimension * np.finfo(np.float64).eps * strengths.max(initial=0.0)
+        rank = min(LED, int(np.count_nonzero(strengths > least)))
+        rows = _complete(_signed(vectors[:, :rank].T), seed)
+        lengths = np.ones(len(rows))
+        if rank:
+            lengths[:rank] = np.sqrt(strengths[:rank] / strengths[0])
+            lengths[rank:] = lengths[rank - 1]
+        return cls((rows * lengths[:, None]).astype(np.float32))
 
     def apply(self, embeddings: ArrayLike) -> NDArray[np.float64]:
         """Project embeddings.
@@ -124,6 +172,13 @@ class Projection:
     @cached_property
     def _transposed(self) -> NDArray[np.float64]:
         return self.matrix.T.astype(np.float64)
+
+
+def _signed(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows, each signed so that its largest component is positive: LAPACK builds differ in the sign."""
+    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1, keepdims=True), axis=1)
+    signed: NDArray[np.float64] = rows * np.sign(largest)
+    return signed
 
 
 def _complete(rows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

@@ -10,24 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artefact.documents import LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT, SPEND, Document, versioned
 from models.artefact.drift_reference import DriftReference
 from models.artefact.files import (
-    DOCUMENT_FILE,
     DRIFT_PREFIX,
-    LINEAR_FORMAT,
-    MODEL_FORMAT,
-    ORIGIN_FORMAT,
-    TENSORS_FILE,
-    Document,
-    decode,
     decode_tensors,
-    encode,
     encode_tensors,
-    read_bytes,
+    read_document,
+    read_tensors,
+    require_same,
+    write_files,
 )
 from models.artefact.holdout import Holdout
 from models.artefact.origin import Origin
@@ -36,6 +31,7 @@ from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
 from models.scoring.columns import Columns
 from models.scoring.kinds.linear import LinearModel
+from models.scoring.kinds.protocol import PROFILE_ALONE
 from models.scoring.kinds.restore import restore, tensor_types
 from models.scoring.scorer import Scorer
 from models.scoring.standardising import Transform
@@ -63,7 +59,8 @@ class Artefact:
         holdout: the users that it was not trained on; None if there is no record of such users.
 
     Raises:
-        ArtefactError: categories that repeat, are empty or too many; metrics that are not finite.
+        ArtefactError: a scorer of several vectors; categories that repeat, are empty or too many; metrics that are not
+            finite.
     """
 
     scorer: Scorer
@@ -81,6 +78,11 @@ class Artefact:
     holdout: Holdout | None = None
 
     def __post_init__(self) -> None:
+        if self.scorer.model.vectors != PROFILE_ALONE:
+            raise ArtefactError(
+                f"vectors: expected a scorer of spend on {PROFILE_ALONE[0]} alone, found one on "
+                f"{', '.join(self.scorer.model.vectors)}; its rows hold no other"
+            )
         distinct = set(self.categories)
         if len(self.categories) > MAXIMUM_CATEGORIES or len(distinct) < len(self.categories) or "" in distinct:
             raise ArtefactError(
@@ -142,11 +144,7 @@ class Artefact:
         Raises:
             OSError: the folder cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((TENSORS_FILE, self._tensors), (DOCUMENT_FILE, encode(self._document))):
-            unfinished = folder / f"{name}.partial"
-            unfinished.write_bytes(content)
-            unfinished.replace(folder / name)
+        write_files(folder, self._document, self._tensors)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -159,24 +157,10 @@ class Artefact:
             ArtefactError: a file is missing, damaged or of an unknown format; the two do not belong
                 together; or they hold no scorer.
         """
-        document = decode(read_bytes(folder / DOCUMENT_FILE))
-        content = read_bytes(folder / TENSORS_FILE)
-        if hashlib.sha256(content).hexdigest() != document.tensors_sha256:
-            raise ArtefactError(
-                f"{TENSORS_FILE}: expected the file that {DOCUMENT_FILE} describes, found a damaged file or that of "
-                "another artefact; copy both files again"
-            )
-        if document.profile_width != WIDTH:
-            raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {document.profile_width}; "
-                "use the release that trained this artefact, or train it again"
-            )
+        document = read_document(folder, Document, SPEND)
+        content = read_tensors(folder, document.tensors_sha256)
         artefact = cls._of(document, decode_tensors(content, tensor_types(document.kind, _description(document))))
-        if artefact._document != document:
-            raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected the content of scorer {document.scorer}, found that of "
-                f"{artefact.version}; it was changed after it was saved, so copy it again"
-            )
+        require_same(document, artefact._document)
         return artefact
 
     @classmethod
@@ -223,30 +207,30 @@ class Artefact:
         trusted = self.scorer.calibration.measured_up_to
         known_since = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
         told = self.origin is not None or self.holdout is not None or trusted is not None
-        document = Document(
-            format_version=ORIGIN_FORMAT if told else known_since,
-            scorer="",
-            date=self.date,
-            features=list(self.scorer.names),
-            transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
-            kind=model.kind,
-            model={} if linear else model.document(),
-            profile_width=self.width,
-            encoder_name=self.encoder_name,
-            encoder_identity=self.encoder_identity,
-            categories=list(self.categories),
-            tier_bounds=list(self.scorer.tier_bounds),
-            seed=self.seed,
-            data=self.data,
-            data_hash=self.data_hash,
-            metrics=dict(self.metrics),
-            holdout=self.holdout,
-            tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
-            origin=self.origin,
-            trusted_up_to=trusted,
+        return versioned(
+            Document(
+                format_version=ORIGIN_FORMAT if told else known_since,
+                scorer="",
+                date=self.date,
+                features=list(self.scorer.names),
+                transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
+                kind=model.kind,
+                model={} if linear else model.document(),
+                profile_width=self.width,
+                encoder_name=self.encoder_name,
+                encoder_identity=self.encoder_identity,
+                categories=list(self.categories),
+                tier_bounds=list(self.scorer.tier_bounds),
+                seed=self.seed,
+                data=self.data,
+                data_hash=self.data_hash,
+                metrics=dict(self.metrics),
+                holdout=self.holdout,
+                tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
+                origin=self.origin,
+                trusted_up_to=trusted,
+            )
         )
-        digest = hashlib.sha256(encode(document)).hexdigest()
-        return msgspec.structs.replace(document, scorer=f"{self.date.isoformat()}-{digest[:6]}")
 
 
 def _description(document: Document) -> dict[str, Any]:

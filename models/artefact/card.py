@@ -85,8 +85,8 @@ def card(artefact: Artefact, command: str) -> str:
         "Fairness": [
             "No protected attribute is read, but habits, categories and language can stand in for one. "
             "`wherewithal evaluate --group COLUMN` compares scores, the share of high tiers and calibration between "
-            "groups. Of the bundled customers no protected attribute is known: its report compares them by month of "
-            "first order and by simulated taste and language, which demonstrates the comparison and clears nobody. "
+            "groups. Of a third of the bundled households income, age, composition and children are known: its report "
+            "compares them, which demonstrates the comparison and clears nobody. "
             "Where an attribute may lawfully be known, compare before use. A low score follows from little activity: "
             "a newcomer is scored low because little is known, not because little is to be expected.",
         ],

@@ -1,9 +1,9 @@
-"""The two files of an artefact: what they hold and how it is written, never a pickle."""
+"""The two files of an artefact: written and read, and checked, never a pickle."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,21 +13,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from models.artefact.holdout import Holdout
-from models.artefact.origin import Origin
+from models.artefact.documents import CAPACITY, FORMATS, SPEND, CapacityDocument, D, Document, encode
 from models.exceptions import ArtefactError
-from models.scoring.standardising import Transform
-
-LINEAR_FORMAT: Final = 1
-"""The format of a linear model without a drift reference, which every release can read."""
-
-MODEL_FORMAT: Final = 2
-"""The format of every other model: the document names its kind and holds its description."""
-
-ORIGIN_FORMAT: Final = 3
-"""The format of a model that says where it comes from and who judges it, or whose calibration is extrapolated."""
-
-FORMATS: Final = (LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT)
+from models.profile import WIDTH
 
 TENSORS_FILE: Final = "model.safetensors"
 DOCUMENT_FILE: Final = "model.json"
@@ -36,74 +24,104 @@ DRIFT_PREFIX: Final = "drift_"
 """Names of the drift reference's tensors begin so; the reference checks them itself."""
 
 _COMMON: Final = {
-    "calibration_x": ("float64", 1),
-    "calibration_y": ("float64", 1),
-    "reference": ("float64", 1),
-    "projection": ("float32", 2),
+    SPEND: {
+        "calibration_x": ("float64", 1),
+        "calibration_y": ("float64", 1),
+        "reference": ("float64", 1),
+        "projection": ("float32", 2),
+    },
+    CAPACITY: {"reference": ("float64", 1)},
 }
+"""By head, the tensors that an artefact has beside those of its model."""
 
 
 class _Format(msgspec.Struct):
     format_version: int
+    head: str = SPEND
 
 
-class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The content of `model.json`; each field means what the artefact's attribute of that name does.
+def read_document(folder: Path, kind: type[D], head: str) -> D:
+    """Read the document of an artefact of this head.
 
-    Attributes:
-        scorer: the version, by date and content; empty while the content is hashed.
-        transforms: of a linear model's features.
-        kind: of the model.
-        model: the description of the model, the linear one's transforms apart.
-        tensors_sha256: of `model.safetensors`.
-        trusted_up_to: the calibration's, where it goes on beyond what was measured.
-    """
-
-    format_version: int
-    scorer: str
-    date: date
-    features: list[str]
-    profile_width: int
-    encoder_name: str
-    encoder_identity: str
-    categories: list[str]
-    tier_bounds: list[float]
-    seed: int
-    data: str
-    data_hash: str
-    metrics: dict[str, float | dict[str, float]]
-    tensors_sha256: str
-    transforms: list[Transform] = []
-    kind: str = "linear"
-    model: dict[str, Any] = {}
-    origin: Origin | None = None
-    trusted_up_to: float | None = None
-    holdout: Holdout | None = None
-
-
-def encode(document: Document) -> bytes:
-    """Write the document, its keys sorted; the same content gives the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
-
-
-def decode(content: bytes) -> Document:
-    """Read the document.
+    Args:
+        folder: of the artefact.
+        kind: of the document.
+        head: `spend` or `capacity`.
 
     Raises:
-        ArtefactError: damaged, or of another format version.
+        ArtefactError: missing, damaged, of another head, format version or width of a vector.
     """
+    content = read_bytes(folder / DOCUMENT_FILE)
     try:
-        version = msgspec.json.decode(content, type=_Format).format_version
-        if version not in FORMATS:
+        found = msgspec.json.decode(content, type=_Format)
+        if found.head != head:
             raise ArtefactError(
-                f"{DOCUMENT_FILE}: expected format version {FORMATS[0]} to {FORMATS[-1]}, found {version}; "
+                f"{DOCUMENT_FILE}: expected an artefact of the head {head}, found one of {found.head[:40]!r}; "
+                f"name the folder that `train --head {head}` wrote"
+            )
+        formats = FORMATS[head]
+        if found.format_version not in formats:
+            expected = f"{formats[0]} to {formats[-1]}" if len(formats) > 1 else str(formats[0])
+            raise ArtefactError(
+                f"{DOCUMENT_FILE}: expected format version {expected}, found {found.format_version}; "
                 "use the release that wrote it, or train it again"
             )
-        return msgspec.json.decode(content, type=Document)
+        document = msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(
             f"{DOCUMENT_FILE}: expected the description of an artefact, found a damaged file ({error}); copy it again"
         ) from error
+    if document.profile_width != WIDTH:
+        raise ArtefactError(
+            f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {document.profile_width}; "
+            "use the release that trained this artefact, or train it again"
+        )
+    return document
+
+
+def read_tensors(folder: Path, sha256: str) -> bytes:
+    """Read the tensors' file that a document describes.
+
+    Raises:
+        ArtefactError: missing, or another file.
+    """
+    content = read_bytes(folder / TENSORS_FILE)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtefactError(
+            f"{TENSORS_FILE}: expected the file that {DOCUMENT_FILE} describes, found a damaged file or that of "
+            "another artefact; copy both files again"
+        )
+    return content
+
+
+def write_files(folder: Path, document: Document | CapacityDocument, tensors: bytes) -> None:
+    """Write the two files; the folder is made if missing, and each file replaced as a whole.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in ((TENSORS_FILE, tensors), (DOCUMENT_FILE, encode(document))):
+        unfinished = folder / f"{name}.partial"
+        unfinished.write_bytes(content)
+        unfinished.replace(folder / name)
+
+
+def require_same(document: D, again: D) -> None:
+    """Refuse a document that says something else than the artefact made of it.
+
+    Args:
+        document: as it was read.
+        again: of the artefact.
+
+    Raises:
+        ArtefactError: it was changed.
+    """
+    if document != again:
+        raise ArtefactError(
+            f"{DOCUMENT_FILE}: expected the content of scorer {document.scorer}, found that of "
+            f"{again.scorer}; it was changed after it was saved, so copy it again"
+        )
 
 
 def artefact_bytes(folder: Path) -> int:
@@ -138,15 +156,18 @@ def encode_tensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     return bytes(save(little))
 
 
-def decode_tensors(content: bytes, of_model: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
+def decode_tensors(
+    content: bytes, of_model: Mapping[str, tuple[str, int]], head: str = SPEND
+) -> dict[str, NDArray[Any]]:
     """Read the tensors.
 
     Args:
         content: of the file.
         of_model: dtype and number of axes of each tensor of the model.
+        head: of the artefact.
 
     Returns:
-        The tensors of the model, the scorer and the projection, and all whose names begin with `drift_`.
+        The tensors of the model and of the head, and all whose names begin with `drift_`.
 
     Raises:
         ArtefactError: damaged, or other tensors than these.
@@ -155,7 +176,7 @@ def decode_tensors(content: bytes, of_model: Mapping[str, tuple[str, int]]) -> d
         tensors = load(content)
     except SafetensorError as error:
         raise ArtefactError(f"{TENSORS_FILE}: expected tensors, found a damaged file; copy it again") from error
-    expected = {**_COMMON, **of_model}
+    expected = {**_COMMON[head], **of_model}
     found = {
         name: (str(tensor.dtype), tensor.ndim) for name, tensor in tensors.items() if not name.startswith(DRIFT_PREFIX)
     }

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from models.encoder.files import digest as digest
 from models.encoder.files import max_tokens, prompt, verified_digest
 from models.encoder.locate import locate
+from models.encoder.own_projection import own_projection
 from models.encoder.passes.choice import forward_of
 from models.encoder.passes.dense import Precision
 from models.encoder.pretrained import pretrained
 from models.exceptions import DeviceError
+from models.profile import Projection
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +88,10 @@ class BertEncoder:
         device: torch.device,
         prompt: str = "",
         precision: Precision = "float32",
+        projection: Projection | None = None,
     ) -> None:
         self.name = name
+        self.projection = projection
         self.dimension = int(model.config.hidden_size)
         self.max_tokens = max_tokens
         self.weights_digest = weights_digest
@@ -159,6 +163,7 @@ class BertEncoder:
             device=place,
             prompt=prompt(folder),
             precision=precision,
+            projection=own_projection(folder),
         )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

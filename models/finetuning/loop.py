@@ -1,4 +1,4 @@
-"""The training loop: steps, evaluations, checkpoints, and the end."""
+"""The training loop: steps, evaluations, checkpoints, and the end; the same for everything an encoder can learn."""
 
 from __future__ import annotations
 
@@ -6,32 +6,47 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.finetuning import checkpoint
-from models.finetuning.adapting import Adapted, Head, embed_all
-from models.finetuning.augmenting import edit
-from models.finetuning.batches import Batches
+from models.finetuning.adapting import Adapted
 from models.finetuning.checkpoint import Progress
-from models.finetuning.options import EPOCHS, Options
-from models.finetuning.probe import Numbers, figures, predict, probability
-from models.finetuning.steps import share_of_rate, take_step
-from models.finetuning.texts import Kind, Split, Texts
+from models.finetuning.options import Options
+from models.finetuning.steps import share_of_rate
 
 WEIGHT_DECAY: Final = 0.01
 TOKEN_RATE: Final = 5.0
 """Of the embeddings of tokens, times the learning rate: a token is in few of the batches."""
-LOSS: Final = "mean_squared_error"
-"""The measure that decides, which the ridge probe minimises too."""
 
-Tokenize = Callable[[Sequence[str]], list[list[int]]]
 Watch = Callable[[dict[str, float]], None]
 Told = Callable[[str, int, int], None]
 """Called with what is done, the steps done, and the steps in all as far as can be told by now."""
+
+
+class Task(Protocol):
+    """What an encoder learns. It trains the model that it was made with."""
+
+    @property
+    def loss(self) -> str:
+        """The figure that decides which weights are kept, on what is held out for that; less is better."""
+        ...
+
+    @property
+    def per_pass(self) -> int:
+        """Steps in which everything is seen about once."""
+        ...
+
+    def step(self, step: int, optimiser: torch.optim.Optimizer) -> float:
+        """Train on one batch, which depends on the seed and `step` alone, and return its loss."""
+        ...
+
+    def measure(self) -> dict[str, float]:
+        """Return the figures of a point of the curve, `loss` among them, by the weights of now."""
+        ...
 
 
 def shortened(tokens: Sequence[list[int]], limit: int) -> list[list[int]]:
@@ -39,40 +54,15 @@ def shortened(tokens: Sequence[list[int]], limit: int) -> list[list[int]]:
     return [one if len(one) <= limit else [*one[: limit - 1], one[-1]] for one in tokens]
 
 
-class Scaling(NamedTuple):
-    """Scaling that makes numbers of any unit fit to learn: (x - mean) / scale; labels stay as they are."""
-
-    mean: float
-    scale: float
-
-    def shrink(self, values: Numbers) -> Numbers:
-        """Return the numbers to learn."""
-        return (values - self.mean) / self.scale
-
-    def restore(self, values: Numbers) -> Numbers:
-        """Return numbers in their own unit."""
-        return values * self.scale + self.mean
-
-    def head(self, head: Head) -> Head:
-        """Turn a head that was learnt into one in the unit of the numbers."""
-        return Head(head.weight * self.scale, head.bias * self.scale + self.mean)
-
-
-def scaling(texts: Texts) -> Scaling:
-    """Return the scaling of the values of some texts, which are not all equal."""
-    if texts.kind is Kind.LABEL:
-        return Scaling(0.0, 1.0)
-    return Scaling(float(texts.values.mean()), float(texts.values.std()))
-
-
 @dataclass(kw_only=True)
 class Loop:
     """A training run.
 
     Attributes:
-        adapted: the model to train, adapted already, its head set.
-        tokenize: from texts to token ids.
-        split: the texts.
+        adapted: the model to train, adapted already.
+        task: what it learns.
+        steps: at most.
+        every: steps between two points of the curve.
         options: how to train.
         path: of the checkpoint.
         fingerprint: of the run.
@@ -81,8 +71,9 @@ class Loop:
     """
 
     adapted: Adapted
-    tokenize: Tokenize
-    split: Split
+    task: Task
+    steps: int
+    every: int
     options: Options
     path: Path
     fingerprint: str
@@ -90,14 +81,7 @@ class Loop:
     told: Told
 
     def __post_init__(self) -> None:
-        """Tokenise, and put the texts in order."""
-        self._tokens = [self._tokenized(part.texts) for part in self.split]
-        self._batches = Batches(list(map(len, self._tokens[0])), self.options.batch_size, self.options.seed)
-        self._scaling = scaling(self.split.train)
-        self._values = torch.from_numpy(self._scaling.shrink(self.split.train.values)).float()
-        self._kind = self.split.train.kind
-        self.steps = self.options.steps or EPOCHS * self._batches.per_pass
-        self._every = self.options.evaluate_every or max(1, self._batches.per_pass // 2)
+        """Prepare the optimiser."""
         self._optimiser = torch.optim.AdamW(self._weight_groups(), weight_decay=WEIGHT_DECAY)
 
     def run(self, resume: bool) -> Progress:
@@ -125,7 +109,7 @@ class Loop:
             # Time may be up before the steps are taken.
             done = min(1.0, self._done(progress.step, progress.seconds))
             self.told("steps of training", progress.step, round(progress.step / done))
-            if progress.step % self._every == 0 or progress.ended:
+            if progress.step % self.every == 0 or progress.ended:
                 self._evaluate(progress, losses)
                 losses.clear()
                 progress.seconds = time.monotonic() - began
@@ -135,38 +119,12 @@ class Loop:
         self._restore(progress.best)
         return progress
 
-    def predictions(self, part: Texts, tokens: Sequence[Sequence[int]]) -> Numbers:
-        """Return probabilities of labels, or numbers, float64[n], by the weights of now as a worker would run them."""
-        embeddings = embed_all(self.adapted.snapshot(), tokens, self.adapted.padding, self.adapted.device)
-        found = predict(self.adapted.get_head(), embeddings)
-        return probability(found) if part.kind is Kind.LABEL else self._scaling.restore(found)
-
-    def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
-        return shortened(self.tokenize(texts), self.options.max_tokens)
-
     def _step(self, step: int, seconds: float) -> float:
         # Of seed and step alone, so that a run that goes on draws what it would have drawn.
         torch.manual_seed(self.options.seed * 1_000_003 + step)
         for group in self._optimiser.param_groups:
             group["lr"] = group["highest"] * share_of_rate(self._done(step, seconds))
-        chosen = self._batches.at(step)
-        return take_step(
-            self.adapted,
-            self._optimiser,
-            self._texts_of(step, chosen),
-            self._values[chosen],
-            self._kind,
-            fgm=self.options.fgm,
-        )
-
-    def _texts_of(self, step: int, chosen: Sequence[int]) -> list[list[int]]:
-        random = np.random.default_rng([self.options.seed, step])
-        edited = [index for index in chosen if random.random() < self.options.augment]
-        tokens = {index: self._tokens[0][index] for index in chosen}
-        if edited:
-            texts = [edit(self.split.train.texts[index], random) for index in edited]
-            tokens |= zip(edited, self._tokenized(texts), strict=True)
-        return [tokens[index] for index in chosen]
+        return self.task.step(step, self._optimiser)
 
     def _done(self, step: int, seconds: float) -> float:
         limit = self.options.minutes
@@ -181,11 +139,9 @@ class Loop:
         point = {"step": float(progress.step), "seconds": round(progress.seconds, 1)}
         if losses:
             point["train_loss"] = float(np.mean(losses))
-        for name, part, tokens in zip(Split._fields[1:], self.split[1:], self._tokens[1:], strict=True):
-            measured = figures(self.predictions(part, tokens), part.values, part.kind)
-            point |= {f"{name}_{figure}": value for figure, value in measured.items()}
+        point |= self.task.measure()
         progress.curve.append(point)
-        loss = point[f"stopping_{LOSS}"]
+        loss = point[self.task.loss]
         progress.since_best += 1
         if loss < progress.best_loss:
             progress.best_loss, progress.best, progress.since_best = loss, self._weights(), 0

@@ -14,8 +14,9 @@ from models.encoder.bert import BertEncoder
 from models.encoder.locate import locate
 from models.finetuning.adapting import Adapted, Head, embed_all
 from models.finetuning.exceptions import FinetuningError
-from models.finetuning.loop import Loop, Told, Watch, scaling
-from models.finetuning.options import Options
+from models.finetuning.labelled import Labelled, scaling
+from models.finetuning.loop import Loop, Told, Watch
+from models.finetuning.options import EPOCHS, Options
 from models.finetuning.probe import Numbers, as_logits, figures, predict, ridge
 from models.finetuning.saving import RESULT_FILE, save_encoder, save_result
 from models.finetuning.texts import Kind, Split, Texts, split
@@ -62,7 +63,7 @@ def finetune(
         EncoderNotFoundError: there is no such encoder here.
         EncoderLoadError: its files cannot be used, or the device is not there.
     """
-    _check(folder, resume)
+    check_folder(folder, resume)
     frozen = BertEncoder.load(encoder, device, cache=cache)
     parts = split(texts, options.seed)
     tokens = [frozen.tokenize(part.texts) for part in parts]
@@ -78,17 +79,19 @@ def finetune(
     start, _ = ridge(before[0], scaled.shrink(parts.train.values))
     adapted.set_head(as_logits(start) if texts.kind is Kind.LABEL else start)
     adapted.adapt(options, tokens[0])
+    task = Labelled(adapted, wider.tokenize, parts, options)
     loop = Loop(
         adapted=adapted,
-        tokenize=wider.tokenize,
-        split=parts,
+        task=task,
+        steps=options.steps or EPOCHS * task.per_pass,
+        every=options.evaluate_every or max(1, task.per_pass // 2),
         options=options,
         path=folder / CHECKPOINT_FILE,
         fingerprint=options.fingerprint(texts.digest(), frozen.weights_digest, str(frozen.device)),
         watch=watch,
         told=told,
     )
-    untrained = _figures(loop, parts.validation, tokens[2])
+    untrained = _figures(task, parts.validation, tokens[2])
     progress = loop.run(resume)
     merged = adapted.snapshot()
     embedded = _counting("texts embedded by the fine-tuned encoder", tokens, told)
@@ -108,12 +111,12 @@ def finetune(
         "steps": progress.step,
         "seconds": round(progress.seconds, 1),
         "ended": progress.ended,
-        "best_step": int(min(progress.curve, key=lambda point: point["stopping_mean_squared_error"])["step"]),
+        "best_step": int(min(progress.curve, key=lambda point: point[task.loss])["step"]),
         "curve": progress.curve,
         "probe_strength": strength,
         "probe": figures(predict(probe, before[2]), parts.validation.values, texts.kind),
         "before": untrained,
-        "after": _figures(loop, parts.validation, tokens[2]),
+        "after": _figures(task, parts.validation, tokens[2]),
         "probe_after": figures(predict(_fit(after, parts)[0], after[2]), parts.validation.values, texts.kind),
         "head": {"weight": scaled.head(head).weight.tolist(), "bias": scaled.head(head).bias},
     }
@@ -124,7 +127,7 @@ def finetune(
     return result
 
 
-def _check(folder: Path, resume: bool) -> None:
+def check_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder that holds what must not be written over."""
     begun = (folder / CHECKPOINT_FILE).exists()
     # The result is written last: without it, a run that was killed while it wrote its encoder goes on.
@@ -162,6 +165,6 @@ def _fit(embeddings: Sequence[Numbers], parts: Split) -> tuple[Head, float]:
     return ridge(np.concatenate(embeddings[:2]), np.concatenate([parts.train.values, parts.stopping.values]))
 
 
-def _figures(loop: Loop, part: Texts, tokens: Sequence[Sequence[int]]) -> dict[str, float]:
+def _figures(task: Labelled, part: Texts, tokens: Sequence[Sequence[int]]) -> dict[str, float]:
     """Measure the predictions for whole texts, uncut."""
-    return figures(loop.predictions(part, tokens), part.values, part.kind)
+    return figures(task.predictions(part, tokens), part.values, part.kind)

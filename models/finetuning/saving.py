@@ -73,18 +73,24 @@ def save_variants(folder: Path, found: Mapping[str, Mapping[str, float]]) -> Non
 
 def plot(path: Path, curve: Sequence[Mapping[str, float]], probe: float) -> None:
     """Draw the validation and stopping loss over the steps, with the frozen encoder's probe as a line."""
+    lines = {
+        f"{name} texts": [(point["step"], point[f"{name}_mean_squared_error"]) for point in curve]
+        for name in ("validation", "stopping")
+    }
+    draw(path, lines, probe, "ridge probe, frozen encoder, validation texts", "mean squared error")
+
+
+def draw(
+    path: Path, lines: Mapping[str, Sequence[tuple[float, float]]], level: float, level_label: str, unit: str
+) -> None:
+    """Draw lines over the steps, each a list of (step, value) under its label, with one level to compare them with."""
     figure = library("matplotlib.figure", FINETUNE).Figure(figsize=(6, 3.6))
     axes = figure.subplots()
-    for name in ("validation", "stopping"):
-        axes.plot(
-            [point["step"] for point in curve],
-            [point[f"{name}_mean_squared_error"] for point in curve],
-            marker="o",
-            label=f"{name} texts",
-        )
-    axes.axhline(probe, linestyle="--", color="grey", label="ridge probe, frozen encoder, validation texts")
+    for label, points in lines.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    axes.axhline(level, linestyle="--", color="grey", label=level_label)
     axes.set_xlabel("steps")
-    axes.set_ylabel("mean squared error")
+    axes.set_ylabel(unit)
     axes.grid(visible=True)
     axes.legend()
     figure.tight_layout()

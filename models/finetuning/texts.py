@@ -133,7 +133,7 @@ def split(texts: Texts, seed: int) -> Split:
     edges = np.cumsum([VALIDATION_SHARE, STOPPING_SHARE])
     parts: list[list[int]] = [[], [], []]
     for index, group in enumerate(texts.groups):
-        parts[int(np.searchsorted(edges, _share(f"{seed} {group}"), side="right"))].append(index)
+        parts[int(np.searchsorted(edges, share_of(f"{seed} {group}"), side="right"))].append(index)
     seen: set[str] = set()
     chosen = []
     for part in parts:
@@ -155,6 +155,6 @@ def _key(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _share(key: str) -> float:
+def share_of(key: str) -> float:
     """Return a number in [0, 1) that depends on the key alone."""
     return int.from_bytes(sha256(key.encode(errors="surrogatepass")).digest()[:6]) / 2**48

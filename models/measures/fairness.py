@@ -72,7 +72,7 @@ def fairness(
     people = {
         str(label): len({users[i] for i in np.flatnonzero(codes == at).tolist()}) for at, label in enumerate(labels)
     }
-    bounds = _rate_intervals(codes, labels.size, selected, resamplings)
+    bounds = rate_intervals(codes, labels.size, selected, resamplings)
     rates = [by_group[name]["selection_rate"] for name, count in people.items() if count >= smallest]
     highest = max(rates, default=0.0)
     report: dict[str, Any] = {}
@@ -124,7 +124,7 @@ def _measured(
     }
 
 
-def _rate_intervals(codes: NDArray[np.int64], groups: int, selected: Mask, resamplings: Iterable[RowNumbers]) -> Vector:
+def rate_intervals(codes: NDArray[np.int64], groups: int, selected: Mask, resamplings: Iterable[RowNumbers]) -> Vector:
     """Return the 95 % interval of each group's selection rate: float64 [2, groups]."""
     rates = []
     for rows in resamplings:

@@ -62,7 +62,7 @@ def normalized_gini(actual: ArrayLike, prediction: ArrayLike) -> float:
         raise InvalidInputError("actual: expected at least two different amounts, found one; there is no order")
     # The constants of G cancel once both ranks are centred; what remains is a ratio of covariances.
     centred = spent - spent.mean()
-    return float((centred @ _average_ranks(predicted)) / (centred @ _average_ranks(spent)))
+    return float((centred @ average_ranks(predicted)) / (centred @ average_ranks(spent)))
 
 
 def top_decile_share(actual: ArrayLike, prediction: ArrayLike) -> float:
@@ -142,7 +142,7 @@ def spearman(actual: ArrayLike, prediction: ArrayLike) -> float:
         InvalidInputError: shapes that differ, or numbers not finite.
     """
     spent, predicted = _checked(actual, prediction)
-    x, y = (ranks - ranks.mean() for ranks in (_average_ranks(spent), _average_ranks(predicted)))
+    x, y = (ranks - ranks.mean() for ranks in (average_ranks(spent), average_ranks(predicted)))
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 0 else 0.0
 
@@ -209,7 +209,7 @@ def _pairs_apart(values: NDArray[np.int64]) -> int:
     return int(values.size * (values.size - 1) // 2 - (sizes * (sizes - 1) // 2).sum())
 
 
-def _average_ranks(values: Vector) -> Vector:
+def average_ranks(values: Vector) -> Vector:
     """Return ranks from 1, tied values sharing the mean of their ranks."""
     _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
     averages: Vector = (np.cumsum(sizes) - (sizes - 1) / 2)[group]

@@ -13,26 +13,17 @@ from models.exceptions import ArtefactError, InvalidInputError
 from models.scoring.calibration import Calibration
 from models.scoring.columns import Columns
 from models.scoring.kinds.protocol import Model, predictions_of
+from models.scoring.population import require_reference, share_at_most
+from models.scoring.reasons import Explained
 from models.scoring.standardising import ScalarRows
 
 TIERS: Final = ("low", "medium", "high", "premium")
 TIER_BOUNDS: Final = (50.0, 80.0, 95.0)
 """The least score of every tier but the first."""
 
-MAXIMUM_REFERENCE: Final = 4001
-"""The most reference predictions that are kept: a step of the score is then about 0.025."""
 
-REASONS: Final = 5
-PROFILE_REASON: Final = "profile_vector"
-OTHER_REASON: Final = "other"
-
-# Two shoppers with equal features must get equal scores even when their predictions were computed on
-# machines that round the last digit of a logarithm differently. It has no other purpose: 1e-9 of log-money.
-_TIE: Final = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions(Explained):
     """Predictions, scores and reasons of n users, in the order they were passed.
 
     Attributes:
@@ -40,41 +31,12 @@ class Predictions:
         expected_spend: float64 [n], mean money over the next 30 days, >= 0.
         score: float64 [n], 0..100.
         tier: n of `TIERS`.
-        intercept: `prediction` before any feature contributes.
-        names: of the columns of `contributions`; the last is `profile_vector`.
-        contributions: float64 [n, k + 1].
-        attribution: how they were divided; `exact` where the model is a sum of such terms.
     """
 
     prediction: NDArray[np.float64]
     expected_spend: NDArray[np.float64]
     score: NDArray[np.float64]
     tier: list[str]
-    intercept: float
-    names: tuple[str, ...]
-    contributions: NDArray[np.float64]
-    attribution: str
-
-    def reasons(self, i: int) -> list[tuple[str, float]]:
-        """Explain the prediction of user i.
-
-        Returns:
-            The five largest contributions by magnitude, signed, the greatest first (equal ones in the
-            order of the names), then `other`, the sum of all the rest. Together with the intercept they
-            sum to `prediction[i]`.
-        """
-        columns, values, rest = self._largest
-        reasons = [(self.names[column], value) for column, value in zip(columns[i], values[i], strict=True)]
-        reasons.append((OTHER_REASON, rest[i]))
-        return reasons
-
-    @cached_property
-    def _largest(self) -> tuple[list[list[int]], list[list[float]], list[float]]:
-        order = np.argsort(-np.abs(self.contributions), axis=1, kind="stable")
-        columns, others = order[:, :REASONS], order[:, REASONS:]
-        values = np.take_along_axis(self.contributions, columns, axis=1)
-        rest = np.take_along_axis(self.contributions, others, axis=1).sum(axis=1)
-        return columns.tolist(), values.tolist(), rest.tolist()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -100,13 +62,7 @@ class Scorer:
     columns: Columns | None = None
 
     def __post_init__(self) -> None:
-        if self.reference.ndim != 1 or not 1 <= self.reference.size <= MAXIMUM_REFERENCE:
-            raise ArtefactError(
-                f"reference: expected 1 to {MAXIMUM_REFERENCE} predictions, found {self.reference.size}; "
-                "train the artefact again"
-            )
-        if not np.isfinite(self.reference).all() or (np.diff(self.reference) < 0).any():
-            raise ArtefactError("reference: expected finite sorted predictions, found others; train it again")
+        require_reference(self.reference)
         rising = all(low < high for low, high in zip(self.tier_bounds, self.tier_bounds[1:], strict=False))
         if len(self.tier_bounds) != len(TIERS) - 1 or not rising:
             raise ArtefactError(
@@ -176,28 +132,7 @@ class Scorer:
             score=score,
             tier=[TIERS[position] for position in tier.tolist()],
             intercept=self.model.intercept,
-            names=(*self.names, PROFILE_REASON),
+            names=(*self.names, *self.model.vectors),
             contributions=terms,
             attribution=self.attribution,
         )
-
-
-def share_at_most(reference: NDArray[np.float64], prediction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 100 x the share of the sorted reference that is at most each prediction: float64 [n].
-
-    Reference predictions that exceed one by less than 1e-9 count as equal to it.
-    """
-    counts = np.searchsorted(reference, prediction + _TIE, side="right")
-    return np.asarray(100.0 * counts / reference.size, dtype=np.float64)
-
-
-def reference_of(predictions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reduce a population's predictions to the sorted reference a scorer keeps.
-
-    Up to 4001 are all kept, so that the share is exact. From more, 4001 evenly spaced order statistics are
-    kept, the least and the greatest among them.
-    """
-    ordered = np.sort(predictions)
-    if ordered.size <= MAXIMUM_REFERENCE:
-        return ordered
-    return ordered[np.linspace(0, ordered.size - 1, MAXIMUM_REFERENCE).round().astype(np.int64)]

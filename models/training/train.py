@@ -14,7 +14,8 @@ from models.measures.spend import concordance, normalized_gini, rmse, summary, t
 from models.scoring.calibration import Calibration
 from models.scoring.columns import Columns
 from models.scoring.kinds.protocol import Watch
-from models.scoring.scorer import Scorer, reference_of
+from models.scoring.population import reference_of
+from models.scoring.scorer import Scorer
 from models.scoring.standardising import ScalarRows, Transform
 from models.training.candidate import Candidate, Progress, Vector, order_loss_of
 from models.training.ensemble import ensemble_candidate

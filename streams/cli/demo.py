@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import shutil
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -24,9 +23,9 @@ from streams.cli.common.arguments import new_file
 from streams.cli.common.stopping import Stopper
 from streams.cli.replay import STOP_S, local_settings
 from streams.contract import HORIZON
-from streams.offline.sample.cdnow import CURRENCY, PERIOD_END, Order, orders
+from streams.offline.sample.orders import CURRENCY, PERIOD_END, Order, demo_orders
 from streams.offline.sample.simulator import simulate
-from streams.offline.sample.training_set import spend_after
+from streams.offline.sample.training_set import of_customers, spend_after
 from streams.operating.demo.choosing import choose
 from streams.operating.demo.closing import Outcome, show, show_essence
 from streams.operating.demo.journey import days_of, records_of
@@ -46,6 +45,9 @@ from streams.worker.flow import Flow
 
 LEAD_RECORDS: Final = 2_000
 """A small lead: memory stays flat, and the screen shows what is settled and not what is merely published."""
+
+LIVE_EVENTS: Final = 1_500
+"""The last events, which are played at a pace."""
 
 CUT_OFF: Final = PERIOD_END - HORIZON
 """The instant of the scores that are compared with the real spend of the 30 days after it."""
@@ -97,13 +99,11 @@ def _write(path: Path, outcome: Outcome) -> None:
 
 
 async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summary, Outcome]:
-    bought = orders()
+    bought = demo_orders()
     lines = [(number, orjson.dumps(line)) for number, line in enumerate(simulate(bought), 1)]
     before = _until(lines, CUT_OFF)
-    backlog, month = lines[:before], lines[before:]
-    by_customer: defaultdict[str, list[Order]] = defaultdict(list)
-    for order in bought:
-        by_customer[order.customer_id].append(order)
+    backlog, month, live = lines[:before], lines[before:-LIVE_EVENTS], lines[-LIVE_EVENTS:]
+    by_customer = of_customers(bought)
     say = (lambda _: None) if quiet else (lambda what: console.print(Text(f"starting: {what}", style="dim")))
     async with Flow(settings, keep_latencies=True, progress=say) as flow:
         drain = Drain(flow, LEAD_RECORDS)
@@ -111,7 +111,7 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
         await publisher.start()
         feeder = Feeder(flow.settings, publisher, before_chunk=drain.hold_back, barrier=drain.drained)
         plain = quiet or not console.is_terminal or console.is_dumb_terminal
-        screen = Screen(console, len(backlog), len(month), settings.currency, plain)
+        screen = Screen(console, len(backlog) + len(month), len(live), settings.currency, plain)
         stages = Stages(flow, drain, feeder)
         try:
             with screen:
@@ -119,16 +119,17 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
                     await stages.take_backlog(backlog)
                     then, stood = await _scores_as_of(flow, CUT_OFF), Standing.of(flow, CUT_OFF)
                     flow.as_of = None
-                    await stages.take_live(month)
+                    await stages.take_backlog(month)
+                    await stages.take_live(live)
         finally:
             await publisher.stop()
         summary = summarise(flow, feeder, stages.backlog_s + stages.live_s)
         now, stands = await _scores_as_of(flow, PERIOD_END), Standing.of(flow, PERIOD_END)
         outcome = Outcome(
             account=summary.account,
-            backlog_events=len(backlog),
+            backlog_events=len(backlog) + len(month),
             backlog_seconds=stages.backlog_s,
-            live=stages.live(len(month)),
+            live=stages.live(len(live)),
             begin=CUT_OFF,
             end=PERIOD_END,
             currency=settings.currency,

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "topics": "say which topics have to be made and why, or make them",
     "repartition": "copy what is known of the users to topics with another number of partitions",
     "acls": "print the commands that give a login the rights it needs",
+    "sample": "write the bundled purchases as files of events and labels",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
     "fit": "from events to a scorer of one's own, in one run",
@@ -51,7 +52,7 @@ COMMANDS: Final = {
 """The commands, each in the module of its name under `streams.cli`, or in the room below."""
 
 _ROOMS: Final = {
-    **dict.fromkeys(("backtest", "evaluate", "finetune", "fit", "train"), "learning"),
+    **dict.fromkeys(("backtest", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
     "settings": "environment",
 }
 

@@ -61,7 +61,7 @@ class Built:
             online=online,
             reader=TextReader(inference.batcher, inference.projection),
             titles=TitleReader(TextReader(inference.batcher, inference.projection), self.cached_titles, self.metrics),
-            emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch),
+            emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch, inference.estimating),
             tally=tally,
             metrics=self.metrics,
             throttle=self.throttle,

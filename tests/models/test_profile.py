@@ -121,3 +121,50 @@ def test_an_identity_shows_the_last_part_of_the_name_and_hashes_the_rest(name: s
 )
 def test_an_identity_changes_with_whatever_changes_a_vector(change: dict[str, object]) -> None:
     assert identity(**change) != identity()
+
+
+@given(dimension=st.integers(2, 120), titles=st.integers(1, 90), known=st.integers(1, 70), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_rows_led_by_what_is_known_are_orthogonal_and_none_is_lost(
+    dimension: int, titles: int, known: int, seed: int
+) -> None:
+    weights = np.random.default_rng(seed).integers(1, 3, titles)
+    matrix = Projection.towards(gaussian(titles, dimension, seed), gaussian(titles, known, seed + 1), weights).matrix
+    products = matrix.astype(np.float64) @ matrix.T
+    lengths = np.sqrt(np.diagonal(products))
+    np.testing.assert_allclose(products, np.diag(lengths**2), atol=1e-6)
+    assert lengths[0] == pytest.approx(1.0)
+    assert (np.diff(lengths) < 1e-6).all()
+    assert np.count_nonzero(lengths) == min(dimension, WIDTH)
+
+
+def test_a_projection_keeps_the_direction_that_tells_what_is_known_however_weak_it_is() -> None:
+    embeddings = gaussian(500, 200)
+    embeddings[:, 0] *= 0.1
+    projection = Projection.towards(embeddings, embeddings[:, :1] * 10, np.ones(500))
+    assert np.linalg.norm(projection.matrix[:, 0]) > 0.99
+    assert np.linalg.norm(Projection.fit(embeddings).matrix[:, 0]) < 0.2
+
+
+def test_a_text_without_weight_leads_no_row() -> None:
+    embeddings, known = gaussian(80, 70), gaussian(80, 3)
+    weights = np.arange(80) < 40
+    changed = np.where(weights[:, None], embeddings, 7.0)
+    np.testing.assert_array_equal(
+        Projection.towards(embeddings, known, weights).matrix, Projection.towards(changed, known, weights).matrix
+    )
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "known", "weights"),
+    [
+        (np.ones((3, 0)), np.ones((3, 1)), np.ones(3)),
+        (np.ones((3, 2)), np.ones((2, 1)), np.ones(3)),
+        (np.ones((3, 2)), np.ones((3, 1)), -np.ones(3)),
+        (np.full((3, 2), np.nan), np.ones((3, 1)), np.ones(3)),
+        (np.ones(3), np.ones((3, 1)), np.ones(3)),
+    ],
+)
+def test_what_leads_nowhere_is_refused(embeddings: np.ndarray, known: np.ndarray, weights: np.ndarray) -> None:
+    with pytest.raises(InvalidInputError, match="check them"):
+        Projection.towards(embeddings, known, weights)

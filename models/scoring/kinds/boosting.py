@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
 from models.profile import WIDTH
-from models.scoring.kinds.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite
+from models.scoring.kinds.protocol import (
+    PROFILE_ALONE,
+    Tensors,
+    TensorTypes,
+    Vector,
+    checked_inputs,
+    require_finite,
+)
 
 Integers = NDArray[np.int64]
 
@@ -44,6 +51,7 @@ class BoostedModel:
 
     kind: ClassVar[str] = "gbm"
     attribution: ClassVar[str] = "tree_path"
+    vectors: ClassVar[tuple[str, ...]] = PROFILE_ALONE
     tensor_types: ClassVar[TensorTypes] = {
         "roots": ("int64", 1),
         "feature": ("int64", 1),

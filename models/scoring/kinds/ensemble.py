@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
-from models.scoring.kinds.protocol import Model, Vector
+from models.scoring.kinds.protocol import PROFILE_ALONE, Model, Vector
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,6 +27,7 @@ class EnsembleModel:
     """
 
     kind: ClassVar[str] = "ensemble"
+    vectors: ClassVar[tuple[str, ...]] = PROFILE_ALONE
 
     members: tuple[Model, ...]
     weights: Vector

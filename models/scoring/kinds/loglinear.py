@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.exceptions import ArtefactError
 from models.scoring.kinds.derived import Derived
 from models.scoring.kinds.protocol import (
+    PROFILE_ALONE,
     Tensors,
     TensorTypes,
     Vector,
@@ -48,6 +49,7 @@ class LogLinearModel:
 
     kind: ClassVar[str] = "loglinear"
     attribution: ClassVar[str] = INTEGRATED_GRADIENTS
+    vectors: ClassVar[tuple[str, ...]] = PROFILE_ALONE
     tensor_types: ClassVar[TensorTypes] = dict.fromkeys(
         ("level", "means", "profile_weights", "scales", "weights"), ("float64", 1)
     )

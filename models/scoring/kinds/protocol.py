@@ -21,8 +21,14 @@ EXACT: Final = "exact"
 """The attribution of a model that is a sum of one term for each feature."""
 
 
+PROFILE_ALONE: Final = ("profile_vector",)
+"""The vectors of a model of spend."""
+
+
 class Model(Protocol):
-    """Predicts log1p of money from k scalars and a profile, and says what each of them added.
+    """Predicts a number from k scalars and v vectors of 64, and says what each of them added.
+
+    A scorer of spend predicts log1p of money, from the profile alone beside the scalars.
 
     A row's numbers do not depend, to the last bit, on the rows beside it, and need neither a training library
     nor more than numpy.
@@ -41,6 +47,10 @@ class Model(Protocol):
         """The k scalar features, in the order of a row."""
 
     @property
+    def vectors(self) -> tuple[str, ...]:
+        """The names of the v vectors, in the order of their elements."""
+
+    @property
     def intercept(self) -> float:
         """The prediction before any feature contributes."""
 
@@ -49,7 +59,7 @@ class Model(Protocol):
 
         Args:
             values: float64 [n, k], NaN for null.
-            profiles: [n, 64], unit or zero; None counts as zero.
+            profiles: [n, 64 v], the vectors side by side, each unit or zero; None counts as zero.
         """
 
     def contributions(self, values: Vector, profiles: NDArray[np.floating] | None) -> Vector:
@@ -57,11 +67,11 @@ class Model(Protocol):
 
         Args:
             values: float64 [n, k], NaN for null.
-            profiles: [n, 64], or None to score from behaviour alone.
+            profiles: [n, 64 v], or None to score from behaviour alone.
 
         Returns:
-            float64 [n, k + 1]; the last column is the whole profile vector's. With the intercept a row sums to its
-            prediction, to 1e-9.
+            float64 [n, k + v]; the last columns are the vectors', one for each as a whole. With the intercept a row
+            sums to its prediction, to 1e-9.
 
         Raises:
             InvalidInputError: shapes that do not fit; of a model that would hide them, numbers that are not finite.
@@ -91,7 +101,7 @@ Watch = Callable[[str, int, float], None]
 
 
 def predictions_of(intercept: float, contributions: Vector) -> Vector:
-    """Return the predictions that these contributions add up to: float64 [n] from float64 [n, k + 1]."""
+    """Return the predictions that these contributions add up to: float64 [n] from float64 [n, k + v]."""
     predicted: Vector = intercept + contributions.sum(axis=1)
     return predicted
 
@@ -125,21 +135,21 @@ def checked_inputs(values: ScalarRows, profiles: NDArray[np.floating] | None, wi
     return matrix, vectors
 
 
-def require_profiles(profiles: NDArray[np.floating], rows: int) -> None:
-    """Refuse profiles that are not [rows, 64].
+def require_profiles(profiles: NDArray[np.floating], rows: int, vectors: int = 1) -> None:
+    """Refuse profiles, or several vectors side by side, that are not [rows, 64 x vectors].
 
     Raises:
         InvalidInputError: another shape.
     """
-    if profiles.shape != (rows, WIDTH):
+    if profiles.shape != (rows, WIDTH * vectors):
         raise InvalidInputError(
-            f"profiles: expected shape [{rows}, {WIDTH}], found {list(profiles.shape)}; "
+            f"profiles: expected shape [{rows}, {WIDTH * vectors}], found {list(profiles.shape)}; "
             "pass one profile vector for each feature row"
         )
 
 
-def require_weights(weights: Vector, profile_weights: Vector, columns: int) -> None:
-    """Refuse weights of an artefact that are not [columns] and [64], or not finite.
+def require_weights(weights: Vector, vector_weights: Vector, columns: int, vectors: int = 1) -> None:
+    """Refuse weights of an artefact that are not [columns] and [64 x vectors], or not finite.
 
     Raises:
         ArtefactError: another shape, or NaN or infinity among them.
@@ -149,9 +159,11 @@ def require_weights(weights: Vector, profile_weights: Vector, columns: int) -> N
             f"weights: expected one for each of {columns} columns, found {list(weights.shape)}; "
             "train the artefact again"
         )
-    if profile_weights.shape != (WIDTH,):
-        raise ArtefactError(f"profile weights: expected {WIDTH}, found {list(profile_weights.shape)}; train it again")
-    require_finite("weights", weights, profile_weights)
+    if vector_weights.shape != (WIDTH * vectors,):
+        raise ArtefactError(
+            f"profile weights: expected {WIDTH * vectors}, found {list(vector_weights.shape)}; train it again"
+        )
+    require_finite("weights", weights, vector_weights)
 
 
 def require_finite(name: str, *arrays: NDArray[Any]) -> None:

@@ -10,7 +10,7 @@ from models.scoring.kinds.boosting import BoostedModel
 from models.scoring.kinds.ensemble import EnsembleModel
 from models.scoring.kinds.linear import LinearModel
 from models.scoring.kinds.loglinear import LogLinearModel
-from models.scoring.kinds.protocol import Model, Tensors
+from models.scoring.kinds.protocol import Model, Tensors, TensorTypes
 from models.scoring.kinds.ziln import ZilnModel
 
 _SINGLE: Final = {model.kind: model for model in (LogLinearModel, LinearModel, ZilnModel, BoostedModel)}
@@ -23,10 +23,10 @@ def tensor_types(kind: str, document: Mapping[str, Any]) -> dict[str, tuple[str,
         ArtefactError: an unknown kind, or a document that does not describe an ensemble.
     """
     if kind != EnsembleModel.kind:
-        return dict(_single(kind).tensor_types)
+        return dict(_types_of(kind, document))
     types = {"member_weights": ("float64", 1)}
-    for member, _ in _members(document):
-        types |= {f"{member}.{name}": expected for name, expected in _single(member).tensor_types.items()}
+    for member, part in _members(document):
+        types |= {f"{member}.{name}": expected for name, expected in _types_of(member, part).items()}
     return types
 
 
@@ -46,7 +46,7 @@ def restore(kind: str, names: Sequence[str], document: Mapping[str, Any], tensor
         return _restored(kind, names, document, tensors)
     members = []
     for member, part in _members(document):
-        own = {name: tensors[f"{member}.{name}"] for name in _single(member).tensor_types}
+        own = {name: tensors[f"{member}.{name}"] for name in _types_of(member, part)}
         members.append(_restored(member, names, part, own))
     return EnsembleModel(members=tuple(members), weights=tensors["member_weights"])
 
@@ -71,6 +71,12 @@ def _single(kind: str) -> type[LogLinearModel | LinearModel | ZilnModel | Booste
             "use the release that wrote the artefact"
         )
     return model
+
+
+def _types_of(kind: str, document: Mapping[str, Any]) -> TensorTypes:
+    model = _single(kind)
+    # The linear kind alone has tensors that depend on the vectors it was fitted on.
+    return model.types_of(document) if issubclass(model, LinearModel) else model.tensor_types
 
 
 def _members(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError
 from models.profile import WIDTH
-from models.scoring.kinds.protocol import Tensors, TensorTypes, Vector, checked_inputs, require_finite
+from models.scoring.kinds.protocol import (
+    PROFILE_ALONE,
+    Tensors,
+    TensorTypes,
+    Vector,
+    checked_inputs,
+    require_finite,
+)
 from models.scoring.standardising import Standardiser
 
 LEAST_SIGMA: Final = 0.05
@@ -51,6 +58,7 @@ class ZilnModel:
 
     kind: ClassVar[str] = "ziln"
     attribution: ClassVar[str] = "integrated_gradients"
+    vectors: ClassVar[tuple[str, ...]] = PROFILE_ALONE
     tensor_types: ClassVar[TensorTypes] = {
         "means": ("float64", 1),
         "scales": ("float64", 1),

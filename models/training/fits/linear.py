@@ -153,6 +153,6 @@ def _model(standardiser: Standardiser, weights: Vector, design: Vector, target: 
     return LinearModel(
         standardiser=standardiser,
         weights=weights[:count].copy(),
-        profile_weights=weights[count:].copy(),
+        vector_weights=weights[count:].copy(),
         intercept=float(intercept),
     )

@@ -13,8 +13,8 @@ from rich.table import Table
 from streams.cli.common.arguments import file
 from streams.cli.common.progress import reporting
 from streams.exceptions import ConfigurationError
+from streams.offline.backtest.cdnow import Order, orders
 from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
-from streams.offline.sample.cdnow import Order, orders
 from streams.progress import Progress
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ import orjson
 
 from streams.cli.common.arguments import file_or_folder, folder, whole_number
 from streams.cli.common.progress import reporting
+from streams.cli.learning.capacity import CAPACITY, add_head_arguments, check_head, evaluate_capacity
+from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.progress import Progress
 from streams.settings import load_settings
 
@@ -24,6 +26,7 @@ DRAWS: Final = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
+    add_head_arguments(parser)
     parser.add_argument(
         "--rows",
         type=file_or_folder,
@@ -37,11 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", action="append", default=None, metavar="COLUMN", help="compare groups by it; may be repeated"
     )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where a report is written (default: {OUTPUT})")
     parser.add_argument(
-        "--output", type=Path, default=Path("evaluation"), metavar="FOLDER", help="where to write (default: evaluation)"
-    )
-    parser.add_argument(
-        "--bootstrap", type=whole_number(1), default=DRAWS, metavar="N", help=f"resamplings (default: {DRAWS})"
+        "--bootstrap", type=whole_number(1), metavar="N", help=f"resamplings (default: {DRAWS}, of capacity 1000)"
     )
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="of resamplings, refits and rewritten texts (default: 0)"
@@ -50,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, write the page and the document, and print the results."""
+    """Evaluate and print the results; of the head of spend, write the page and the document as well."""
+    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False}, bundled=True)
+    if arguments.head == CAPACITY:
+        return evaluate_capacity(arguments)
     settings = load_settings()
     # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from features.catalogue import NAMES
@@ -59,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import artefact_folder
     from streams.offline.evaluation.publishing import publish
     from streams.offline.evaluation.report import evaluate
-    from streams.offline.sample.cdnow import CURRENCY
+    from streams.offline.sample.orders import CURRENCY
 
     place = arguments.artefact or artefact_folder(settings)
     artefact = Artefact.load(place)
@@ -70,16 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
             _material(arguments, settings, artefact, progress),
             currency=CURRENCY if arguments.rows is None else settings.currency,
             size_bytes=artefact_bytes(place),
-            draws=arguments.bootstrap,
+            draws=arguments.bootstrap or DRAWS,
             seed=arguments.seed,
             progress=progress,
         )
-    publish(document, arguments.output)
+    output = arguments.output or OUTPUT
+    publish(document, output)
     _warn(document["data"])
     if arguments.json:
         print(orjson.dumps(document).decode())
     else:
-        _print(document, arguments.output)
+        _print(document, output)
     return 0
 
 
@@ -90,10 +95,10 @@ def _material(arguments: argparse.Namespace, settings: Settings, artefact: Artef
         return from_rows(arguments.rows, artefact, arguments.group or (), ignore_holdout=arguments.ignore_holdout)
     from streams.inference.loading import open_encoder
     from streams.offline.evaluation.from_sample import GROUPS, from_sample
-    from streams.offline.sample.cdnow import orders
+    from streams.offline.sample.orders import judged_customers, orders
 
     progress("reading texts", 0, 1)
-    return from_sample(artefact, open_encoder(settings), orders(), arguments.group or GROUPS)
+    return from_sample(artefact, open_encoder(settings), orders(judged_customers()), arguments.group or GROUPS)
 
 
 def _warn(data: dict[str, Any]) -> None:

@@ -9,14 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from streams.cli.common.arguments import file_or_folder, in_words, share
 from streams.cli.common.progress import reporting
+from streams.cli.learning.capacity import (
+    CAPACITY,
+    add_evidence_argument,
+    add_head_arguments,
+    check_head,
+    train_capacity,
+)
 from streams.cli.learning.training_options import (
     ALL,
+    FOLDS,
     SCORERS,
     SHARE,
+    TRIALS,
     add_training_options,
     rules_of,
     shop_words,
@@ -35,8 +44,21 @@ if TYPE_CHECKING:
     from streams.offline.training.source import Source
 
 
+_OF_SPEND: Final = {
+    "scorer": SCORERS[0],
+    "holdout": None,
+    "categories": None,
+    "folds": FOLDS,
+    "trials": TRIALS,
+    "log_dir": None,
+}
+"""The options of the head of spend alone, with their defaults."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `train`."""
+    add_head_arguments(parser)
+    add_evidence_argument(parser)
     parser.add_argument(
         "--scorer",
         choices=(*SCORERS, ALL),
@@ -69,6 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Choose, fit and write a scorer."""
     made = version_date(arguments.date)
+    check_head(arguments, ("labels", "evidence"), _OF_SPEND)
+    if arguments.head == CAPACITY:
+        return train_capacity(arguments, made)
     settings = load_settings()
     if arguments.rows is not None and arguments.output is None:
         raise ConfigurationError(

@@ -19,18 +19,18 @@ ALL: Final = "all"
 SHARE: Final = 0.2
 """The share of the users who are held out: enough to judge on, and little enough to miss in training."""
 
-_FOLDS: Final = 5
-_TRIALS: Final = 10
+FOLDS: Final = 5
+TRIALS: Final = 10
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that `rules_of` reads, but for `--scorer`, whose default is a command's own."""
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
     parser.add_argument(
-        "--folds", type=whole_number(2), default=_FOLDS, help=f"of the users trained on (default: {_FOLDS})"
+        "--folds", type=whole_number(2), default=FOLDS, help=f"of the users trained on (default: {FOLDS})"
     )
     parser.add_argument(
-        "--trials", type=whole_number(1), default=_TRIALS, help=f"options tried of ziln and gbm (default: {_TRIALS})"
+        "--trials", type=whole_number(1), default=TRIALS, help=f"options tried of ziln and gbm (default: {TRIALS})"
     )
     parser.add_argument("--date", default=None, metavar="YYYY-MM-DD", help="the date in the version (default: today)")
 
@@ -79,6 +79,6 @@ def shop_words(arguments: argparse.Namespace) -> list[str]:
 def training_words(arguments: argparse.Namespace) -> list[str]:
     """Return the options that make the same fits again, without default values."""
     words = [f"--seed {arguments.seed}"] if arguments.seed else []
-    words += [f"--folds {arguments.folds}"] if arguments.folds != _FOLDS else []
-    words += [f"--trials {arguments.trials}"] if arguments.trials != _TRIALS else []
+    words += [f"--folds {arguments.folds}"] if arguments.folds != FOLDS else []
+    words += [f"--trials {arguments.trials}"] if arguments.trials != TRIALS else []
     return words

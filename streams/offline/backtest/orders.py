@@ -12,7 +12,7 @@ from typing import Final
 
 from features.tiles import DAY
 from streams.exceptions import ConfigurationError
-from streams.offline.sample.cdnow import CLOSES_MS, OPENS_MS, Order
+from streams.offline.backtest.cdnow import CLOSES_MS, OPENS_MS, Order
 
 _COLUMNS: Final = 4
 _BETWEEN: Final = re.compile(r"\s*[,;\t]\s*|\s+")
@@ -25,7 +25,7 @@ def read_orders(path: Path) -> list[Order]:
 
     A first line whose columns are all words is a header, and is passed over.
     Each order is placed between 09:00 and 23:00 UTC of its date, at a time drawn from its customer and its place among
-    that customer's orders, as `streams.offline.sample.cdnow` does it.
+    that customer's orders, as `streams.offline.backtest.cdnow` does it.
 
     Raises:
         ConfigurationError: the file holds no order, or a line that is no order.

@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 
 from features.catalogue import NAMES
-from features.observation import Observation
+from features.net_spend import net_spend
+from features.observation import Observation, to_micros
 from features.point_in_time import snapshots
 from features.row import Value
 from features.tiles import DAY
@@ -18,7 +19,7 @@ from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
 from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
-from streams.offline.sample.cdnow import Order
+from streams.offline.backtest.cdnow import Order
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click
@@ -123,7 +124,9 @@ def _rows(
             np.array([order.dollars for order in past]),
             np.array([float(order.units) for order in past]),
         )
-        spent[row] = sum(order.dollars for order in orders if cut_off <= order.timestamp < until)
+        spent[row] = net_spend(
+            ((order.timestamp, to_micros(order.dollars)) for order in orders), cut_off - 1, until - 1
+        )
     return CutOffRows(
         customers=np.array([customer for customer, _ in folded]),
         features=dict(zip(NAMES, matrix.T, strict=True)),

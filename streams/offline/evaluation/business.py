@@ -89,7 +89,7 @@ def _reached(money: Vector, order: Vector, scale: float) -> dict[str, float]:
 def _buyers(rows: Rows, part: Vector, scale: float) -> dict[str, Any]:
     """Describe the buyers in a part of the rows, in which each row is with a weight."""
     of_part = rows.bought & (part >= 0.5)
-    orders = rows.values[:, INDEX["lifetime_purchases"]]
+    orders = rows.values[:, INDEX["lifetime_orders"]]
     return {
         "buyers": float(part @ rows.bought) * scale,
         "money": float(part @ rows.money) * scale,

@@ -13,7 +13,7 @@ from models.artefact.artefact import Artefact
 from models.training.rows import TrainingRows
 from streams.exceptions import ConfigurationError
 from streams.offline.evaluation.material import Material, Rows
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.offline.training.rows_file import FILE_NAME, TARGET, read_training_rows
 
 _HALVES: Final = (

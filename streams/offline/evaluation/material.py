@@ -55,7 +55,7 @@ class Rows:
     @property
     def customers(self) -> Mask:
         """Whether the user had an order by then: bool [n]."""
-        return self.values[:, INDEX["lifetime_purchases"]] >= 1
+        return self.values[:, INDEX["lifetime_orders"]] >= 1
 
     def histories(self) -> Histories:
         """Return the past orders of rows that all have one.
@@ -65,7 +65,7 @@ class Rows:
         """
         orders, spend, tenure, idle = (
             self.values[:, INDEX[name]]
-            for name in ("lifetime_purchases", "lifetime_spend", "tenure_days", "days_since_last_purchase")
+            for name in ("lifetime_orders", "lifetime_spend", "tenure_days", "days_since_last_purchase")
         )
         recency = np.where(orders > 1, np.maximum(tenure - idle, 0.0), 0.0)
         return Histories(orders=orders, recency_days=recency, age_days=recency + idle, spend=spend)

@@ -12,7 +12,8 @@ from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection
 from streams.inference.text_reader import TextReader
-from streams.records.events import Event, text_of
+from streams.offline.sample.training_set import read_of
+from streams.records.events import Event
 from streams.records.observer import NOTHING_READ, Observer, Reading
 
 
@@ -22,7 +23,7 @@ class Texts:
 
     Attributes:
         events: of each user, in order of time.
-        readings: of every text.
+        readings: of every text and title.
         encoder: reads texts.
         projection: P.
         identity: of encoder and P.
@@ -50,7 +51,7 @@ class Texts:
     def _observations(self, user_id: str, rewritten: Mapping[str, str]) -> list[Observation]:
         return [
             self.observer.observe(
-                event, number, self.readings.get(rewritten.get(text := text_of(event), text), NOTHING_READ)
+                event, number, self.readings.get(rewritten.get(text := read_of(event), text), NOTHING_READ)
             )
             for number, event in enumerate(self.events[user_id], start=1)
         ]

@@ -15,7 +15,7 @@ from streams.offline.evaluation.comparison import MEASURES
 from streams.offline.evaluation.forecasts import Forecast, of_baselines, of_scorer
 from streams.offline.evaluation.material import Material, Rows
 from streams.offline.evaluation.words import MODEL_NAMES
-from streams.offline.sample.cdnow import orders
+from streams.offline.sample.orders import customers
 from streams.offline.training.source import SAMPLE, Source
 
 SHOWN: Final = {
@@ -159,5 +159,5 @@ def _may_know(artefact: Artefact, rows: Rows) -> bool:
     if artefact.data != SAMPLE:
         return True
     # It was trained on bundled customers. Ids of another shop may be theirs by chance, but hardly most of them.
-    bundled = users & {order.customer_id for order in orders()}
+    bundled = users.intersection(customers())
     return len(bundled) > len(users) / 2

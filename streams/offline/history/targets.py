@@ -1,8 +1,8 @@
-"""The target of a training row: what the user spent in the 30 days after its instant, if they are over."""
+"""The target of a training row: the user's net spend in the 30 days after its instant, if they are over."""
 
 from __future__ import annotations
 
-from features.observation import MICRO, Kind, Observation
+from features.net_spend import net_amount, net_spend
 from streams.contract import HORIZON
 from streams.offline.history.folding import User
 
@@ -13,7 +13,7 @@ def is_covered(instant: int, newest: int | None) -> bool:
 
 
 class Spent:
-    """The spend of a user after an instant, from the events that count once the whole history has arrived.
+    """The net spend of a user after an instant, from the events that count once the whole history has arrived.
 
     Args:
         user: of the history.
@@ -21,16 +21,12 @@ class Spent:
     """
 
     def __init__(self, user: User, newest: int | None) -> None:
-        self._purchases = [seen for seen in user.folded.applied if _is_paid(seen)]
+        amounts = ((seen.timestamp, net_amount(seen)) for seen in user.folded.applied)
+        self._amounts = [(instant, amount) for instant, amount in amounts if amount]
         self._newest = newest
 
     def after(self, instant: int) -> float | None:
-        """Return the money spent in the 30 days after an instant (ms), exclusive; None if the history ends before."""
+        """Return the net spend of the 30 days after an instant (ms), exclusive; None if the history ends before."""
         if not is_covered(instant, self._newest):
             return None
-        micros = (s.amount or 0 for s in self._purchases if instant < s.timestamp <= instant + HORIZON)
-        return sum(micros) / MICRO
-
-
-def _is_paid(seen: Observation) -> bool:
-    return seen.kind == Kind.PURCHASE and seen.amount is not None
+        return net_spend(self._amounts, instant, instant + HORIZON)

@@ -1,1 +1,1 @@
-"""The demo's input: real orders of an online record shop and simulated behaviour around them."""
+"""The demo's input, and that of the shipped scorer: real baskets with simulated searches and reviews around them."""

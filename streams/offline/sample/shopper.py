@@ -1,4 +1,4 @@
-"""The behaviour of one simulated shopper: visits, orders and reviews, as events of the contract."""
+"""The behaviour of one simulated shopper around real orders: visits and reviews, as events of the contract."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from features.tiles import DAY
 from streams.contract import CLICKS, REVIEWS, SEARCHES
 from streams.offline.sample import phrases
-from streams.offline.sample.cdnow import DAY_MS, Order
+from streams.offline.sample.orders import Order
 from streams.offline.sample.phrases import CATEGORIES, Language
 
 _MINUTE: Final = 60_000
@@ -20,7 +21,7 @@ _NOISE_SHARE: Final = 0.04
 _RATINGS: Final = ((5, 4, 3, 2, 1), (0.45, 0.25, 0.13, 0.09, 0.08))
 _TASTE_WEIGHTS: Final = (6, 3, 1)
 _ITEMS_PER_CATEGORY: Final = 40
-_PRICES: Final = (9.97, 11.49, 12.97, 14.96, 16.49, 18.97)
+_PRICES: Final = (0.99, 1.49, 1.99, 2.49, 3.49, 4.99)
 
 Event = dict[str, Any]
 
@@ -29,6 +30,7 @@ Event = dict[str, Any]
 class Habits:
     """The amount of behaviour around an order and without one."""
 
+    visits_per_order: float
     reviews_per_order: float
     searches_per_visit: float
     visits_per_year: float
@@ -76,69 +78,54 @@ def life(shopper: Shopper, orders: list[Order], seed: int, habits: Habits, until
         habits: the amount of behaviour.
         until: epoch milliseconds at which browsing and reviewing end.
     """
-    for number, order in enumerate(orders):
-        name = f"{shopper.customer_id}-o{number}"
-        yield from _order(shopper, order, name, chance(seed, name), habits, until)
+    for order in orders:
+        yield from _order(shopper, order, chance(seed, order.order_id), habits, until)
     rng = chance(seed, shopper.customer_id, "browsing")
     start, number = orders[0].timestamp, 0
     while shopper.visits_per_year > 0:
-        start += int(rng.expovariate(shopper.visits_per_year / (365 * DAY_MS)))
+        start += int(rng.expovariate(shopper.visits_per_year / (365 * DAY)))
         end = start + rng.randint(2, 30) * _MINUTE
         if end >= until:
             return
         number += 1
-        category = shopper.category(rng)
-        item = _item(rng, category)
-        steps = _steps(rng, habits, favorite=0.1, cart=0.15)
-        name = f"{shopper.customer_id}-b{number}"
-        yield from _visit(rng, shopper, name, steps, (start, end), item, category)
+        steps = _steps(rng, habits, favorite=0.1, cart=0.15, remove=0.05)
+        yield from _visit(rng, shopper, f"{shopper.customer_id}-b{number}", steps, (start, end))
 
 
 def _order(
-    shopper: Shopper, order: Order, name: str, rng: random.Random, habits: Habits, until: int
+    shopper: Shopper, order: Order, rng: random.Random, habits: Habits, until: int
 ) -> Iterator[tuple[str, Event]]:
-    category = shopper.category(rng)
-    item = _item(rng, category)
-    steps = _steps(rng, habits, favorite=0.12, cart=0.8)
-    span = (order.timestamp - rng.randint(10 * _MINUTE, _LONGEST_VISIT), order.timestamp)
-    yield from _visit(rng, shopper, name, steps, span, item, category)
-    yield (
-        CLICKS,
-        {
-            "event_id": name,
-            "user_id": order.customer_id,
-            "item_id": item,
-            "action": "purchase",
-            "timestamp": order.timestamp,
-            "category": category,
-            "price": order.dollars / order.units,
-            "quantity": order.units,
-            "session_id": name,
-        },
-    )
-    written = order.timestamp + rng.randint(2 * DAY_MS, 20 * DAY_MS)
+    name = f"{order.order_id}-v"
+    visits = rng.random() < habits.visits_per_order
+    steps = _steps(rng, habits, favorite=0.12, cart=0.8, remove=0.05)
+    # Not before the order's own day: no cut-off at a midnight ever falls between a visit and its order.
+    start = max(order.timestamp - rng.randint(10 * _MINUTE, _LONGEST_VISIT), order.timestamp // DAY * DAY)
+    if visits and start < order.timestamp:
+        yield from _visit(rng, shopper, name, steps, (start, order.timestamp))
+    for line in order.lines:
+        yield CLICKS, line.click()
+    written = order.timestamp + rng.randint(2 * DAY, 20 * DAY)
     if rng.random() < habits.reviews_per_order and written < until:
-        yield REVIEWS, _review(rng, shopper, f"{name}-r", item, category, written)
+        line = rng.choice(order.lines)
+        yield REVIEWS, _review(rng, shopper, f"{order.order_id}-r", line.product, line.item.category, written)
 
 
-def _steps(rng: random.Random, habits: Habits, *, favorite: float, cart: float) -> list[str]:
+def _steps(rng: random.Random, habits: Habits, *, favorite: float, cart: float, remove: float) -> list[str]:
     whole, part = divmod(habits.searches_per_visit, 1)
     searches = int(whole) + (rng.random() < part)
     steps = ["search"] * searches + ["view"] * rng.choice((1, 1, 2, 2, 3))
-    steps += ["favorite"] * (rng.random() < favorite) + ["cart"] * (rng.random() < cart)
+    steps += ["favorite"] * (rng.random() < favorite)
+    if rng.random() < cart:
+        steps += ["cart"] + ["remove"] * (rng.random() < remove)
     return steps
 
 
 def _visit(
-    rng: random.Random,
-    shopper: Shopper,
-    name: str,
-    steps: list[str],
-    span: tuple[int, int],
-    item: str,
-    category: str,
+    rng: random.Random, shopper: Shopper, name: str, steps: list[str], span: tuple[int, int]
 ) -> Iterator[tuple[str, Event]]:
     """Yield the steps of a visit in order, at times drawn between its start and its end (exclusive)."""
+    category = shopper.category(rng)
+    item = _item(rng, category)
     moments = sorted(rng.randrange(*span) for _ in steps)
     for number, (step, moment) in enumerate(zip(steps, moments, strict=True)):
         event: Event = {
@@ -151,7 +138,7 @@ def _visit(
             text = phrases.query(rng, category, shopper.language)
             yield SEARCHES, event | {"query": text, "results": rng.randrange(200)}
             continue
-        # The view before a favorite, a cart or an order is of that item; earlier ones look around.
+        # The view before a favorite or a cart is of that item; earlier ones look around.
         looking = step == "view" and steps[number + 1 : number + 2] == ["view"]
         seen = _item(rng, category) if looking else item
         yield (
@@ -172,7 +159,6 @@ def _review(rng: random.Random, shopper: Shopper, event_id: str, item: str, cate
         "rating": rating,
         "timestamp": written,
         "category": category,
-        "price": _catalogue_price(item),
         "locale": _LOCALES[shopper.language],
     }
 
@@ -182,5 +168,5 @@ def _item(rng: random.Random, category: str) -> str:
 
 
 def _catalogue_price(item: str) -> float:
-    """Return the price that the shop shows for an item, which is unrelated to the price of an order."""
+    """Return the price that is shown for an invented item, unrelated to any that was paid."""
     return _PRICES[int(item.rpartition("-")[2]) % len(_PRICES)]

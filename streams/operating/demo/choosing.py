@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Final
 
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.operating.read_back import Scores
 
 
@@ -18,8 +18,12 @@ class Role(StrEnum):
     MISSED = "missed"
     """Of those scored low before the month, the one who spent most in it."""
     DRIFTING = "drifting"
-    """Of those scored high or premium before the month who bought nothing in it and are at risk or lapsed after it, but
-    were not before, the one whose score fell most."""
+    """Of those scored high or premium before the month who then spent less than half of what was expected, the one
+    whose score fell most."""
+
+
+SPENT_OF_EXPECTED: Final = 0.5
+"""Who spends less of what was expected is drifting away: groceries are bought by nearly everybody, if less."""
 
 
 def choose(before: Scores, after: Scores, spent: Mapping[str, float]) -> dict[Role, str]:
@@ -42,13 +46,9 @@ def choose(before: Scores, after: Scores, spent: Mapping[str, float]) -> dict[Ro
     falls = {
         user: before[user]["score"] - after[user]["score"]
         for user in users
-        if before[user]["tier"] in ("high", "premium") and not spent.get(user)
-        if _lost(after[user]) and not _lost(before[user])
+        if before[user]["tier"] in ("high", "premium")
+        if spent.get(user, 0) < SPENT_OF_EXPECTED * before[user]["expected_spend"]
     }
     if any(fall > 0 for fall in falls.values()):
         chosen[Role.DRIFTING] = max(falls, key=lambda user: falls[user])
     return chosen
-
-
-def _lost(score: Mapping[str, Any]) -> bool:
-    return score["labels"]["lifecycle"] in ("at_risk", "lapsed")

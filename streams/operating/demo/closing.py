@@ -18,6 +18,12 @@ from streams.operating.demo.words import date_of, latency, money
 from streams.operating.read_back import Scores
 
 SHOWN: Final = 10
+REAL: Final = (
+    "What is real: every purchase, its items in words, its price and its time, of households of Complete Journey, "
+    "which its package calls simulated from real shopping patterns and not for commercial decisions. What we invented: "
+    "every search, view, favourite, cart, removal and review."
+)
+"""Which part of the input is real, as the demo says it."""
 _COLUMNS: Final = (
     Column("user", 0),
     Column("score", 1, right=True),
@@ -102,11 +108,11 @@ def _print(console: Console, *parts: RenderableType) -> None:
 def _essence(outcome: Outcome) -> Iterator[RenderableType]:
     yield _speed(outcome)
     yield _worth(outcome.quality, outcome.begin, outcome.currency)
+    yield Text(REAL)
     if outcome.stories:
         yield Text(
-            f"Three shoppers of the 30 days from {date_of(outcome.begin)}, chosen by rule among those whom the scorer "
-            "never saw: each is the extreme of its kind. Orders are real; searches, views, carts and reviews are "
-            "simulated."
+            f"Shoppers of the 30 days from {date_of(outcome.begin)}, chosen by rule among those whom the scorer "
+            "never saw: each is the extreme of its kind."
         )
     for story in outcome.stories:
         yield told(story, outcome.currency)
@@ -142,8 +148,8 @@ def _worth(quality: Quality, begin: int, currency: str) -> Text:
         style="bold",
     )
     return text.append(
-        f". Of pairs it ordered {quality.concordance:.1%} rightly, past orders alone "
-        f"{quality.concordance_of_past_orders:.1%}."
+        f". Of pairs it ordered {quality.concordance:.1%} rightly, the spend of the 30 days before "
+        f"{quality.concordance_of_past_spend:.1%}."
     )
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from streams.broker.reading import read_topic
 from streams.contract import CLICKS, SCORES, topic_name
-from streams.offline.sample.cdnow import Order
+from streams.offline.sample.orders import Order
 from streams.offline.sample.simulator import simulate
 from streams.settings import Settings
 

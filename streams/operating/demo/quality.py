@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.measures.spend import concordance, top_decile_share
-from streams.offline.sample.cdnow import Order
-from streams.offline.sample.simulator import is_held_out
+from streams.contract import HORIZON
+from streams.offline.sample.orders import Order, is_held_out
 from streams.offline.sample.training_set import spend_after
 from streams.operating.read_back import Scores
 
@@ -24,7 +24,7 @@ class Quality:
         spent: what they spent in the 30 days after, in the currency of the orders.
         concordance: share of pairs with different spend that the scores order rightly; 0.5 is chance.
         top_decile_share: share of the money spent by the tenth with the highest predictions.
-        concordance_of_past_orders: the same for an order by the number of past orders.
+        concordance_of_past_spend: the same for an order by what was spent in the 30 days before.
     """
 
     customers: int
@@ -32,7 +32,7 @@ class Quality:
     spent: float
     concordance: float
     top_decile_share: float
-    concordance_of_past_orders: float
+    concordance_of_past_spend: float
 
 
 def quality_of(orders: Mapping[str, Sequence[Order]], scores: Scores, instant: int) -> Quality:
@@ -40,12 +40,12 @@ def quality_of(orders: Mapping[str, Sequence[Order]], scores: Scores, instant: i
     held_out = [user_id for user_id in sorted(scores) if is_held_out(user_id)]
     actual = np.array([spend_after(orders[user_id], instant) for user_id in held_out])
     predicted = np.array([scores[user_id]["prediction"] for user_id in held_out])
-    past = np.array([sum(order.timestamp <= instant for order in orders[user]) for user in held_out], float)
+    past = np.array([spend_after(orders[user_id], instant - HORIZON) for user_id in held_out])
     return Quality(
         customers=len(held_out),
         buyers=int((actual > 0).sum()),
         spent=round(float(actual.sum()), 2),
         concordance=round(float(concordance(actual, predicted)), 4),
         top_decile_share=round(float(top_decile_share(actual, predicted)), 4),
-        concordance_of_past_orders=round(float(concordance(actual, past)), 4),
+        concordance_of_past_spend=round(float(concordance(actual, past)), 4),
     )

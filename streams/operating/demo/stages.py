@@ -16,7 +16,7 @@ from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
 PER_SECOND: Final = 100.0
-"""The pace of the last month's events: that of a shop with millions of events a day, and a fraction of what one core
+"""The pace of the last events: that of a shop with millions of events a day, and a fraction of what one core
 of a small machine takes."""
 
 
@@ -43,11 +43,11 @@ class Stages:
         self.live_s = 0.0
 
     async def take_backlog(self, lines: Sequence[Line]) -> None:
-        """Publish lines as fast as they are taken, and wait until all are settled."""
+        """Publish lines as fast as they are taken, and wait until all are settled; it may be called again."""
         started = time.monotonic()
         await self._publish(lines)
         await self._drain.drained(self._feeder.ends)
-        self.backlog_s = round(time.monotonic() - started, 3)
+        self.backlog_s = round(self.backlog_s + time.monotonic() - started, 3)
 
     async def take_live(self, lines: Sequence[Line]) -> None:
         """Publish lines at a steady pace, and wait until all are settled. Latencies are theirs from now on."""

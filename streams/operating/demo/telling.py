@@ -22,7 +22,7 @@ PARTS_TOLD: Final = 3
 _TITLES: Final = {
     Role.FORESEEN: "Foreseen: of those scored premium, {user} then spent most",
     Role.MISSED: "Missed: of those scored low, {user} then spent most",
-    Role.DRIFTING: "Drifting away: {user}, scored {tier}, bought nothing and is now at risk",
+    Role.DRIFTING: "Drifting away: {user}, scored {tier}, then spent less than half of what was expected",
 }
 _COLOURS: Final = {Role.FORESEEN: "green", Role.MISSED: "yellow", Role.DRIFTING: "red"}
 
@@ -40,7 +40,7 @@ def told(story: Story, currency: str) -> RenderableType:
 
 def _lines(story: Story, currency: str) -> Iterator[tuple[str, Text]]:
     known = story.known
-    orders, idle = int(known["lifetime_purchases"] or 0), round(known["days_since_last_purchase"] or 0)
+    orders, idle = int(known["lifetime_orders"] or 0), round(known["days_since_last_purchase"] or 0)
     spent = money(known["lifetime_spend"] or 0, currency)
     yield (
         "before",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+from features.observation import to_micros
 from features.row import Value
-from streams.offline.sample.cdnow import Order
+from streams.offline.sample.orders import Order
+
+WORDS_TOLD: Final = 3
+"""Categories that are named of an order."""
 
 _COUNTED: Final = {
     "searches": ("search", "searches"),
@@ -54,6 +59,17 @@ def latency(percentiles: Mapping[str, float | None]) -> str:
 
 def doings(orders: Sequence[Order], simulated: Mapping[str, int], currency: str) -> str:
     """Write what a shopper did on a day: real orders first, then what is simulated."""
-    told = [f"{counted(order.units, 'CD', 'CDs')} for {money(order.dollars, currency)}" for order in orders]
+    told = [
+        f"{counted(len(order.lines), 'item', 'items')} for {money(order.dollars, currency)} ({_bought(order)})"
+        for order in orders
+    ]
     others = [counted(simulated[kind], *names) for kind, names in _COUNTED.items() if simulated.get(kind)]
-    return ", ".join([f"ordered {' and '.join(told)}", *others] if told else others)
+    return ", ".join([f"bought {' and '.join(told)}", *others] if told else others)
+
+
+def _bought(order: Order) -> str:
+    """Write what an order was of: the categories on which most was spent."""
+    paid: Counter[str] = Counter()
+    for line in order.lines:
+        paid[line.item.category] += to_micros(line.paid)
+    return ", ".join(name for name, _ in paid.most_common(WORDS_TOLD)) + (", ..." if len(paid) > WORDS_TOLD else "")

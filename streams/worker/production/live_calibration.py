@@ -1,4 +1,4 @@
-"""Live calibration: predictions of a sample of users, compared after 30 days with what those users then spent."""
+"""Live calibration: predictions of a sample of users, compared after 30 days with what those users then spent, net."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from zlib import crc32
 
 from features.columns import HOURS
-from features.observation import MICRO
+from features.net_spend import net_money
 from features.state import UserState
 from features.tiles import DAY, HOUR
 from streams.contract import HORIZON
@@ -36,6 +36,7 @@ _HOURLY: Final = 7 * DAY
 """How long spend is known by the hour."""
 
 _SPEND: Final = HOURS.place("spend")
+_REFUNDED: Final = HOURS.place("refunded")
 _HASHES: Final = 1 << 32
 
 
@@ -52,8 +53,9 @@ class Users(Protocol):
 class Outcomes:
     """Keeps at most one prediction of each sampled user, and judges it when its 30 days are over.
 
-    The spend is the difference of the user's lifetime spend, so that an event delivered twice counts once. Spend that
-    is known by the hour to have come after the 30 days is taken off. The user's next prediction is then a new one.
+    The spend is net of refunds: the difference of the user's lifetime net spend, so that an event delivered twice
+    counts once. What is known by the hour to have come after the 30 days is taken off. The user's next prediction is
+    then a new one.
 
     Args:
         users: those served now.
@@ -116,7 +118,7 @@ class Outcomes:
                 expected_spend=float(predicted.expected_spend[position]),
                 decile=min(int(predicted.score[position] // 10), 9),
                 scorer=served.scoring.version,
-                spent=state.lifetime_spend,
+                spent=_net(state),
                 life=_life(state),
             )
 
@@ -206,11 +208,17 @@ def _life(state: UserState) -> int:
     return state.sequence - state.revision
 
 
+def _net(state: UserState) -> int:
+    """Return the lifetime net spend, micro-units; below 0 where refunds have come before their purchases."""
+    return state.lifetime_spend - state.lifetime_refunded
+
+
 def _spent_within(pending: Pending, state: UserState) -> float | None:
-    """Return the spend within the 30 days, money; None where too much came after them to tell."""
+    """Return the net spend within the 30 days, money, at least 0; None where too much came after them to tell."""
     due = pending.made_at + HORIZON
     if state.newest is None or state.newest - due >= _HOURLY:
         return None
     hours = state.by_hour
-    after = sum(spend for index, spend in zip(hours.indices, hours.column(_SPEND), strict=True) if index * HOUR > due)
-    return (state.lifetime_spend - pending.spent - after) / MICRO
+    by_hour = zip(hours.indices, hours.column(_SPEND), hours.column(_REFUNDED), strict=True)
+    after = sum(spend - refunded for index, spend, refunded in by_hour if index * HOUR > due)
+    return net_money(_net(state) - pending.spent - after)

@@ -18,7 +18,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         expected_spend: money, over the next 30 days.
         decile: of the score, 0..9.
         scorer: version that made it.
-        spent: lifetime spend at T, micro-units.
+        spent: lifetime net spend at T, micro-units; may be negative.
         life: of the user's state; another one means that the user was erased since.
     """
 

@@ -18,7 +18,7 @@ from models.encoder.bert import BertEncoder
 from models.encoder.locate import DEFAULT_ENCODER, locate
 from models.encoder.passes.dense import PlainDense, PrepackedDense
 from models.text.cleaning import clean
-from streams.offline.sample.cdnow import orders
+from streams.offline.sample.orders import demo_orders
 from streams.offline.sample.simulator import simulate
 
 Embeddings: TypeAlias = NDArray[np.float32]
@@ -32,7 +32,7 @@ PEAK_S: Final = 0.5
 def simulated_texts(limit: int) -> list[str]:
     """Return distinct cleaned texts of the simulator, drawn by a seed from all of them."""
     texts: set[str] = set()
-    for line in simulate(orders()):
+    for line in simulate(demo_orders()):
         value = line.get("value")
         if line["topic"] in FIELDS and isinstance(value, dict):
             text = value.get(FIELDS[line["topic"]])

@@ -13,8 +13,9 @@ from support.encoders import HashEncoder
 from features.codec import encode
 from features.observation import Kind, Observation, Source
 from features.state import UserState
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import CATEGORIES, simulate
+from streams.offline.sample.orders import demo_orders
+from streams.offline.sample.phrases import CATEGORIES
+from streams.offline.sample.simulator import simulate
 from streams.records.decoder import Decoder
 from streams.records.events import Erasure
 from streams.records.observer import Observer, Reading
@@ -51,7 +52,7 @@ def simulated(limit: int) -> list[UserState]:
     decoder, observer, encoder = Decoder(), Observer(CATEGORIES), HashEncoder()
     projected = encoder.vector([1])[:64].astype("float64")
     states: dict[str, UserState] = {}
-    for offset, line in enumerate(islice(simulate(orders()), limit)):
+    for offset, line in enumerate(islice(simulate(demo_orders()), limit)):
         if line["topic"] == "erasures" or "value" not in line:
             continue
         value = orjson.dumps(line["value"])

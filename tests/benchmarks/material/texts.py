@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.offline.sample.cdnow import orders
+from streams.offline.sample.orders import demo_orders
 from streams.offline.sample.simulator import simulate
 
 
 def review_texts(limit: int = 2000) -> list[str]:
     """Return the simulator's distinct review texts."""
     texts: dict[str, None] = {}
-    for line in simulate(orders()):
+    for line in simulate(demo_orders()):
         value = line.get("value")
         if line["topic"] == "reviews" and isinstance(value, dict) and isinstance(value.get("text"), str):
             texts[value["text"]] = None

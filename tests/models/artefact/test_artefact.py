@@ -35,7 +35,7 @@ def artefact(**changes: object) -> Artefact:
                 scales=rng.random(3) + 0.1,
             ),
             weights=rng.normal(size=3),
-            profile_weights=rng.normal(size=WIDTH),
+            vector_weights=rng.normal(size=WIDTH),
             intercept=0.1 + 0.2,
         ),
         reference=np.sort(rng.normal(size=4001)),

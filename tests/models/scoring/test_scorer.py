@@ -9,7 +9,8 @@ from models.exceptions import ArtefactError, InvalidInputError
 from models.profile import WIDTH
 from models.scoring.calibration import MAXIMUM_KNOTS, Calibration
 from models.scoring.kinds.linear import LinearModel
-from models.scoring.scorer import MAXIMUM_REFERENCE, Scorer, reference_of
+from models.scoring.population import MAXIMUM_REFERENCE, reference_of
+from models.scoring.scorer import Scorer
 from models.scoring.standardising import Standardiser, Transform
 
 NAMES = ("views_1h", "spend_30d", "conversion_30d", "mean_rating_30d", "tenure_days", "searches_7d", "carts_7d")
@@ -31,7 +32,7 @@ def scorer(reference: np.ndarray | None = None, **changes: object) -> Scorer:
     parts: dict[str, object] = {
         "standardiser": standardiser(),
         "weights": rng.normal(size=len(NAMES)),
-        "profile_weights": rng.normal(size=WIDTH),
+        "vector_weights": rng.normal(size=WIDTH),
         "intercept": 1.25,
     }
     return Scorer(
@@ -42,7 +43,7 @@ def scorer(reference: np.ndarray | None = None, **changes: object) -> Scorer:
 
 
 def constant_scorer(intercept: float, reference: np.ndarray) -> Scorer:
-    return scorer(reference, weights=np.zeros(len(NAMES)), profile_weights=np.zeros(WIDTH), intercept=intercept)
+    return scorer(reference, weights=np.zeros(len(NAMES)), vector_weights=np.zeros(WIDTH), intercept=intercept)
 
 
 def population(n: int, seed: int = 0) -> tuple[list[list[float | None]], np.ndarray]:
@@ -63,7 +64,7 @@ def test_the_prediction_is_the_linear_form_written_out() -> None:
         assert value is not None
         x = np.log1p(value) if j in logged else value
         total += model.weights[j] * (x - model.standardiser.means[j]) / model.standardiser.scales[j]
-    total += sum(float(w) * float(p) for w, p in zip(model.profile_weights, profiles[1], strict=True))
+    total += sum(float(w) * float(p) for w, p in zip(model.vector_weights, profiles[1], strict=True))
     assert subject.predict([ROW], profiles[1:]).prediction[0] == pytest.approx(total, rel=1e-12)
 
 
@@ -86,11 +87,11 @@ def test_intercept_and_reasons_sum_to_the_prediction(n: int, seed: int) -> None:
 
 
 def test_the_vector_is_one_reason_with_its_own_sign() -> None:
-    profile_weights = np.zeros(WIDTH)
-    profile_weights[:2] = (-30.0, -30.0)
+    vector_weights = np.zeros(WIDTH)
+    vector_weights[:2] = (-30.0, -30.0)
     profiles = np.zeros((1, WIDTH), dtype=np.float32)
     profiles[0, :2] = (0.6, 0.8)
-    name, contribution = scorer(profile_weights=profile_weights).predict([ROW], profiles).reasons(0)[0]
+    name, contribution = scorer(vector_weights=vector_weights).predict([ROW], profiles).reasons(0)[0]
     assert name == "profile_vector"
     assert contribution == pytest.approx(-42.0, rel=1e-6)
 
@@ -205,8 +206,8 @@ def test_a_profile_that_is_not_a_number_is_refused() -> None:
     [
         {"weights": np.zeros(3)},
         {"weights": np.full(len(NAMES), np.nan)},
-        {"profile_weights": np.zeros(63)},
-        {"profile_weights": np.full(WIDTH, np.inf)},
+        {"vector_weights": np.zeros(63)},
+        {"vector_weights": np.full(WIDTH, np.inf)},
         {"intercept": np.nan},
         {"reference": np.array([])},
         {"reference": np.array([2.0, 1.0])},

@@ -71,7 +71,7 @@ def test_the_scorer_is_the_ridge_regression_of_log_money_on_the_standardised_row
     design = np.hstack([model.standardiser.apply(values), data["profiles"]])
     target = np.log1p(data["target_money"])
     weights = ridge(design, target, result.options["weight_decay"])
-    np.testing.assert_allclose(np.concatenate([model.weights, model.profile_weights]), weights, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([model.weights, model.vector_weights]), weights, atol=1e-6)
     assert model.intercept == pytest.approx(target.mean() - design.mean(axis=0) @ weights, rel=1e-6)
 
 

@@ -12,7 +12,8 @@ from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.spenders import spenders
 
-from models.scoring.scorer import Scorer, reference_of
+from models.scoring.population import reference_of
+from models.scoring.scorer import Scorer
 from models.training.fits.boosting import BoostingOptions, fit_boosting
 from models.training.rows import TrainingRows
 

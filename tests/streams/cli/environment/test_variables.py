@@ -72,6 +72,7 @@ def test_every_command_names_them_in_one_line_and_goes_on(command: str, tmp_path
         "fit": ["none", "--output", "none"],
         "history": ["none", "--every", "1d", "--output", "none"],
         "consistency": ["none", "none"],
+        "sample": ["--customers", "1", "--output", "none"],
         "train": ["--rows", Path(__file__)],
         "evaluate": ["--rows", Path(__file__)],
         "backtest": ["cdnow", "--transactions", Path(__file__)],

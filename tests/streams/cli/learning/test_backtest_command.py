@@ -8,7 +8,7 @@ import pytest
 from models.backtest.measures import MEASURES
 from models.measures.baselines import NAMES
 from streams.cli.main import main
-from streams.offline.sample.cdnow import orders
+from streams.offline.backtest.cdnow import orders
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 
 from features.tiles import DAY
 from streams.exceptions import ConfigurationError
+from streams.offline.backtest.cdnow import PERIOD_END, Order, orders
 from streams.offline.backtest.orders import by_customer, halves, read_customers, read_orders
 from streams.offline.backtest.panel import CALIBRATION_END, EARLIER_DAYS, HORIZON_DAYS, panel
-from streams.offline.sample.cdnow import PERIOD_END, Order, orders
 
 NOON = 12 * 3_600_000
 

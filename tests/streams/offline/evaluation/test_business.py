@@ -65,7 +65,7 @@ def test_the_missed_are_described_by_their_past() -> None:
 
 def report(order: np.ndarray, money: np.ndarray, orders: object = 2.0, idle: object = np.nan) -> dict:
     values = np.zeros((money.size, len(NAMES)))
-    values[:, INDEX["lifetime_purchases"]] = orders
+    values[:, INDEX["lifetime_orders"]] = orders
     values[:, INDEX["days_since_last_purchase"]] = idle
     rows = Rows(
         values=values,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.artefacts import fitted_artefact
+from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 from support.paths import ROOT
 
@@ -29,8 +30,7 @@ from streams.offline.evaluation.from_rows import from_rows
 from streams.offline.evaluation.from_sample import from_sample
 from streams.offline.evaluation.page import page
 from streams.offline.evaluation.report import evaluate, require_finite
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.offline.training.rows_file import FILE_NAME, TrainingRow, to_table
 from streams.settings import Settings
 
@@ -60,7 +60,7 @@ def training_rows(encoder: str, users: int = 240) -> list[TrainingRow]:
             never = user % 8 == 0
             row: list[int | float | None] = [0 if scalar.integer else None for scalar in SCALARS]
             row[SCALAR["tenure_days"]] = tenure
-            row[SCALAR["lifetime_purchases"]] = 0 if never else 1 + repeats
+            row[SCALAR["lifetime_orders"]] = 0 if never else 1 + repeats
             row[SCALAR["lifetime_spend"]] = 0.0 if never else float((1 + repeats) * rng.uniform(10, 40))
             if not never:
                 row[SCALAR["days_since_last_purchase"]] = tenure * rng.random() if repeats else tenure
@@ -89,8 +89,7 @@ def document():
     """Of 160 customers of the sample, with an encoder that costs nothing."""
     fitted = fitted_artefact()
     artefact = fitted.serving(NAMES, fitted.encoder_identity, PROFILE_WIDTH)
-    chosen = set(sorted({order.customer_id for order in orders()})[:160])
-    material = from_sample(artefact, HashEncoder(), [order for order in orders() if order.customer_id in chosen])
+    material = from_sample(artefact, HashEncoder(), quiet_orders(160))
     return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 

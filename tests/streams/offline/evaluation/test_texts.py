@@ -3,17 +3,18 @@ import random
 import numpy as np
 import pytest
 from support.artefacts import fitted_artefact
+from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 
 from features.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.artefact import Artefact
 from streams.exceptions import ConfigurationError
-from streams.offline.evaluation.from_sample import from_sample
+from streams.offline.complete_journey.households import UNKNOWN, households
+from streams.offline.evaluation.from_sample import GROUPS, from_sample
 from streams.offline.evaluation.perturbing import KINDS, perturbed
 from streams.offline.evaluation.stability import stability
 from streams.offline.evaluation.texts import Texts
-from streams.offline.sample.cdnow import orders
-from streams.offline.sample.simulator import is_held_out
+from streams.offline.sample.orders import is_held_out
 from streams.offline.sample.training_set import CUT_OFFS, spend_after, training_set
 from streams.records.events import text_of
 
@@ -23,8 +24,7 @@ TEXTS = ("A wonderful jazz album. No weak song on it!", "best rock cd", "这张�
 @pytest.fixture(scope="module")
 def some():
     """The orders of forty customers of the sample."""
-    chosen = set(sorted({order.customer_id for order in orders()})[:40])
-    return [order for order in orders() if order.customer_id in chosen]
+    return quiet_orders(40)
 
 
 @pytest.fixture(scope="module")
@@ -99,18 +99,17 @@ def test_the_spend_judged_is_the_real_one_of_the_thirty_days_after(some, materia
         assert material.asked.money[row] == spend_after(own, int(material.asked.instants[row]))
 
 
-def test_groups_are_real_months_and_simulated_tastes(some, material):
-    first = {}
-    for order in some:
-        first.setdefault(order.customer_id, order.timestamp)
-    for user, month in zip(material.asked.users, material.groups["cohort_month"].tolist(), strict=True):
-        assert str(np.datetime64(first[user], "ms").astype("datetime64[M]")) == month
-    assert set(material.groups["language"].tolist()) == {"en", "zh"}
+def test_groups_are_what_is_known_of_households(some, material):
+    known = {household.user_id: household for household in households()}
+    for column in GROUPS:
+        for user, group in zip(material.asked.users, material.groups[column].tolist(), strict=True):
+            assert group == (getattr(known[user], column) if user in known else UNKNOWN)
+    assert len(set(material.groups["income"].tolist()) - {UNKNOWN}) > 1
 
 
 def test_a_column_that_the_sample_does_not_have_is_refused(some, artefact):
-    with pytest.raises(ConfigurationError, match="cohort_month"):
-        from_sample(artefact, HashEncoder(), some, ["income"])
+    with pytest.raises(ConfigurationError, match="income, age"):
+        from_sample(artefact, HashEncoder(), some, ["shoe_size"])
 
 
 def test_another_encoder_is_judged_without_the_profile(some, artefact):

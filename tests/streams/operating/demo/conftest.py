@@ -4,8 +4,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+from support.baskets import basket
 
-from streams.offline.sample.cdnow import PERIOD_END, Order
+from streams.offline.sample.orders import PERIOD_END
 from streams.operating.demo.choosing import Role
 from streams.operating.demo.closing import Live, Outcome
 from streams.operating.demo.journey import Day
@@ -40,12 +41,12 @@ def outcome() -> Outcome:
         Move("profile_vector", None, None, 0.0625),
         Move("views_30d", 3, 3, -0.03125),
     )
-    orders = (Order("u", PERIOD_END - MONTH + 1, 1_234, 98_765.43), Order("u", PERIOD_END - MONTH + 2, 1, 9.99))
+    orders = (basket("u", PERIOD_END - MONTH + 1, *[80.0] * 1_234), basket("u", PERIOD_END - MONTH + 2, 9.99))
     days = [
         Day(date(1998, 6, number), orders if number % 2 else (), {"searches": 1, "view": 12}, score("u", 84.7))
         for number in range(2, 9)
     ]
-    known = {"lifetime_purchases": 1_111, "lifetime_spend": 9_903.38, "days_since_last_purchase": 1_470.4}
+    known = {"lifetime_orders": 1_111, "lifetime_spend": 9_903.38, "days_since_last_purchase": 1_470.4}
     stories = [
         Story(role, f"1234{place}", score("u", 1.3, "low"), score("u", 92.8, "high", "at_risk"), known, told, moves)
         for place, (role, told) in enumerate(zip(Role, (days, days[:2], []), strict=True))

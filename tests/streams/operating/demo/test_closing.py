@@ -64,7 +64,7 @@ def test_a_run_without_scores_and_stories_still_has_a_page(outcome: Outcome) -> 
     nothing = dict.fromkeys(("p50", "p95", "p99"))
     text = page(replace(outcome, scores={}, stories=[], live=Live(0, 100.0, 0.0, nothing), backlog_seconds=0.0), 80)
     assert "nothing scored" in text
-    assert "Three shoppers" not in text
+    assert "Shoppers of" not in text
     assert outcome.account in text
 
 

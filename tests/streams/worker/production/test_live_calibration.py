@@ -50,10 +50,16 @@ class World:
         return self.serves
 
     def buy(self, user_id: str, money: float, when: int | None = None, event: int | None = None) -> None:
+        self._take(Kind.PURCHASE, user_id, money, when, event)
+
+    def give_back(self, user_id: str, money: float, when: int | None = None, event: int | None = None) -> None:
+        self._take(Kind.REFUND, user_id, money, when, event)
+
+    def _take(self, kind: Kind, user_id: str, money: float, when: int | None, event: int | None) -> None:
         self.offset += 1
         self.states.setdefault(user_id, UserState()).apply(
             Observation(
-                kind=int(Kind.PURCHASE),
+                kind=int(kind),
                 source=int(Source.CLICKS),
                 offset=self.offset,
                 timestamp=self.now if when is None else when,
@@ -130,6 +136,26 @@ async def test_what_came_after_the_30_days_is_left_out_when_judged_late(world: W
     world.now = START + HORIZON + DAY
     await world.outcomes.judge()
     assert world.shown() == (10.0, 5.0, 1)
+
+
+async def test_what_is_given_back_within_the_30_days_is_taken_off_once(world: World) -> None:
+    world.predict("u")
+    world.now += DAY
+    world.buy("u", 7.0)
+    world.give_back("u", 2.5, event=88)
+    world.give_back("u", 2.5, event=88)
+    world.give_back("u", 4.0, when=START + HORIZON + 2 * HOUR)
+    world.now = START + HORIZON + DAY
+    await world.outcomes.judge()
+    assert world.shown() == (10.0, 4.5, 1)
+
+
+async def test_more_given_back_than_paid_is_a_spend_of_nothing(world: World) -> None:
+    world.predict("u")
+    world.give_back("u", 100.0, when=START + DAY)
+    world.now = START + HORIZON
+    await world.outcomes.judge()
+    assert world.shown() == (10.0, 0.0, 1)
 
 
 async def test_what_can_no_longer_be_told_is_counted_as_unjudged(world: World) -> None:

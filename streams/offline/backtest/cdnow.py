@@ -16,10 +16,6 @@ from typing import Final
 
 from streams.exceptions import ConfigurationError
 
-DAY_MS: Final = 86_400_000
-CURRENCY: Final = "USD"
-"""The currency of the orders."""
-
 PERIOD_END: Final = int(datetime(1998, 7, 1, tzinfo=UTC).timestamp()) * 1000
 """The instant the observation ends (exclusive), in epoch milliseconds: midnight UTC after 1998-06-30."""
 
@@ -75,12 +71,14 @@ def _sample_path() -> Path:
     roots = spec.submodule_search_locations if spec is not None else None
     if not roots:
         raise ConfigurationError(
-            "the demo reads its orders from the package lifetimes, which is not installed: "
-            "pip install 'wherewithal[demo]'"
+            "the backtest reads its orders from the package lifetimes, which is not installed: "
+            "pip install 'wherewithal[train]'"
         )
     path = Path(roots[0]) / _FILE
     if not path.is_file():
-        raise ConfigurationError(f"the package lifetimes is installed without {_FILE}: pip install 'wherewithal[demo]'")
+        raise ConfigurationError(
+            f"the package lifetimes is installed without {_FILE}: pip install 'wherewithal[train]'"
+        )
     return path
 
 
@@ -97,5 +95,5 @@ def _parse(line: str, number: int, position: dict[str, int]) -> Order:
     except ValueError as error:
         raise ConfigurationError(
             f"{_FILE}, line {number}: expected customer, sample number, YYYYMMDD, CDs and dollars, "
-            f"found something else ({error}): pip install --force-reinstall 'wherewithal[demo]'"
+            f"found something else ({error}): pip install --force-reinstall 'wherewithal[train]'"
         ) from error

@@ -1,0 +1,1 @@
+"""Adapting an encoder and its projection to what is bought together."""

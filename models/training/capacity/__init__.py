@@ -1,0 +1,1 @@
+"""Fitting the head of capacity to few labels."""
