@@ -19,6 +19,8 @@ LOSS: Final = "stopping_ranked_above"
 """The figure that decides: how many titles rank above what the stopping shoppers buy next."""
 CHUNK: Final = 64
 """Titles of one forward pass: those of like length together save padding."""
+COMPARED: Final = 1000
+"""Titles whose pairs the start is fitted to: enough for two numbers."""
 SCALE_RATE: Final = 10.0
 """Of the scale of similarities, times the learning rate: a single number moves too slowly otherwise."""
 
@@ -39,16 +41,17 @@ class Start(NamedTuple):
 
 
 def start_of(embeddings: Numbers, aims: Aims) -> Start:
-    """Fit the start of training by least squares over all pairs of titles.
+    """Fit the start of training by least squares over all pairs of the most frequent titles.
 
     Args:
         embeddings: float64[n, dimension], by the frozen encoder.
         aims: the association that similarities are to reach.
     """
     centre = aims.frequencies @ embeddings / aims.frequencies.sum()
-    centred = embeddings - centre
-    pairs = ~np.eye(len(embeddings), dtype=bool)
-    similar, wanted = (centred @ centred.T)[pairs], aims.information[pairs].astype(np.float64)
+    chosen = np.argsort(-aims.frequencies, kind="stable")[:COMPARED]
+    centred = embeddings[chosen] - centre
+    pairs = ~np.eye(len(chosen), dtype=bool)
+    similar, wanted = (centred @ centred.T)[pairs], aims.information[np.ix_(chosen, chosen)][pairs].astype(np.float64)
     spread = float(similar.var())
     scale = float(np.mean((similar - similar.mean()) * wanted)) / spread if spread > 0 else 0.0
     # Similarities that say the opposite would have to be turned round one by one: they begin as saying nothing.
