@@ -34,6 +34,7 @@ FAMILIES: Final = (
     Family(
         "browsing", "views_30d", ("views_", "favorites_", "carts_", "removes_", "conversion_", "mean_viewed_price_")
     ),
+    Family("words of what was clicked", None, ("taste_vector",)),
     Family(
         "searches, reviews and texts",
         "searches_30d",

@@ -25,7 +25,7 @@ AMOUNT: Final = "amount"
 
 FIELDS: Final = frozenset(name for kind in (Review, Search, Click, Erasure) for name in kind.__struct_fields__)
 
-MAPPED: Final = FIELDS | {"topic", "key", "value", "kafka_timestamp", "order_id", "title", AMOUNT}
+MAPPED: Final = FIELDS | {"topic", "key", "value", "kafka_timestamp", AMOUNT}
 """Fields that a row may be given by a mapping or a constant."""
 
 REQUIRED: Final = frozenset({"user_id", "timestamp"})

@@ -27,11 +27,12 @@ from support.pages import (
 )
 
 from features.catalogue import NAMES
-from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT
+from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
 from features.online.layout import VIEWS, View
+from features.orders import REMEMBERED_ORDERS
 from features.repository import SERVICE, SERVICE_V2
 from features.service_v1 import FIELDS
-from features.text_sum import PROFILE_HALF_LIFE
+from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE
 from features.tiles import DAY
 from models.labels.table import LABELS
 from streams.cli.main import COMMANDS
@@ -108,7 +109,7 @@ def test_each_feature_is_listed_with_its_windows_and_no_other() -> None:
         for family in code(cells[0]):
             windows = cells[1].split(", ")
             listed |= {family.removesuffix("W") + window for window in windows} if family.endswith("_W") else {family}
-    assert listed == {*NAMES, "profile_vector"}
+    assert listed == {*NAMES, "profile_vector", "taste_vector"}
 
 
 def test_every_window_is_explained() -> None:
@@ -120,6 +121,21 @@ def test_the_weights_of_texts_are_those_that_count() -> None:
     stated = f"`weight` is {REVIEW_WEIGHT} for a review, {SEARCH_WEIGHT} for a search, and 0 for"
     assert stated in section(CONTRACT, "The profile vector")
     assert f"/ {PROFILE_HALF_LIFE // DAY} days" in section(CONTRACT, "The profile vector")
+
+
+def test_the_weights_of_titles_are_those_that_count() -> None:
+    weights = {kind.name.lower(): weight for kind, weight in TITLE_WEIGHTS.items()}
+    stated = (
+        f"`weight` is {weights['purchase']} for a purchase, {weights['favorite']} for a favorite and a cart, "
+        f"{weights['view']} for a view, and 0 for"
+    )
+    assert weights["favorite"] == weights["cart"]
+    assert stated in section(CONTRACT, "The taste vector")
+    assert f"/ {TASTE_HALF_LIFE // DAY} days" in section(CONTRACT, "The taste vector")
+
+
+def test_the_orders_that_are_remembered_are_as_many_as_the_page_says() -> None:
+    assert f"The last {REMEMBERED_ORDERS} order ids" in section(CONTRACT, "Orders")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)

@@ -93,7 +93,7 @@ class Checking:
         if isinstance(verdict, Erasure):
             self.erasures += 1
         elif isinstance(record, Record):
-            self.portrait.take(verdict, record.value, self.places.position(arrived))
+            self.portrait.take(verdict, self.places.position(arrived))
 
     def _source(self, arrived: Arrived) -> Source:
         latest = self._shaping.latest

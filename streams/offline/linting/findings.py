@@ -23,13 +23,19 @@ _VIEW: Final = Action.VIEW.value
 _PURCHASE: Final = Action.PURCHASE.value
 _CART: Final = Action.CART.value
 
-_SPEND: Final = ("spend_W", "average_order_value_30d", "lifetime_spend")
+_REFUND: Final = Action.REFUND.value
+_REMOVE: Final = Action.REMOVE.value
+
+_ORDERS: Final = ("orders_W", "average_order_value_30d", "lifetime_orders")
+_SPEND: Final = ("spend_W", "net_spend_30d", "mean_paid_30d", "units_W", *_ORDERS, "lifetime_spend")
+_REFUNDED: Final = ("refunded_W", "net_spend_30d", "lifetime_refunded")
 _PURCHASES: Final = ("purchases_W", "conversion_30d", "lifetime_purchases", "days_since_last_purchase")
 _OF_KIND: Final = {
     _VIEW: ("views_W", "conversion_30d", "mean_viewed_price_7d"),
     Action.FAVORITE.value: ("favorites_W",),
     _CART: ("carts_W",),
-    Action.REMOVE.value: ("removes_W",),
+    _REMOVE: ("removes_W",),
+    _REFUND: ("refunds_W", *_REFUNDED),
     _PURCHASE: (*_PURCHASES, *_SPEND),
     SEARCH: ("searches_W",),
     REVIEW: ("reviews_W", "mean_rating_30d", "noisy_reviews_30d"),
@@ -63,6 +69,7 @@ def find(portrait: Portrait, places: Places, currency: str) -> list[Finding]:
         *_money(portrait, currency),
         *_missing(portrait),
         *_texts(portrait),
+        *_titles(portrait),
         *_users(portrait),
         *_times(portrait),
     ]
@@ -83,7 +90,7 @@ def _ids(portrait: Portrait, places: Places) -> Iterator[Finding]:
         yield Finding(
             (*_PURCHASES, *_SPEND),
             f"{again:,} lines of orders come again at another time under their order_id, as when a confirmation page "
-            "is loaded twice: they count twice",
+            "is loaded twice: their money and pieces count twice",
         )
     repeated = portrait.count(of.REPEATED)
     if repeated:
@@ -98,6 +105,11 @@ def _money(portrait: Portrait, currency: str) -> Iterator[Finding]:
         yield Finding((*_SPEND, "price_band"), "no purchase has a price: there is nothing to learn spend from")
     elif priced < purchases * (1 - FEW):
         yield Finding(_SPEND, f"{_share(purchases - priced, purchases)} of the purchases have no price")
+    if purchases and not portrait.count(of.ORDER, _PURCHASE):
+        yield Finding(_ORDERS, "no purchase has an order_id: each is taken as an order of its own")
+    refunds, known = portrait.count(of.EVENTS, _REFUND), portrait.count(of.PRICE, _REFUND)
+    if known < refunds * (1 - FEW):
+        yield Finding(_REFUNDED, f"{_share(refunds - known, refunds)} of the refunds have no price")
     views, shown = portrait.count(of.EVENTS, _VIEW), portrait.count(of.PRICE, _VIEW)
     if not views:
         yield Finding(_OF_KIND[_VIEW], "no view")
@@ -131,6 +143,15 @@ def _texts(portrait: Portrait) -> Iterator[Finding]:
             yield Finding(("profile_vector",), f"{_share(events - texts, events)} of the {plural} have no text")
     if not portrait.count(of.TEXT):
         yield Finding(("profile_vector",), "no text at all: the profile of every user is zeros")
+
+
+def _titles(portrait: Portrait) -> Iterator[Finding]:
+    weighted = (_VIEW, Action.FAVORITE.value, _CART, _PURCHASE)
+    clicks, titles = portrait.count(of.EVENTS, *weighted), portrait.count(of.TITLE, *weighted)
+    if clicks and not titles:
+        yield Finding(("taste_vector",), "no click has a title: the taste of every user is zeros")
+    elif titles < clicks * (1 - FEW):
+        yield Finding(("taste_vector",), f"{_share(clicks - titles, clicks)} of the clicks have no title")
 
 
 def _users(portrait: Portrait) -> Iterator[Finding]:

@@ -12,10 +12,9 @@ from streams.exceptions import InvalidEventError
 from streams.records.events import LATEST_MS, Action
 from streams.records.fields import read_string, refuse
 from streams.records.ndjson import Record, RejectedLine
-from streams.records.shapes.lines import Envelope, Product, clicks, record
+from streams.records.shapes.lines import Envelope, Product, clicks, record, whole_refund
 from streams.records.shapes.translated import (
     NOT_ABOUT_A_PRODUCT,
-    NOT_TAKEN_YET,
     UNKNOWN_EVENT,
     Translated,
     read_object,
@@ -31,6 +30,7 @@ NOTHING: Final = ("", "(not set)", "(none)", "(data deleted)")
 
 ACTIONS: Final = {
     "purchase": Action.PURCHASE,
+    "refund": Action.REFUND,
     "view_item": Action.VIEW,
     "add_to_cart": Action.CART,
     "remove_from_cart": Action.REMOVE,
@@ -39,7 +39,6 @@ ACTIONS: Final = {
 SEARCH_EVENTS: Final = ("search", "view_search_results")
 
 LEFT_OUT: Final = {
-    "refund": f"refunds are {NOT_TAKEN_YET}",
     "select_item": "counted with the view_item that follows",
 } | dict.fromkeys(
     (
@@ -108,7 +107,9 @@ def _records(line: bytes, fields: dict[str, Any], name: str) -> list[Record | Re
         query = read_string(as_text(first(params, ("search_term",))), "event_params.search_term")
         found = {"event_id": envelope.event_id, "query": query, "timestamp": envelope.timestamp}
         return [record(SEARCHES, envelope.user_id, found)]
-    order_id = _order_id(fields, params) if name == "purchase" else None
+    order_id = _order_id(fields, params) if name in ("purchase", "refund") else None
+    if name == "refund" and order_id is not None and not fields.get("items"):
+        return [whole_refund(envelope, order_id, _refunded(fields, params))]
     return clicks(line, envelope, ACTIONS[name], fields.get("items"), _item, "items", order_id)
 
 
@@ -163,6 +164,12 @@ def _order_id(fields: dict[str, Any], params: dict[str, Any]) -> str | None:
     found = first(ecommerce, ("transaction_id",), NOTHING) if isinstance(ecommerce, dict) else None
     found = found if found is not None else first(params, ("transaction_id",), NOTHING)
     return None if found is None else id_of(found, "ecommerce.transaction_id")
+
+
+def _refunded(fields: dict[str, Any], params: dict[str, Any]) -> int | float | None:
+    ecommerce = fields.get("ecommerce")
+    found = number(ecommerce.get("refund_value"), "ecommerce.refund_value") if isinstance(ecommerce, dict) else None
+    return found if found is not None else number(first(params, ("value",), NOTHING), "event_params.value")
 
 
 def _item(value: Any, name: str) -> Product:

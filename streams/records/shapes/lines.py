@@ -17,7 +17,7 @@ from streams.records.rejection import Reason
 MAX_LINES: Final = 1000
 """Most lines of one event. A line of 8 MiB could otherwise become a million records."""
 
-_WITH_QUANTITY: Final = (Action.PURCHASE, Action.CART, Action.REMOVE)
+_WITH_QUANTITY: Final = (Action.PURCHASE, Action.CART, Action.REMOVE, Action.REFUND)
 """Elsewhere a quantity says nothing, and programs fill it with 0."""
 
 
@@ -83,6 +83,18 @@ def click(envelope: Envelope, event_id: str, action: Action, product: Product, o
             "title": product.title,
         },
     )
+
+
+def whole_refund(envelope: Envelope, order_id: str, total: int | float | None) -> Record:
+    """Return the click of an order that is refunded without a list of products: the order stands for the item.
+
+    Args:
+        envelope: of the event.
+        order_id: of the order.
+        total: money given back; None when absent.
+    """
+    product = Product(item_id=order_id, title=None, category=None, price=total, quantity=None)
+    return click(envelope, envelope.event_id, Action.REFUND, product, order_id)
 
 
 def clicks(

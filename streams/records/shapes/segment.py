@@ -15,7 +15,7 @@ from streams.records.events import Action
 from streams.records.fields import read_string, refuse
 from streams.records.ndjson import Record, RejectedLine
 from streams.records.shapes import segment_names as names
-from streams.records.shapes.lines import Envelope, Product, click, clicks, record
+from streams.records.shapes.lines import Envelope, Product, click, clicks, record, whole_refund
 from streams.records.shapes.translated import (
     NOT_ABOUT_A_PRODUCT,
     UNKNOWN_EVENT,
@@ -44,6 +44,7 @@ _USER: Final = ("userId", "anonymousId")
 _TIME: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _ITEM: Final = ("product_id", "productId", "id", "sku")
 _ORDER: Final = ("order_id", "orderId")
+_TOTAL: Final = ("total", "revenue", "value")
 _TEXT: Final = ("review_body", "reviewBody", "body")
 
 
@@ -123,17 +124,21 @@ def _text(value: Any) -> str | None:
     return found if type(found) is str else None
 
 
-def _order(call: _Call) -> Sequence[Record | RejectedLine]:
-    order_id = first(call.properties, _ORDER)
-    return clicks(
-        call.line,
-        call.envelope,
-        Action.PURCHASE,
-        call.properties.get("products"),
-        _product,
-        "properties.products",
-        None if order_id is None else id_of(order_id, "properties.order_id"),
-    )
+def _order(action: Action) -> _Read:
+    def read(call: _Call) -> Sequence[Record | RejectedLine]:
+        order_id = first(call.properties, _ORDER)
+        order_id = None if order_id is None else id_of(order_id, "properties.order_id")
+        products = call.properties.get("products")
+        return clicks(call.line, call.envelope, action, products, _product, "properties.products", order_id)
+
+    return read
+
+
+def _refund(call: _Call) -> Sequence[Record | RejectedLine]:
+    if call.properties.get("products"):
+        return _order(Action.REFUND)(call)
+    order_id = id_of(first(call.properties, _ORDER), "properties.order_id")
+    return (whole_refund(call.envelope, order_id, number(first(call.properties, _TOTAL), "properties.total")),)
 
 
 def _click(action: Action) -> _Read:
@@ -178,7 +183,8 @@ def _review(call: _Call) -> Sequence[Record | RejectedLine]:
 
 
 _TAKEN: Final = {
-    names.ORDER_COMPLETED: _Taken(CLICKS, _order),
+    names.ORDER_COMPLETED: _Taken(CLICKS, _order(Action.PURCHASE)),
+    names.ORDER_REFUNDED: _Taken(CLICKS, _refund),
     names.PRODUCT_VIEWED: _Taken(CLICKS, _click(Action.VIEW)),
     names.PRODUCT_ADDED: _Taken(CLICKS, _click(Action.CART)),
     names.PRODUCT_REMOVED: _Taken(CLICKS, _click(Action.REMOVE)),

@@ -8,6 +8,7 @@ from typing import Final
 from streams.records.shapes.translated import NOT_ABOUT_A_PRODUCT, NOT_TAKEN_YET
 
 ORDER_COMPLETED: Final = "Order Completed"
+ORDER_REFUNDED: Final = "Order Refunded"
 PRODUCT_VIEWED: Final = "Product Viewed"
 PRODUCT_ADDED: Final = "Product Added"
 PRODUCT_REMOVED: Final = "Product Removed"
@@ -18,6 +19,7 @@ PRODUCT_REVIEWED: Final = "Product Reviewed"
 
 TAKEN: Final = (
     ORDER_COMPLETED,
+    ORDER_REFUNDED,
     PRODUCT_VIEWED,
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
@@ -29,7 +31,6 @@ TAKEN: Final = (
 """Events of the specification that become records."""
 
 LEFT_OUT: Final = {
-    "Order Refunded": f"refunds are {NOT_TAKEN_YET}",
     "Order Cancelled": f"cancelled orders are {NOT_TAKEN_YET}",
     "Order Updated": "counted with Order Completed",
     "Product Clicked": "counted with the Product Viewed that follows",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.raw_records import DAY, EARLIEST, MIB, NOW, Literal, Outcome, decode, reason, record
 
+from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Erasure, Review, Search
 from streams.records.rejection import Rejection
 
@@ -28,9 +30,38 @@ def test_a_search_with_everything_comes_through_whole() -> None:
 
 def test_a_click_with_everything_comes_through_whole() -> None:
     optional = {"category": "home", "price": 5, "quantity": 3, "currency": "USD", "session_id": "x"}
+    optional |= {"title": "a <b>lamp</b> 💡", "order_id": "o-1"}
     assert decode("clicks", record("clicks", action="purchase", **optional)) == Click(
-        "c-1", "u1", "i1", Action.PURCHASE, NOW, "home", 5.0, 3, "USD", "x"
+        "c-1", "u1", "i1", Action.PURCHASE, NOW, "home", 5.0, 3, "USD", "x", "a <b>lamp</b> 💡", "o-1"
     )
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("", ""),
+        ("a" * 1024, "a" * 1024),
+        ("a" * 1025, "a" * 1024),
+        ("é" * 513, "é" * 512),
+        ("a" + "é" * 600, "a" + "é" * 511),
+        ("鍵" * 342, "鍵" * 341),
+        ("💡" * 257, "💡" * 256),
+        ("a" * 1_000_000, "a" * 1024),
+    ],
+)
+def test_a_long_title_is_cut_at_a_character_by_both_ways(title: str, kept: str) -> None:
+    for more in ({}, {"unknown": {}}):
+        value = record("clicks", title=title, order_id="o", **more)
+        together = Decoder().decode_all("clicks", [SimpleNamespace(key=b"u1", value=value, timestamp=NOW)])
+        for click in (decode("clicks", value), *together):
+            assert isinstance(click, Click)
+            assert click.title == kept
+
+
+def test_the_id_of_an_order_is_an_id_on_a_refund_too() -> None:
+    refund = decode("clicks", record("clicks", action="refund", order_id="o", price=2))
+    assert isinstance(refund, Click)
+    assert (refund.action, refund.order_id, refund.price) == (Action.REFUND, "o", 2.0)
 
 
 def test_an_erasure_comes_through_whole() -> None:
@@ -46,7 +77,7 @@ def test_an_erasure_comes_through_whole() -> None:
     ],
 )
 def test_null_in_an_optional_field_is_absence(topic: str, event: Outcome) -> None:
-    optional = ["category", "price", "locale", "currency", "results", "quantity", "session_id"]
+    optional = ["category", "price", "locale", "currency", "results", "quantity", "session_id", "title", "order_id"]
     assert decode(topic, record(topic, **dict.fromkeys(optional))) == event
     assert decode(topic, record(topic)) == event
 
@@ -86,6 +117,7 @@ EDGES: list[tuple[str, dict[str, Any]]] = [
     ("clicks", {"event_id": "é" * 128}),
     ("clicks", {"item_id": "😀" * 64}),
     ("clicks", {"session_id": "統" * 85 + "a"}),
+    ("clicks", {"order_id": "統" * 85 + "a"}),
     ("clicks", {"item_id": "\0"}),
     ("clicks", {"timestamp": EARLIEST}),
     ("clicks", {"timestamp": "1990-01-01T00:00:00Z"}),

@@ -27,7 +27,7 @@ def hostile_fields() -> list[tuple[str, str, Any]]:
         cases += [(topic, name, value) for value in WRONG_STRINGS]
     for topic, names in OPTIONAL_STRINGS.items():
         cases += [(topic, name, value) for name in names for value in WRONG_STRINGS]
-    cases += [("clicks", "session_id", value) for value in LONG_IDS]
+    cases += [("clicks", name, value) for name in ("session_id", "order_id") for value in LONG_IDS]
     cases += [("clicks", "action", value) for value in ("", "View", "VIEW", "buy", "view ", "purchases")]
     for topic, name in NUMBERS:
         cases += [(topic, name, value) for value in WRONG_NUMBERS]
@@ -45,7 +45,7 @@ def hostile_fields() -> list[tuple[str, str, Any]]:
 OPTIONAL_STRINGS = {
     "reviews": ["category", "locale", "currency"],
     "searches": ["category"],
-    "clicks": ["category", "currency", "session_id"],
+    "clicks": ["category", "currency", "session_id", "title", "order_id"],
 }
 NUMBERS = [
     ("reviews", "rating"),
@@ -114,11 +114,11 @@ def test_price_times_quantity_is_limited() -> None:
         ("clicks", {"item_id": ""}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an empty one"),
         ("clicks", {"item_id": "i" * 257}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found a longer one"),
         ("clicks", {"item_id": 7}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an integer"),
-        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, remove, found another"),
+        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, remove, refund, found another"),
         (
             "clicks",
             {"action": None},
-            "action: expected one of view, favorite, cart, purchase, remove, found nothing or null",
+            "action: expected one of view, favorite, cart, purchase, remove, refund, found nothing or null",
         ),
         ("clicks", {"currency": "EUR"}, "currency: expected the deployment's own, USD, found another"),
     ],

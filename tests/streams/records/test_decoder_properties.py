@@ -113,7 +113,8 @@ EVENTS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "clicks": lambda: st.builds(
         Click,
         *[ids, ids, ids, st.sampled_from(Action), moments, optional(texts)],
-        *[optional(st.floats(0, 1000)), st.integers(1, 10**6), optional(st.just("USD")), optional(ids)],
+        *[optional(st.floats(0, 1000)), st.integers(1, 10**6), optional(st.just("USD"))],
+        *[optional(ids), optional(texts), optional(ids)],
     ),
     "erasures": lambda: st.builds(Erasure, ids, moments),
 }

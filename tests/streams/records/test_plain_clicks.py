@@ -28,6 +28,8 @@ CLICK: dict[str, Any] = {
     "quantity": 2,
     "currency": "USD",
     "session_id": "s",
+    "title": "a lamp",
+    "order_id": "o",
     "unknown": 1,
 }
 
