@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.finetuning.adapting import Adapted, embed_all
+from models.finetuning.exceptions import FinetuningError
 from models.finetuning.options import Options
 from models.finetuning.steps import LARGEST_GRADIENT
 from models.finetuning.titles.aims import Aims
@@ -19,6 +20,7 @@ LOSS: Final = "stopping_ranked_above"
 """The figure that decides: how many titles rank above what the stopping shoppers buy next."""
 CHUNK: Final = 64
 """Titles of one forward pass: those of like length together save padding."""
+LEAST_BATCH: Final = 2
 COMPARED: Final = 1000
 """Titles whose pairs the start is fitted to: enough for two numbers."""
 SCALE_RATE: Final = 10.0
@@ -74,6 +76,9 @@ class Together:
         start: from the frozen encoder.
         measure: the figures of float64[n, dimension], the embeddings of all titles, `LOSS` among them.
         options: how to train.
+
+    Raises:
+        FinetuningError: a batch would have no pair.
     """
 
     loss: Final = LOSS
@@ -99,6 +104,10 @@ class Together:
         self._measure = measure
         self._seed = options.seed
         self._size = min(options.batch_size, int(np.count_nonzero(aims.frequencies)))
+        if self._size < LEAST_BATCH:
+            raise FinetuningError(
+                f"expected a batch of at least {LEAST_BATCH} titles, found {self._size}: a title alone has no pair"
+            )
         self.per_pass: int = -(-len(tokens) // self._size)
         self._centre = torch.from_numpy(start.centre).float().to(adapted.device)
         self._scale = torch.nn.Parameter(torch.zeros((), device=adapted.device))
