@@ -64,11 +64,13 @@ def association(counts: Any) -> NDArray[np.float32]:
             "shopper"
         )
     smoothed = company**SMOOTHING
-    expected = np.outer(company, smoothed / smoothed.sum())
+    # In place: a table of all pairs is large.
     with np.errstate(divide="ignore", invalid="ignore"):
-        information = np.log(np.where(together > 0, together / expected, 1.0))
-    information = np.maximum(information, 0.0)
-    result: NDArray[np.float32] = ((information + information.T) / 2).astype(np.float32)
+        together /= company[:, None]
+        together /= smoothed / smoothed.sum()
+    # A title without company divides 0 by 0, and fmax makes that a 1 too, whose logarithm is 0.
+    information = np.log(np.fmax(together, 1.0, out=together), out=together).astype(np.float32)
+    result: NDArray[np.float32] = (information + information.T) / 2
     return result
 
 
@@ -86,15 +88,23 @@ def factors(information: NDArray[np.float32], width: int) -> Numbers:
         float64[n, k], k = min(width, n - 1), the strongest first; a factor without strength is 0.
 
     Raises:
-        FinetuningError: fewer than three titles.
+        FinetuningError: fewer than three titles, or none that go together more often than others.
     """
     n = len(information)
     if n < LEAST_TITLES:
         raise FinetuningError(f"expected at least {LEAST_TITLES} titles, found {n}: give purchases of more titles")
-    # A given start makes the outcome the same every time.
-    values, vectors = library("scipy.sparse.linalg", FINETUNE).eigsh(
-        information.astype(np.float64), min(width, n - 1), which="LA", v0=np.ones(n)
-    )
+    if not information.any():
+        raise FinetuningError(
+            "expected titles that go together more often than others, found that all do alike: give more purchases"
+        )
+    solver = library("scipy.sparse.linalg", FINETUNE)
+    try:
+        # A given start makes the outcome the same every time.
+        values, vectors = solver.eigsh(information.astype(np.float64), min(width, n - 1), which="LA", v0=np.ones(n))
+    except solver.ArpackError:
+        # Eigenvalues that lie too close for the iteration: all of them are found instead, which takes longer.
+        values, vectors = np.linalg.eigh(information.astype(np.float64))
+        values, vectors = values[-min(width, n - 1) :], vectors[:, -min(width, n - 1) :]
     order = np.argsort(-values)
     values, vectors = values[order], vectors[:, order]
     signs = np.sign(np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0, keepdims=True), axis=0))

@@ -17,6 +17,11 @@ WAYS: Final = {
 }
 
 
+def ways_of(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a run compares, in words: without trained weights there is one encoder."""
+    return {name: words for name, words in WAYS.items() if "steps" in result or name.startswith("frozen")}
+
+
 def verdict(result: Mapping[str, Any]) -> str:
     """Return the line that says whether the run helps, and what of it the training of weights brings."""
     gain = _in_words(result["gain"], "It helps", "It does not help")
@@ -78,7 +83,7 @@ def _card(result: Mapping[str, Any]) -> str:
             "",
             "| | titles ranked above |",
             "|---|---|",
-            *(f"| {label} | {result['ranked_above'][name]:.4f} |" for name, label in WAYS.items()),
+            *(f"| {label} | {result['ranked_above'][name]:.4f} |" for name, label in ways_of(result).items()),
             "",
             verdict(result),
             "",

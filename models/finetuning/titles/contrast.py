@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.finetuning.adapting import Adapted, embed_all
+from models.finetuning.exceptions import FinetuningError
 from models.finetuning.options import Options
 from models.finetuning.steps import LARGEST_GRADIENT
 from models.finetuning.titles.aims import Aims
@@ -19,6 +20,9 @@ LOSS: Final = "stopping_ranked_above"
 """The figure that decides: how many titles rank above what the stopping shoppers buy next."""
 CHUNK: Final = 64
 """Titles of one forward pass: those of like length together save padding."""
+LEAST_BATCH: Final = 2
+COMPARED: Final = 1000
+"""Titles whose pairs the start is fitted to: enough for two numbers."""
 SCALE_RATE: Final = 10.0
 """Of the scale of similarities, times the learning rate: a single number moves too slowly otherwise."""
 
@@ -39,16 +43,17 @@ class Start(NamedTuple):
 
 
 def start_of(embeddings: Numbers, aims: Aims) -> Start:
-    """Fit the start of training by least squares over all pairs of titles.
+    """Fit the start of training by least squares over all pairs of the most frequent titles.
 
     Args:
         embeddings: float64[n, dimension], by the frozen encoder.
         aims: the association that similarities are to reach.
     """
     centre = aims.frequencies @ embeddings / aims.frequencies.sum()
-    centred = embeddings - centre
-    pairs = ~np.eye(len(embeddings), dtype=bool)
-    similar, wanted = (centred @ centred.T)[pairs], aims.information[pairs].astype(np.float64)
+    chosen = np.argsort(-aims.frequencies, kind="stable")[:COMPARED]
+    centred = embeddings[chosen] - centre
+    pairs = ~np.eye(len(chosen), dtype=bool)
+    similar, wanted = (centred @ centred.T)[pairs], aims.information[np.ix_(chosen, chosen)][pairs].astype(np.float64)
     spread = float(similar.var())
     scale = float(np.mean((similar - similar.mean()) * wanted)) / spread if spread > 0 else 0.0
     # Similarities that say the opposite would have to be turned round one by one: they begin as saying nothing.
@@ -71,6 +76,9 @@ class Together:
         start: from the frozen encoder.
         measure: the figures of float64[n, dimension], the embeddings of all titles, `LOSS` among them.
         options: how to train.
+
+    Raises:
+        FinetuningError: a batch would have no pair.
     """
 
     loss: Final = LOSS
@@ -96,6 +104,10 @@ class Together:
         self._measure = measure
         self._seed = options.seed
         self._size = min(options.batch_size, int(np.count_nonzero(aims.frequencies)))
+        if self._size < LEAST_BATCH:
+            raise FinetuningError(
+                f"expected a batch of at least {LEAST_BATCH} titles, found {self._size}: a title alone has no pair"
+            )
         self.per_pass: int = -(-len(tokens) // self._size)
         self._centre = torch.from_numpy(start.centre).float().to(adapted.device)
         self._scale = torch.nn.Parameter(torch.zeros((), device=adapted.device))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def adapt(arguments: argparse.Namespace, options: Options) -> None:
     """Adapt encoder and projection, print the curve and the comparison, and write the folder."""
     from models.finetuning.titles.adapting import adapt_to_titles
-    from models.finetuning.titles.card import WAYS, verdict
+    from models.finetuning.titles.card import verdict, ways_of
     from models.finetuning.titles.purchases import Pairs, gather
     from streams.offline.training.bought import Bought
 
@@ -54,7 +54,7 @@ def adapt(arguments: argparse.Namespace, options: Options) -> None:
     if "steps" in result:
         print(f"{result['steps']:,} steps in {result['seconds']:,.0f} s: {result['ended']}")
     print(f"other titles ranked above what is bought next, {result['judges']:,} unseen shoppers (0.5 is chance):")
-    for name, label in WAYS.items():
+    for name, label in ways_of(result).items():
         print(f"  {label:40}{result['ranked_above'][name]:.4f}")
     print(verdict(result))
     print(f"written to {arguments.output}: set WHEREWITHAL_ENCODER={arguments.output} to use it")

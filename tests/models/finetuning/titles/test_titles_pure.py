@@ -34,7 +34,25 @@ def test_association_is_symmetric_never_negative_and_says_nothing_of_strangers(l
     np.testing.assert_array_equal(found, found.T)
     assert (found >= 0).all()
     assert {(a, b) for a, b in zip(*np.nonzero(found), strict=True)} <= together
+    assert found.any()
     assert np.isfinite(factors(found, 64)).all()
+
+
+def test_titles_that_never_go_together_more_than_others_teach_nothing():
+    with pytest.raises(FinetuningError, match="all do alike"):
+        factors(np.zeros((5, 5), dtype=np.float32), 64)
+
+
+def test_association_is_that_of_the_formula():
+    groups, titles = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 1, 0, 2, 1, 2])
+    counts = np.log1p(np.array([[2, 1, 0], [1, 0, 1], [0, 1, 1]]))
+    together = counts.T @ counts
+    np.fill_diagonal(together, 0)
+    joint, company = together / together.sum(), together.sum(0) / together.sum()
+    smoothed = company**0.75 / (company**0.75).sum()
+    with np.errstate(divide="ignore"):
+        wanted = np.maximum(0, np.log(joint / np.outer(company, smoothed)))
+    np.testing.assert_allclose(association(taken(groups, titles, 3)), (wanted + wanted.T) / 2, atol=1e-6)
 
 
 def test_factors_tell_apart_what_different_people_buy():

@@ -141,8 +141,8 @@ def model(small):
 
 
 @given(
-    lengths=st.lists(st.integers(3, 9), min_size=2, max_size=40),
-    size=st.integers(1, 50),
+    lengths=st.lists(st.integers(3, 9), min_size=3, max_size=40),
+    size=st.integers(2, 50),
     seed=st.integers(0, 9),
     step=st.integers(0, 99),
 )
@@ -162,3 +162,10 @@ def test_a_batch_holds_distinct_titles_that_were_bought_and_depends_on_seed_and_
     assert (frequencies[drawn] > 0).all()
     assert (np.diff([lengths[index] for index in drawn]) >= 0).all()
     np.testing.assert_array_equal(drawn, task.chosen(step))
+
+
+def test_a_batch_without_a_pair_is_refused(small, bought, tmp_path):
+    with pytest.raises(FinetuningError, match="no pair"):
+        adapt_to_titles(
+            str(small), bought, tmp_path / "out", Options(batch_size=1, steps=1), pairs=Pairs.SHOPPERS, data=""
+        )
