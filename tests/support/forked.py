@@ -16,6 +16,8 @@ import pytest
 
 from support.paths import ROOT
 
+NOWHERE: Final = Path(os.devnull)
+
 _CONTEXT: Final = get_context("forkserver")
 _PRELOADED: Final = ["support.forked", "streams.cli.main", "streams.cli.worker", "streams.cli.rekey"]
 _PR_SET_PDEATHSIG: Final = 1
@@ -37,12 +39,12 @@ class Forked:
         work: Callable[[], object],
         environment: Mapping[str, str],
         *,
-        out: Path = Path(os.devnull),
-        errors: Path = Path(os.devnull),
+        out: Path = NOWHERE,
+        errors: Path = NOWHERE,
         folder: Path = ROOT,
     ) -> None:
         _begin_forking()
-        for path in {out, errors} - {Path(os.devnull)}:
+        for path in {out, errors} - {NOWHERE}:
             # There from now on: nobody need wait until the process opens it.
             path.write_bytes(b"")
         arguments = (work, dict(environment), str(out), str(errors), str(folder))

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command import forked
 from support.oracle import assert_reference
-from support.paths import ROOT
 from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 from support.shop_topics import (
@@ -51,14 +48,7 @@ class Process:
         }
         given = {f"WHEREWITHAL_{name.upper()}": str(value) for name, value in (chosen | environment).items()}
         self._log = log
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli.main", "rekey"],
-                env=os.environ | given | {"PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=out,
-            )
+        self.process = forked("rekey", errors=log, **given)
 
     def said(self, message: str) -> bool:
         """Whether the log has an entry with that message."""
