@@ -134,9 +134,10 @@ async def test_killed_at_random_at_length(settings: Settings, shop: str, start: 
 async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: Settings, shop: str, start: Any) -> None:
     lines = shop_lines(8, 6000, USERS)
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
-    first = start()
+    # What a process that is too busy to be heard of sends is sent again by the other.
+    first = start(session_timeout_s=10)
     await first.until("ready")
-    second = start(status_interval_s=1)
+    second = start(session_timeout_s=10, status_interval_s=1)
     await second.until("ready")
     await second.until("status")
     assert await first.end(signal.SIGTERM) == 0
