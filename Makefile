@@ -34,7 +34,7 @@ test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found
 	$(PYTEST) --broker kafka
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
-	$(BIN)/pytest tests/chaos tests/streams/rekeying -m chaos
+	$(BIN)/pytest tests/chaos tests/streams -m chaos
 
 faults: $(READY)  ## try every fault of three nodes of Apache Kafka, found by KAFKA_HOME, into docs/faults.md
 	$(BIN)/pytest tests/chaos/test_kafka_nodes.py -m chaos --faults-page docs/faults.md

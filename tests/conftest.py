@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 import prometheus_client  # noqa: F401
 import pytest
+from hypothesis import HealthCheck, settings
 from support.loggers import loggers_as_they_were
 from support.servers.brokers import Broker, fresh_prefix
 from support.servers.kafka import Kafka, kafka_libraries
@@ -25,6 +26,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
 # wait for another's core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # A shell has its background jobs ignore SIGINT, and what they start with them: tests look at how a program ends by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -22,7 +22,7 @@ from benchmarks.brokers import kafka_home
 from benchmarks.harness import RESULTS, machine, report, say, table
 from benchmarks.material.changelog import fill, simulated_states
 from benchmarks.material.process_cpu import cpu_by_thread, cpu_s, resident_mib, written_bytes
-from chaos.harness import Cluster, Worker, until
+from chaos.harness import SCRIPT, Cluster, Worker, until
 from support.servers.kafka import Kafka
 
 from streams.broker.reading import read_topic
@@ -91,7 +91,7 @@ async def measure(states: int, kinds: list[bytes]) -> dict[str, Any]:
         Kafka(Path(name) / "kafka", NODES, DURABLE) as nodes,
     ):
         folder = Path(name)
-        cluster = await Cluster(folder, nodes.url, partitions=PARTITIONS, replication=NODES).open()
+        cluster = await Cluster(folder, nodes.url, partitions=PARTITIONS, script=SCRIPT, replication=NODES).open()
         try:
             # An online store that holds nothing would be filled after the recovery, which is another matter.
             worker = await cluster.start().ready()

@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks.brokers import fresh_broker
 from benchmarks.harness import machine, report, table
 from benchmarks.plots import lines as draw_lines
-from chaos.harness import Cluster, Worker
+from chaos.harness import SCRIPT, Cluster, Worker
 
 USERS: Final = 100
 """Few, so that each has its 128 remembered ids of a topic within the warm-up: a state grows until then."""
@@ -84,7 +84,7 @@ def resident(pid: int) -> int:
 async def soak(minutes: float) -> tuple[list[dict[str, float]], int]:
     """Run, and return the samples and the number of events published."""
     with tempfile.TemporaryDirectory(prefix="wherewithal-soak-") as folder, fresh_broker() as broker:
-        cluster = await Cluster(Path(folder), broker).open()
+        cluster = await Cluster(Path(folder), broker, script=SCRIPT).open()
         try:
             slow = f"slow:{ENCODER_BATCH_S}"
             worker = cluster.start(

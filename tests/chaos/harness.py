@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from chaos.worker import work
+from support.forked import Forked
 from support.oracle import (
     assert_capacity,
     assert_changelog,
@@ -41,6 +43,7 @@ from streams.sources.reading import numbered
 
 TESTS = Path(__file__).parent.parent
 SCRIPT = Path(__file__).with_name("worker.py")
+"""A worker in an interpreter of its own, for whoever measures how long a start takes."""
 
 START_S = PATIENCE_S
 POLL_S = 0.05
@@ -65,7 +68,7 @@ async def until(condition: Callable[[], Any], within_s: float, what: str) -> Any
 class Worker:
     """A worker process; its log is a file of JSON lines."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, log: Path) -> None:
         self.process = process
         self._log = log
         self.began = time.monotonic()
@@ -152,6 +155,20 @@ def _get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def _launch(script: Path | None, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes] | Forked:
+    if script is None:
+        return Forked(work, environment, errors=log)
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [sys.executable, str(script)],
+            env=environment | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=out,
+        )
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was read back of a drained cluster, by user."""
@@ -169,6 +186,7 @@ class Cluster:
         own_broker: URL for the test itself, where a proxy is between the workers and the broker.
         online_store: URL; SQLite in the folder by default.
         partitions: of every topic.
+        script: that every worker runs, in an interpreter of its own; by default they are forked.
         settings: more of them, for the test and its workers.
     """
 
@@ -180,9 +198,11 @@ class Cluster:
         own_broker: str | None = None,
         online_store: str | None = None,
         partitions: int = 3,
+        script: Path | None = None,
         **settings: Any,
     ) -> None:
         self.folder = folder
+        self._script = script
         self.worker_broker = broker
         self._further = settings
         self.settings: Settings = load_settings(
@@ -217,7 +237,7 @@ class Cluster:
         await self._publisher.stop()
         await self._consumer.stop()
 
-    def start(self, name: str = "one", script: Path = SCRIPT, **environment: object) -> Worker:
+    def start(self, name: str = "one", script: Path | None = None, **environment: object) -> Worker:
         """Start a worker with a state folder by its name; `stall_s=5` sets WHEREWITHAL_STALL_S=5."""
         chosen = {
             "broker": self.worker_broker,
@@ -237,16 +257,8 @@ class Cluster:
         }
         chosen |= self._further | environment
         given = {f"WHEREWITHAL_{key.upper()}": str(value) for key, value in chosen.items()}
-        path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
         log = self.folder / f"worker-{len(list(self.folder.glob('worker-*.log')))}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, str(script)],
-                env={**os.environ, **given, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=out,
-            )
+        process = _launch(script or self._script, os.environ | given, log)
         worker = Worker(process, log)
         self.workers.append(worker)
         return worker

@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 from chaos.account import Account
-from chaos.harness import Cluster
+from chaos.harness import SCRIPT, Cluster
 from chaos.node_operator import Operator
 from chaos.trial import Trial
 from support.servers.brokers import fresh_prefix
@@ -52,7 +52,9 @@ async def cluster(tmp_path: Path, nodes: Kafka) -> AsyncIterator[Cluster]:
 
 @asynccontextmanager
 async def on(nodes: Kafka, folder: Path) -> AsyncIterator[Cluster]:
-    opened = await Cluster(folder, nodes.url, replication=3, topic_prefix=fresh_prefix(), request_timeout_s=10).open()
+    settings = {"replication": 3, "topic_prefix": fresh_prefix(), "request_timeout_s": 10}
+    # How long a start takes is a part of what a fault costs.
+    opened = await Cluster(folder, nodes.url, script=SCRIPT, **settings).open()
     try:
         await Operator(nodes, opened).in_sync()
         yield opened

@@ -1,4 +1,4 @@
-"""`wherewithal worker` with faults of its own, as a script.
+"""`wherewithal worker` with faults of its own: a script, or the work of a process that is forked.
 
 What goes wrong is chosen by the environment:
     WHEREWITHAL_CHAOS_ENCODER  `slow:SECONDS` a batch; `raises:FILE`, `hangs:FILE`, `memory:FILE` while FILE exists
@@ -221,10 +221,15 @@ def chosen_encoder(description: str) -> HashEncoder:
     return FaultyEncoder(kind, Path(argument)) if kind else HashEncoder()
 
 
-if __name__ == "__main__":
-    if sys.platform == "linux":
-        _die_with_parent()
+def work() -> None:
+    """Be the worker that the environment asks for."""
     Points(os.environ).install()
     slow_take_overs(float(os.environ.get("WHEREWITHAL_CHAOS_TAKEOVER", 0)))
     command.Flow = partial(RestlessFlow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
     leave(main(["worker"]))
+
+
+if __name__ == "__main__":
+    if sys.platform == "linux":
+        _die_with_parent()
+    work()

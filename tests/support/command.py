@@ -10,12 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams.cli.common.stopping import leave
 from streams.cli.main import main
+from support.forked import NOWHERE, Forked
 from support.loggers import loggers_as_they_were
 from support.paths import ROOT
 from support.patience import PATIENCE_S
@@ -43,6 +46,15 @@ def begin(*words: object, folder: Path = ROOT, **changes: str | None) -> subproc
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def forked(*words: object, out: Path = NOWHERE, errors: Path = NOWHERE, **changes: str | None) -> Forked:
+    """Start the command in a process of its own that has imported already what takes seconds."""
+    return Forked(partial(_command, *map(str, words)), environment(**changes), out=out, errors=errors)
+
+
+def _command(*words: str) -> None:
+    leave(main(words))
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -22,6 +22,7 @@ from streams.exceptions import BrokerError
 from streams.log import log
 from streams.membership_settings import LeaveGroup, instance_id
 from streams.worker.consuming.intake import LARGEST_RESPONSE, Taken, bound_fetches, take
+from streams.worker.consuming.leaving import leave_from_the_first
 from streams.worker.consuming.losses import NO_POSITION
 from streams.worker.consuming.static_member import StaticMember
 
@@ -273,6 +274,7 @@ def _listen_to_group(consumer: Any, transport: Any, crash: Callable[[BaseExcepti
             await commit(assignment, offsets)
 
         coordinator._do_commit_offsets = commit_and_hear
+        leave_from_the_first(coordinator)
 
     consumer.start = start_and_listen
 

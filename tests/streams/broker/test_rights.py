@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from support.command import VIEW, begin, here, run, write_lines
+from support.command import VIEW, forked, here, run, write_lines
 from support.encoders import HashEncoder
 from support.runs import work
 from support.servers.access import Access
@@ -214,7 +214,9 @@ def test_produce_needs_the_topics_that_it_sends_to(
         assert settings.topic_prefix in said
 
 
-def test_rekeying(settings: Settings, administrator: Settings, node: SecuredKafka, access: Access) -> None:
+def test_rekeying(
+    settings: Settings, administrator: Settings, node: SecuredKafka, access: Access, tmp_path: Path
+) -> None:
     source = f"{settings.topic_prefix}shop"
     rights = rights_of("rekey", settings.model_copy(update={"rekey_sources": source}))
 
@@ -225,16 +227,17 @@ def test_rekeying(settings: Settings, administrator: Settings, node: SecuredKafk
         texts["reviews"] = {"event_id": "1", "item_id": "i", "text": "t", "rating": 5}
         lines = [orjson.dumps({"topic": topic, "value": value | common}) for topic, value in texts.items()]
         await publish(administrator, source, [*lines, b"refused"], partitions=1)
-        process = begin("rekey", source, WHEREWITHAL_METRICS_PORT="0", **environment(settings, node))
+        told = tmp_path / "told"
+        process = forked("rekey", source, errors=told, WHEREWITHAL_METRICS_PORT="0", **environment(settings, node))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while process.poll() is None:
                     if not await behind(administrator, source):
                         return "works"
-            return process.communicate()[1]
+            return told.read_text()
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
 
     async def each() -> None:
         await publish(administrator, source, [], partitions=1)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command import forked
 from support.oracle import assert_reference
-from support.paths import ROOT
 from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 from support.shop_topics import (
@@ -51,14 +48,7 @@ class Process:
         }
         given = {f"WHEREWITHAL_{name.upper()}": str(value) for name, value in (chosen | environment).items()}
         self._log = log
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli.main", "rekey"],
-                env=os.environ | given | {"PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=out,
-            )
+        self.process = forked("rekey", errors=log, **given)
 
     def said(self, message: str) -> bool:
         """Whether the log has an entry with that message."""
@@ -144,9 +134,10 @@ async def test_killed_at_random_at_length(settings: Settings, shop: str, start: 
 async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: Settings, shop: str, start: Any) -> None:
     lines = shop_lines(8, 6000, USERS)
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
-    first = start()
+    # What a process that is too busy to be heard of sends is sent again by the other.
+    first = start(session_timeout_s=10)
     await first.until("ready")
-    second = start(status_interval_s=1)
+    second = start(session_timeout_s=10, status_interval_s=1)
     await second.until("ready")
     await second.until("status")
     assert await first.end(signal.SIGTERM) == 0

@@ -16,11 +16,14 @@ from typing import Final
 import pytest
 
 from support.patience import PATIENCE_S
+from support.servers.class_archive import formatted, prepared
 from support.servers.ports import reserve_port
 
 POLL_S: Final = 0.05
 
 _CLUSTER: Final = "d2hlcmV3aXRoYWwtdGVzdA"
+_CLASSES: Final = "node.jsa"
+_DISK: Final = "formatted"
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -155,11 +158,15 @@ class Kafka:
         return [
             "java",
             *quick,
+            *self._classes(arguments[0]),
             f"-Dlog4j2.configurationFile={self._logging()}",
             "-cp",
             f"{self._libraries}/*",
             *arguments,
         ]
+
+    def _classes(self, program: str) -> list[str]:
+        return [f"-XX:SharedArchiveFile={prepared(self._libraries, _prepare) / _CLASSES}"]
 
     def _logging(self) -> Path:
         path = self._folder / "log4j2.properties"
@@ -205,7 +212,10 @@ class Kafka:
         }
         lines = [f"{name}={value}" for name, value in (chosen | self._properties).items()]
         self._file(node).write_text("\n".join(lines) + "\n")
-        self.tool("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._file(node)))
+        self._make_disk(node)
+
+    def _make_disk(self, node: int) -> None:
+        formatted(prepared(self._libraries, _prepare) / _DISK, self._data(node), node)
 
     def listening(self, node: int) -> None:
         """Wait until a node takes connections."""
@@ -221,6 +231,35 @@ class Kafka:
                 time.sleep(POLL_S)
             else:
                 return
+
+
+class _First(Kafka):
+    """A node that finds nothing prepared, and leaves an archive of the classes that it has loaded.
+
+    Args:
+        folder: everything of it lies here.
+        kept: gets the archive and a formatted disk.
+    """
+
+    def __init__(self, folder: Path, kept: Path) -> None:
+        super().__init__(folder)
+        self._kept = kept
+
+    def _classes(self, program: str) -> list[str]:
+        return [f"-XX:ArchiveClassesAtExit={self._kept / _CLASSES}"] if program == "kafka.Kafka" else []
+
+    def _make_disk(self, node: int) -> None:
+        self.tool("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._file(node)))
+        shutil.copytree(self._data(node), self._kept / _DISK, dirs_exist_ok=True)
+
+
+def _prepare(kept: Path) -> None:
+    # What a run that was killed has left.
+    shutil.rmtree(kept / "first", ignore_errors=True)
+    with _First(kept / "first", kept) as node:
+        # What a client asks for is loaded as well.
+        node.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", node.servers[0], "--list")
+        node.stop(1)
 
 
 def _die_with_parent() -> None:

@@ -66,7 +66,7 @@ def check_page(text: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a terminal")
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.chaos)])
 def test_no_line_is_wider_than_the_terminal_while_it_runs_and_after(columns: int) -> None:
     code, written = on_terminal(columns)
     assert code == 0, written[-2000:]
