@@ -114,7 +114,11 @@ def test_price_times_quantity_is_limited() -> None:
         ("clicks", {"item_id": ""}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an empty one"),
         ("clicks", {"item_id": "i" * 257}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found a longer one"),
         ("clicks", {"item_id": 7}, "item_id: expected a string of 1 to 256 UTF-8 bytes, found an integer"),
-        ("clicks", {"action": "zap"}, "action: expected one of view, favorite, cart, purchase, remove, refund, found another"),
+        (
+            "clicks",
+            {"action": "zap"},
+            "action: expected one of view, favorite, cart, purchase, remove, refund, found another",
+        ),
         (
             "clicks",
             {"action": None},
