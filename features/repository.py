@@ -17,7 +17,7 @@ from features import service_v1
 from features.exceptions import OfflineColumnsError, OnlineStoreError
 from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
 from features.online.address import RedisAddress, SqliteAddress, parse
-from features.online.layout import JOIN_KEY, PROJECT, VIEWS, Kind
+from features.online.layout import CAPACITY, CAPACITY_VIEW, JOIN_KEY, PROJECT, VIEWS, Kind, View
 from features.online.opening import PATIENCE_S
 
 # Read by the usage reporting that some Feast releases carry; nothing of ours may reach out by itself.
@@ -58,21 +58,26 @@ def offline_source() -> FileSource:
 
 
 def feature_views() -> list[FeatureView]:
-    """Return the views, in the order of `features.online.layout.VIEWS`."""
-    user, source = entity(), offline_source()
-    return [
-        FeatureView(
-            name=view.name,
-            entities=[user],
-            schema=[
-                Field(name=JOIN_KEY, dtype=String),
-                *(Field(name=feature.name, dtype=_TYPES[feature.kind]) for feature in view.features),
-            ],
-            source=source,
-            online=True,
-        )
-        for view in VIEWS
-    ]
+    """Return the views of every user, in the order of `features.online.layout.VIEWS`."""
+    return [_feature_view(view) for view in VIEWS]
+
+
+def capacity_view() -> FeatureView:
+    """Return the view `purchasing_capacity`, which no feature service has."""
+    return _feature_view(CAPACITY_VIEW)
+
+
+def _feature_view(view: View) -> FeatureView:
+    return FeatureView(
+        name=view.name,
+        entities=[entity()],
+        schema=[
+            Field(name=JOIN_KEY, dtype=String),
+            *(Field(name=feature.name, dtype=_TYPES[feature.kind]) for feature in view.features),
+        ],
+        source=offline_source(),
+        online=True,
+    )
 
 
 def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
@@ -104,10 +109,17 @@ class _Store(FeatureStore):  # type: ignore[misc]  # Feast has no types
         """Read the history as Feast does.
 
         Raises:
-            OfflineColumnsError: a part of the history lacks a column that is asked for.
+            OfflineColumnsError: a part of the history lacks a column that is asked for, or no history has it.
         """
         folder = self.config.repo_path / OFFLINE_FOLDER
-        if absent := absent_columns(folder, _asked_for(features)):
+        asked = _asked_for(features)
+        if any(view == CAPACITY for view, _ in asked):
+            raise OfflineColumnsError(
+                f"expected features that a history holds, found some of {CAPACITY}, which is served online alone: "
+                "leave them out, and apply the capacity artefact to the rows instead"
+            )
+        ours = {(view.name, feature.name) for view in VIEWS for feature in view.features}
+        if absent := absent_columns(folder, {name for view, name in asked if (view, name) in ours}):
             raise OfflineColumnsError(
                 f"{folder}: expected the columns of this release, found no {', '.join(absent)}: fold the history anew "
                 f"with this release into a new folder, or read {SERVICE} if its fields are enough"
@@ -115,15 +127,12 @@ class _Store(FeatureStore):  # type: ignore[misc]  # Feast has no types
         return super().get_historical_features(entity_df, features, *args, **kwargs)
 
 
-def _asked_for(features: FeatureService | Sequence[str]) -> set[str]:
-    """Return the names of those features that belong to our views."""
+def _asked_for(features: FeatureService | Sequence[str]) -> list[tuple[str, str]]:
+    """Return view and name of each feature."""
     if isinstance(features, FeatureService):
-        pairs = [(view.name, field.name) for view in features.feature_view_projections for field in view.features]
-    else:
-        # "view:feature", or with a version of the view, "view@v2:feature".
-        pairs = [(view.partition("@")[0], name) for view, _, name in (text.partition(":") for text in features)]
-    ours = {(view.name, feature.name) for view in VIEWS for feature in view.features}
-    return {name for view, name in pairs if (view, name) in ours}
+        return [(view.name, field.name) for view in features.feature_view_projections for field in view.features]
+    # "view:feature", or with a version of the view, "view@v2:feature".
+    return [(view.partition("@")[0], name) for view, _, name in (text.partition(":") for text in features)]
 
 
 def repo_config(folder: Path, online_url: str, project: str = PROJECT) -> RepoConfig:
@@ -170,7 +179,7 @@ def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore
     store = _Store(config=config)
     views = feature_views()
     try:
-        store.apply([entity(), *views, *feature_services(views)])
+        store.apply([entity(), *views, capacity_view(), *feature_services(views)])
     except sqlite3.Error as error:
         raise OnlineStoreError(
             f"expected to create the tables of the SQLite online store, found {str(error)!r}: "

@@ -13,11 +13,13 @@ SEARCHES: Final = "searches"
 CLICKS: Final = "clicks"
 ERASURES: Final = "erasures"
 SCORES: Final = "purchasing-power"
+CAPACITY: Final = "purchasing-capacity"
 DEAD_LETTERS: Final = "dead-letters"
 INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
 TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
+"""The topics of every deployment. `CAPACITY` is of those alone that have capacity estimated."""
 
 NO_PARTITION: Final = -1
 """The partition named in the dead letter of a line, which never was a record."""
@@ -29,6 +31,11 @@ HORIZON: Final = 30 * DAY
 def topic_name(settings: Settings, topic: str) -> str:
     """The name on the broker of a topic of the contract."""
     return name_of(settings, topic)
+
+
+def published(settings: Settings) -> tuple[str, ...]:
+    """The compacted topics of the contract, keyed by user, that the workers of these settings publish to."""
+    return (SCORES, CAPACITY) if settings.capacity_artefact else (SCORES,)
 
 
 def changelog_name(settings: Settings) -> str:

@@ -21,6 +21,7 @@ TOPIC_SETTINGS: Final = {
     "clicks": "topic_clicks",
     "erasures": "topic_erasures",
     "purchasing-power": "topic_scores",
+    "purchasing-capacity": "topic_capacity",
     "dead-letters": "topic_dead_letters",
     "users-changelog": "topic_changelog",
     "redriven": "topic_redriven",
@@ -39,6 +40,7 @@ class NameSettings(BaseSettings):
     topic_clicks: Name | None = Field(None, description="the same of clicks")
     topic_erasures: Name | None = Field(None, description="the same of erasures")
     topic_scores: Name | None = Field(None, description="the same of scores")
+    topic_capacity: Name | None = Field(None, description="the same of estimates of purchasing capacity")
     topic_dead_letters: Name | None = Field(None, description="the same of dead letters")
     topic_changelog: Name | None = Field(None, description="the same of the changelog of users' states")
     topic_redriven: Name | None = Field(None, description="the same of the journal of `redrive`")

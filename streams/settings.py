@@ -119,6 +119,9 @@ class Settings(RegistrySettings, RekeySettings, MembershipSettings, LoginSetting
     artefact: str = Field(DEFAULT_ARTEFACT, description="folder of the scorer, or `default`")
     artefact_poll_s: Seconds = Field(5.0, description="how often the artefact folders are looked at")
     shadow_artefact: str = Field("", description="folder of a scorer to compare with the live one; empty for none")
+    capacity_artefact: str = Field(
+        "", description="folder of the artefact that estimates purchasing capacity; empty for no such estimate"
+    )
     refresh_users_per_s: Count = Field(
         500, description="users published again per second, after a new artefact took over or on request"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
-from features.online.layout import BEHAVIOR, JOIN_KEY, VIEWS, Kind
+from features.online.layout import BEHAVIOR, CAPACITY, CAPACITY_VIEW, JOIN_KEY, VIEWS, Kind
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _WIDTHS: Final = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -37,7 +37,8 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
         `user_id`, `event_time`, `revision` (that of `user_behavior`), every scalar by name, `profile_vector` (64
         floats), `encoder`, `taste_vector`, `titles_waiting`, `score`, `expected_spend`, `tier`, `scorer`, and
         `revisions`, the revision of each view by name. Null is None, and so is what an earlier release did not write.
-        The writers change the views together, so revisions that differ speak of another writer.
+        The writers change the views together, so revisions that differ speak of another writer. `purchasing_capacity`
+        is there if that view serves the user: its features by name.
 
     Raises:
         OnlineStoreError: a value is not of its feature's type.
@@ -53,7 +54,13 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
                     continue
             # Of several views with a feature of one name, such as the encoder, the first one speaks.
             served.setdefault(feature.name, found)
-    return served | {"revisions": revisions}
+    served["revisions"] = revisions
+    if any(view == CAPACITY and encoded is not None for (view, _), encoded in stored.items()):
+        served[CAPACITY] = {
+            feature.name: value(feature.kind, stored.get((CAPACITY, feature.name)) or b"")
+            for feature in CAPACITY_VIEW.features
+        }
+    return served
 
 
 def value(kind: Kind, encoded: bytes) -> Any:

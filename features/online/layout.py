@@ -24,6 +24,7 @@ BEHAVIOR: Final = "user_behavior"
 PROFILE: Final = "user_profile"
 TASTE: Final = "user_taste"
 POWER: Final = "purchasing_power"
+CAPACITY: Final = "purchasing_capacity"
 
 
 class Kind(Enum):
@@ -87,6 +88,23 @@ VIEWS: Final = (
 )
 """The views, in the order in which `columns` returns their features."""
 
+CAPACITY_VIEW: Final = View(
+    CAPACITY,
+    (
+        Feature("capacity", Kind.FLOAT64),
+        Feature("prediction", Kind.FLOAT64),
+        Feature("band", Kind.STRING),
+        Feature("scorer", Kind.STRING),
+        Feature("encoder", Kind.STRING),
+        Feature("evidence", Kind.INT64),
+        _REVISION,
+    ),
+)
+"""Of those users alone whose row has a capacity; in no feature service, and in no history."""
+
+STORED: Final = (*VIEWS, CAPACITY_VIEW)
+"""All that a store may hold of a user, and that an erasure takes out."""
+
 Column = Sequence[Any]
 """One feature of every row of a batch."""
 
@@ -101,6 +119,16 @@ def columns(rows: Iterable[OnlineRow]) -> list[Column]:
             *(row.score, row.expected_spend, row.tier, row.scorer, row.revision),
         )
         for row in rows
+    ]
+    return list(zip(*records, strict=True))
+
+
+def capacity_columns(rows: Iterable[OnlineRow]) -> list[Column]:
+    """Transpose the capacity of rows, each of which has one, into columns in the order of `CAPACITY_VIEW`."""
+    records = [
+        (found.capacity, found.prediction, found.band, found.scorer, found.encoder, found.evidence, row.revision)
+        for row in rows
+        if (found := row.capacity) is not None
     ]
     return list(zip(*records, strict=True))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from features.exceptions import OnlineStoreError
 from features.online.address import SqliteAddress, parse
 from features.online.decoding import Stored, user
-from features.online.layout import BEHAVIOR, PROJECT, VIEWS, View, entity_key
+from features.online.layout import BEHAVIOR, PROJECT, STORED, View, entity_key
 from features.online.opening import PATIENCE_S
 
 _USERS_PER_READ: Final = 100
@@ -84,7 +84,8 @@ class _SqliteReader:
         found: dict[bytes, dict[tuple[str, str], bytes | None]] = {}
         try:
             self._connection.execute("BEGIN")
-            for view in VIEWS if self._used() else ():
+            tables = self._tables()
+            for view in (view for view in STORED if self._name(view) in tables):
                 query = f"SELECT entity_key, feature_name, value FROM {self._table(view)} WHERE entity_key IN ({marks})"
                 for key, name, encoded in self._connection.execute(query, keys):
                     found.setdefault(bytes(key), {})[view.name, name] = encoded
@@ -98,12 +99,14 @@ class _SqliteReader:
         self._connection.close()
 
     def _table(self, view: View) -> str:
-        return '"' + f"{self._project}_{view.name}".replace('"', '""') + '"'
+        return '"' + self._name(view).replace('"', '""') + '"'
 
-    def _used(self) -> bool:
-        """Return whether there are tables; a file that was made and that no worker has opened yet has none."""
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
-        return bool(tables)
+    def _name(self, view: View) -> str:
+        return f"{self._project}_{view.name}"
+
+    def _tables(self) -> set[str]:
+        """Return the tables: a file that no worker has opened yet has none, one of an earlier release not all."""
+        return {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def _refused(self, error: sqlite3.Error) -> OnlineStoreError:
         return OnlineStoreError(

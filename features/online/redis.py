@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-import mmh3
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
@@ -17,14 +15,13 @@ from features.exceptions import OnlineStoreError
 from features.online import scripts
 from features.online.address import RedisAddress
 from features.online.durability import risks
-from features.online.layout import VIEWS, columns, entity_key, timestamp, values
+from features.online.layout import entity_key, timestamp
+from features.online.redis_rows import FENCE_FIELD, FIELDS, KNOWN, NAMES, PLAIN, WITH_CAPACITY, Shape
 from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
 from features.online.store import DeleteResult, WriteResult
 
-FENCE_FIELD: Final = b"wherewithal:fence"
-"""Feast's own fields are 4 bytes long or start with `_ts:`; it neither reads nor touches any other."""
-
 _PROBE: Final = b"wherewithal:check"
+_DELETE: Final = scripts.delete(fence_field=FENCE_FIELD)
 
 _USERS_PER_CALL: Final = 32
 """Users per script call: enough to spread its cost, few enough (about 1 ms) not to hold up Redis's readers."""
@@ -66,7 +63,7 @@ class RedisOnlineStore:
         )
 
     def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
-        """Write a batch in one round trip; see `OnlineStore.write`.
+        """Write a batch in one round trip, or two if only some rows have a capacity; see `OnlineStore.write`.
 
         After an error part of the batch may be in place; the same call again lands the rest. Rows whose answer
         was lost on the way are sent again at once, and then count as fenced.
@@ -74,17 +71,23 @@ class RedisOnlineStore:
         if not rows:
             return WriteResult(0, 0)
         newest = newest_per_user(rows)
-        keys = [self._key(row.user_id) for row in newest]
-        packed = _packed(newest)
         stamp = timestamp(self._clock_ns())
+        written = self._write(PLAIN, [row for row in newest if row.capacity is None], stamp)
+        written += self._write(WITH_CAPACITY, [row for row in newest if row.capacity is not None], stamp)
+        return WriteResult(written, len(rows) - written)
+
+    def _write(self, shape: Shape, rows: Sequence[OnlineRow], stamp: bytes) -> int:
+        if not rows:
+            return 0
+        keys = [self._key(row.user_id) for row in rows]
+        packed = shape.packed(rows)
         calls = []
         for start in range(0, len(keys), _USERS_PER_CALL):
             arguments = [stamp]
-            for row, blob in zip(newest[start : start + _USERS_PER_CALL], packed[start:], strict=False):
+            for row, blob in zip(rows[start : start + _USERS_PER_CALL], packed[start:], strict=False):
                 arguments += (_fence_text(row.fence), blob)
             calls.append((keys[start : start + _USERS_PER_CALL], arguments))
-        written = self._run(_WRITE, calls)
-        return WriteResult(written, len(rows) - written)
+        return self._run(shape.script, calls)
 
     def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
         """Remove users in one round trip; see `OnlineStore.delete`.
@@ -118,11 +121,11 @@ class RedisOnlineStore:
         Feast, too, knows a user by the timestamp of the first view.
         """
         with self._translated():
-            answers = self._round_trip([("HMGET", self._key(user_id), _KNOWN, *_FIELDS) for user_id in user_ids])
+            answers = self._round_trip([("HMGET", self._key(user_id), KNOWN, *FIELDS) for user_id in user_ids])
             for answer in answers:
                 if isinstance(answer, Exception):
                     raise answer
-        return [dict(zip(_NAMES, values, strict=True)) if known else None for known, *values in answers]
+        return [dict(zip(NAMES, values, strict=True)) if known else None for known, *values in answers]
 
     def ping(self) -> None:
         """Send PING."""
@@ -219,20 +222,6 @@ class RedisOnlineStore:
         return f"the error {str(error).split(' ', 1)[0][:40]}: see the server's log"
 
 
-def _field(view: str, feature: str) -> bytes:
-    """Return Feast's field name: the murmur3 hash (x86, 32 bits, seed 0) of `view:feature`, little-endian."""
-    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
-
-
-_NAMES: Final = [(view.name, feature.name) for view in VIEWS for feature in view.features]
-_FIELDS: Final = [_field(*name) for name in _NAMES]
-_TIMESTAMPS: Final = [f"_ts:{view.name}".encode() for view in VIEWS]
-_KNOWN: Final = _TIMESTAMPS[0]
-_WRITE: Final = scripts.write(fence_field=FENCE_FIELD, timestamp_fields=_TIMESTAMPS, value_fields=_FIELDS)
-_DELETE: Final = scripts.delete(fence_field=FENCE_FIELD)
-_KINDS: Final = [feature.kind for view in VIEWS for feature in view.features]
-
-
 def _integer(answer: Any) -> int:
     if isinstance(answer, Exception):
         raise answer
@@ -241,24 +230,3 @@ def _integer(answer: Any) -> int:
 
 def _fence_text(fence: Fence) -> bytes:
     return b"%d:%d:%d" % fence
-
-
-def _packed(rows: Sequence[OnlineRow]) -> list[bytes]:
-    """Pack each row's values as one MessagePack array, which Redis unpacks in C.
-
-    One argument instead of one per feature: both ends spend most of their time per argument.
-    """
-    batch = [values(kind, column) for kind, column in zip(_KINDS, columns(rows), strict=True)]
-    head = b"\xdc" + struct.pack(">H", len(_KINDS))
-    return [head + b"".join([_framed(value) for value in row]) for row in zip(*batch, strict=True)]
-
-
-def _framed(value: bytes) -> bytes:
-    """Return a MessagePack string: a header of its length, then the bytes."""
-    size = len(value)
-    if size < 32:
-        return _SHORT_HEADS[size] + value
-    return (b"\xd9%c" % size if size < 256 else b"\xda" + struct.pack(">H", size)) + value
-
-
-_SHORT_HEADS: Final = [bytes([0xA0 | size]) for size in range(32)]

@@ -19,6 +19,27 @@ FENCE_LIMIT: Final = 2**53
 VECTOR_BYTES: Final = 4 * PROFILE_WIDTH
 
 
+class CapacityRow(msgspec.Struct, frozen=True, gc=False):
+    """What the view `purchasing_capacity` serves of one user.
+
+    Attributes:
+        capacity: 0..100, share of the reference population at or below this user, in percent; None for a user of too
+            little evidence.
+        prediction: what the capacity artefact predicts, an ordinal number; None with `capacity`.
+        band: `lower`, `middle`, `upper`, or `unknown` with a `capacity` of None.
+        scorer: identity of the capacity artefact.
+        encoder: identity of the encoder that the vectors come from.
+        evidence: orders since the user was first seen.
+    """
+
+    capacity: float | None
+    prediction: float | None
+    band: str
+    scorer: str
+    encoder: str
+    evidence: int
+
+
 # One is made for every score: a frozen dataclass would take four times as long.
 class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     """Everything served of one user.
@@ -38,6 +59,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
         expected_spend: money over the next 30 days, in units of the deployment's currency.
         tier: `low`, `medium`, `high` or `premium`.
         scorer: identity of the scorer.
+        capacity: None where no capacity is estimated; what a store holds of it then stays as it is.
 
     Raises:
         OnlineRowError: a wrong number of scalars, a vector of another width, a fence out of range.
@@ -56,6 +78,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     expected_spend: float
     tier: str
     scorer: str
+    capacity: CapacityRow | None = None
 
     def __post_init__(self) -> None:
         if len(self.scalars) != len(SCALARS):

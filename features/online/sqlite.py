@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
-from features.online.layout import VIEWS, Column, View, columns, entity_key, texts, values
+from features.online.layout import (
+    CAPACITY,
+    CAPACITY_VIEW,
+    STORED,
+    VIEWS,
+    Column,
+    View,
+    capacity_columns,
+    columns,
+    entity_key,
+    texts,
+    values,
+)
 from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
 from features.online.store import DeleteResult, WriteResult
 
@@ -55,8 +67,8 @@ class SqliteOnlineStore:
         self._path = path
         self._timeout_s = timeout_s
         self._clock_ns = clock_ns
-        self._tables = [_quoted(f"{project}_{view.name}") for view in VIEWS]
-        self._upserts = [_upsert(table, view) for table, view in zip(self._tables, VIEWS, strict=True)]
+        self._tables = [_quoted(f"{project}_{view.name}") for view in STORED]
+        self._upserts = [(view, _upsert(table, view)) for table, view in zip(self._tables, STORED, strict=True)]
         self._fences = _quoted(f"{project}_fence")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +101,10 @@ class SqliteOnlineStore:
             stored = self._stored_fences(connection, list(keyed))
             landing = {key: row for key, row in keyed.items() if key not in stored or row.fence > stored[key]}
             if landing:
-                for upsert, block in zip(self._upserts, _blocks(landing, event_ts), strict=True):
-                    connection.executemany(upsert, block)
+                blocks = _blocks(landing, event_ts)
+                for view, upsert in self._upserts:
+                    if view.name in blocks:
+                        connection.executemany(upsert, blocks[view.name])
                 self._raise_fences(connection, [(key, *row.fence, None) for key, row in landing.items()])
         return WriteResult(len(landing), len(rows) - len(landing))
 
@@ -143,7 +157,7 @@ class SqliteOnlineStore:
 
     def _create_tables(self, connection: sqlite3.Connection, project: str) -> None:
         # Word for word what `feast.infra.online_stores.sqlite` runs, so that a later `feast apply` finds its own.
-        for view, table in zip(VIEWS, self._tables, strict=True):
+        for view, table in zip(STORED, self._tables, strict=True):
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} (entity_key BLOB, feature_name TEXT, value BLOB, "
                 "value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  "
@@ -228,15 +242,23 @@ def _upsert(table: str, view: View) -> str:
     )
 
 
-def _blocks(landing: dict[bytes, OnlineRow], event_ts: int) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Yield per view the parameters of its upsert, one tuple per user."""
+def _blocks(landing: Mapping[bytes, OnlineRow], event_ts: int) -> dict[str, Iterator[tuple[Any, ...]]]:
+    """Return by the name of each view that is written the parameters of its upsert, one tuple per user."""
     batch = iter(columns(landing.values()))
-    for view in VIEWS:
-        bound: list[Column | Iterator[int]] = [list(landing), repeat(event_ts)]
-        for feature in view.features:
-            column = next(batch)
-            bound += (values(feature.kind, column), texts(feature.kind, column))
-        yield zip(*bound, strict=False)
+    blocks = {view.name: _block(view, list(landing), event_ts, batch) for view in VIEWS}
+    estimated = {key: row for key, row in landing.items() if row.capacity is not None}
+    if estimated:
+        batch = iter(capacity_columns(estimated.values()))
+        blocks[CAPACITY] = _block(CAPACITY_VIEW, list(estimated), event_ts, batch)
+    return blocks
+
+
+def _block(view: View, keys: Column, event_ts: int, batch: Iterator[Column]) -> Iterator[tuple[Any, ...]]:
+    bound: list[Column | Iterator[int]] = [keys, repeat(event_ts)]
+    for feature in view.features:
+        column = next(batch)
+        bound += (values(feature.kind, column), texts(feature.kind, column))
+    return zip(*bound, strict=False)
 
 
 def _feast_seconds(nanoseconds: int) -> int:

@@ -14,6 +14,7 @@ from streams.contract import (
     SCORES,
     changelog_name,
     journal_name,
+    published,
     rekey_group_name,
     topic_name,
 )
@@ -86,25 +87,26 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
     """
     read, write, both = {Operation.READ}, {Operation.WRITE}, {Operation.READ, Operation.WRITE}
     inputs = [topic_name(settings, topic) for topic in INPUTS]
-    scores, letters = topic_name(settings, SCORES), topic_name(settings, DEAD_LETTERS)
+    outputs = [topic_name(settings, topic) for topic in published(settings)]
+    letters = topic_name(settings, DEAD_LETTERS)
     group = Right(Resource.GROUP, group_name(settings), frozenset(read))
     match command:
         case "worker":
             return [
                 *_topics(inputs, read),
-                *_topics([changelog_name(settings), scores], both),
+                *_topics([changelog_name(settings), *outputs], both),
                 *_topics([letters], write),
                 group,
             ]
         case "produce":
             return _topics([*inputs, letters], write)
         case "scores":
-            return _topics([scores], read)
+            return _topics([topic_name(settings, SCORES)], read)
         case "erase":
             described = Right(Resource.GROUP, group.name, frozenset({Operation.DESCRIBE}))
             return [
                 *_topics([topic_name(settings, ERASURES)], write),
-                *_topics([scores, changelog_name(settings)], read),
+                *_topics([*outputs, changelog_name(settings)], read),
                 described,
             ]
         case "redrive":
@@ -113,7 +115,7 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
             return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
         case "topics" | "topics --go":
             looking = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
-            names = [*inputs, letters, scores, changelog_name(settings), journal_name(settings)]
+            names = [*inputs, letters, *outputs, changelog_name(settings), journal_name(settings)]
             return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
         case "leave":
             return [group]
@@ -124,7 +126,7 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
                 Right(Resource.GROUP, rekey_group_name(settings), frozenset(read)),
             ]
         case "repartition":
-            sources = [*_topics([*inputs, changelog_name(settings), scores], read), group]
+            sources = [*_topics([*inputs, changelog_name(settings), *outputs], read), group]
             return sources + ([] if target is None else _of_copy(target))
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
@@ -137,7 +139,7 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
 
 def _of_copy(target: Settings) -> list[Right]:
     """Return the rights that `repartition` needs of what it makes."""
-    tables = [changelog_name(target), topic_name(target, SCORES)]
+    tables = [changelog_name(target), *(topic_name(target, topic) for topic in published(target))]
     others = [topic_name(target, topic) for topic in (*INPUTS, DEAD_LETTERS)]
     return [
         *_topics(tables, {Operation.READ, Operation.WRITE}),

@@ -92,9 +92,9 @@ def _print(receipt: Receipt) -> None:
     at = datetime.fromtimestamp(receipt.request.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
     print(f"erasure of everything up to {at}, requested in {receipt.place}, settled by the workers")
     for name, finding in receipt.removed.items():
-        print(f"  {'removed' if finding.remains is None else 'NOT VERIFIED':12} {name:16} {finding.where}")
+        print(f"  {'removed' if finding.remains is None else 'NOT VERIFIED':12} {name:19} {finding.where}")
     for kept in receipt.kept:
-        print(f"  {'kept':12} {kept.place:16} {kept.holds}; {kept.lifetime.until}")
+        print(f"  {'kept':12} {kept.place:19} {kept.holds}; {kept.lifetime.until}")
     if receipt.served_before is False:
         print("nothing of this user was served before the request: check the id, if that is a surprise")
     if receipt.revision:

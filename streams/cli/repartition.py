@@ -11,7 +11,7 @@ import orjson
 from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.cli.common.progress import reporting
-from streams.contract import DEAD_LETTERS, INPUTS, SCORES, journal_name, rekey_group_name, topic_name
+from streams.contract import DEAD_LETTERS, INPUTS, journal_name, published, rekey_group_name, topic_name
 from streams.name_settings import TOPIC_SETTINGS, group_name
 from streams.operating.repartitioning.repartitioning import Repartitioned, repartition
 from streams.settings import EARLIEST, Settings, variable
@@ -92,8 +92,9 @@ def _print(done: Repartitioned) -> None:
     for topic in INPUTS:
         print(f"     {topic_name(source, topic)} -> {topic_name(target, topic)}, partitions {target.partitions}")
     print(f"   `rekey` takes the same variables and stays in its group, {rekey_group_name(source)}.")
-    print("3. Have the readers of scores read the old topic to its end, then the new one from its beginning:")
-    print(f"     {topic_name(source, SCORES)} -> {topic_name(target, SCORES)}")
+    print("3. Have the readers of each read the old topic to its end, then the new one from its beginning:")
+    for topic in published(source):
+        print(f"     {topic_name(source, topic)} -> {topic_name(target, topic)}")
     print(
         f"The online store stays, and so do the old topics, with {topic_name(source, DEAD_LETTERS)} and "
         f"{journal_name(source)}: dead letters can be redriven from there only while the old workers are in use. "

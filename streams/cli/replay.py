@@ -38,7 +38,7 @@ from streams.exceptions import ConfigurationError
 from streams.name_settings import names_of_its_own
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
-from streams.operating.read_back import known_users, last_scores, served_features, write_ndjson
+from streams.operating.read_back import known_users, last_scores, served_capacity, served_features, write_ndjson
 from streams.operating.refused import read_refused
 from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
@@ -72,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=FILES_HELP)
     parser.add_argument("--features", type=Path, metavar="F", help="write every user's features as served")
     parser.add_argument("--scores", type=Path, metavar="S", help="write the last score record per user")
+    parser.add_argument("--capacity", type=Path, metavar="C", help="write every user's capacity as served")
     parser.add_argument("--dead-letters", type=Path, metavar="D", help="write the dead letters")
     parser.add_argument(
         "--as-of", metavar="TIME", help="features as of then: epoch milliseconds, or RFC 3339 with an offset"
@@ -85,12 +86,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1.
 
     Raises:
+        ConfigurationError: `--capacity` is asked for, and no artefact estimates it.
         RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
     """
     as_of = None if arguments.as_of is None else _instant(arguments.as_of)
     options = source_options(arguments)
+    if arguments.capacity is not None and not load_settings().capacity_artefact:
+        raise ConfigurationError(
+            "--capacity: expected WHEREWITHAL_CAPACITY_ARTEFACT to name the artefact that estimates it, found it "
+            "unset; set it, or leave --capacity out"
+        )
     check_sources(arguments.files, options)
-    outputs = (arguments.features, arguments.scores, arguments.dead_letters)
+    outputs = (arguments.features, arguments.scores, arguments.capacity, arguments.dead_letters)
     check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings, reporting() as report:
         account = stopper.run(_replay(settings, arguments, options, as_of, report))
@@ -176,6 +183,9 @@ async def _replay(
         if arguments.features is not None:
             rows = await asyncio.to_thread(served_features, flow.settings, known_users(flow))
             write_ndjson(arguments.features, rows)
+        if arguments.capacity is not None:
+            rows = await asyncio.to_thread(served_capacity, flow.settings, known_users(flow))
+            write_ndjson(arguments.capacity, rows)
         for line in suitability(flow):
             print(f"wherewithal replay: {line}", file=sys.stderr)
         return _Account(

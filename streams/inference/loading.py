@@ -19,6 +19,7 @@ from models.profile import Projection, encoder_identity
 from models.text.cleaning import fingerprint as cleaning_fingerprint
 from models.text.noise import fingerprint as noise_fingerprint
 from streams.exceptions import ConfigurationError
+from streams.inference.active_capacity import Estimating, load_estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.labelling import load_labels
 from streams.settings import DEFAULT_ARTEFACT, Settings
@@ -39,6 +40,7 @@ class Inference:
         fitted: whether the artefact was fitted for this encoder; if not, scores come from behaviour alone.
         labels: the rules behind the labels of a score record.
         currency: of the deployment.
+        estimating: what the process began to estimate capacity with; None for nothing.
     """
 
     batcher: MicroBatcher
@@ -49,11 +51,32 @@ class Inference:
     fitted: bool
     labels: LabelTable
     currency: str
+    estimating: Estimating | None = None
 
     @property
     def scoring(self) -> Scoring:
         """The scorer that the process began with."""
         return Scoring.of(self.artefact, self.encoder, self.labels, self.fitted, self.currency)
+
+    def read(self, folder: Path) -> Scoring:
+        """Return the scorer of another artefact that lies in a folder.
+
+        Raises:
+            ArtefactError: it cannot be read, or see `accept`.
+            InvalidInputError: it cannot predict.
+        """
+        return self.accept(Artefact.load(folder))
+
+    def read_capacity(self, folder: Path) -> Estimating:
+        """Return what another capacity artefact estimates with, which lies in a folder.
+
+        Raises:
+            ArtefactError: it cannot be read, needs a feature that no row has, or was made for other vectors than those
+                that are read now.
+            InvalidInputError: it cannot estimate.
+        """
+        strict = self.estimating is not None and self.estimating.fitted
+        return load_estimating(folder, self.encoder, strict=strict)
 
     def accept(self, artefact: Artefact) -> Scoring:
         """Return the scorer of another artefact, if it fits this process.
@@ -178,9 +201,14 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
             timeout_s=settings.encoder_timeout_s,
             observer=_Observing(metrics),
         )
+    estimating = None
+    if settings.capacity_artefact:
+        with _blaming("WHEREWITHAL_CAPACITY_ARTEFACT"):
+            estimating = load_estimating(Path(settings.capacity_artefact), identity)
+        metrics.capacity_model.labels(estimating.version, identity).set(1)
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
-    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency)
+    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating)
 
 
 def _without_artefact(encoder: Encoder) -> Projection:

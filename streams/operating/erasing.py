@@ -24,8 +24,9 @@ from streams.broker.connection import connection, new_producer, reaching
 from streams.broker.errors.explaining import WRITE, explained
 from streams.broker.reading import read_from
 from streams.broker.topics.counts import common_partitions
+from streams.broker.topics.left_over import holds_partition
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import DEAD_LETTERS, ERASURES, INPUTS, SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, INPUTS, changelog_name, published, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
 from streams.name_settings import group_name
 from streams.operating.receipt import (
@@ -35,7 +36,7 @@ from streams.operating.receipt import (
     Place,
     Receipt,
     StoreReading,
-    judge_scores,
+    judge_records,
     judge_state,
     judge_store,
     kept_after,
@@ -75,17 +76,20 @@ async def erase(
         StreamsError: the result cannot be read back; the message says that the request was published.
     """
     before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
-    requests, changelog, scores = _topics(settings)
-    count = await common_partitions(settings, [requests, changelog, scores])
+    requests, changelog = topic_name(settings, ERASURES), changelog_name(settings)
+    outputs = {topic: topic_name(settings, topic) for topic in published(settings)}
+    count = await common_partitions(settings, [requests, changelog, *outputs.values()])
     number = partition_of(request.user_id.encode(), count, 0)
+    if CAPACITY not in outputs and await holds_partition(settings, number):
+        outputs[CAPACITY] = topic_name(settings, CAPACITY)
     # All effects of this request are appended behind these ends, so no record before them needs to be read.
-    starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, scores)])
+    starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, *outputs.values())])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     with _obeyed_all_the_same(place):
         await _settled(settings, place, timeout_s, progress)
-        kept = kept_after(await _topic_configs(settings), int(time.time() * 1000))
+        kept = kept_after(outputs, await _topic_configs(settings, outputs), int(time.time() * 1000))
         for _ in range(READINGS):
-            receipt = await _read_back(settings, request, place, starts, kept)
+            receipt = await _read_back(settings, request, place, outputs, starts, kept)
             if receipt.verified:
                 break
     return replace(receipt, served_before=None if before.trouble else before.serves)
@@ -106,10 +110,6 @@ def _obeyed_all_the_same(place: Place) -> Iterator[None]:
             f"{error}; the request was published ({place}): it stays in the topic and will be obeyed; erase again for "
             "a receipt"
         ) from error
-
-
-def _topics(settings: Settings) -> tuple[str, str, str]:
-    return topic_name(settings, ERASURES), changelog_name(settings), topic_name(settings, SCORES)
 
 
 async def _publish(settings: Settings, target: TopicPartition, request: Erasure) -> int:
@@ -160,6 +160,7 @@ async def _read_back(
     settings: Settings,
     request: Erasure,
     place: Place,
+    outputs: Mapping[str, str],
     starts: Mapping[TopicPartition, int],
     kept: Sequence[Kept],
 ) -> Receipt:
@@ -167,10 +168,13 @@ async def _read_back(
 
     A row or score of a returned user is then never seen without the state in the changelog that explains it.
     """
-    _, changelog, scores = (TopicPartition(name, place.partition) for name in _topics(settings))
+    changelog = TopicPartition(changelog_name(settings), place.partition)
     key = request.user_id.encode()
     served = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
-    published = await _records(settings, scores, starts[scores], key)
+    records = {}
+    for topic, name in outputs.items():
+        log = TopicPartition(name, place.partition)
+        records[topic] = await _records(settings, log, starts[log], key)
     states = [record for record in await _records(settings, changelog, starts[changelog], key) if record.value]
     newest = max(states, key=lambda record: order(record.value), default=None)
     state = UserState() if newest is None else decode(newest.value)
@@ -178,7 +182,7 @@ async def _read_back(
     removed = {
         USER_TABLE: judge_state(state, written, request, place, changelog.topic),
         ONLINE_STORE: judge_store(served, state),
-        SCORES: judge_scores(published, scores.topic, state),
+        **{topic: judge_records(found, outputs[topic], state) for topic, found in records.items()},
     }
     return Receipt(request, place, removed, kept, state.revision)
 
@@ -211,9 +215,9 @@ def look_up(url: str, user_id: str) -> StoreReading:
     return StoreReading(where, serves, probed.fenced == 1)
 
 
-async def _topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
+async def _topic_configs(settings: Settings, outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the settings of the topics that hold records of a user, as far as the broker tells them."""
-    names = {topic_name(settings, topic): topic for topic in (*INPUTS, SCORES, DEAD_LETTERS)}
+    names = {topic_name(settings, topic): topic for topic in (*INPUTS, *outputs, DEAD_LETTERS)}
     names[changelog_name(settings)] = USER_TABLE
     admin = AIOKafkaAdminClient(**connection(settings))
     try:

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from features.catalogue import NAMES
 from features.codec import decode
-from features.online.layout import JOIN_KEY
+from features.online.layout import CAPACITY, JOIN_KEY
 from features.online.reading import read_users
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
@@ -28,11 +28,16 @@ Scores = dict[str, dict[str, Any]]
 
 async def last_scores(settings: Settings) -> Scores:
     """Return the newest score record of each user, as a consumer of the compacted topic would keep it."""
-    scores: Scores = {}
-    async for records in read_topic(settings, topic_name(settings, SCORES)):
+    return await last_records(settings, SCORES)
+
+
+async def last_records(settings: Settings, topic: str) -> Scores:
+    """Return the same of a topic of scores or of capacity."""
+    newest: Scores = {}
+    async for records in read_topic(settings, topic_name(settings, topic)):
         for record in records:
-            take_score(scores, record.key, record.value)
-    return scores
+            take_score(newest, record.key, record.value)
+    return newest
 
 
 def take_score(scores: Scores, key: bytes, value: bytes | None) -> dict[str, Any] | None:
@@ -87,6 +92,12 @@ def served_features(settings: Settings, users: Sequence[str]) -> list[dict[str, 
     """Return the features of these users as the online store serves them."""
     kept = (JOIN_KEY, "event_time", "revision", *NAMES, "profile_vector", "encoder", "taste_vector", "titles_waiting")
     return [{name: row[name] for name in kept} for row in read_users(settings.online_url, users)]
+
+
+def served_capacity(settings: Settings, users: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the view of capacity serves of these users, of those that it serves."""
+    rows = read_users(settings.online_url, users)
+    return [{JOIN_KEY: row[JOIN_KEY], **row[CAPACITY]} for row in rows if CAPACITY in row]
 
 
 def write_ndjson(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,20 +1,20 @@
 """The receipt of an erasure: a verdict on each place that was read back, and a list of the data that stays.
 
 A place counts as clean only on evidence that the request has passed there; an empty place is no evidence. The evidence
-is a marker in the changelog that has seen the request's offset, a tombstone behind the request in the score topic, and
-the user's fence in the online store, which only a store that the workers write can hold.
+is a marker in the changelog that has seen the request's offset, a tombstone behind the request in each topic of records
+of users, and the user's fence in the online store, which only a store that the workers write can hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from aiokafka import ConsumerRecord
 
 from features.observation import Source
-from features.online.layout import VIEWS
+from features.online.layout import STORED
 from features.state import UserState
 from streams.broker.topics.lifetimes import (
     COMPACTION,
@@ -26,7 +26,7 @@ from streams.broker.topics.lifetimes import (
     of_replaced,
     of_tombstone,
 )
-from streams.contract import CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
+from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
 from streams.records.events import Erasure
 
 USER_TABLE: Final = "user_table"
@@ -39,9 +39,10 @@ _KEPT_RECORDS: Final = {
     ERASURES: "the requests, which name the user",
     DEAD_LETTERS: "rejected records of the user as they came",
 }
-_KEPT_REPLACED: Final = {
-    USER_TABLE: "older states of the user",
+_KEPT_STATES: Final = "older states of the user"
+_KEPT_OUTPUTS: Final = {
     SCORES: "older scores of the user",
+    CAPACITY: "older estimates of the user's capacity",
 }
 _KEPT_FOR_GOOD: Final = {
     USER_TABLE: "the marker: the user's key and the time of the erasure, so that late events stay refused",
@@ -163,15 +164,15 @@ def judge_state(state: UserState, newest: Place | None, request: Erasure, place:
     return Finding(str(newest), remains, facts)
 
 
-def judge_scores(published: Sequence[ConsumerRecord], topic: str, state: UserState) -> Finding:
-    """Judge the user's records that were appended to the score topic since the request."""
+def judge_records(published: Sequence[ConsumerRecord], topic: str, state: UserState) -> Finding:
+    """Judge the user's records that were appended to a topic of scores or of capacity since the request."""
     tombstones = [record for record in published if record.value is None]
     if not tombstones:
         return Finding(topic, "no tombstone was published: erase again", {})
     last = tombstones[-1]
     remains: str | None = None
     if published[-1] is not last and not state.revision:
-        remains = "a score of an erased user follows the tombstone: erase again"
+        remains = "a record of an erased user follows the tombstone: erase again"
     return Finding(str(Place(topic, last.partition, last.offset)), remains, {"tombstone": True})
 
 
@@ -204,13 +205,14 @@ def judge_store(found: StoreReading, state: UserState) -> Finding:
         )
     elif found.serves and not state.revision:
         remains = "a view still serves the user, by another writer's doing: find that one, then erase again"
-    return Finding(found.address, remains, {"views": [view.name for view in VIEWS], "serves": found.serves})
+    return Finding(found.address, remains, {"views": [view.name for view in STORED], "serves": found.serves})
 
 
-def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
+def kept_after(outputs: Collection[str], configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
     """Return the data that an erasure leaves behind.
 
     Args:
+        outputs: the topics of records of users that there are, of the contract.
         configs: the settings of the topics by their place, as far as the broker tells them.
         now: when the erasure was settled, epoch ms.
     """
@@ -218,7 +220,7 @@ def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]
     def kept(place: str, holds: str, setting: str, lifetime: Lifetime) -> Kept:
         return Kept(place, holds, setting, configs.get(place, {}).get(setting), lifetime)
 
-    scores = configs.get(SCORES, {})
+    replaced = {USER_TABLE: _KEPT_STATES} | {topic: _KEPT_OUTPUTS[topic] for topic in outputs}
     return [
         *(
             kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
@@ -226,8 +228,11 @@ def kept_after(configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]
         ),
         *(
             kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))
-            for place, holds in _KEPT_REPLACED.items()
+            for place, holds in replaced.items()
         ),
-        kept(SCORES, "the tombstone, which names the user", TOMBSTONES, of_tombstone(scores)),
+        *(
+            kept(topic, "the tombstone, which names the user", TOMBSTONES, of_tombstone(configs.get(topic, {})))
+            for topic in outputs
+        ),
         *(Kept(place, holds, None, None, FOR_GOOD) for place, holds in _KEPT_FOR_GOOD.items()),
     ]

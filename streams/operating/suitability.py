@@ -1,9 +1,10 @@
-"""What a finished run says about its scorer: whether it fits the shop, and how many of its categories it knows."""
+"""What a finished run says about its models: what they are not for, whether they fit, which categories are known."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from streams.inference.active_capacity import PURPOSE
 from streams.inference.fit import Fit
 from streams.worker.flow import Flow
 
@@ -25,9 +26,9 @@ async def judge_all(flow: Flow, *, publish: bool) -> None:
 
 
 def suitability(flow: Flow) -> list[str]:
-    """Return what a user has to know about the scorer before trusting it, in lines; none where nothing is wrong."""
+    """Return what a user has to know about the models before trusting them, in lines; none where nothing is wrong."""
     scoring, tally = flow.engine.emitter.scoring, flow.tally
-    lines = []
+    lines = [] if flow.engine.emitter.estimating is None else [PURPOSE]
     if scoring.verdict.fit is Fit.FOREIGN:
         lines.append(
             f"scorer {scoring.version} is foreign to this shop: {scoring.verdict.why}; scores, expected_spend and "

@@ -118,10 +118,13 @@ class Metrics(MetricSet):
         )
         self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
         self.foreign_records = counter(
-            "foreign_records", "Records that somebody else wrote into the changelog or scores of an assigned partition"
+            "foreign_records",
+            "Records that somebody else wrote into the changelog, scores or capacity of an assigned partition",
         )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
+        self.estimates = counter("capacity_records", "Records of purchasing capacity acknowledged by the broker")
+        self.capacity_model = gauge("capacity_info", "1 for the capacity artefact in use", "scorer", "encoder")
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
         self.model_fit = gauge("model_fit_info", "1 for what the scorer is found to be to this shop", "fit")
         self.category_events = counter(

@@ -84,6 +84,10 @@ class Tally:
             if self._latencies_ms is not None:
                 self._latencies_ms.extend(waited.tolist())
 
+    def estimated(self, estimates: int) -> None:
+        """Note that so many records of capacity are acknowledged."""
+        self._metrics.estimates.inc(estimates)
+
     def stored(self, arrivals: Sequence[int]) -> None:
         """Note that feature rows are written which cover events with these Kafka timestamps (ms)."""
         if arrivals:

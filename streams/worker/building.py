@@ -57,7 +57,7 @@ class Built:
             letters=letters,
             online=online,
             reader=TextReader(inference.batcher, inference.projection),
-            emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch),
+            emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch, inference.estimating),
             tally=tally,
             metrics=self.metrics,
             throttle=self.throttle,

@@ -11,6 +11,8 @@ from aiokafka import TopicPartition
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
+from streams.contract import published, topic_name
+from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
@@ -134,6 +136,10 @@ class Engine:
         self.emitter.scoring = scoring
         self._observer.use(scoring.artefact.categories)
 
+    def swap_capacity(self, estimating: Estimating) -> None:
+        """Estimate capacity with another artefact from the next micro-batch on."""
+        self.emitter.estimating = estimating
+
     async def begin(self, serial: int, generation: int, lease: Lease) -> None:
         """Begin an assignment (see `Assignment`), and end the one before it."""
         await self.release()
@@ -180,9 +186,12 @@ class Engine:
             states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
         await member.begin_at(await self._losses.starts(applied, offsets))
-        scores, changelog = self._outlets.scores, self._outlets.changelog
-        ends = dict(await high_watermarks(self._settings, [TopicPartition(scores, number) for number in numbers]))
-        ends |= {TopicPartition(changelog, number): known.offset + 1 for number, known in progress.items()}
+        outputs = [topic_name(self._settings, topic) for topic in published(self._settings)]
+        logs = [TopicPartition(output, number) for output in outputs for number in numbers]
+        ends = dict(await high_watermarks(self._settings, logs))
+        ends |= {
+            TopicPartition(self._outlets.changelog, number): known.offset + 1 for number, known in progress.items()
+        }
         await assignment.open(self._furnishing(), numbers, ends)
         for number, known in progress.items():
             for key in known.outranked:
@@ -207,7 +216,7 @@ class Engine:
             clock=equipment.clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, equipment.throttle),
             strays=lambda partitions, on_failure: Strays(
-                settings, outlets.changelog, outlets.scores, partitions, self._metrics, on_failure
+                settings, outlets.changelog, partitions, self._metrics, on_failure
             ),
             on_erased=self._forget,
             on_encoder=self._encoder_changed,

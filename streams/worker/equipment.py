@@ -18,6 +18,7 @@ from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
 from streams.worker.applying.future_times import FutureTimes
 from streams.worker.applying.lane import Lane, Workshop
+from streams.worker.publishing.capacity_topic import CapacityTopic
 from streams.worker.publishing.committer import Outlets
 from streams.worker.publishing.emitter import Emitter
 from streams.worker.publishing.online_writer import OnlineWriter
@@ -55,6 +56,7 @@ class Equipment:
         return Outlets(
             changelog=changelog_name(settings),
             scores=topic_name(settings, SCORES),
+            capacity=CapacityTopic(settings),
             publisher=Publisher(settings, nobody),
             online=self.online,
             rounds=Rounds(self.emitter),

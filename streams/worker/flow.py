@@ -21,7 +21,9 @@ from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.contract import DEAD_LETTERS, TEXTS, topic_name
 from streams.exceptions import StreamsError
+from streams.inference.active_capacity import PURPOSE
 from streams.inference.loading import Inference
+from streams.log import log
 from streams.settings import Settings, WindowEdge
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
@@ -206,6 +208,8 @@ class Flow:
         self.production = Production(
             self.settings, inference, self.engine, built.watch, self.tally, self._owed, self.metrics, self.fail
         )
+        if inference.estimating is not None:
+            log.warning(PURPOSE, scorer=inference.estimating.version, fitted=inference.estimating.fitted)
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
         built.equip(inference, letters=refused, online=online, tally=self.tally, as_of=self._as_of)
 

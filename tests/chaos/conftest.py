@@ -8,6 +8,7 @@ import pytest_asyncio
 from chaos.account import Account, table, with_accounts
 from chaos.harness import Cluster
 from chaos.servers import BrokerBehindProxy
+from support.artefacts import capacity_artefact
 from support.servers.brokers import Broker
 from support.servers.proxy import Proxy
 from support.servers.redis_server import RedisServer
@@ -53,9 +54,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(line)
 
 
+def with_capacity(folder: Path) -> str:
+    """Put an artefact of capacity under a folder: whatever is done to a worker is done to a third output too."""
+    capacity_artefact(least_evidence=2).save(folder / "capacity")
+    return str(folder / "capacity")
+
+
 @pytest_asyncio.fixture
 async def cluster(tmp_path: Path, broker: Broker) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, broker.url).open()
+    opened = await Cluster(tmp_path, broker.url, capacity_artefact=with_capacity(tmp_path)).open()
     yield opened
     await opened.close()
 
@@ -68,7 +75,8 @@ def durable_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest_asyncio.fixture
 async def redis_cluster(tmp_path: Path, broker: Broker, durable_redis: RedisServer) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, broker.url, online_store=durable_redis.url()).open()
+    store, capacity = durable_redis.url(), with_capacity(tmp_path)
+    opened = await Cluster(tmp_path, broker.url, online_store=store, capacity_artefact=capacity).open()
     yield opened
     await opened.close()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.oracle import (
+    assert_capacity,
     assert_changelog,
     assert_reference,
     assert_score_log,
@@ -310,12 +311,14 @@ class Cluster:
         return Outcome({row["user_id"]: row for row in served}, await last_scores(self.settings))
 
     async def check(self, lines: Sequence[dict[str, Any]]) -> Outcome:
-        """Assert that features, vectors, scores, score log and changelog are those of the reference."""
+        """Assert that features, vectors, scores, capacity and logs are those of the reference."""
         outcome = await self.read_back(sorted(wanted_features(lines)))
         assert_reference(outcome, lines)
         assert_scores(self.settings, outcome.scores, lines)
         assert await assert_score_log(self.settings) >= len(outcome.scores)
         assert await assert_changelog(self.settings, lines) >= len(outcome.scores)
+        if self.settings.capacity_artefact:
+            await assert_capacity(self.settings, lines)
         return outcome
 
 

@@ -10,6 +10,9 @@ import pytest
 from chaos.harness import distinct_texts
 from support.shoppers import random_lines
 
+from streams.contract import CAPACITY
+from streams.operating.read_back import last_records
+
 POINTS = ("after-changelog", "after-state", "after-score", "after-online", "before-commit", "after-commit")
 
 
@@ -108,3 +111,4 @@ async def test_an_erasure_whose_worker_is_killed_half_way_is_carried_out(cluster
     outcome = await cluster.read_back(sorted({line["value"]["user_id"] for line in lines}))
     others = {line["value"]["user_id"] for line in lines} - {gone}
     assert outcome.features.keys() == outcome.scores.keys() == others
+    assert set(await last_records(cluster.settings, CAPACITY)) == others

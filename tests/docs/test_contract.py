@@ -12,6 +12,7 @@ import orjson
 import pytest
 from support.pages import (
     CONTRACT,
+    DOCS,
     OPERATING,
     PAGES,
     REKEY,
@@ -28,16 +29,18 @@ from support.pages import (
 
 from features.catalogue import NAMES
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
-from features.online.layout import VIEWS, View
+from features.online.layout import STORED, View
 from features.orders import REMEMBERED_ORDERS
 from features.repository import SERVICE, SERVICE_V2
 from features.service_v1 import FIELDS
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE
 from features.tiles import DAY
 from models.labels.table import LABELS
+from models.scoring.capacity import NOT_FOR
 from streams.cli.main import COMMANDS
-from streams.contract import TOPICS
+from streams.contract import CAPACITY, TOPICS
 from streams.operating.summary import Summary
+from streams.records.capacity_record import encode_capacity
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Review, Search
 from streams.records.ndjson import RejectedLine, parse_line
@@ -85,7 +88,7 @@ def test_each_dead_letter_reason_is_listed_and_no_other() -> None:
 
 
 def test_each_topic_is_listed_and_no_other() -> None:
-    assert set(first_names(section(CONTRACT, "Topics"))) == set(TOPICS)
+    assert set(first_names(section(CONTRACT, "Topics"))) == {*TOPICS, CAPACITY}
 
 
 @pytest.mark.parametrize(("name", "event"), [("review", Review), ("search", Search), ("click", Click)])
@@ -138,7 +141,7 @@ def test_the_orders_that_are_remembered_are_as_many_as_the_page_says() -> None:
     assert f"The last {REMEMBERED_ORDERS} order ids" in section(CONTRACT, "Orders")
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+@pytest.mark.parametrize("view", STORED, ids=lambda view: view.name)
 def test_each_feast_view_is_listed_with_its_fields(view: View) -> None:
     (fields,) = [cells[1] for cells in rows(section(CONTRACT, "Feast")) if cells[0] == f"`{view.name}`"]
     assert set(code(fields)) == {feature.name for feature in view.features} - set(NAMES)
@@ -197,6 +200,24 @@ def test_the_example_events_are_valid() -> None:
         assert not isinstance(record, RejectedLine)
         event = Decoder().decode(record.topic, record.key, record.value, 2**50)
         assert not isinstance(event, Rejection), event
+
+
+def test_the_example_capacity_record_has_the_fields_of_one_and_adds_up() -> None:
+    (example,) = blocks(section(CONTRACT, "Capacity record"), "json")
+    record = orjson.loads(example)
+    known = {name: value for name, value in record.items() if name not in ("reasons", "not_for")}
+    written = orjson.loads(encode_capacity(**known, reasons=[("taste_vector", 1.0)]))
+    assert list(record) == list(written)
+    assert record["not_for"] == written["not_for"]
+    total = record["intercept"] + math.fsum(reason["contribution"] for reason in record["reasons"])
+    assert total == pytest.approx(record["prediction"], rel=1e-9)
+    explained = {name for cells in rows(section(CONTRACT, "Capacity record")) for name in code(cells[0])}
+    assert explained == set(record) - {"user_id"}
+
+
+def test_what_an_estimate_is_not_for_is_explained() -> None:
+    listed = first_names(section(DOCS / "responsible-use.md", "What it may not decide on"))
+    assert listed == list(NOT_FOR)
 
 
 def test_the_example_score_record_has_the_fields_of_one_and_adds_up() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas
 import pytest
-from feast import FeatureStore
+from feast import FeatureStore, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import extract_text_and_num
 from feast.infra.online_stores.redis import RedisOnlineStore as FeastRedis
@@ -29,8 +29,9 @@ from features.online import OnlineRow, OnlineStore, open_online_store
 from features.online import layout as ours
 from features.online.address import parse
 from features.online.redis import RedisOnlineStore
+from features.online.rows import CapacityRow
 from features.online.sqlite import SqliteOnlineStore
-from features.repository import SERVICE, SERVICE_V2, apply, feature_services, feature_views, repo_config
+from features.repository import SERVICE, SERVICE_V2, apply, capacity_view, feature_services, feature_views, repo_config
 
 NOW_NS = 1_764_000_123_456_789_000
 NOW = datetime(2025, 11, 24, 16, 2, 3, 456789, tzinfo=UTC)
@@ -156,6 +157,28 @@ def test_the_views_are_those_of_the_contract() -> None:
     assert {view.entities[0] for view in feature_views()} == {"user"}
 
 
+def test_capacity_is_a_view_of_its_own_in_no_service_and_in_no_history(repository: Served, make_row: Any) -> None:
+    assert {field.name: str(field.dtype) for field in capacity_view().features} == {
+        "capacity": "Float64",
+        "prediction": "Float64",
+        "band": "String",
+        "scorer": "String",
+        "encoder": "String",
+        "evidence": "Int64",
+        "revision": "Int64",
+    }
+    for service in repository.feast.list_feature_services():
+        assert "purchasing_capacity" not in {view.name for view in service.feature_view_projections}
+    known = CapacityRow(71.25, None, "upper", "2026-11-28-0a1b2c", "mini@0123456789ab", 42)
+    repository.online.write([make_row("able", 1, capacity=known)])
+    names = ["capacity", "prediction", "band", "scorer", "encoder", "evidence", "revision"]
+    asked = [f"purchasing_capacity:{name}" for name in names]
+    found = repository.feast.get_online_features(features=asked, entity_rows=[{"user_id": "able"}]).to_dict()
+    assert [found[name][0] for name in names] == [71.25, None, "upper", known.scorer, known.encoder, 42, 1]
+    with pytest.raises(OfflineColumnsError, match="purchasing_capacity, which is served online alone"):
+        repository.feast.get_historical_features(entity_df=None, features=asked)
+
+
 # The services
 
 WINDOWS = ("1h", "24h", "7d", "30d")
@@ -228,9 +251,20 @@ def test_a_feature_that_a_row_was_written_without_is_null_until_it_is_written_ag
 # The same bytes as Feast's own writer
 
 
+def every_view() -> list[FeatureView]:
+    return [*feature_views(), capacity_view()]
+
+
+def able_rows(make_row: Any) -> list[OnlineRow]:
+    """Rows with a capacity, every fourth of too little evidence."""
+    known = CapacityRow(71.25, 0.77, "upper", "2026-11-28-0a1b2c", "mini@0123456789ab", 42)
+    unknown = CapacityRow(None, None, "unknown", known.scorer, known.encoder, 0)
+    return [make_row(f"u{number}", number + 1, capacity=known if number % 4 else unknown) for number in range(40)]
+
+
 def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
     """The rows as Feast's `online_write_batch` takes them, per view."""
-    given: dict[str, list[Any]] = {"user_behavior": [], "user_profile": [], "user_taste": [], "purchasing_power": []}
+    given: dict[str, list[Any]] = {view.name: [] for view in every_view()}
     for row in rows:
         key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=row.user_id)])
         revision = Value(int64_val=row.revision)
@@ -258,17 +292,28 @@ def feast_rows(rows: list[OnlineRow]) -> dict[str, list[Any]]:
             "scorer": Value(string_val=row.scorer),
             "revision": revision,
         }
-        for name, features in zip(given, (behavior, profile, taste, power), strict=True):
+        able = row.capacity
+        assert able is not None
+        capacity = {
+            "capacity": Value() if able.capacity is None else Value(double_val=able.capacity),
+            "prediction": Value() if able.prediction is None else Value(double_val=able.prediction),
+            "band": Value(string_val=able.band),
+            "scorer": Value(string_val=able.scorer),
+            "encoder": Value(string_val=able.encoder),
+            "evidence": Value(int64_val=able.evidence),
+            "revision": revision,
+        }
+        for name, features in zip(given, (behavior, profile, taste, power, capacity), strict=True):
             given[name].append((key, features, NOW, None))
     return given
 
 
 def test_sqlite_holds_what_feast_itself_would_write(tmp_path: Path, make_row: Any) -> None:
-    rows = [make_row(f"u{number}", number + 1) for number in range(40)]
+    rows = able_rows(make_row)
     config = repo_config(tmp_path, f"sqlite:///{tmp_path}/feast.db")
     feast = FeastSqlite()
-    feast.update(config, [], feature_views(), [], [], partial=False)
-    for view in feature_views():
+    feast.update(config, [], every_view(), [], [], partial=False)
+    for view in every_view():
         feast.online_write_batch(config, view, feast_rows(rows)[view.name], None)
     with closing(SqliteOnlineStore(tmp_path / "ours.db", "wherewithal", clock_ns=lambda: NOW_NS)) as store:
         store.write([make_row(row.user_id, 0, fence=(0, 0, 0)) for row in rows])
@@ -279,7 +324,7 @@ def test_sqlite_holds_what_feast_itself_would_write(tmp_path: Path, make_row: An
     ):
         schema = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%fence%' ORDER BY name"
         assert mine.execute(schema).fetchall() == theirs.execute(schema).fetchall()
-        for view in feature_views():
+        for view in every_view():
             table = f'SELECT * FROM "wherewithal_{view.name}" ORDER BY entity_key, feature_name'
             expected = theirs.execute(table).fetchall()
             assert len(expected) == 40 * len(view.features)
@@ -287,13 +332,13 @@ def test_sqlite_holds_what_feast_itself_would_write(tmp_path: Path, make_row: An
 
 
 def test_redis_holds_what_feast_itself_would_write(redis_server: Any, tmp_path: Path, make_row: Any) -> None:
-    rows = [make_row(f"u{number}", number + 1) for number in range(40)]
+    rows = able_rows(make_row)
     theirs, mine = redis_server.client(5), redis_server.client(6)
     theirs.flushdb()
     mine.flushdb()
     config = repo_config(tmp_path, redis_server.url(5))
     feast = FeastRedis()
-    for view in feature_views():
+    for view in every_view():
         feast.online_write_batch(config, view, feast_rows(rows)[view.name], None)
     address = parse(redis_server.url(6))
     with closing(RedisOnlineStore(address, "wherewithal", clock_ns=lambda: NOW_NS)) as store:

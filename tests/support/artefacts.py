@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.artefact.artefact import Artefact
+from models.artefact.capacity import CapacityArtefact
 from models.artefact.drift_reference import DriftReference
-from models.profile import Projection
+from models.profile import WIDTH, Projection
+from models.scoring.capacity import VECTORS, CapacityScorer
 from models.scoring.kinds.linear import LinearModel
-from models.scoring.standardising import Standardiser
+from models.scoring.standardising import Standardiser, Transform
 from streams.inference.loading import artefact_folder, identify
 from streams.settings import load_settings
 from support.encoders import HashEncoder
@@ -54,7 +57,35 @@ def drift_reference(artefact: Artefact, rows: int = 2000) -> DriftReference:
     return DriftReference.fit(artefact.scorer.names, values, rng.normal(size=rows))
 
 
-def ship(artefact: Artefact, folder: Path) -> str:
+def ship(artefact: Artefact | CapacityArtefact, folder: Path) -> str:
     """Put an artefact into a folder, and return its version."""
     artefact.save(folder)
     return artefact.version
+
+
+def capacity_artefact(*, intercept: float = 0.5, least_evidence: int = 1, seed: int = 0) -> CapacityArtefact:
+    """A capacity artefact of weights drawn by chance, as if trained with `HashEncoder` and its projection."""
+    names = ("spend_30d", "lifetime_orders", "mean_paid_30d", "views_7d")
+    rng = np.random.default_rng(seed)
+    count = len(names)
+    transforms = (Transform.SIGNED_LOG1P,) * count
+    standardiser = Standardiser(
+        names=names, transforms=transforms, means=rng.random(count), scales=rng.random(count) + 0.5
+    )
+    model = LinearModel(
+        standardiser=standardiser,
+        weights=rng.normal(size=count) / 10,
+        vector_weights=rng.normal(size=len(VECTORS) * WIDTH) / 10,
+        intercept=intercept,
+        vectors=VECTORS,
+    )
+    reference = np.sort(rng.normal(intercept, 0.3, size=500))
+    return CapacityArtefact(
+        scorer=CapacityScorer(model=model, reference=reference, least_evidence=least_evidence),
+        encoder_name=HashEncoder.name,
+        encoder_identity=identify(HashEncoder(), Projection.orthogonal(HashEncoder.dimension)),
+        date=date(2026, 11, 28),
+        seed=seed,
+        data="made-up shoppers",
+        data_hash="00ff",
+    )

@@ -35,13 +35,14 @@ def silent(what: str, done: int, of: int | None) -> None:
     """Nobody looks at the progress."""
 
 
-def deployment(broker: Broker, folder: Path, name: str, partitions: int) -> Settings:
+def deployment(broker: Broker, folder: Path, name: str, partitions: int, **settings: Any) -> Settings:
     return quick_settings(
         folder / name,
         broker=broker.url,
         topic_prefix=f"{broker.topic_prefix}{name}-",
         partitions=partitions,
         online_store=f"sqlite:///{folder / name}.db",
+        **settings,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,9 +14,10 @@ from features.catalogue import NAMES, PROFILE_WIDTH
 from features.codec import decode, order
 from features.row import scalars
 from models.artefact.artefact import Artefact
+from models.artefact.capacity import CapacityArtefact
 from models.profile import Projection
 from streams.broker.reading import read_topic
-from streams.contract import SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, SCORES, changelog_name, published, topic_name
 from streams.inference.loading import artefact_folder
 from streams.records.score_record import newer
 from streams.settings import Settings
@@ -90,25 +92,53 @@ def assert_scores(settings: Settings, scores: Mapping[str, Mapping[str, Any]], l
             assert scores[user][name] == pytest.approx(getattr(predicted, name)[position], rel=1e-4)
 
 
+async def assert_capacity(settings: Settings, lines: Lines) -> None:
+    """Every last record of capacity is the artefact's word on the reference's features, and the newest of its user."""
+    expected = wanted_features(lines)
+    _, last, newest = await _record_log(settings, CAPACITY)
+    assert last == newest
+    assert {user.decode() for user in last} == expected.keys()
+    users = sorted(expected)
+    rows = [tuple(expected[user][name] for name in NAMES) for user in users]
+    vectors = {name: np.array([expected[user][name] for user in users], np.float32) for name in VECTORS}
+    artefact = CapacityArtefact.load(Path(settings.capacity_artefact)).serving(NAMES, None)
+    said = artefact.scorer.predict(rows, vectors)
+    for position, user in enumerate(users):
+        record, wanted = last[user.encode()], expected[user]
+        assert (record["revision"], record["event_time"]) == (wanted["revision"], wanted["event_time"])
+        assert (record["evidence"], record["band"]) == (said.evidence[position], said.band[position]), user
+        if said.capacity[position] is None:
+            assert (record["capacity"], record["prediction"]) == (None, None)
+        else:
+            # A share of the reference moves by whole users, where the last digit of a vector decides.
+            assert record["capacity"] == pytest.approx(said.capacity[position], abs=0.3)
+            assert record["prediction"] == pytest.approx(said.prediction[position], rel=1e-4, abs=1e-6)
+        found = {reason["feature"]: reason["contribution"] for reason in record["reasons"]}
+        assert found == pytest.approx(dict(said.reasons(position)), rel=1e-4, abs=1e-6)
+
+
 async def assert_score_log(settings: Settings) -> int:
     """The last record of a user, which compaction would keep, is also the newest; return the records read."""
-    count, last, newest = await _score_log(settings)
+    count, last, newest = await _record_log(settings, SCORES)
     assert last == newest
     return count
 
 
 async def superseded(settings: Settings) -> list[bytes]:
-    """Users whose last record in the log of scores is not the newest: their owner has yet to write them again."""
-    _, last, newest = await _score_log(settings)
-    return [user for user, score in newest.items() if last[user] != score]
+    """Users whose last record of scores or of capacity is not the newest: their owner has yet to write them again."""
+    found = []
+    for topic in published(settings):
+        _, last, newest = await _record_log(settings, topic)
+        found += [user for user, record in newest.items() if last[user] != record]
+    return found
 
 
-async def _score_log(settings: Settings) -> tuple[int, dict[bytes, Any], dict[bytes, Any]]:
+async def _record_log(settings: Settings, topic: str) -> tuple[int, dict[bytes, Any], dict[bytes, Any]]:
     """Return how many records there are, and the last and the newest of each user."""
     newest: dict[bytes, dict[str, Any]] = {}
     last: dict[bytes, dict[str, Any]] = {}
     count = 0
-    async for records in read_topic(settings, topic_name(settings, SCORES)):
+    async for records in read_topic(settings, topic_name(settings, topic)):
         for record in records:
             count += 1
             if record.value is None:

@@ -11,6 +11,7 @@ from streams.broker.topics.admin import Made
 from streams.broker.topics.survey import Survey
 from streams.broker.topics.topic_settings import INSYNC, Complaint, complaints, wanted
 from streams.contract import (
+    CAPACITY,
     CLICKS,
     DEAD_LETTERS,
     ERASURES,
@@ -20,6 +21,7 @@ from streams.contract import (
     SEARCHES,
     changelog_name,
     journal_name,
+    published,
     topic_name,
 )
 from streams.settings import Settings
@@ -33,6 +35,7 @@ _HOLDS: Final = {
     CLICKS: "views, favourites, carts, purchases and removes, keyed by user",
     ERASURES: "requests to forget a user, keyed by user",
     SCORES: "the newest score of each user, for those who use it",
+    CAPACITY: "the newest estimate of each user's capacity, for those who use it",
     DEAD_LETTERS: "records that were refused, whole, with the reason",
 }
 _HOLDS_STATES: Final = "the state of each user, from which a worker recovers; nobody else reads it"
@@ -123,10 +126,10 @@ def planned(settings: Settings) -> list[Planned]:
     """Return every topic that the commands of a deployment use."""
     configs = wanted(settings)
     plans = []
-    for topic, holds in _HOLDS.items():
+    for topic in (*INPUTS, *published(settings), DEAD_LETTERS):
         name = topic_name(settings, topic)
         reasons = _OF_INPUTS if topic in INPUTS else _OF_LETTERS if topic == DEAD_LETTERS else _OF_COMPACTED
-        plans.append(Planned(name, holds, configs[name], reasons))
+        plans.append(Planned(name, _HOLDS[topic], configs[name], reasons))
     changelog = changelog_name(settings)
     plans.append(Planned(changelog, _HOLDS_STATES, configs[changelog], _OF_COMPACTED))
     journal = journal_name(settings)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from streams.broker.connection import HEADROOM_BYTES
 from streams.broker.publisher import BATCH_BYTES
-from streams.contract import DEAD_LETTERS, INPUTS, SCORES, changelog_name, topic_name
+from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, published, topic_name
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 HOUR_MS: Final = 3_600_000
@@ -158,8 +158,8 @@ def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complai
         yield Complaint(name, f"{INSYNC}=2", "1", why)
 
 
-def _compacted(settings: Settings) -> tuple[str, str]:
-    return topic_name(settings, SCORES), changelog_name(settings)
+def _compacted(settings: Settings) -> list[str]:
+    return [*(topic_name(settings, topic) for topic in published(settings)), changelog_name(settings)]
 
 
 def _policy(configs: Configs, default: set[str]) -> set[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from streams.broker.topics.admin import Admin, Made, Topic
+from streams.broker.topics.left_over import capacity_partitions
 from streams.broker.topics.provisioning import Cluster, co_partitioned
 from streams.broker.topics.survey import Survey, survey
 from streams.broker.topics.topic_settings import Complaint, complaints, wanted
+from streams.contract import CAPACITY, topic_name
 from streams.exceptions import StreamsError
 from streams.operating.checking.finding import Finding
 from streams.operating.checking.rights import rights_findings
@@ -24,11 +26,14 @@ async def cluster_findings(settings: Settings) -> tuple[list[Finding], Cluster |
             missing = [name for name in configs if name in found.seen and name not in found.topics]
             to_make = [Made(name, partitions or 1, settings.replication, configs[name]) for name in missing]
             rights = await rights_findings(settings, admin, to_make)
+            left = None if settings.capacity_artefact else await capacity_partitions(settings)
     except StreamsError as error:
         away = Finding("topics", False, "not looked at, because the broker cannot be used")
         return [Finding("broker", False, str(error)), away], None
     nodes = f"cluster {found.identity or 'without an id'}, nodes {found.nodes}"
     findings = [Finding("broker", True, f"{settings.broker}, {nodes}"), *_of_topics(settings, found), told, *rights]
+    if left is not None:
+        findings.append(_of_left_over(settings, left, partitions))
     return findings, None if partitions is None else Cluster(found.identity, partitions)
 
 
@@ -54,6 +59,15 @@ def _of_topic(name: str, topic: Topic | None, *, seen: bool) -> Finding:
         )
         return Finding(what, False, said)
     return Finding(what, True, f"partitions {topic.partitions}, replicas {topic.replicas}")
+
+
+def _of_left_over(settings: Settings, count: int, partitions: int | None) -> Finding:
+    """Judge the topic of capacity where none is estimated."""
+    what = f"topic {topic_name(settings, CAPACITY)}"
+    said = "nothing is published there, but erasures clear it, with WRITE on it: delete it if nobody reads it"
+    if partitions is not None and count != partitions:
+        said += f"; it was not this deployment's, which has {partitions} partitions: it has {count}"
+    return Finding(what, True, said)
 
 
 def _of_settings(name: str, wrong: Sequence[Complaint], *, told: bool) -> Finding:

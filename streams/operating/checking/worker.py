@@ -15,6 +15,7 @@ from features.online.probing import probe, writable
 from models.exceptions import ModelsError
 from streams.broker.topics.provisioning import Cluster
 from streams.exceptions import ConfigurationError, StreamsError
+from streams.inference.active_capacity import PURPOSE
 from streams.inference.loading import artefact_folder, load_inference
 from streams.operating.checking.cluster import cluster_findings
 from streams.operating.checking.finding import Finding
@@ -76,7 +77,15 @@ def _of_store(settings: Settings) -> str:
 def _of_models(settings: Settings) -> str:
     inference = load_inference(settings, Metrics())
     fitted = "fitted to it" if inference.fitted else "not fitted to it: scores come from behaviour alone, as degraded"
-    return f"encoder {inference.encoder}, scorer {inference.artefact.version} of {artefact_folder(settings)}, {fitted}"
+    said = f"encoder {inference.encoder}, scorer {inference.artefact.version} of {artefact_folder(settings)}, {fitted}"
+    if (estimating := inference.estimating) is not None:
+        how = (
+            "fitted to it"
+            if estimating.fitted
+            else "not fitted to it: estimates come from behaviour alone, as degraded"
+        )
+        said += f"; capacity {estimating.version} of {settings.capacity_artefact}, {how}; {PURPOSE}"
+    return said
 
 
 def _of_folders(settings: Settings) -> Iterator[Finding]:

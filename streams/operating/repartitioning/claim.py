@@ -14,7 +14,7 @@ from streams.broker.topics.admin import Admin
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.broker.topics.topic_settings import wanted
-from streams.contract import DEAD_LETTERS, INPUTS, SCORES, changelog_name, topic_name
+from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, published, topic_name
 from streams.exceptions import StreamsError
 from streams.name_settings import group_name
 from streams.operating.repartitioning.standstill import committed_offsets
@@ -95,7 +95,7 @@ async def _holding(target: Settings) -> list[str]:
         TakenTargetError: one of them is no table.
     """
     plain = [topic_name(target, topic) for topic in (*INPUTS, DEAD_LETTERS)]
-    tables = [changelog_name(target), topic_name(target, SCORES)]
+    tables = [changelog_name(target), *(topic_name(target, topic) for topic in published(target))]
     partitions = [TopicPartition(name, n) for name in (*plain, *tables) for n in range(target.partitions)]
     consumer = AIOKafkaConsumer(**connection(target), group_id=None, enable_auto_commit=False)
     async with reading(target, consumer):

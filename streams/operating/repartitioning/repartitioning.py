@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from streams.broker.topics.counts import common_partitions
+from streams.broker.topics.left_over import capacity_partitions
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import INPUTS, SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, INPUTS, changelog_name, published, topic_name
+from streams.exceptions import ConfigurationError
 from streams.operating.repartitioning.claim import check_unused, claim
 from streams.operating.repartitioning.copying import Copied, Copying
 from streams.operating.repartitioning.last_member import LastMember
 from streams.operating.repartitioning.standstill import NotStillError, check_changelog, check_drained, check_no_workers
-from streams.operating.repartitioning.tables import Scores, States
+from streams.operating.repartitioning.tables import Records, States, Table
 from streams.progress import Progress
 from streams.settings import Settings
 
@@ -29,7 +31,7 @@ class Repartitioned:
 
     Attributes:
         source, target: settings of both deployments, with their numbers of partitions.
-        tables: what was copied, in this order: states, scores.
+        tables: what was copied, in this order: states, scores, estimates of capacity if there are any.
     """
 
     source: Settings
@@ -38,7 +40,7 @@ class Repartitioned:
 
 
 async def repartition(settings: Settings, target: Settings, progress: Progress) -> Repartitioned:
-    """Copy states and scores, while nothing changes at either end, and compare the copies.
+    """Copy states and records, while nothing changes at either end, and compare the copies.
 
     Args:
         settings: of the source.
@@ -46,6 +48,7 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
         progress: told how far each step is.
 
     Raises:
+        ConfigurationError: there are estimates of capacity, which the settings do not name.
         NotStillError: a worker runs, or an input is not drained.
         TakenTargetError: the topics of the copy hold something else.
         CopyMismatchError: what was read back is not what was copied.
@@ -53,7 +56,14 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
         StreamsError: the broker or the disk cannot be used.
     """
     names = [topic_name(settings, topic) for topic in INPUTS]
-    tables = [changelog_name(settings), topic_name(settings, SCORES)]
+    topics = published(settings)
+    if CAPACITY not in topics and await capacity_partitions(settings) is not None:
+        raise ConfigurationError(
+            f"WHEREWITHAL_CAPACITY_ARTEFACT: expected the folder that the workers name, since there is a topic "
+            f"{topic_name(settings, CAPACITY)!r}, found none: set it, or delete the topic if no worker estimates "
+            "capacity any more"
+        )
+    tables = [changelog_name(settings), *(topic_name(settings, topic) for topic in topics)]
     count = await common_partitions(settings, [*names, *tables])
     source = settings.model_copy(update={"partitions": count})
     inputs = [TopicPartition(name, number) for name in names for number in range(count)]
@@ -67,7 +77,8 @@ async def repartition(settings: Settings, target: Settings, progress: Progress) 
             await claim(source, target)
             before = await high_watermarks(source, outputs)
             copying = Copying(source, target, member.epoch, progress)
-            found = [await copying.copy(table) for table in (States(), Scores())]
+            everything: list[Table] = [States(), *map(Records, topics)]
+            found = [await copying.copy(table) for table in everything]
             await check_drained(source, inputs)
             await _check_unchanged(source, before)
             await check_unused(target)

@@ -1,13 +1,15 @@
-"""The two tables that are copied, and what is particular to each: which of two rows is newer, and how a row moves."""
+"""The tables that are copied, and what is particular to each: which of two rows is newer, and how a row moves."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from features.codec import moved, offsets_and_erasure, order, substance
-from streams.contract import SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, SCORES, changelog_name, topic_name
 from streams.settings import Settings
 from streams.worker.republishing.ahead import rank_of
+
+_RECORDS: Final = {SCORES: "scores", CAPACITY: "estimates"}
 
 
 class Table(Protocol):
@@ -68,15 +70,22 @@ class States:
         return erased_at is not None
 
 
-class Scores:
-    """The score topic: the newest record of every user."""
+class Records:
+    """A topic of records of users, of scores or of capacity: the newest of every user.
 
-    what = "scores"
+    Args:
+        topic: of the contract.
+    """
+
     forgets = True
 
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self.what = _RECORDS[topic]
+
     def name(self, settings: Settings) -> str:
-        """Return the name of the score topic."""
-        return topic_name(settings, SCORES)
+        """Return the name of the topic."""
+        return topic_name(settings, self._topic)
 
     def rank(self, value: bytes) -> tuple[int, ...] | None:
         """Return (life, revision, event time, emitted at)."""

@@ -5,29 +5,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
-from models.artefact.artefact import Artefact
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
-from streams.inference.active_scorer import Scoring
 from streams.log import log
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 
+
+class Versioned(Protocol):
+    """What an artefact becomes once it is accepted."""
+
+    @property
+    def version(self) -> str:
+        """The version, as records name it."""
+
+
+Accepted = TypeVar("Accepted", bound=Versioned)
 Fingerprint = tuple[bytes, int, int]
 """The content of the document, and size and modification time (ns) of the tensors."""
 
 
-class ArtefactWatch:
+class ArtefactWatch(Generic[Accepted]):
     """Has every new artefact in a folder take over.
 
     A folder whose files still change is left alone, so that one that is being copied is not refused half way: it is
     read when two looks in a row found the same. A refused artefact is not read again until it changes or is asked for.
 
     Args:
-        role: `live` or `shadow`, for log and metrics.
+        role: `live`, `shadow` or `capacity`, for log and metrics.
         folder: as written by `train`.
-        accept: makes an artefact ready to score, or raises.
-        current: the version that scores now in this role, None for none.
+        accept: reads what is in the folder and makes it ready to serve, or raises.
+        current: the version that serves now in this role, None for none.
         take: given what was accepted.
         metrics: count what was refused.
         on_failure: told of an error that ends the watch.
@@ -38,9 +47,9 @@ class ArtefactWatch:
         role: str,
         folder: Path,
         *,
-        accept: Callable[[Artefact], Scoring],
+        accept: Callable[[Path], Accepted],
         current: Callable[[], str | None],
-        take: Callable[[Scoring], None],
+        take: Callable[[Accepted], None],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -93,7 +102,7 @@ class ArtefactWatch:
 
     async def _read(self) -> None:
         try:
-            scoring = await asyncio.to_thread(self._load)
+            found = await asyncio.to_thread(self._accept, self._folder)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a candidate, the worker goes on with the old
             self._refused.inc()
             log.warning(
@@ -103,12 +112,9 @@ class ArtefactWatch:
                 kept=self._current(),
             )
             return
-        if scoring.version != self._current():
-            log.info("artefact loaded", role=self._role, scorer=scoring.version, before=self._current())
-            self._take(scoring)
-
-    def _load(self) -> Scoring:
-        return self._accept(Artefact.load(self._folder))
+        if found.version != self._current():
+            log.info("artefact loaded", role=self._role, scorer=found.version, before=self._current())
+            self._take(found)
 
     def _fingerprint(self) -> Fingerprint | None:
         try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from streams.exceptions import ConfigurationError
+from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.loading import Inference, artefact_folder
 from streams.settings import Settings
@@ -40,7 +41,8 @@ class Production:
         on_failure: told of an error that ends any of it.
 
     Attributes:
-        live, shadow_watch: on the folders; `shadow_watch` is None where no shadow is set.
+        live, shadow_watch, capacity_watch: on the folders; `shadow_watch` is None where no shadow is set,
+            `capacity_watch` where no capacity is estimated.
         republisher: publishes every user again when asked to.
     """
 
@@ -68,13 +70,13 @@ class Production:
         self.live = ArtefactWatch(
             "live",
             artefact_folder(settings),
-            accept=inference.accept,
+            accept=inference.read,
             current=lambda: engine.emitter.scoring.version,
             take=self._swap,
             metrics=metrics,
             on_failure=on_failure,
         )
-        self.shadow_watch: ArtefactWatch | None = None
+        self.shadow_watch: ArtefactWatch[Scoring] | None = None
         if settings.shadow_artefact:
             if not Path(settings.shadow_artefact).is_dir():
                 raise ConfigurationError(
@@ -84,9 +86,21 @@ class Production:
             self.shadow_watch = ArtefactWatch(
                 "shadow",
                 Path(settings.shadow_artefact),
-                accept=inference.accept,
+                accept=inference.read,
                 current=lambda: None if shadow.scoring is None else shadow.scoring.version,
                 take=shadow.use,
+                metrics=metrics,
+                on_failure=on_failure,
+            )
+        self.capacity_watch: ArtefactWatch[Estimating] | None = None
+        if inference.estimating is not None:
+            first = inference.estimating
+            self.capacity_watch = ArtefactWatch(
+                "capacity",
+                Path(settings.capacity_artefact),
+                accept=inference.read_capacity,
+                current=lambda: (engine.emitter.estimating or first).version,
+                take=self._swap_capacity,
                 metrics=metrics,
                 on_failure=on_failure,
             )
@@ -123,8 +137,8 @@ class Production:
         for watch in self._watches():
             watch.ask()
 
-    def _watches(self) -> list[ArtefactWatch]:
-        return [self.live] if self.shadow_watch is None else [self.live, self.shadow_watch]
+    def _watches(self) -> list[ArtefactWatch[Any]]:
+        return [watch for watch in (self.live, self.shadow_watch, self.capacity_watch) if watch is not None]
 
     def _swap(self, scoring: Scoring) -> None:
         before = self._engine.emitter.scoring
@@ -133,6 +147,14 @@ class Production:
         self._metrics.model.labels(scoring.version, scoring.model["encoder"]).set(1)
         self._watch.use(scoring, self._judged)
         self._categories.begin()
+        self._refresher.begin()
+
+    def _swap_capacity(self, estimating: Estimating) -> None:
+        before = self._engine.emitter.estimating
+        self._engine.swap_capacity(estimating)
+        if before is not None:
+            self._metrics.capacity_model.remove(before.version, before.model["encoder"])
+        self._metrics.capacity_model.labels(estimating.version, estimating.model["encoder"]).set(1)
         self._refresher.begin()
 
     def _judged(self, scoring: Scoring) -> None:

@@ -21,6 +21,7 @@ from streams.broker.publisher import Publisher, Sent, Written
 from streams.records.outgoing import Outgoing
 from streams.tasks import Tasks
 from streams.telemetry.tally import Tally
+from streams.worker.publishing.capacity_topic import CapacityTopic
 from streams.worker.publishing.group import Group, Touch
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.publishing.reach import Reach
@@ -40,6 +41,7 @@ class Outlets:
 
     Attributes:
         changelog, scores: names of the topics.
+        capacity: finds that of capacity.
         rounds: where groups are taken, together with those of the other partitions.
         lease: checked before anything is sent.
         on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
@@ -47,6 +49,7 @@ class Outlets:
 
     changelog: str
     scores: str
+    capacity: CapacityTopic
     publisher: Publisher
     online: OnlineWriter
     rounds: Rounds
@@ -163,8 +166,8 @@ class Committer:
 
         1. Changelog: the new states are sent, and the broker has acknowledged them.
         2. Local store: it takes these states, in one write with how far into the changelog they are.
-        3. Score and row: the score records are sent to the broker, the rows handed to the online store's writer.
-        4. Settle: broker and online store have acknowledged both. Futures of `settled` are done, the oldest first.
+        3. Score, capacity and row: the records are sent to the broker, the rows handed to the online store's writer.
+        4. Settle: broker and online store have acknowledged all. Futures of `settled` are done, the oldest first.
         5. Commit of the offsets: the lane acknowledges its batch, and the consumer commits what its ledger has
            acknowledged without a gap.
 
@@ -174,7 +177,7 @@ class Committer:
 
         Raises:
             LeaseLostError: the partition may be somebody else's; the steps that are left are not taken.
-            KafkaError: the broker has not taken the states or scores in time.
+            KafkaError: the broker has not taken the states or records in time.
         """
         out, (group, emission) = self._out, scored
         if group.states:
@@ -183,7 +186,10 @@ class Committer:
             self._keep(group, await sent.acknowledged())
             out.lease.check()
         scores = await out.publisher.send(out.scores, self._partition, emission.scores)
-        self._tasks.begin(self._settle(scored, scores, out.online.put(emission.rows)))
+        estimates = None
+        if emission.capacity and (topic := await out.capacity.name(self._partition, out.lease)) is not None:
+            estimates = await out.publisher.send(topic, self._partition, emission.capacity)
+        self._tasks.begin(self._settle(scored, scores, estimates, out.online.put(emission.rows)))
 
     def _keep(self, group: Group, written: Written) -> None:
         """Put into the local store what the changelog holds."""
@@ -209,10 +215,13 @@ class Committer:
             self._work.clear()
         return group
 
-    async def _settle(self, scored: Scored, scores: Sent, stored: asyncio.Future[None]) -> None:
+    async def _settle(self, scored: Scored, scores: Sent, estimates: Sent | None, stored: asyncio.Future[None]) -> None:
         group, emission = scored
         await scores.acknowledged()
         self._out.tally.scored(group.arrivals, emission.score_count)
+        if estimates is not None:
+            await estimates.acknowledged()
+            self._out.tally.estimated(emission.estimate_count)
         await stored
         self._out.tally.stored(group.arrivals)
         group.done = True

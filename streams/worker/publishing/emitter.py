@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from features.online.rows import Forget, OnlineRow
 from features.row import profiles, scalars, tastes
 from features.state import UserState
+from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring, Served
 from streams.records.outgoing import Outgoing
 from streams.records.score_record import Trigger, encode_score
+from streams.worker.publishing.estimates import Estimates
 
 AsOf = Callable[[], int | None]
 """The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
@@ -42,16 +44,29 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Emission:
-    """Score records and tombstones for the broker, rows and removals for the online store."""
+    """Records and tombstones for the broker, of scores and of capacity; rows and removals for the online store."""
 
     emitted_at: int
     scores: list[Outgoing] = field(default_factory=list)
+    capacity: list[Outgoing] = field(default_factory=list)
     rows: list[OnlineRow | Forget] = field(default_factory=list)
 
     @property
     def score_count(self) -> int:
         """Score records among `scores`, tombstones left out."""
         return sum(record.value is not None for record in self.scores)
+
+    @property
+    def estimate_count(self) -> int:
+        """Records among `capacity`, tombstones left out."""
+        return sum(record.value is not None for record in self.capacity)
+
+    def forget(self, user_id: str, *, capacity: bool) -> None:
+        """Have consumers forget the scores of a user so far, and the records of `capacity` too."""
+        tombstone = Outgoing(user_id.encode(), None)
+        self.scores.append(tombstone)
+        if capacity:
+            self.capacity.append(tombstone)
 
 
 class Watchers(Protocol):
@@ -80,15 +95,19 @@ class Emitter:
         encoder_down: whether texts are being held back; scores then say `degraded`.
         scoring: what scores; replaced as a whole, and read once per call of `emit`. While it is told what is served, a
             watcher may put the same scorer with another verdict on its fit in its place.
+        estimating: what estimates capacity, replaced and read in the same way; None for nothing.
     """
 
-    def __init__(self, encoder: str, scoring: Scoring, as_of: AsOf, watchers: Watchers) -> None:
+    def __init__(
+        self, encoder: str, scoring: Scoring, as_of: AsOf, watchers: Watchers, estimating: Estimating | None = None
+    ) -> None:
         self._encoder = encoder
         self._as_of = as_of
         self._watchers = watchers
         self._last_emitted = 0
         self.encoder_down = False
         self.scoring = scoring
+        self.estimating = estimating
 
     @property
     def degraded(self) -> bool:
@@ -108,12 +127,13 @@ class Emitter:
             for subject in subjects:
                 if subject.erased or not subject.state.revision:
                     # First even where a record and a row follow: the tombstone resets the revisions that consumers
-                    # remember, and the removal takes what the row does not replace.
-                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
+                    # remember, and the removal takes what the row does not replace. Where no capacity is estimated
+                    # any more, there may be records from before.
+                    emission.forget(subject.user_id, capacity=True)
                     emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
                     self._watchers.erased(subject.user_id)
                 elif subject.reset:
-                    emission.scores.append(Outgoing(subject.user_id.encode(), None))
+                    emission.forget(subject.user_id, capacity=self.estimating is not None)
                 if subject.state.revision:
                     living.append(subject)
                     into.append(emission)
@@ -126,12 +146,16 @@ class Emitter:
         users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
         instants = [state.instant(as_of) for state in states]
         rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
-        vectors = profiles(states, encoder)
+        vectors, titles = profiles(states, encoder), tastes(states, encoder)
         predicted = scoring.predict(rows, vectors)
         # Before the records are made: it may find that the scorer does not fit, which the records are to tell.
         self._watchers.served(Served(scoring, users, states, instants, rows, vectors, predicted))
         if self.scoring.artefact is scoring.artefact:
             scoring = self.scoring
+        estimates = None
+        if self.estimating is not None:
+            named = {"profile_vector": vectors, "taste_vector": titles}
+            estimates = Estimates(self.estimating, rows, named, encoder_down=self.encoder_down)
         tags, labels, degraded = scoring.tagger.tags, scoring.labeller.labels, self.degraded
         columns = zip(
             subjects,
@@ -139,7 +163,7 @@ class Emitter:
             instants,
             rows,
             _lines(vectors),
-            _lines(tastes(states, encoder)),
+            _lines(titles),
             predicted.prediction.tolist(),
             predicted.expected_spend.tolist(),
             predicted.score.tolist(),
@@ -166,7 +190,12 @@ class Emitter:
                 model=scoring.model,
                 degraded=degraded,
             )
-            emission.scores.append(Outgoing(subject.user_id.encode(), value))
+            key, capacity = subject.user_id.encode(), None
+            emission.scores.append(Outgoing(key, value))
+            if estimates is not None:
+                record = estimates.record(position, subject.user_id, state, instant, emitted_at)
+                emission.capacity.append(Outgoing(key, record))
+                capacity = estimates.row(position)
             emission.rows.append(
                 OnlineRow(
                     user_id=subject.user_id,
@@ -182,6 +211,7 @@ class Emitter:
                     expected_spend=spend,
                     tier=tier,
                     scorer=scoring.version,
+                    capacity=capacity,
                 )
             )
 

@@ -1,13 +1,15 @@
-"""Score records ahead of the clock: no right one outranks them, so consumers would keep them until their time has come.
+"""Records of users ahead of the clock: no right one outranks them, and consumers would keep them until then.
 
 A clock that was ahead leaves them, be it of the partition's owner before or of this worker.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from aiokafka import TopicPartition
 
 from features.state import UserState
 
@@ -63,7 +65,7 @@ _decoder: Final = msgspec.json.Decoder(Rank)
 
 
 def rank_of(value: bytes) -> Rank | None:
-    """Return the rank of a score record; None for what is none, which no consumer ranks either."""
+    """Return the rank of a record of scores or of capacity; None for what is none, which no consumer ranks either."""
     try:
         return _decoder.decode(value)
     except msgspec.DecodeError:
@@ -71,7 +73,7 @@ def rank_of(value: bytes) -> Rank | None:
 
 
 class Ahead:
-    """Takes in a partition of the score topic from some place on, as a consumer does.
+    """Takes in a partition of a topic of records from some place on, as a consumer does.
 
     Args:
         limits: what is ahead.
@@ -101,3 +103,17 @@ class Ahead:
             self.users[key] = rank
         else:
             self.users.pop(key, None)
+
+
+def by_partition(found: Mapping[TopicPartition, Mapping[bytes, Rank | None]]) -> dict[int, dict[bytes, Rank | None]]:
+    """Join what was found in several topics: by partition, the users with their rank that is furthest ahead.
+
+    A user who was reset in one topic, and not published there again, has None.
+    """
+    joined: dict[int, dict[bytes, Rank | None]] = {}
+    for tp, users in found.items():
+        known = joined.setdefault(tp.partition, {})
+        for key, rank in users.items():
+            other = known.get(key, rank)
+            known[key] = None if rank is None or other is None else max(rank, other, key=lambda one: one.order)
+    return joined

@@ -1,4 +1,4 @@
-"""Finding records ahead of the clock in the score topic, without reading all of it."""
+"""Finding records ahead of the clock in what is published of users, without reading all of it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GROWTH: Final = 4
 async def find_ahead(
     settings: Settings, ends: Mapping[TopicPartition, int], limits: Limits
 ) -> dict[TopicPartition, dict[bytes, Rank | None]]:
-    """Return, of each partition of the score topic, the users whose record is ahead, as `Ahead.users` has them.
+    """Return, of each partition of topics of records, the users whose record is ahead, as `Ahead.users` has them.
 
     Args:
-        settings: where the score topic is.
+        settings: where the topics are.
         ends: before which offset of each partition.
         limits: of a moment when the logs had come to these ends: a right clock has stamped nothing before them later.
 

@@ -14,7 +14,7 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import SCORES, topic_name
+from streams.contract import published, topic_name
 from streams.exceptions import BrokerError
 from streams.log import log
 from streams.settings import Settings
@@ -22,7 +22,7 @@ from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.clock_steps import TOLERANCE_MS, ClockSteps
 from streams.worker.applying.partition import Partition
-from streams.worker.republishing.ahead import Limits, Rank
+from streams.worker.republishing.ahead import Limits, Rank, by_partition
 from streams.worker.republishing.ahead_log import find_ahead
 
 POLL_S: Final = 1.0
@@ -38,7 +38,7 @@ class Resetter:
     """Looks for records ahead of the clock when partitions are taken over, and when the clock was set back.
 
     Args:
-        settings: where the score topic is.
+        settings: where the records are.
         partitions: those assigned now, by number.
         clock: the wall clock, ms, that features are as of.
         metrics: count the users.
@@ -88,8 +88,8 @@ class Resetter:
 
     async def _look(self, limits_now: Callable[[], Limits]) -> None:
         assigned = dict(self._partitions)
-        topic = topic_name(self._settings, SCORES)
-        logs = [TopicPartition(topic, number) for number in assigned]
+        topics = [topic_name(self._settings, topic) for topic in published(self._settings)]
+        logs = [TopicPartition(topic, number) for topic in topics for number in assigned]
         told = False
         while True:
             try:
@@ -105,8 +105,8 @@ class Resetter:
                 await asyncio.sleep(RETRY_S)
             else:
                 break
-        for tp, users in found.items():
-            await self._reset(tp.partition, assigned[tp.partition], users, limits)
+        for number, users in by_partition(found).items():
+            await self._reset(number, assigned[number], users, limits)
 
     async def _reset(
         self, number: int, partition: Partition, users: Mapping[bytes, Rank | None], limits: Limits

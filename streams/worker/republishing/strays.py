@@ -36,7 +36,7 @@ class Strays:
 
     Args:
         settings: of the cluster.
-        changelog, scores: names of the topics.
+        changelog: name of the topic that only its owner recovers from.
         partitions: those of the assignment.
         metrics: count the records.
         on_failure: told of an error, and of an owner that outranks this one.
@@ -46,14 +46,12 @@ class Strays:
         self,
         settings: Settings,
         changelog: str,
-        scores: str,
         partitions: Mapping[int, Partition],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
         self._changelog = changelog
-        self._scores = scores
         self._partitions = partitions
         self._metrics = metrics
         self._tasks = Tasks("strays", on_failure)

@@ -174,6 +174,17 @@ def test_the_rights_of_a_repartition_are_printed_for_the_copy_that_is_named() ->
     )
 
 
+def test_where_capacity_is_estimated_its_topic_needs_what_that_of_scores_does() -> None:
+    for command in ("worker", "erase", "topics"):
+        words = ("acls", LOGIN, "--command", command)
+        _, without, _ = here(*words)
+        code, out, err = here(*words, WHEREWITHAL_CAPACITY_ARTEFACT="some/folder")
+        assert code == 0, err
+        added = set(out.splitlines()) - set(without.splitlines())
+        (score,) = [line for line in without.splitlines() if line.endswith("--topic purchasing-power")]
+        assert added == {score.replace("purchasing-power", "purchasing-capacity")}
+
+
 def test_the_rights_of_rekey_are_printed_for_its_sources_alone() -> None:
     code, out, err = here("acls", LOGIN, "--command", "rekey", WHEREWITHAL_REKEY_SOURCES="shop.orders")
     assert code == 0, err

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.artefacts import capacity_artefact, fitted_artefact
 from support.command import VIEW, begin, end, here, poll, read_rows, run, write_lines
 from support.shoppers import random_lines
 
@@ -164,6 +165,44 @@ def test_a_replay_as_of_an_instant_speaks_of_it(events: Path) -> None:
     assert "error" not in [json.loads(line)["level"] for line in err.splitlines()]
     (score,) = read_rows(events.parent / "s")
     assert score["event_time"] == 1767225600000
+
+
+def test_a_replay_writes_the_capacity_of_every_user_as_served_and_says_what_it_is_not_for(events: Path) -> None:
+    folder = events.parent
+    capacity_artefact(least_evidence=0).save(folder / "able")
+    words, able = ("replay", events, "--capacity", "c", "--json"), str(folder / "able")
+    code, out, err = here(*words, folder=folder, WHEREWITHAL_CAPACITY_ARTEFACT=able)
+    assert code == 0
+    assert json.loads(out)["scores_out"] >= 1
+    (line,) = err.splitlines()
+    assert line.startswith("wherewithal replay: purchasing capacity stands in for age, household and children")
+    (row,) = read_rows(folder / "c")
+    fields = ("user_id", "capacity", "prediction", "band", "scorer", "encoder", "evidence", "revision")
+    assert tuple(row) == fields
+    assert (row["evidence"], row["revision"]) == (0, 1)
+    assert 0 <= row["capacity"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("artefact", "said"),
+    [
+        (
+            None,
+            "--capacity: expected WHEREWITHAL_CAPACITY_ARTEFACT to name the artefact that estimates it, found it unset",
+        ),
+        ("nowhere", "WHEREWITHAL_CAPACITY_ARTEFACT: "),
+        ("spend", "WHEREWITHAL_CAPACITY_ARTEFACT: "),
+    ],
+)
+def test_capacity_that_cannot_be_estimated_is_refused_in_a_line(events: Path, artefact: str | None, said: str) -> None:
+    fitted_artefact().save(events.parent / "spend")
+    named = None if artefact is None else str(events.parent / artefact)
+    words = ("replay", events, "--capacity", "c")
+    code, out, err = here(*words, folder=events.parent, WHEREWITHAL_CAPACITY_ARTEFACT=named)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert not (events.parent / "c").exists()
 
 
 def children(pid: int) -> list[int]:

@@ -19,6 +19,7 @@ from support.runs import quick_settings, read_back
 from support.shoppers import BASE, arriving
 
 from features.observation import Source
+from features.online.layout import STORED
 from features.online.opening import open_online_store
 from features.state import UserState
 from streams.broker.connection import connection
@@ -32,7 +33,7 @@ from streams.exceptions import BrokerError, ConfigurationError, DrainTimeoutErro
 from streams.operating import erasing
 from streams.operating.drain import Drain
 from streams.operating.erasing import erase, look_up
-from streams.operating.receipt import Place, judge_scores, judge_state, kept_after
+from streams.operating.receipt import Place, judge_records, judge_state, kept_after
 from streams.operating.summary import summarise
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate
@@ -117,7 +118,7 @@ async def test_the_command_erases_that_user_only_and_prints_what_was_removed_and
     table = receipt["removed"]["user_table"]
     assert (table["revision"], table["erased_at"]) == (0, receipt["timestamp"])
     assert table["where"].startswith(f"{shop}power-users-changelog/")
-    assert receipt["removed"]["online_store"]["views"] == ["user_behavior", "user_profile", "purchasing_power"]
+    assert receipt["removed"]["online_store"]["views"] == [view.name for view in STORED]
     assert list(after.scores) == list(after.features) == ["stays"]
     assert after.features["stays"]["views_30d"] == after.features["stays"]["reviews_30d"] == 1
     assert list(late.scores) == ["stays"]
@@ -130,12 +131,12 @@ async def test_a_reader_is_told_for_how_long_each_place_keeps_what_no_erasure_re
     assert (code, errors) == (0, "")
     assert "2026-01-02T03:04:05.000+00:00" in out
     for topic in ("reviews", "searches", "clicks", "erasures", "dead-letters"):
-        assert f"kept         {topic:16} " in out
+        assert f"kept         {topic:19} " in out
     # The embedded broker tells no settings.
     unknown = "latest date unknown: the broker does not tell retention.ms; ask it"
     assert f"the user's clicks; {unknown}" in out or re.search(r"the user's clicks; .*\(retention\.ms \d+ ", out)
     for place, holds in (("user_table", "older states of the user"), ("purchasing-power", "older scores of the user")):
-        assert f"kept         {place:16} {holds}; " in out
+        assert f"kept         {place:19} {holds}; " in out
     assert "late events stay refused; kept for good" in out
 
 
@@ -299,16 +300,16 @@ def test_a_score_behind_the_tombstone_is_found_unless_the_user_exists_again():
     gone, again = UserState(), UserState()
     again.revision = 1
     published = [record(1, b"{}"), record(2, None)]
-    assert judge_scores(published, "scores", gone).where == "scores/0/2"
-    assert judge_scores(published, "scores", gone).remains is None
+    assert judge_records(published, "scores", gone).where == "scores/0/2"
+    assert judge_records(published, "scores", gone).remains is None
     published.append(record(3, b"{}"))
-    assert "follows the tombstone" in judge_scores(published, "scores", gone).remains
-    assert judge_scores(published, "scores", again).remains is None
-    assert "no tombstone" in judge_scores(published[:1], "scores", again).remains
+    assert "follows the tombstone" in judge_records(published, "scores", gone).remains
+    assert judge_records(published, "scores", again).remains is None
+    assert "no tombstone" in judge_records(published[:1], "scores", again).remains
 
 
 def test_the_setting_that_limits_a_place_is_told_as_the_broker_has_it():
-    kept = {entry.place: entry for entry in kept_after({"clicks": {"retention.ms": "5"}}, BASE)}
+    kept = {entry.place: entry for entry in kept_after([SCORES], {"clicks": {"retention.ms": "5"}}, BASE)}
     assert (kept["clicks"].setting, kept["clicks"].value) == ("retention.ms", "5")
     assert (kept["reviews"].setting, kept["reviews"].value) == ("retention.ms", None)
     assert kept["online_store"].as_dict()["until"] == "kept for good"

@@ -41,17 +41,20 @@ def test_every_setting_has_a_reason(replication: int) -> None:
     assert all(plan.holds for plan in plans)
 
 
-def test_what_a_worker_makes_is_planned_and_the_journal() -> None:
-    settings = settings_of(topic_prefix="shop.", topic_clicks="events")
+@pytest.mark.parametrize("capacity_artefact", ["", "some/folder"])
+def test_what_a_worker_makes_is_planned_and_the_journal(capacity_artefact: str) -> None:
+    settings = settings_of(topic_prefix="shop.", topic_clicks="events", capacity_artefact=capacity_artefact)
     plans = {plan.name: plan for plan in planned(settings)}
     journal = plans.pop("shop.wherewithal-redriven")
     assert {name: plan.configs for name, plan in plans.items()} == wanted(settings)
     assert journal.made(12, 3).partitions == 1
     assert "events" in plans
+    assert ("shop.purchasing-capacity" in plans) == bool(capacity_artefact)
 
 
-def test_rights_are_asked_on_all_that_is_planned() -> None:
-    settings = settings_of()
+@pytest.mark.parametrize("capacity_artefact", ["", "some/folder"])
+def test_rights_are_asked_on_all_that_is_planned(capacity_artefact: str) -> None:
+    settings = settings_of(capacity_artefact=capacity_artefact)
     for command in ("topics", "topics --go"):
         rights = rights_of(command, settings)
         assert {right.name for right in rights} == {plan.name for plan in planned(settings)}

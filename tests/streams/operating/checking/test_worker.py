@@ -13,7 +13,7 @@ from support.servers.brokers import Broker
 
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import SCORES
+from streams.contract import CAPACITY, SCORES
 from streams.operating.checking.finding import Finding
 from streams.operating.checking.worker import findings
 from streams.settings import Settings, load_settings
@@ -74,6 +74,28 @@ def test_topics_binding_and_store_of_a_worker_that_has_run_are_well(
     assert ill(found) == {}
     assert found[f"topic {broker.topic_prefix}{SCORES}"].said.startswith("partitions 3")
     assert found["state folder"].said.endswith("bound to this cluster")
+
+
+@pytest.mark.parametrize("partitions", [3, 4])
+def test_a_topic_of_capacity_that_nobody_publishes_to_any_more_is_told(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    settings = settings_of(tmp_path, broker)
+    asyncio.run(make_topics(settings))
+    what = f"topic {broker.topic_prefix}{CAPACITY}"
+    assert what not in check(settings, monkeypatch)
+
+    async def made_before() -> None:
+        async with Admin(settings) as admin:
+            await admin.create([Made(f"{broker.topic_prefix}{CAPACITY}", partitions, 1, {})])
+
+    asyncio.run(made_before())
+    found = check(settings, monkeypatch)
+    assert ill(found) == {}
+    assert "erasures clear it" in found[what].said
+    assert ("it was not this deployment's" in found[what].said) == (partitions == 4)
+    estimated = check(settings.model_copy(update={"capacity_artefact": "some/folder"}), monkeypatch)
+    assert (list(ill(estimated)) == ["partitions"]) == (partitions == 4)
 
 
 def test_everything_that_would_stop_a_worker_is_told_at_once(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.artefacts import capacity_artefact
 from support.deployments import (
     copy_of,
     deployment,
@@ -22,9 +23,12 @@ from support.shop import shop
 
 from features.codec import decode
 from features.state import NO_OFFSET
-from streams.operating.read_back import Scores, last_scores
+from streams.contract import CAPACITY
+from streams.exceptions import ConfigurationError
+from streams.operating.read_back import Scores, last_records, last_scores
 from streams.operating.repartitioning.repartitioning import repartition
 from streams.records.placement import partition_of_key
+from streams.settings import Settings
 from streams.worker.flow import Flow
 
 USERS, DAYS = 40, 60
@@ -69,16 +73,24 @@ def test_the_copy_goes_on_as_if_it_had_had_its_partitions_from_the_start(
 
 def test_readers_of_scores_find_everybody_before_a_worker_runs(broker: Broker, tmp_path: Path) -> None:
     first, _ = history()
-    old = deployment(broker, tmp_path, "old", 4)
+    capacity_artefact().save(tmp_path / "capacity")
+    old = deployment(broker, tmp_path, "old", 4, capacity_artefact=str(tmp_path / "capacity"))
     new = copy_of(old, "new", 7)
 
-    async def read() -> tuple[Scores, Scores]:
+    async def newest(settings: Settings) -> tuple[Scores, Scores]:
+        return await last_scores(settings), await last_records(settings, CAPACITY)
+
+    async def read() -> tuple[tuple[Scores, Scores], tuple[Scores, Scores]]:
         await worked(old, first)
-        await repartition(old, new, silent)
-        return await last_scores(old), await last_scores(new)
+        off = old.model_copy(update={"capacity_artefact": ""})
+        with pytest.raises(ConfigurationError, match="CAPACITY_ARTEFACT: expected the folder that the workers name"):
+            await repartition(off, new.model_copy(update={"capacity_artefact": ""}), silent)
+        done = await repartition(old, new, silent)
+        assert [table.what for table in done.tables] == ["states", "scores", "estimates"]
+        return await newest(old), await newest(new)
 
     before, after = asyncio.run(read())
-    assert len(before) > USERS // 2
+    assert len(before[0]) == len(before[1]) > USERS // 2
     assert after == before
 
 

@@ -36,7 +36,7 @@ class Watched:
         self.watch = ArtefactWatch(
             "live",
             folder,
-            accept=self.inference.accept,
+            accept=self.inference.read,
             current=lambda: self.current,
             take=self.take,
             metrics=self.metrics,

@@ -8,15 +8,18 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from support.artefacts import capacity_artefact
 from support.encoders import HashEncoder
 from support.group import Unwatched
 from support.patience import PATIENCE_S
 
+from features.catalogue import NAMES
 from features.codec import decode
 from features.observation import Kind, Observation, Source
 from features.online import OnlineRow
@@ -25,6 +28,7 @@ from features.state import UserState
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.publisher import Written
 from streams.contract import CLICKS
+from streams.inference.active_capacity import Estimating
 from streams.inference.loading import Inference, load_inference
 from streams.records.outgoing import Outgoing
 from streams.settings import load_settings
@@ -36,7 +40,7 @@ from streams.worker.publishing.emitter import Emitter
 from streams.worker.publishing.rounds import Rounds
 from streams.worker.state.local_store import Progress
 
-CHANGELOG, SCORES = "changelog", "scores"
+CHANGELOG, SCORES, CAPACITY = "changelog", "scores", "capacity"
 PARTITION, EPOCH = 3, 7
 BASE = 1_760_000_000_000
 
@@ -61,9 +65,9 @@ class HeldPublisher:
     """Acknowledges nothing by itself, but for the topics in `open`."""
 
     def __init__(self) -> None:
-        self.sent: dict[str, list[Sending]] = {CHANGELOG: [], SCORES: []}
+        self.sent: dict[str, list[Sending]] = {CHANGELOG: [], SCORES: [], CAPACITY: []}
         self.open: set[str] = set()
-        self._ends = {CHANGELOG: 0, SCORES: 0}
+        self._ends = {CHANGELOG: 0, SCORES: 0, CAPACITY: 0}
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Sending:
         assert partition == PARTITION
@@ -126,17 +130,24 @@ class Bench:
         self.tally = Tally(Metrics(), keep_latencies=True)
         self._offsets = itertools.count()
         self.states: dict[str, UserState] = {}
+        self.capacity_topic: str | None = None
+        self.emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Unwatched(), inference.estimating)
         outlets: Any = Outlets(
             changelog=CHANGELOG,
             scores=SCORES,
+            capacity=self,  # type: ignore[arg-type]
             publisher=self.publisher,  # type: ignore[arg-type]
             online=self.online,  # type: ignore[arg-type]
-            rounds=Rounds(Emitter(inference.encoder, inference.scoring, lambda: None, Unwatched())),
+            rounds=Rounds(self.emitter),
             tally=self.tally,
             lease=self.lease,
             on_failure=self.failures.append,
         )
         self.committer = Committer(PARTITION, EPOCH, self.shelf, outlets)
+
+    async def name(self, partition: int, lease: Lease) -> str | None:
+        """Answer for `CapacityTopic`."""
+        return self.capacity_topic
 
     def view(self, user_id: str) -> UserState:
         """Apply a view of a user and touch them."""
@@ -163,6 +174,10 @@ class Bench:
     def scores(self) -> list[Sending]:
         return self.publisher.sent[SCORES]
 
+    @property
+    def capacity(self) -> list[Sending]:
+        return self.publisher.sent[CAPACITY]
+
     async def group(self, number: int) -> None:
         """Wait until the group of this number, its changelog acknowledged, has sent scores and rows."""
         await until(lambda: len(self.changelog) > number)
@@ -186,6 +201,12 @@ async def turns() -> None:
 @pytest.fixture(scope="module")
 def inference() -> Inference:
     return load_inference(load_settings(), Metrics(), HashEncoder())
+
+
+@pytest.fixture(scope="module")
+def estimating(inference: Inference) -> Inference:
+    found = Estimating.of(capacity_artefact().serving(NAMES, inference.encoder), inference.encoder, True)
+    return replace(inference, estimating=found)
 
 
 @asynccontextmanager
@@ -219,6 +240,40 @@ async def test_a_touch_is_settled_when_changelog_score_and_row_are_acknowledged(
             answer()
         await asyncio.wait_for(settled, PATIENCE_S)
         assert not made.failures
+
+
+async def test_a_touch_is_settled_no_sooner_than_its_capacity_is_acknowledged(estimating: Inference) -> None:
+    async with bench(estimating) as made:
+        made.capacity_topic = CAPACITY
+        made.view("u")
+        settled = made.committer.settled()
+        await until(lambda: bool(made.changelog))
+        assert not made.capacity, "nothing is published before the changelog holds the state"
+        await made.group(0)
+        made.scores[0].acknowledge()
+        made.online.puts[0][1].set_result(None)
+        await turns()
+        assert not settled.done()
+        made.capacity[0].acknowledge()
+        await asyncio.wait_for(settled, PATIENCE_S)
+        assert made.tally.scores_out == 1, "records of capacity are no scores"
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_where_no_capacity_is_estimated_only_an_erasure_goes_to_a_topic_that_is_left(
+    inference: Inference, there: bool
+) -> None:
+    async with bench(inference) as made:
+        made.capacity_topic = CAPACITY if there else None
+        made.publisher.open = {CHANGELOG, SCORES, CAPACITY}
+        made.online.open = True
+        made.view("u")
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        assert not made.capacity
+        made.committer.touch("u", UserState(), changed=True, erased=True)
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        sent = [record for sending in made.capacity for record in sending.records]
+        assert [(record.key, record.value) for record in sent] == ([(b"u", None)] if there else [])
 
 
 async def test_the_local_store_holds_a_state_only_once_the_changelog_does(inference: Inference) -> None:
@@ -431,7 +486,7 @@ async def test_without_the_lease_nothing_is_sent(inference: Inference) -> None:
         settled = made.committer.settled()
         await until(lambda: bool(made.failures))
         assert isinstance(made.failures[0], LeaseLostError)
-        assert made.publisher.sent == {CHANGELOG: [], SCORES: []}
+        assert made.publisher.sent == {CHANGELOG: [], SCORES: [], CAPACITY: []}
         assert not made.online.puts
         assert not settled.done()
 

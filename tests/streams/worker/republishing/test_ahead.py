@@ -6,13 +6,14 @@ from typing import Any
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.observation import Kind, Observation, Source
 from features.state import UserState
 from streams.operating.read_back import take_score
-from streams.worker.republishing.ahead import Ahead, Limits, Rank
+from streams.worker.republishing.ahead import Ahead, Limits, Rank, by_partition
 
 NOW = 1_764_000_000_000
 LIMITS = Limits(event_time=NOW, emitted_at=NOW)
@@ -29,6 +30,17 @@ def state(newest: int | None = NOW) -> UserState:
     if newest is not None:
         made.apply(Observation(Kind.VIEW, Source.CLICKS, 1, newest, b"12345678"), "")
     return made
+
+
+def test_who_is_ahead_in_any_topic_is_found_once_for_a_partition() -> None:
+    low, high = Rank(1, NOW, NOW + 1), Rank(1, NOW, NOW + 2)
+    found = {
+        TopicPartition("scores", 0): {b"a": low, b"b": high, b"c": None},
+        TopicPartition("capacity", 0): {b"b": low, b"c": high, b"d": low},
+        TopicPartition("capacity", 1): {b"e": low},
+    }
+    assert by_partition(found) == {0: {b"a": low, b"b": high, b"c": None, b"d": low}, 1: {b"e": low}}
+    assert by_partition({}) == {}
 
 
 def users_of(*log: bytes | None) -> dict[bytes, Rank | None]:

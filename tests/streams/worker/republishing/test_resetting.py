@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 
+from support.artefacts import capacity_artefact
 from support.encoders import HashEncoder
 from support.plain_feast import served_features
 from support.runs import quick_settings
@@ -15,8 +16,9 @@ from support.shoppers import arriving
 from features.tiles import HOUR, MINUTE
 from streams.broker.embedded import EmbeddedBroker
 from streams.cli.replay import feed
+from streams.contract import CAPACITY
 from streams.operating.drain import Drain
-from streams.operating.read_back import last_scores
+from streams.operating.read_back import last_records, last_scores
 from streams.settings import StateStore, WindowEdge
 from streams.worker.applying.clock_steps import TOLERANCE_MS
 from streams.worker.flow import Flow
@@ -84,7 +86,9 @@ async def test_a_successor_resets_whoever_was_published_by_a_clock_ahead(tmp_pat
             partitions=2,
             window_edge=WindowEdge.CLOCK,
             state_store=StateStore.ROCKSDB,
+            capacity_artefact=str(tmp_path / "capacity"),
         )
+        capacity_artefact().save(tmp_path / "capacity")
         with monkeypatch.context() as patch:
             patch.setattr("streams.worker.publishing.emitter.time", Stamps(clock))
             async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
@@ -94,11 +98,11 @@ async def test_a_successor_resets_whoever_was_published_by_a_clock_ahead(tmp_pat
         with caplog.at_level(logging.WARNING, logger="wherewithal"):
             async with Flow(settings, encoder=HashEncoder(), clock=right) as flow:
                 await until_reset(flow, len(USERS))
-                scores = await last_scores(settings)
+                scores, capacity = await last_scores(settings), await last_records(settings, CAPACITY)
                 served = served_features(settings, tmp_path / "feast", USERS)
         assert {row["event_time"] <= right() for row in served} == {True}, "the rows are the successor's too"
-        assert set(scores) == set(USERS)
-        for score in scores.values():
+        assert set(scores) == set(capacity) == set(USERS)
+        for score in (*scores.values(), *capacity.values()):
             assert began <= score["event_time"] <= right()
             assert began <= score["emitted_at"] <= right()
         assert "ahead of this worker's clock" in caplog.text
