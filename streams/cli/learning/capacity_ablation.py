@@ -26,10 +26,10 @@ def publish_ablation(arguments: argparse.Namespace) -> int:
     from models.exceptions import ArtefactError
     from streams.inference.loading import artefact_folder, identify, open_encoder
     from streams.offline.capacity.ablation import ablation
-    from streams.offline.capacity.journey import fold
+    from streams.offline.capacity.journey import YEAR, fold
     from streams.offline.capacity.judging import DRAWS
     from streams.offline.capacity.page import page
-    from streams.offline.capacity.tastes import Tastes, read
+    from streams.offline.capacity.tastes import Tastes, led_by, read
     from streams.offline.complete_journey.households import households
     from streams.offline.complete_journey.purchases import purchases
 
@@ -46,7 +46,9 @@ def publish_ablation(arguments: argparse.Namespace) -> int:
         progress("folding purchases", 0, 1)
         journey = fold(purchases)
         progress("reading titles", 0, 1)
-        tastes = Tastes(read(journey.titles, encoder), artefact.projection, journey.titles, journey.categories)
+        embeddings = read(journey.titles, encoder)
+        led = led_by(journey.snapshots[YEAR], {household.user_id for household in known}, embeddings)
+        tastes = Tastes(embeddings, artefact.projection, led, journey.titles, journey.categories)
         draws = arguments.bootstrap or DRAWS
         document = ablation(journey, tastes, known, draws=draws, seed=arguments.seed, progress=progress)
     document |= {"encoder": identity, "seed": arguments.seed, "draws": draws}

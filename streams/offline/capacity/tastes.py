@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
+from models.finetuning.titles.association import association, factors
 from models.libraries import library
 from models.profile import WIDTH, Projection
 from models.text.cleaning import clean
@@ -22,10 +23,11 @@ Vector = NDArray[np.float64]
 SERVED: Final = "BERT, P of the scorer in use"
 RANDOM: Final = "BERT, random P"
 FITTED: Final = "BERT, P of the households' sums"
+LED: Final = "BERT, P led by who buys what together"
 TF_IDF: Final = "tf-idf of the words"
 TITLES: Final = "tf-idf of whole titles"
 CATEGORIES: Final = "bag of categories"
-WAYS: Final = (SERVED, RANDOM, FITTED, TF_IDF, TITLES, CATEGORIES)
+WAYS: Final = (SERVED, RANDOM, FITTED, LED, TF_IDF, TITLES, CATEGORIES)
 
 
 class Tastes:
@@ -35,16 +37,24 @@ class Tastes:
     all households, without labels.
     """
 
-    def __init__(self, embeddings: Vector, projection: Projection, titles: Sequence[str], kinds: Sequence[str]) -> None:
+    def __init__(
+        self, embeddings: Vector, projection: Projection, led: Projection, titles: Sequence[str], kinds: Sequence[str]
+    ) -> None:
         """Prepare.
 
         Args:
             embeddings: float64 [titles, dimension], zeros for a title that says nothing.
             projection: P of the scorer in use.
+            led: P of `led_by`.
             titles: in words.
             kinds: the category of each title.
         """
-        self._embeddings, self._projection = embeddings, projection
+        self._embeddings = embeddings
+        self._projections = {
+            SERVED: projection,
+            LED: led,
+            RANDOM: Projection.orthogonal(embeddings.shape[1]),
+        }
         self._titles, self._kinds = titles, kinds
 
     def of(self, way: str, found: Snapshot, *, decayed: bool = True) -> Vector:
@@ -63,16 +73,30 @@ class Tastes:
         if way == CATEGORIES:
             return _leading(weights @ _one_hot(self._kinds))
         sums = np.asarray(weights @ self._embeddings)
-        if way == SERVED:
-            return _unit(self._projection.apply(sums))
         if way == FITTED:
             units = _unit(sums)
             return _unit(Projection.fit(units - units.mean(axis=0)).apply(sums))
-        return _unit(Projection.orthogonal(self._embeddings.shape[1]).apply(sums))
+        return _unit(self._projections[way].apply(sums))
 
     def _words(self) -> Any:
         counting = library("sklearn.feature_extraction.text")
         return counting.CountVectorizer(token_pattern=r"\S+").fit_transform(self._titles)
+
+
+def led_by(found: Snapshot, apart: Collection[str], embeddings: Vector) -> Projection:
+    """Return P, led from embeddings to the factors of what the same households buy, as `finetune` fits it.
+
+    Args:
+        found: the households at the end.
+        apart: those that have no say, because they are to be judged.
+        embeddings: float64 [titles, dimension].
+    """
+    others = [row for user, row in zip(found.users, found.plain, strict=True) if user not in apart]
+    counts = sparse(others, len(embeddings))
+    logged = counts.copy()
+    logged.data = np.log1p(logged.data)
+    lines = np.asarray(counts.sum(axis=0)).ravel().astype(np.int64)
+    return Projection.towards(embeddings, factors(association(logged), WIDTH), lines)
 
 
 async def embed(titles: Sequence[str], encoder: Encoder) -> Vector:

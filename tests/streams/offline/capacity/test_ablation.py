@@ -10,7 +10,7 @@ from models.profile import WIDTH, Projection
 from streams.offline.capacity.ablation import ablation
 from streams.offline.capacity.journey import BEFORE, YEAR, Journey, fold, sparse
 from streams.offline.capacity.page import page
-from streams.offline.capacity.tastes import SERVED, WAYS, Tastes
+from streams.offline.capacity.tastes import SERVED, WAYS, Tastes, led_by
 from streams.offline.complete_journey.households import Household
 from streams.offline.complete_journey.purchases import Item, Purchase
 
@@ -62,7 +62,8 @@ def test_weights_halve_in_sixty_days(journey: Journey) -> None:
 
 def test_text_that_tells_is_found_by_every_way_to_read_it_and_told_on_the_page(journey: Journey) -> None:
     embeddings = np.random.default_rng(1).normal(size=(len(journey.titles), 100))
-    tastes = Tastes(embeddings, Projection.orthogonal(100, seed=3), journey.titles, journey.categories)
+    led = led_by(journey.snapshots[YEAR], {"0", "1"}, embeddings)
+    tastes = Tastes(embeddings, Projection.orthogonal(100, seed=3), led, journey.titles, journey.categories)
     for way in WAYS:
         vectors = tastes.of(way, journey.snapshots[YEAR])
         assert vectors.shape == (HOUSEHOLDS, WIDTH)
