@@ -102,7 +102,8 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
     bought = demo_orders()
     lines = [(number, orjson.dumps(line)) for number, line in enumerate(simulate(bought), 1)]
     before = _until(lines, CUT_OFF)
-    backlog, month, live = lines[:before], lines[before:-LIVE_EVENTS], lines[-LIVE_EVENTS:]
+    at_a_pace = max(before, len(lines) - LIVE_EVENTS)
+    backlog, month, live = lines[:before], lines[before:at_a_pace], lines[at_a_pace:]
     by_customer = of_customers(bought)
     say = (lambda _: None) if quiet else (lambda what: console.print(Text(f"starting: {what}", style="dim")))
     async with Flow(settings, keep_latencies=True, progress=say) as flow:

@@ -6,12 +6,10 @@ from functools import cache
 
 import pyarrow.compute as pc
 
+from streams.offline.complete_journey.households import households
 from streams.offline.complete_journey.package import parquet
 from streams.offline.complete_journey.purchases import Item, Purchase
 from streams.offline.sample.orders import Order, orders
-
-LEAST_LINES = 30
-"""A household with fewer hardly comes back."""
 
 
 def basket(customer: str, timestamp: int, *paid: float) -> Order:
@@ -30,8 +28,8 @@ def basket(customer: str, timestamp: int, *paid: float) -> Order:
 
 @cache
 def quiet_orders(customers: int) -> list[Order]:
-    """Return the orders of a number of real customers, those with the fewest lines that are not all but none."""
-    households = parquet("transactions", ["household_id"]).read(["household_id"])["household_id"]
-    counts = [pair for pair in pc.value_counts(households).to_pylist() if pair["counts"] >= LEAST_LINES]
-    counts.sort(key=lambda pair: (pair["counts"], pair["values"]))
-    return orders([str(pair["values"]) for pair in counts[:customers]])
+    """Return the orders of a number of real customers: those with the fewest lines of whom income and age are known."""
+    column = parquet("transactions", ["household_id"]).read(["household_id"])["household_id"]
+    lines = {str(pair["values"]): pair["counts"] for pair in pc.value_counts(column).to_pylist()}
+    known = sorted((household.user_id for household in households()), key=lambda user: (lines[user], user))
+    return orders(known[:customers])

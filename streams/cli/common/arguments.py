@@ -59,9 +59,9 @@ def in_words(text: str) -> str:
     return text
 
 
-def share(*, none: bool) -> Callable[[str], float]:
-    """Return a function that reads a share of users to hold out, above 0 and below 1; `none` allows 0 as well."""
-    expected = "expected a share of the users, " + ("0 or above" if none else "above 0") + " and below 1"
+def share(*, none: bool, of: str = "users") -> Callable[[str], float]:
+    """Return a function that reads a share, of users to hold out, above 0 and below 1; `none` allows 0 as well."""
+    expected = f"expected a share of the {of}, " + ("0 or above" if none else "above 0") + " and below 1"
 
     def read(text: str) -> float:
         try:

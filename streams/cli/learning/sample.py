@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--returns",
-        type=share(none=True),
+        type=share(none=True, of="lines"),
         default=0.0,
         metavar="SHARE",
         help="of the lines that come back, as refunds that are simulated (default: 0)",

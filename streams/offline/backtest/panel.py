@@ -10,7 +10,6 @@ import numpy as np
 import orjson
 
 from features.catalogue import NAMES
-from features.net_spend import net_spend
 from features.observation import Observation, to_micros
 from features.point_in_time import snapshots
 from features.row import Value
@@ -19,6 +18,7 @@ from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
 from streams.contract import CLICKS
 from streams.exceptions import ConfigurationError
+from streams.net_spend import net_spend
 from streams.offline.backtest.cdnow import Order
 from streams.progress import Progress
 from streams.records.decoder import Decoder

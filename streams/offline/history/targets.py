@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from features.net_spend import net_amount, net_spend
 from streams.contract import HORIZON
+from streams.net_spend import net_amount, net_spend
 from streams.offline.history.folding import User
 
 

@@ -20,7 +20,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from features.net_spend import net_spend
 from features.observation import to_micros
 from features.point_in_time import snapshots
 from features.row import Value
@@ -34,6 +33,7 @@ from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import identify
 from streams.inference.text_reader import TextReader
+from streams.net_spend import net_spend
 from streams.offline.sample.orders import PERIOD_END, Order
 from streams.offline.sample.simulator import simulate
 from streams.records.decoder import Decoder

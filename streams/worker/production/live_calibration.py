@@ -10,12 +10,12 @@ from typing import Final, Protocol
 from zlib import crc32
 
 from features.columns import HOURS
-from features.net_spend import net_money
 from features.state import UserState
 from features.tiles import DAY, HOUR
 from streams.contract import HORIZON
 from streams.inference.active_scorer import Served
 from streams.log import log
+from streams.net_spend import net_money
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.worker.production.pending_predictions import Pending, read_pending, write_pending

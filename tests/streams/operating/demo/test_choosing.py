@@ -29,7 +29,7 @@ def test_each_role_goes_to_the_extreme_of_its_kind() -> None:
         sixth: record(90, "high"),
     }
     after: Scores = {user: record(1, "low") for user in before} | {fifth: record(80, "high")}
-    spent = {SEEN: 500.0, first: 10.0, second: 20.0, third: 5.0, fourth: 19.9, sixth: 20.0}
+    spent = {SEEN: 500.0, first: 30.0, second: 35.0, third: 5.0, fourth: 19.9, sixth: 20.0}
     assert choose(before, after, spent) == {Role.FORESEEN: second, Role.MISSED: third, Role.DRIFTING: fourth}
 
 

@@ -19,10 +19,11 @@ import sys
 from streams.cli import demo
 from streams.cli.main import main
 
-bought = demo.orders()
-told = {"17151", "12798", "01686"}
-few = told | set(sorted({order.customer_id for order in bought})[:40])
-demo.orders = lambda: [order for order in bought if order.customer_id in few]
+bought = demo.demo_orders()
+told = {"1609", "1749"}
+few = told | set(sorted({order.customer_id for order in bought})[:12])
+demo.demo_orders = lambda: [order for order in bought if order.customer_id in few]
+demo.LIVE_EVENTS = 200
 sys.exit(main(["demo", *sys.argv[1:]]))
 """
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

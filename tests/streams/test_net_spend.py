@@ -7,8 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.net_spend import net_amount, net_spend
 from features.observation import Kind, Observation, Source, event_key, source_of
+from streams.net_spend import net_amount, net_spend
 
 KINDS = st.sampled_from(list(Kind))
 AMOUNTS = st.none() | st.integers(0, 10**15)
