@@ -88,6 +88,7 @@ def test_a_topic_of_capacity_that_nobody_publishes_to_any_more_is_told(
     async def made_before() -> None:
         async with Admin(settings) as admin:
             await admin.create([Made(f"{broker.topic_prefix}{CAPACITY}", partitions, 1, {})])
+            await admin.led([f"{broker.topic_prefix}{CAPACITY}"])
 
     asyncio.run(made_before())
     found = check(settings, monkeypatch)
