@@ -96,7 +96,7 @@ def test_a_topic_of_capacity_that_nobody_publishes_to_any_more_is_told(
     assert "erasures clear it" in found[what].said
     assert ("it was not this deployment's" in found[what].said) == (partitions == 4)
     estimated = check(settings.model_copy(update={"capacity_artefact": "some/folder"}), monkeypatch)
-    assert (list(ill(estimated)) == ["partitions"]) == (partitions == 4)
+    assert ("partitions" in ill(estimated)) == (partitions == 4)
 
 
 def test_everything_that_would_stop_a_worker_is_told_at_once(
