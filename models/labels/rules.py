@@ -1,6 +1,6 @@
 """Rules of labels: conditions as intervals of a value, and which rules never can apply.
 
-No feature is negative, so an unknown one takes the value -1 and every condition is one closed interval.
+A value below 0 is taken as 0, so an unknown one takes the value -1 and every condition is one closed interval.
 """
 
 from __future__ import annotations

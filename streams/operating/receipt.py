@@ -158,10 +158,19 @@ def judge_state(state: UserState, newest: Place | None, request: Erasure, place:
     erased_at = -1 if state.erased_at is None else state.erased_at
     if state.offsets[Source.ERASURES] < place.offset or erased_at < request.timestamp:
         remains = "the newest state does not know of the erasure: erase again"
-    elif not state.revision and (any(state.remembered) or state.texts.total is not None):
-        remains = "the marker remembers event ids or texts: it is damaged, erase again with the newest release"
+    elif not state.revision and _remembers(state):
+        remains = (
+            "the marker remembers event ids, orders, texts or titles: it is damaged, erase again with the newest "
+            "release"
+        )
     facts = {"revision": state.revision, "erased_at": state.erased_at, "epoch": state.epoch}
     return Finding(str(newest), remains, facts)
+
+
+def _remembers(state: UserState) -> bool:
+    """Return whether a state holds what a marker has none of."""
+    words = state.texts.total is not None or state.taste.total is not None
+    return words or any(state.remembered) or bool(state.orders or state.waiting)
 
 
 def judge_records(published: Sequence[ConsumerRecord], topic: str, state: UserState) -> Finding:

@@ -9,6 +9,7 @@ import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
+import numpy as np
 import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -22,6 +23,7 @@ from features.observation import Source
 from features.online.layout import STORED
 from features.online.opening import open_online_store
 from features.state import UserState
+from features.text_sum import NO_TEXTS, NO_TITLES
 from streams.broker.connection import connection
 from streams.broker.reading import read_topic
 from streams.broker.topics.lifetimes import BROKER_MS
@@ -288,9 +290,25 @@ def test_a_state_that_does_not_know_of_the_erasure_outranking_the_marker_is_foun
     assert "erase again" in judge_state(state, newest, request, place, "changelog").remains
     state.erase(BASE - 1, 7, Source.ERASURES)
     assert judge_state(state, newest, request, place, "changelog").remains is None
-    state.remembered[0] = b"8 bytes."
-    assert "damaged" in judge_state(state, newest, request, place, "changelog").remains
     assert "no marker" in judge_state(UserState(), None, request, place, "changelog").remains
+
+
+@pytest.mark.parametrize(
+    ("field", "left"),
+    [
+        ("remembered", [b"8 bytes.", b"", b""]),
+        ("orders", b"16 bytes of order"),
+        ("texts", NO_TEXTS.plus(BASE, 1.0, np.ones(64))),
+        ("taste", NO_TITLES.plus(BASE, 1.0, np.ones(64))),
+        ("waiting", [3]),
+    ],
+)
+def test_a_marker_that_remembers_anything_is_found(field, left):
+    request, place = Erasure("u", BASE), Place("erasures", 0, 7)
+    state = UserState()
+    state.erase(BASE, 7, Source.ERASURES)
+    setattr(state, field, left)
+    assert "damaged" in judge_state(state, Place("changelog", 0, 3), request, place, "changelog").remains
 
 
 def test_a_score_behind_the_tombstone_is_found_unless_the_user_exists_again():

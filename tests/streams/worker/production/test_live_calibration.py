@@ -167,6 +167,27 @@ async def test_what_can_no_longer_be_told_is_counted_as_unjudged(world: World) -
     assert world.unjudged == 1
 
 
+async def test_a_title_that_is_read_after_the_prediction_loses_nothing(world: World) -> None:
+    state, click = world.states["u"], world.offset + 1
+    state.apply(
+        Observation(
+            kind=int(Kind.VIEW),
+            source=int(Source.CLICKS),
+            offset=click,
+            timestamp=START,
+            event_key=event_key("titled"),
+            title_weight=0.25,
+            title_waits=True,
+        ),
+        "e",
+    )
+    world.predict("u", spend=12.5)
+    assert state.read_title(click, START, 0.25, np.ones(64), "e")
+    world.now = START + HORIZON
+    await world.outcomes.judge()
+    assert world.shown() == (12.5, 0.0, 1)
+
+
 async def test_predictions_are_kept_apart_by_scorer_and_decile_of_the_score(world: World) -> None:
     for number, score in enumerate((0.0, 9.99, 10.0, 100.0)):
         world.buy(f"d{number}", 1.0)
