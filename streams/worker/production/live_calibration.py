@@ -119,7 +119,7 @@ class Outcomes:
                 decile=min(int(predicted.score[position] // 10), 9),
                 scorer=served.scoring.version,
                 spent=_net(state),
-                life=_life(state),
+                life=state.life,
             )
 
     def erase(self, user_id: str) -> None:
@@ -152,7 +152,7 @@ class Outcomes:
             if not (due or verify) or self._pending.get(pending.user_id) is not pending:
                 continue
             state = self._users.find(pending.user_id)
-            lost = state is None or _life(state) != pending.life
+            lost = state is None or state.life != pending.life
             if not (due or lost):
                 continue
             del self._pending[pending.user_id]
@@ -201,11 +201,6 @@ class Outcomes:
             except OSError as error:
                 self._changed = True
                 log.warning("pending predictions cannot be written, they would not survive a restart", error=str(error))
-
-
-def _life(state: UserState) -> int:
-    """Return a number that an erasure changes for good and an event never does: changes that were no events."""
-    return state.sequence - state.revision
 
 
 def _net(state: UserState) -> int:
