@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ from streams.progress import Progress
 Vector = NDArray[np.float64]
 
 BEHAVIOUR, BOTH = PARTS[0], PARTS[-1]
-DRAWS = 1000
+DRAWS: Final = 1000
 """Resamplings of users for an interval."""
 
-_NO_GROUP = "unknown"
+_NO_GROUP: Final = "unknown"
 
 
 def judge(
