@@ -15,8 +15,8 @@ from features.online.layout import CAPACITY, JOIN_KEY
 from features.online.reading import read_users
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
+from streams.records.ndjson import text_or_base64
 from streams.records.score_record import newer
-from streams.records.written_letter import text_or_base64
 from streams.settings import Settings
 
 if TYPE_CHECKING:

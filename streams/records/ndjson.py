@@ -193,3 +193,11 @@ def partition_of(key: bytes | None, partitions: int, spread: int) -> int:
     if key is None:
         return spread % partitions
     return partition_of_key(key, partitions)
+
+
+def text_or_base64(value: bytes) -> dict[str, str]:
+    """Return a record's bytes as `raw`, or as `raw_base64` if they are not UTF-8."""
+    try:
+        return {"raw": value.decode()}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(value).decode()}

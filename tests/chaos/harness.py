@@ -335,13 +335,6 @@ class Cluster:
         return outcome
 
 
-def without_titles(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same lines with no titles, so that clicks wait for nothing."""
-    return [
-        line | {"value": {name: field for name, field in line["value"].items() if name != "title"}} for line in lines
-    ]
-
-
 def distinct_texts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same lines with no two texts alike, so that no embedding is known beforehand."""
     changed = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from chaos.harness import distinct_texts, until, without_titles
+from chaos.harness import distinct_texts, until
 from support.patience import PATIENCE_S
-from support.shoppers import random_lines
+from support.shoppers import random_lines, without_titles
 
 from streams.operating.read_back import dead_letters
 

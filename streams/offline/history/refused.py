@@ -9,10 +9,9 @@ import orjson
 
 from streams.contract import CLICKS, NO_PARTITION, REVIEWS, SEARCHES
 from streams.records.events import Click, Event, Review, Search
-from streams.records.ndjson import RejectedLine
+from streams.records.ndjson import RejectedLine, text_or_base64
 from streams.records.refusals import Position, Refusals, check_share
 from streams.records.rejection import Reason, Rejection
-from streams.records.written_letter import text_or_base64
 from streams.sources.arrived import Arrived
 from streams.sources.places import Places
 

@@ -172,13 +172,7 @@ class BatchConsumer(driver.Consumer):
         return bool(ours)
 
     def hold(self, serial: int, tp: TP, first: int | None) -> None:
-        """Commit no further than the first click whose title waits; one of an earlier assignment is not ours any more.
-
-        Args:
-            serial: of the assignment.
-            tp: a partition of clicks.
-            first: the offset of that click; None where none waits any more.
-        """
+        """Commit no further than `first`, the first click whose title waits; None: none does. Not for an old serial."""
         if serial == self.app.consumer_generation_id and tp in self.ledgers:
             self.ledgers[tp].hold(first)
             self.progressed.set()

@@ -146,7 +146,7 @@ def test_a_failing_read_is_reported_without_the_user(
         url = f"sqlite:///{tmp_path}/online.db"
         open_online_store(url).close()
         with closing(sqlite3.connect(tmp_path / "online.db")) as connection:
-            connection.execute("DROP TABLE wherewithal_user_profile")
+            connection.execute("ALTER TABLE wherewithal_user_profile RENAME COLUMN value TO worth")
     with pytest.raises(OnlineStoreError, match=r"expected (to read )?the (SQLite|Redis) online store") as caught:
         read_users(url, [user_id])
     assert user_id not in "".join(traceback.format_exception(caught.value))

@@ -31,7 +31,7 @@ def test_every_feature_of_a_user_is_shown(served: dict[str, str], tmp_path: Path
     code, out, err = here("features", "u1", "--json", **served)
     assert (code, err) == (0, "")
     found: dict[str, Any] = json.loads(out)
-    assert found["revisions"] == {"user_behavior": 1, "user_profile": 1, "purchasing_power": 1}
+    assert found["revisions"] == {"user_behavior": 1, "user_profile": 1, "user_taste": 1, "purchasing_power": 1}
     assert len(found["profile_vector"]) == 64
 
 

@@ -40,7 +40,7 @@ def test_scores_and_dead_letters_are_read_followed_counted_and_redriven(
 
 
 async def publish_and_read(settings: Settings) -> None:
-    lines = random_lines(seed=5, events=80, users=USERS)
+    lines = random_lines(seed=5, events=200, users=USERS)
     broken = {"topic": "clicks", "key": "u1", "raw": "no JSON"}
     async with Flow(settings, encoder=HashEncoder()) as flow:
         await work(flow, [*lines, broken])

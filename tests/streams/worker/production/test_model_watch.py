@@ -19,7 +19,7 @@ from support.encoders import HashEncoder
 from support.oracle import assert_reference, assert_same, assert_score_log
 from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back, run_flow
-from support.shoppers import BASE, arriving, encoded, random_lines
+from support.shoppers import BASE, arriving, encoded, random_lines, without_titles
 
 from features.tiles import DAY
 from streams.broker.reading import read_topic
@@ -79,7 +79,7 @@ async def everybody_scored_by(flow: Flow, version: str) -> dict[str, Any]:
 
 
 async def test_an_artefact_swapped_in_under_traffic_leaves_the_state_and_the_scores_of_an_undisturbed_run(tmp_path):
-    lines = random_lines(seed=11, events=2400, users=120)
+    lines = without_titles(random_lines(seed=11, events=2400, users=120))
     old, new = fitted_artefact(), fitted_artefact(intercept=1.0)
     before = ship(old, tmp_path / "a" / "live")
     async with Flow(live_settings(tmp_path / "a"), encoder=HashEncoder(), keep_latencies=True) as flow:

@@ -42,7 +42,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def test_the_difference_is_that_of_two_predictions_by_hand(inference: Inference) -> None:
     metrics = Metrics()
     shadow = Shadow(metrics)
-    live, other = (scoring_of(inference, fitted_artefact(intercept=added)) for added in (0.0, 0.4))
+    live, other = (scoring_of(inference, fitted_artefact(intercept=added)) for added in (3.0, 3.4))
     served = served_by(live)
     shadow.use(other)
     shadow.compare(served)
