@@ -172,7 +172,13 @@ class BatchConsumer(driver.Consumer):
         return bool(ours)
 
     def hold(self, serial: int, tp: TP, first: int | None) -> None:
-        """Commit no further than `first`, the first click whose title waits; None: none does. Not for an old serial."""
+        """Commit clicks no further than the first whose title waits; a call for an earlier assignment changes nothing.
+
+        Args:
+            serial: of the assignment.
+            tp: a partition of clicks.
+            first: the offset of that click; None where none waits any more.
+        """
         if serial == self.app.consumer_generation_id and tp in self.ledgers:
             self.ledgers[tp].hold(first)
             self.progressed.set()

@@ -150,22 +150,6 @@ async def test_what_is_given_back_within_the_30_days_is_taken_off_once(world: Wo
     assert world.shown() == (10.0, 4.5, 1)
 
 
-async def test_a_title_that_is_read_later_is_no_erasure(world: World) -> None:
-    state, clicked = world.states["u"], world.offset + 1
-    click = Observation(int(Kind.VIEW), int(Source.CLICKS), clicked, world.now, event_key("v"))
-    click.title_weight, click.title_waits = 0.25, True
-    state.apply(click, "e")
-    world.offset = clicked
-    world.predict("u")
-    assert state.read_title(clicked, world.now, 0.25, None, "e")
-    world.now = START + DAY
-    world.buy("u", 7.0)
-    world.now = START + HORIZON
-    await world.outcomes.judge()
-    assert world.shown() == (10.0, 7.0, 1)
-    assert not world.unjudged
-
-
 async def test_more_given_back_than_paid_is_a_spend_of_nothing(world: World) -> None:
     world.predict("u")
     world.give_back("u", 100.0, when=START + DAY)
@@ -181,6 +165,27 @@ async def test_what_can_no_longer_be_told_is_counted_as_unjudged(world: World) -
     await world.outcomes.judge()
     assert world.shown() == (None, None, None)
     assert world.unjudged == 1
+
+
+async def test_a_title_that_is_read_after_the_prediction_loses_nothing(world: World) -> None:
+    state, click = world.states["u"], world.offset + 1
+    state.apply(
+        Observation(
+            kind=int(Kind.VIEW),
+            source=int(Source.CLICKS),
+            offset=click,
+            timestamp=START,
+            event_key=event_key("titled"),
+            title_weight=0.25,
+            title_waits=True,
+        ),
+        "e",
+    )
+    world.predict("u", spend=12.5)
+    assert state.read_title(click, START, 0.25, np.ones(64), "e")
+    world.now = START + HORIZON
+    await world.outcomes.judge()
+    assert world.shown() == (12.5, 0.0, 1)
 
 
 async def test_predictions_are_kept_apart_by_scorer_and_decile_of_the_score(world: World) -> None:
