@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from models.artefact.capacity import CapacityArtefact
 from models.scoring.capacity import EVIDENCE
 
-_PARTS = {
+_PARTS: Final = {
     "behaviour": "the scalars alone",
     "text": "the vectors of texts and titles alone",
     "both": "all of them, as it is served",

@@ -12,7 +12,7 @@ from streams.inference.money import money_of
 
 MOST_BEYOND: Final = 0.5
 """The share of shoppers whose money lies outside of the middle nine tenths of the training shoppers', from which on it
-is another shop's. Of the same shop it is a tenth. On the bundled orders it is a quarter at twice the prices, and six
+is another shop's. Of the same shop it is a tenth. On the orders of CDNOW it is a quarter at twice the prices, and six
 tenths at four times or a quarter of them."""
 
 DRIFTING: Final = "lifetime_spend"

@@ -16,7 +16,8 @@ from streams.rekeying.beginning import Beginnings
 from streams.rekeying.rekeyer import Rekeyer
 from streams.settings import Settings
 from streams.worker.app import App, leave_in_order
-from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
+from streams.worker.consuming.batch_consumer import BatchTransport
+from streams.worker.consuming.raw_schema import RawSchema
 
 
 class SourceMember:

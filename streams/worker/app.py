@@ -23,8 +23,9 @@ from streams.login_settings import Mechanism
 from streams.membership_settings import instance_id
 from streams.name_settings import group_name
 from streams.settings import Settings
-from streams.worker.consuming.batch_consumer import BatchTransport, RawSchema
+from streams.worker.consuming.batch_consumer import BatchTransport
 from streams.worker.consuming.losses import Losses
+from streams.worker.consuming.raw_schema import RawSchema
 from streams.worker.engine import Engine
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery import TiedRecovery

@@ -66,9 +66,11 @@ def adapt_to_titles(
 
     Returns:
         What is in `finetuning.json`: `encoder` `encoder_digest` `data` `pairs` `titles` `lines` `left_out` `shoppers`
-        `options` `steps` `seconds` `cpu_seconds` `ended` `best_step` `curve`; `ranked_above`, a mean per encoder and
-        projection over the validation shoppers; `gain`, how much less of the titles rank above what is bought next
-        than under the frozen encoder with a random projection, with its 95 % interval.
+        `ideographs_added` `options` `whole_seconds` `cpu_seconds`; where weights were trained also `steps` `seconds`
+        `ended` `best_step` `curve`; `ranked_above`, a mean per encoder and projection over the validation shoppers,
+        whose number is `judges`; `gain`, how much less of the titles rank above what is bought next than under the
+        frozen encoder with a random projection, with its 95 % interval; `gain_of_weights`, the same beside the frozen
+        encoder with a fitted projection.
 
     Raises:
         FinetuningError: the folder holds a finished run or another run's checkpoint, or the purchases are too few.

@@ -60,7 +60,7 @@ def in_words(text: str) -> str:
 
 
 def share(*, none: bool, of: str = "users") -> Callable[[str], float]:
-    """Return a function that reads a share, of users to hold out, above 0 and below 1; `none` allows 0 as well."""
+    """Return a function that reads a share of something, above 0 and below 1; `none` allows 0 as well."""
     expected = f"expected a share of the {of}, " + ("0 or above" if none else "above 0") + " and below 1"
 
     def read(text: str) -> float:

@@ -9,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import NAMES, TRANSFORMS
-from models.measures.bootstrap import resampled_rows
-from models.measures.groups import compare_groups
-from models.measures.lift import order_of, range_ids
+from models.measures.lift import order_of
 from models.profile import WIDTH
-from models.scoring.capacity import BAND_BOUNDS
-from models.scoring.population import reference_of, share_at_most
 from models.scoring.standardising import Transform
 from models.training.capacity.design import PARTS
 from models.training.capacity.fitting import out_of_fold
-from models.training.capacity.people import Labelled, People, ranks
+from models.training.capacity.people import Labelled, People
 from models.training.threads import one_thread
 from streams.offline.capacity.journey import BASKETS, BEFORE, YEAR, Journey, Snapshot
+from streams.offline.capacity.judging import BEHAVIOUR, BOTH, by_groups
 from streams.offline.capacity.people import WINDOW_DAYS
 from streams.offline.capacity.tastes import SERVED, WAYS, Tastes
 from streams.offline.complete_journey.households import Household
@@ -28,7 +25,6 @@ from streams.progress import Progress
 
 Vector = NDArray[np.float64]
 
-BEHAVIOUR, BOTH = PARTS[0], PARTS[-1]
 TRAITS: Final = ("age", "household_size", "household", "children")
 """The columns of `Household` that income goes with."""
 
@@ -133,14 +129,5 @@ def _fairness(
     households: Sequence[Household], labelled: Labelled, predicted: Vector, *, draws: int, seed: int
 ) -> dict[str, Any]:
     by_user = {household.user_id: household for household in households}
-    capacity = share_at_most(reference_of(predicted), predicted)
-    return {
-        trait: compare_groups(
-            [getattr(by_user[user], trait) for user in labelled.users],
-            ranks(labelled.labels),
-            ranks(predicted),
-            capacity >= BAND_BOUNDS[-1],
-            resampled_rows(range_ids(len(labelled.users)), draws=draws, seed=seed),
-        )
-        for trait in TRAITS
-    }
+    groups = {trait: [getattr(by_user[user], trait) for user in labelled.users] for trait in TRAITS}
+    return by_groups(groups, labelled.labels, predicted, draws=draws, seed=seed)

@@ -15,8 +15,8 @@ from features.observation import Kind, Observation, Source, event_key, to_micros
 from features.row import Value, scalars
 from features.state import UserState
 from features.text_sum import TASTE_HALF_LIFE
-from features.tiles import DAY
 from models.libraries import library
+from streams.contract import HORIZON
 from streams.offline.complete_journey.purchases import Purchase
 
 BASKETS: Final = (1, 3, 10, 30)
@@ -24,7 +24,6 @@ BASKETS: Final = (1, 3, 10, 30)
 
 YEAR: Final = "year"
 BEFORE: Final = "30 days before the end"
-HORIZON: Final = 30 * DAY
 
 
 @dataclass
@@ -115,6 +114,7 @@ def _observation(purchase: Purchase, offset: int) -> Observation:
         offset=offset,
         timestamp=purchase.timestamp,
         event_key=event_key(f"{purchase.basket}-{purchase.product}"),
+        # A click names the price of one piece: money is rounded as it is on that way.
         amount=to_micros(purchase.paid / purchase.units * purchase.units),
         units=purchase.units,
         order=event_key(purchase.basket),

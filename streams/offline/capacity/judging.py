@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ from streams.progress import Progress
 Vector = NDArray[np.float64]
 
 BEHAVIOUR, BOTH = PARTS[0], PARTS[-1]
-DRAWS = 1000
+DRAWS: Final = 1000
 """Resamplings of users for an interval."""
 
-_NO_GROUP = "unknown"
+_NO_GROUP: Final = "unknown"
 
 
 def judge(
@@ -65,18 +65,36 @@ def judge(
         "lift": {"spearman": lift.value, "interval": [lift.low, lift.high]},
     }
     if groups:
-        capacity = share_at_most(reference_of(predictions[BOTH]), predictions[BOTH])
-        document["fairness"] = {
-            column: compare_groups(
-                names,
-                ranks(gathered.labelled.labels),
-                ranks(predictions[BOTH]),
-                capacity >= BAND_BOUNDS[-1],
-                resampled_rows(range_ids(len(names)), draws=draws, seed=seed),
-            )
-            for column, names in groups.items()
-        }
+        document["fairness"] = by_groups(groups, gathered.labelled.labels, predictions[BOTH], draws=draws, seed=seed)
     return document
+
+
+def by_groups(
+    groups: Mapping[str, Sequence[str]], labels: Vector, predictions: Vector, *, draws: int, seed: int
+) -> dict[str, Any]:
+    """Compare groups of users, the upper band being that of the users themselves.
+
+    Args:
+        groups: by column, the group of each of n users.
+        labels: [n].
+        predictions: [n], by fits that have not seen the user.
+        draws: resamplings for the intervals, >= 1.
+        seed: of the resamplings.
+
+    Returns:
+        By column, as `models.measures.groups.compare_groups` returns.
+
+    Raises:
+        InvalidInputError: too many groups.
+    """
+    upper = share_at_most(reference_of(predictions), predictions) >= BAND_BOUNDS[-1]
+    actual, told = ranks(labels), ranks(predictions)
+    return {
+        column: compare_groups(
+            names, actual, told, upper, resampled_rows(range_ids(len(names)), draws=draws, seed=seed)
+        )
+        for column, names in groups.items()
+    }
 
 
 def predicted(gathered: Gathered, *, seed: int = 0, progress: Progress | None = None) -> dict[str, Vector]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,13 @@ from models.training.capacity.fitting import FOLDS, choose, fit
 from models.training.threads import one_thread
 from streams.offline.capacity.people import Gathered
 
-DATA = (
+DATA: Final = (
     "Rows that `wherewithal history` folded from the events of this deployment, and labels that somebody gave for some "
     "of their users. What the labels mean, whence they come and whether they may be used, is for whoever trained it to "
     "say here."
 )
 
-LEAST_EVIDENCE = 5
+LEAST_EVIDENCE: Final = 5
 """Orders below which nothing is said of a user, unless `--evidence` names another number."""
 
 

@@ -12,7 +12,17 @@ from typing import Final
 
 from streams.offline.complete_journey.purchases import CURRENCY, Purchase, customers, purchases
 
-__all__ = ["CURRENCY", "PERIOD_END", "Order", "customers", "demo_orders", "is_held_out", "orders"]
+__all__ = [
+    "CURRENCY",
+    "PERIOD_END",
+    "Order",
+    "customers",
+    "demo_orders",
+    "drawn",
+    "is_held_out",
+    "judged_customers",
+    "orders",
+]
 
 PERIOD_END: Final = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp()) * 1000
 """The instant the observation ends (exclusive), in epoch milliseconds: midnight UTC after 2017-12-31."""
@@ -22,7 +32,6 @@ DEMO_BEGIN: Final = int(datetime(2017, 9, 1, tzinfo=UTC).timestamp()) * 1000
 
 DEMO_CUSTOMERS: Final = 200
 """Held-out households in the slice: as many as leave the demo at about a minute on two cores."""
-
 
 JUDGED_CUSTOMERS: Final = 300
 """Households of each half in the report: their events are in memory all at once."""
@@ -83,22 +92,22 @@ def orders(chosen: Collection[str] | None = None, *, begin: int = 0) -> list[Ord
 
 def demo_orders() -> list[Order]:
     """Return the demo's slice: orders of held-out households from September to December 2017."""
-    return orders(_drawn(filter(is_held_out, customers()), DEMO_CUSTOMERS), begin=DEMO_BEGIN)
+    return orders(_drawn_from(filter(is_held_out, customers()), DEMO_CUSTOMERS), begin=DEMO_BEGIN)
 
 
 def judged_customers() -> list[str]:
     """Return households of both halves, for the report: those held out are judged, the others fit its baselines."""
     everybody = customers()
-    apart = _drawn(filter(is_held_out, everybody), JUDGED_CUSTOMERS)
-    return apart + _drawn(itertools.filterfalse(is_held_out, everybody), JUDGED_CUSTOMERS)
+    apart = _drawn_from(filter(is_held_out, everybody), JUDGED_CUSTOMERS)
+    return apart + _drawn_from(itertools.filterfalse(is_held_out, everybody), JUDGED_CUSTOMERS)
 
 
 def drawn(number: int) -> list[str]:
     """Return so many customers, or all if there are fewer: always the same, and fewer of them are among more."""
-    return _drawn(customers(), number)
+    return _drawn_from(customers(), number)
 
 
-def _drawn(among: Iterable[str], number: int) -> list[str]:
+def _drawn_from(among: Iterable[str], number: int) -> list[str]:
     """Return the first customers in the order of a hash of their ids: a sample that never moves."""
     return sorted(among, key=lambda customer: _digest(f"drawn/{customer}"))[:number]
 

@@ -110,7 +110,7 @@ class Lane:
         fates: list[Fate] = []
         categories: list[int | None] = []
         observe, apply = self._shop.observer.observe, self._partition.apply
-        title_of = self._shop.titles.known
+        known = self._shop.titles.known
         for position, (record, item) in enumerate(zip(records, items, strict=True)):
             reading: Reading | None = NOTHING_READ
             if readings:
@@ -128,7 +128,7 @@ class Lane:
             else:
                 title = item.title if type(item) is Click else None
                 if title:
-                    reading = title_of(title)
+                    reading = known(title)
                 seen = observe(item, record.offset, reading)
                 fate = apply(item.user_id, seen, self.topic, record.timestamp)
                 if title and seen.title_weight and (seen.title_waits or fate is _REDELIVERED):

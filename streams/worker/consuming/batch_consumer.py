@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-import faust
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -53,9 +52,9 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
         self.progressed = asyncio.Event()
-        """Set whenever a batch is acknowledged; a waiter for progress clears it first."""
+        """Set whenever a batch is acknowledged or a title published; a waiter for progress clears it first."""
         self._room = asyncio.Event()
-        """The same, for the fetching of partitions that were full."""
+        """Set whenever a batch is acknowledged, for the fetching of partitions that were full."""
         self._assignments = 0
         self._delivering: int | None = None
         """The assignment whose recovery has ended."""
@@ -173,16 +172,21 @@ class BatchConsumer(driver.Consumer):
         return bool(ours)
 
     def hold(self, serial: int, tp: TP, first: int | None) -> None:
-        """Commit no further than `first`, the first click whose title waits; None: none does. Not for an old serial."""
+        """Commit clicks no further than the first whose title waits; a call for an earlier assignment changes nothing.
+
+        Args:
+            serial: of the assignment.
+            tp: a partition of clicks.
+            first: the offset of that click; None where none waits any more.
+        """
         if serial == self.app.consumer_generation_id and tp in self.ledgers:
             self.ledgers[tp].hold(first)
             self.progressed.set()
 
     def settled_position(self, tp: TP) -> int:
         """Return the offset before which all of a partition is acknowledged, and no title waits."""
-        ledger = self.ledgers.get(tp)
-        settled = None if ledger is None else ledger.settled if ledger.committable is None else ledger.committable
-        return settled or self._committed_offset[tp] or 0
+        finished = self.ledgers[tp].finished if tp in self.ledgers else None
+        return finished or self._committed_offset[tp] or 0
 
     def standing(self, tp: TP) -> int | None:
         """Return the offset before which nothing is left to do, also before delivery; None while it is not known."""
@@ -285,15 +289,3 @@ class BatchTransport(driver.Transport):
         self.on_assigned = on_assigned
         self.lease = no_lease()
         self.synced_at = float("-inf")
-
-
-class RawSchema(faust.Schema):
-    """Passes keys and values through as they came: what they mean is decided record by record."""
-
-    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
-        """Return the key as it is."""
-        return message.key
-
-    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
-        """Return the batch as it is."""
-        return message.value

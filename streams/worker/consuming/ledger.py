@@ -60,6 +60,11 @@ class Ledger:
             return self.passed
         return min(self.passed, self._first_held)
 
+    @property
+    def finished(self) -> int | None:
+        """The offset before which nothing is left to do, titles included; None while that is not known."""
+        return self._begun if self.committable is None else self.committable
+
     def hold(self, first: int | None) -> None:
         """Commit no further than this offset, at which a click's title waits; None where none waits any more."""
         self._first_held = first

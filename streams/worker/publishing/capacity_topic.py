@@ -9,6 +9,7 @@ from streams.broker.lease import Lease
 from streams.broker.topics.left_over import holds_partition
 from streams.contract import CAPACITY, topic_name
 from streams.exceptions import BrokerError
+from streams.log import log
 from streams.settings import Settings
 
 RETRY_S: Final = 1.0
@@ -36,9 +37,13 @@ class CapacityTopic:
         """
         if self._settings.capacity_artefact:
             return self._name
+        told = False
         while True:
             try:
                 return self._name if await holds_partition(self._settings, partition) else None
-            except BrokerError:
+            except BrokerError as error:
                 lease.check()
+                if not told:
+                    log.warning("cannot look for records of capacity to erase, trying again", error=str(error))
+                told = True
                 await asyncio.sleep(RETRY_S)

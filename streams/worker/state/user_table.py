@@ -19,7 +19,7 @@ from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.many_keys import check_states
 from streams.records.withheld import Withheld
 from streams.settings import Settings, StateStore
-from streams.worker.consuming.batch_consumer import RawSchema
+from streams.worker.consuming.raw_schema import RawSchema
 from streams.worker.state.local_store import ROCKSDB_OPTIONS, LocalStore, MemoryStore, RocksStore
 
 
