@@ -20,7 +20,7 @@ from models.artefact.artefact import Artefact
 from models.artefact.holdout import SALT, Holdout
 from models.exceptions import InvalidInputError
 from models.measures.baselines import NAMES as BASELINES
-from models.scoring.scorer import reference_of
+from models.scoring.population import reference_of
 from models.training.rows import TrainingRows
 from streams.cli.main import main
 from streams.exceptions import ConfigurationError

@@ -9,7 +9,7 @@ from support.encoders import HashEncoder
 
 from features.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.artefact import Artefact
-from models.scoring.scorer import reference_of
+from models.scoring.population import reference_of
 from streams.exceptions import ConfigurationError
 from streams.offline.complete_journey.households import UNKNOWN, households
 from streams.offline.evaluation.from_sample import GROUPS, from_sample
