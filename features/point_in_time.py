@@ -8,7 +8,7 @@ where both agree.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -85,9 +85,7 @@ class Folded:
             instants: ms, rising.
         """
         if self._arrival_decides:
-            for instant in instants:
-                if counting := self.applied_by(instant):
-                    yield snapshot_of(counting, instant, self._encoder)
+            yield from self._in_order_of_arrival(instants)
             return
         in_time = sorted(self.applied, key=lambda seen: seen.timestamp)
         renumbered = (msgspec.structs.replace(seen, offset=place) for place, seen in enumerate(in_time, 1))
@@ -100,6 +98,22 @@ class Folded:
         state = self._begun()
         arrived = (seen for seen in self._history.arrived if seen.timestamp <= instant)
         return [seen for seen in arrived if state.apply(seen, self._encoder) is Outcome.APPLIED]
+
+    def _in_order_of_arrival(self, instants: Sequence[int]) -> Iterator[Snapshot]:
+        in_time = sorted(self._history.arrived, key=lambda seen: seen.timestamp)
+        state, reached, last = self._begun(), 0, _BEFORE_ALL
+        for instant in instants:
+            before, reached = reached, bisect_right(in_time, instant, key=lambda seen: seen.timestamp)
+            coming = sorted(in_time[before:reached], key=lambda seen: seen.offset)
+            if coming and coming[0].offset < last:
+                # One of them arrived before another that is in the state, which has to begin anew.
+                state = self._begun()
+                coming = sorted(in_time[:reached], key=lambda seen: seen.offset)
+            for seen in coming:
+                state.apply(seen, self._encoder)
+                last = seen.offset
+            if state.revision:
+                yield _snapshot(state, instant, self._encoder)
 
     def _begun(self) -> UserState:
         state = UserState()

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.telemetry.metrics import Metrics
 
     parts = log_parts(arguments.log)
-    inference = load_inference(settings, Metrics())
+    inference = load_inference(settings, Metrics(), offline=True)
 
     refused = Refused()
 

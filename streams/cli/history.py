@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     started = time.monotonic()
     with ExitStack() as closing:
-        inference = load_inference(settings, Metrics())
+        inference = load_inference(settings, Metrics(), offline=True)
         letters = None if arguments.dead_letters is None else closing.enter_context(arguments.dead_letters.open("wb"))
         refused = Refused(letters, arguments.max_refused)
         progress = closing.enter_context(reporting())

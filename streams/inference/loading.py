@@ -160,22 +160,34 @@ def open_encoder(settings: Settings, threads: int | None = None) -> BertEncoder:
     )
 
 
-def load_encoder(settings: Settings) -> BertEncoder:
+def load_encoder(settings: Settings, *, offline: bool = False) -> BertEncoder:
     """Load the encoder that the settings name, ready for its first text.
 
     One core that this process may use is left to the event loop, unless the settings give a number of threads.
+
+    Args:
+        settings: of the encoder, its device and precision.
+        offline: whether the event loop waits for the texts, so that they may have all cores.
 
     Raises:
         EncoderNotFoundError: there is no such encoder here.
         EncoderLoadError: it cannot be used, or not on this device or in this precision.
     """
-    encoder = open_encoder(settings, max(1, _cores() - 1))
+    encoder = open_encoder(settings, _cores() if offline else max(1, _cores() - 1))
     encoder.warm_up()
     return encoder
 
 
-def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None = None) -> Inference:
+def load_inference(
+    settings: Settings, metrics: Metrics, encoder: Encoder | None = None, *, offline: bool = False
+) -> Inference:
     """Load encoder and scorer.
+
+    Args:
+        settings: name them.
+        metrics: told of both.
+        encoder: in place of the one that the settings name.
+        offline: see `load_encoder`.
 
     Raises:
         ConfigurationError: no encoder, scorer or labels where the settings point, or some that cannot be used.
@@ -185,7 +197,7 @@ def load_inference(settings: Settings, metrics: Metrics, encoder: Encoder | None
         artefact = Artefact.load(artefact_folder(settings))
     if encoder is None:
         with _blaming("WHEREWITHAL_ENCODER"):
-            encoder = load_encoder(settings)
+            encoder = load_encoder(settings, offline=offline)
     with _blaming("WHEREWITHAL_ARTEFACT, WHEREWITHAL_ENCODER"):
         fitted = _fitted(artefact, encoder)
         projection = artefact.projection if fitted else _without_artefact(encoder)

@@ -43,8 +43,9 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield (
         "Each way is 64 numbers of unit length. Words, titles and categories count by log tf-idf and are reduced by "
         "their leading directions, fitted to all households, and to no label. The P that is led by who buys what "
-        "together has learnt from the households without a known income alone. *Served* halves in 60 days; *the year* "
-        "counts every line alike.\n"
+        "together has learnt from the households without a known income alone; that of the scorer in use, where it is "
+        "the shipped one, from its training half, which households judged here are among, and likewise from no label. "
+        "*Served* halves in 60 days; *the year* counts every line alike.\n"
     )
     yield "| way | text, served | both, served | lift | text, the year | both, the year |"
     yield "|---|---|---|---|---|---|"

@@ -144,7 +144,7 @@ def _fit(
     progress: Progress,
 ) -> Fitted:
     progress("loading the encoder", 0, 1)
-    inference = load_inference(settings, Metrics())
+    inference = load_inference(settings, Metrics(), offline=True)
     plan = Plan(step=wishes.step, suiting=wishes.step is None)
     history = made / HISTORY_FOLDER
     written = write_history(settings, inference, files, plan, history, True, options, refused, progress)

@@ -43,6 +43,15 @@ def test_an_encoder_leaves_one_core_of_the_process_to_the_event_loop(
     assert loaded.warmed_up
 
 
+@pytest.mark.parametrize("cores", [1, 2, 16])
+def test_an_encoder_for_files_has_every_core_of_the_process(
+    cores: int, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    load_encoder(load_settings(), offline=True)
+    assert loaded.arguments[2] == cores
+
+
 def test_where_the_system_does_not_say_the_machines_cores_count(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

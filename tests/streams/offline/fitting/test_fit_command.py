@@ -33,8 +33,8 @@ QUICK = ("--scorer", "loglinear", "--bootstrap", "3", "--folds", "3")
 def quick_models() -> Iterator[None]:
     """Have the command load an encoder that costs nothing."""
 
-    def load(settings: Settings, metrics: Metrics) -> Inference:
-        return load_inference(settings, metrics, HashEncoder())
+    def load(settings: Settings, metrics: Metrics, *, offline: bool) -> Inference:
+        return load_inference(settings, metrics, HashEncoder(), offline=offline)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.offline.fitting.fitting.load_inference", load)

@@ -41,7 +41,7 @@ from streams.telemetry.served_log import ServedLog, is_sampled
 Line = dict[str, Any]
 
 
-def models(*_: object) -> Inference:
+def models(*_: object, **__: object) -> Inference:
     return load_inference(load_settings(), Metrics(), HashEncoder())
 
 

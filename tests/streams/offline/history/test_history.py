@@ -48,7 +48,7 @@ def models(encoder: HashEncoder | None = None) -> Inference:
 @pytest.fixture
 def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the command load models that cost nothing."""
-    monkeypatch.setattr("streams.inference.loading.load_inference", lambda settings, metrics: models())
+    monkeypatch.setattr("streams.inference.loading.load_inference", lambda *_, **__: models())
 
 
 def write_lines(path: Path, lines: list[Line]) -> Path:
