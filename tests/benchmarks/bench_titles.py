@@ -17,7 +17,7 @@ SHARE: Final = 0.1
 """Of capacity: room is left, so that what is seen is waiting for titles and not for other clicks."""
 
 SECONDS: Final = 8.0
-KNOWN: Final = 500
+KNOWN: Final = 100
 """Titles of the side whose titles are all known once the first seconds are over, which are left out."""
 
 SIDES: Final[dict[str, int | None]] = {"no titles": 0, "titles that are known": KNOWN, "titles never seen before": None}
