@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError, InvalidInputError
-from models.scoring.columns import Columns
-from models.scoring.kinds.protocol import Model, predictions_of
+from models.scoring.by_name import ByName
+from models.scoring.kinds.protocol import predictions_of
 from models.scoring.population import require_reference, share_at_most
 from models.scoring.reasons import Explained
 from models.scoring.standardising import ScalarRows, as_matrix
@@ -57,7 +56,7 @@ class Capacities(Explained):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class CapacityScorer:
+class CapacityScorer(ByName):
     """A model, the population that a capacity compares with, and the least evidence.
 
     Attributes:
@@ -72,13 +71,14 @@ class CapacityScorer:
             below 0; columns of other features.
     """
 
-    model: Model
+    owner: ClassVar[str] = "the capacity scorer"
+
     reference: NDArray[np.float64]
     least_evidence: int
     band_bounds: tuple[float, ...] = BAND_BOUNDS
-    columns: Columns | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_reference(self.reference)
         if len(self.band_bounds) != len(BANDS) - 1 or not self.band_bounds[0] < self.band_bounds[1]:
             raise ArtefactError(
@@ -87,35 +87,11 @@ class CapacityScorer:
             )
         if self.least_evidence < 0:
             raise ArtefactError(f"least evidence: expected 0 orders or more, found {self.least_evidence}")
-        if self.columns is not None and self.columns.names != self.names:
-            raise ArtefactError("columns: expected those of the model's features, found others; look them up again")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The k scalar features that the model was fitted on."""
-        return self.model.names
 
     @property
     def vectors(self) -> tuple[str, ...]:
         """The names of the vectors that the model was fitted on."""
         return self.model.vectors
-
-    @property
-    def row_names(self) -> tuple[str, ...]:
-        """The names of the values of a row that is scored, in their order; the features are among them."""
-        return self._columns.row
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return self.columns or Columns.of(self.names, self.names, "the capacity scorer")
-
-    def features_of(self, rows: ScalarRows) -> NDArray[np.float64]:
-        """Take the model's features out of n rows in the order of `row_names`: float64 [n, k], NaN for null.
-
-        Raises:
-            InvalidInputError: a row has another length, or holds something that is not a number or None.
-        """
-        return self._columns.pick(rows)
 
     def predict(self, scalars: ScalarRows, vectors: Mapping[str, NDArray[np.floating]] | None) -> Capacities:
         """Estimate the capacity of n users at once.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.exceptions import ArtefactError, InvalidInputError
+from models.scoring.by_name import ByName
 from models.scoring.calibration import Calibration
-from models.scoring.columns import Columns
-from models.scoring.kinds.protocol import Model, predictions_of
+from models.scoring.kinds.protocol import predictions_of
 from models.scoring.population import require_reference, share_at_most
 from models.scoring.reasons import Explained
 from models.scoring.standardising import ScalarRows
@@ -40,7 +39,7 @@ class Predictions(Explained):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Scorer:
+class Scorer(ByName):
     """A model, the population its score compares with, and its calibration to money.
 
     Attributes:
@@ -55,13 +54,14 @@ class Scorer:
             of other features.
     """
 
-    model: Model
+    owner: ClassVar[str] = "the scorer"
+
     reference: NDArray[np.float64]
     calibration: Calibration
     tier_bounds: tuple[float, ...] = TIER_BOUNDS
-    columns: Columns | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_reference(self.reference)
         rising = all(low < high for low, high in zip(self.tier_bounds, self.tier_bounds[1:], strict=False))
         if len(self.tier_bounds) != len(TIERS) - 1 or not rising:
@@ -69,30 +69,6 @@ class Scorer:
                 f"tier bounds: expected {len(TIERS) - 1} rising scores, found {list(self.tier_bounds)}; "
                 "train the artefact again"
             )
-        if self.columns is not None and self.columns.names != self.names:
-            raise ArtefactError("columns: expected those of the model's features, found others; look them up again")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The k scalar features that the model was fitted on."""
-        return self.model.names
-
-    @property
-    def row_names(self) -> tuple[str, ...]:
-        """The names of the values of a row that is scored, in their order; the features are among them."""
-        return self._columns.row
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return self.columns or Columns.of(self.names, self.names, "the scorer")
-
-    def features_of(self, rows: ScalarRows) -> NDArray[np.float64]:
-        """Take the model's features out of n rows in the order of `row_names`: float64 [n, k], NaN for null.
-
-        Raises:
-            InvalidInputError: a row has another length, or holds something that is not a number or None.
-        """
-        return self._columns.pick(rows)
 
     @property
     def attribution(self) -> str:
