@@ -1,1 +1,1 @@
-"""What is remembered of each user: tiles, windows, the user state and its stores."""
+"""What is remembered of each entity: tiles, windows, states and their stores."""

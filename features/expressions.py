@@ -1,8 +1,8 @@
 """What a feature is made of: sums of windows and fields of the state, put together.
 
-A value is an expression rather than a function: `features.row` makes one function of all of them, which is as fast as
-one written by hand. Each class here has a `source`: Python, of names that `features.row` defines, in parentheses where
-it stands inside another. What may be null stands inside no other, which the types say.
+A value is an expression rather than a function: `features.users.row` makes one function of all of them, which is as
+fast as one written by hand. Each class here has a `source`: Python, of names that the generated function defines, in
+parentheses where it stands inside another. What may be null stands inside no other, which the types say.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from features.columns import COLUMNS, LAYOUTS, TileLayout
 from features.observation import Kind
+from features.users.columns import COLUMNS, LAYOUTS, TileLayout
 
 
 class Expression(Protocol):
@@ -31,7 +31,7 @@ class Sum:
     """A column of the tiles, summed over a window; an integer.
 
     Attributes:
-        column: of `features.columns.COLUMNS`.
+        column: of `features.users.columns.COLUMNS`.
         window: the name of one of `features.windows.WINDOWS`.
 
     Raises:
@@ -61,7 +61,7 @@ class Kept:
     """What the state keeps of a user's whole life; an integer.
 
     Attributes:
-        attribute: of `features.state.UserState`, never None.
+        attribute: of `features.users.state.UserState`, never None.
         kinds: of the events that decide it.
     """
 
@@ -136,7 +136,7 @@ class DaysSince:
     """Days from a time that the state keeps to T; a float, null where there is none.
 
     Attributes:
-        attribute: of `features.state.UserState`, ms or None.
+        attribute: of `features.users.state.UserState`, ms or None.
         kinds: of the events that decide it.
     """
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.catalogue import PROFILE_WIDTH
 from features.online.layout import JOIN_KEY, VIEWS, Kind, columns
 from features.online.rows import OnlineRow
+from features.users.catalogue import PROFILE_WIDTH
 
 OFFLINE_FOLDER: Final = "offline"
 """The Parquet parts of the training rows, under the folder of the Feast repository."""

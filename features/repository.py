@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from features import service_v1
 from features.exceptions import OfflineColumnsError, OnlineStoreError
 from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
 from features.online.address import RedisAddress, SqliteAddress, parse
 from features.online.layout import CAPACITY, CAPACITY_VIEW, JOIN_KEY, PROJECT, VIEWS, Kind, View
 from features.online.opening import PATIENCE_S
+from features.users import service_v1
 
 # Read by the usage reporting that some Feast releases carry; nothing of ours may reach out by itself.
 os.environ["FEAST_USAGE"] = "False"
@@ -28,7 +28,7 @@ from feast.data_format import ParquetFormat
 from feast.types import Array, Float32, Float64, Int64, String
 
 SERVICE: Final = "purchasing_power_v1"
-"""Has the fields of `features.service_v1`, and never others."""
+"""Has the fields of `features.users.service_v1`, and never others."""
 
 SERVICE_V2: Final = "purchasing_power_v2"
 """Has every field of every view, and grows with them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from operator import gt
 
-from features.columns import LAYOUTS, WIDTHS
 from features.exceptions import StateFormatError
+from features.users.columns import LAYOUTS, WIDTHS
 
 BigInt = int | str
 """An integer that may pass 64 bits: MessagePack has none wider, so such a one travels as decimal text."""

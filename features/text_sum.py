@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import PROFILE_WIDTH
 from features.tiles import DAY
+from features.users.catalogue import PROFILE_WIDTH
 
 PROFILE_HALF_LIFE: Final = 14 * DAY
 """H of the profile vector, ms: what was written."""

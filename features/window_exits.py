@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from features.state import UserState
 from features.tiles import DAY
+from features.users.state import UserState
 from features.windows import WINDOWS
 
 FIRST_QUIET: Final = 60 * DAY

@@ -14,9 +14,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, Final
 
-from features.catalogue import SCALARS
 from features.exceptions import OnlineRowError
 from features.online.rows import VECTOR_BYTES, OnlineRow
+from features.users.catalogue import SCALARS
 
 PROJECT: Final = "wherewithal"
 JOIN_KEY: Final = "user_id"

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from features.catalogue import PROFILE_WIDTH, SCALARS
 from features.exceptions import OnlineRowError
+from features.users.catalogue import PROFILE_WIDTH, SCALARS
 
 Fence = tuple[int, int, int]
 """(epoch, sequence, emitted_at in ms), compared from left to right: the greater one is the newer version."""
@@ -47,7 +47,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         user_id: the shopper, 1..256 UTF-8 bytes.
         fence: version of the row; it lands only over a smaller one.
-        scalars: one value per `features.catalogue.SCALARS`, in that order: counts int, the rest float;
+        scalars: one value per `features.users.catalogue.SCALARS`, in that order: counts int, the rest float;
             None is null.
         event_time: T, epoch ms.
         revision: events applied to the user; written to all views.
@@ -84,7 +84,7 @@ class OnlineRow(msgspec.Struct, frozen=True, gc=False):
         if len(self.scalars) != len(SCALARS):
             raise OnlineRowError(
                 f"expected {len(SCALARS)} scalar features, found {len(self.scalars)}: "
-                "fill one value per entry of features.catalogue.SCALARS"
+                "fill one value per entry of features.users.catalogue.SCALARS"
             )
         for name, vector in (("profile", self.profile), ("taste", self.taste)):
             if len(vector) != VECTOR_BYTES:

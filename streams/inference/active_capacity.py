@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES, PROFILE_WIDTH
+from features.users.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.capacity import CapacityArtefact
 from models.scoring.capacity import VECTORS, Capacities
 from streams.inference.active_scorer import Rows

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import PROFILE_WIDTH
-from features.row import Value
-from features.state import UserState
+from features.users.catalogue import PROFILE_WIDTH
+from features.users.row import Value
+from features.users.state import UserState
 from models.artefact.artefact import Artefact
 from models.labels.table import LabelTable
 from models.scoring.kinds.protocol import EXACT

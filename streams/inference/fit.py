@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from features.row import Value
+from features.users.row import Value
 from models.artefact.origin import Origin, beyond
 from streams.inference.money import money_of
 
@@ -60,7 +60,7 @@ def by_served(
 
     Args:
         origin: of the scorer, in the deployment's currency.
-        rows: of shoppers, each once, in the order of `features.catalogue.SCALARS`.
+        rows: of shoppers, each once, in the order of `features.users.catalogue.SCALARS`.
         drift: the population stability index by feature; empty while too few shoppers were served.
         most_drift: the bound on it.
         known: the judgement before.

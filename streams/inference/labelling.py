@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from features.catalogue import SCALARS
 from features.observation import category_key
 from features.tiles import CategoryTiles
+from features.users.catalogue import SCALARS
 from models.exceptions import LabelTableError
 from models.labels.table import SHIPPED, LabelTable, Value, read_labels
 from streams.exceptions import ConfigurationError
@@ -51,7 +51,7 @@ class Labeller:
     """Makes the labels of a score record: interests that fade, and those that a table of rules gives a feature row.
 
     Args:
-        table: read for `features.catalogue.SCALARS`.
+        table: read for `features.users.catalogue.SCALARS`.
         categories: the artefact's closed list, by which interests are named.
     """
 

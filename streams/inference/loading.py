@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from features.catalogue import NAMES, PROFILE_WIDTH
+from features.users.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.artefact import Artefact
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import BertEncoder, Encoder

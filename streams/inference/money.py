@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES
-from features.row import Value
+from features.users.catalogue import NAMES
+from features.users.row import Value
 
 _FEATURES: Final = ("mean_viewed_price_7d", "average_order_value_30d", "lifetime_spend", "lifetime_orders")
 _pick: Final = itemgetter(*map(NAMES.index, _FEATURES))
@@ -31,7 +31,7 @@ class Money(NamedTuple):
 
 
 def money_of(rows: Iterable[Sequence[Value] | NDArray[np.float64]]) -> Money:
-    """Return the amounts in rows, in the order of `features.catalogue.SCALARS`; None, or NaN, is null."""
+    """Return the amounts in rows, in the order of `features.users.catalogue.SCALARS`; None, or NaN, is null."""
     picked = np.array([_pick(row) for row in rows], dtype=np.float64).reshape(-1, len(_FEATURES))
     viewed, recent, spend, count = picked.T
     # Of what cost nothing, nothing can be said of its worth.

@@ -15,11 +15,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from features.codec import decode, order
 from features.exceptions import FeaturesError, OnlineStoreError
 from features.online.address import SqliteAddress, parse
 from features.online.opening import open_online_store
-from features.state import UserState
+from features.users.codec import decode, order
+from features.users.state import UserState
 from streams.broker.connection import connection, new_producer, reaching
 from streams.broker.errors.explaining import WRITE, explained
 from streams.broker.reading import read_from

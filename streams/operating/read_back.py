@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from features.catalogue import NAMES
-from features.codec import decode
 from features.online.layout import CAPACITY, JOIN_KEY
 from features.online.reading import read_users
+from features.users.catalogue import NAMES
+from features.users.codec import decode
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
 from streams.records.ndjson import text_or_base64

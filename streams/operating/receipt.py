@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord
 
 from features.observation import Source
 from features.online.layout import STORED
-from features.state import UserState
+from features.users.state import UserState
 from streams.broker.topics.lifetimes import (
     COMPACTION,
     FOR_GOOD,

@@ -20,7 +20,7 @@ from benchmarks.material.clicks import START_MS
 from benchmarks.material.histories import ENCODER, SPREAD_MS, grown, observation, simulated_bytes
 from benchmarks.plots import lines as draw_lines
 
-from features.codec import decode, encode
+from features.users.codec import decode, encode
 
 HISTORIES: Final = (1, 10, 100, 1000)
 POPULATIONS: Final = (1_000, 10_000, 100_000, 1_000_000)

@@ -20,11 +20,11 @@ from typing import Any
 import orjson
 import pytest
 
-from features.codec import decode, encode
 from features.observation import Observation
-from features.row import scalars
-from features.state import UserState
 from features.tiles import DAY
+from features.users.codec import decode, encode
+from features.users.row import scalars
+from features.users.state import UserState
 from streams.records.decoder import Decoder
 from streams.records.events import Click
 from streams.records.observer import Observer

@@ -27,14 +27,14 @@ from support.pages import (
     text_of,
 )
 
-from features.catalogue import NAMES
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
 from features.online.layout import STORED, View
-from features.orders import REMEMBERED_ORDERS
 from features.repository import SERVICE, SERVICE_V2
-from features.service_v1 import FIELDS
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE
 from features.tiles import DAY
+from features.users.catalogue import NAMES
+from features.users.orders import REMEMBERED_ORDERS
+from features.users.service_v1 import FIELDS
 from models.labels.table import LABELS
 from models.scoring.capacity import NOT_FOR
 from streams.cli.main import COMMANDS

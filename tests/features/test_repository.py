@@ -23,7 +23,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.plain_feast import read_users
 
-from features.catalogue import NAMES, SCALARS
 from features.exceptions import OfflineColumnsError, OnlineRowError, OnlineStoreURLError
 from features.online import OnlineRow, OnlineStore, open_online_store
 from features.online import layout as ours
@@ -32,6 +31,7 @@ from features.online.redis import RedisOnlineStore
 from features.online.rows import CapacityRow
 from features.online.sqlite import SqliteOnlineStore
 from features.repository import SERVICE, SERVICE_V2, apply, capacity_view, feature_services, feature_views, repo_config
+from features.users.catalogue import NAMES, SCALARS
 
 NOW_NS = 1_764_000_123_456_789_000
 NOW = datetime(2025, 11, 24, 16, 2, 3, 456789, tzinfo=UTC)

@@ -7,9 +7,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import codec
-from features.state import UserState
 from features.tiles import HOUR, TileLevel
+from features.users import codec
+from features.users.state import UserState
 
 LENGTHS = (3 * HOUR, 10 * HOUR)
 START = 1_000 * HOUR

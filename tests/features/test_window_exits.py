@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import row
-from features.catalogue import NAMES
 from features.observation import Kind, Observation, Source
-from features.state import UserState
 from features.tiles import DAY, HOUR, MINUTE
+from features.users import row
+from features.users.catalogue import NAMES
+from features.users.state import UserState
 from features.window_exits import due_of_event, next_due
 
 BASE = 1_764_000_123_456

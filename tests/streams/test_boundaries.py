@@ -90,8 +90,8 @@ def test_feast_is_imported_by_one_module_only() -> None:
 def test_the_pure_core_has_no_clock_and_no_io() -> None:
     core = (
         "features/tiles.py",
-        "features/state.py",
-        "features/row.py",
+        "features/users/state.py",
+        "features/users/row.py",
         "features/text_sum.py",
         "features/observation.py",
     )

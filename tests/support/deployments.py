@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from features.codec import encode, order, substance
 from features.observation import Kind, Observation, Source
-from features.state import UserState
+from features.users.codec import encode, order, substance
+from features.users.state import UserState
 from streams.broker.publisher import Publisher
 from streams.broker.reading import read_topic
 from streams.broker.topics.provisioning import make_topics

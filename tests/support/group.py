@@ -18,11 +18,11 @@ import numpy as np
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
-from features.catalogue import PROFILE_WIDTH
-from features.codec import decode, offsets_and_erasure, order
 from features.online import OnlineRow
 from features.online.rows import Forget
-from features.state import UserState
+from features.users.catalogue import PROFILE_WIDTH
+from features.users.codec import decode, offsets_and_erasure, order
+from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher, Written

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from features.catalogue import SCALARS
 from features.online import OnlineRow
+from features.users.catalogue import SCALARS
 
 
 def make_row(user_id: str = "u1", revision: int = 1, **changes: Any) -> OnlineRow:

@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 import pytest
 
-from features.catalogue import NAMES, PROFILE_WIDTH
-from features.codec import decode, order
-from features.row import scalars
+from features.users.catalogue import NAMES, PROFILE_WIDTH
+from features.users.codec import decode, order
+from features.users.row import scalars
 from models.artefact.artefact import Artefact
 from models.artefact.capacity import CapacityArtefact
 from models.profile import Projection

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from feast import FeatureStore
 
-from features.catalogue import NAMES
 from features.online.layout import BEHAVIOR, JOIN_KEY, VIEWS
 from features.repository import SERVICE_V2, apply
+from features.users.catalogue import NAMES
 from streams.settings import Settings
 
 _USERS_PER_READ: Final = 100

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from features import codec
-from features.columns import LAYOUTS
-from features.state import UserState
+from features.users import codec
+from features.users.columns import LAYOUTS
+from features.users.state import UserState
 
 HEADER_BYTES = 17
 FIELDS = 18

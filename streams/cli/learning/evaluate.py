@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_capacity(arguments)
     settings = load_settings()
     # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
-    from features.catalogue import NAMES
+    from features.users.catalogue import NAMES
     from models.artefact.artefact import Artefact
     from models.artefact.files import artefact_bytes
     from streams.inference.loading import artefact_folder

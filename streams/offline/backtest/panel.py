@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import orjson
 
-from features.catalogue import NAMES
 from features.observation import Observation, to_micros
-from features.point_in_time import snapshots
-from features.row import Value
 from features.tiles import DAY
+from features.users.catalogue import NAMES
+from features.users.point_in_time import snapshots
+from features.users.row import Value
 from models.backtest.rows import CutOffRows
 from models.backtest.two_part import RFM_COLUMNS, rfm
 from streams.contract import CLICKS

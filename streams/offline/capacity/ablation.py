@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES, TRANSFORMS
+from features.users.catalogue import NAMES, TRANSFORMS
 from models.measures.lift import order_of
 from models.profile import WIDTH
 from models.scoring.standardising import Transform

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES
 from features.observation import Kind, Observation, Source, event_key, to_micros
-from features.row import Value, scalars
-from features.state import UserState
 from features.text_sum import TASTE_HALF_LIFE
+from features.users.catalogue import NAMES
+from features.users.row import Value, scalars
+from features.users.state import UserState
 from models.libraries import library
 from streams.contract import HORIZON
 from streams.offline.complete_journey.purchases import Purchase

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES, TRANSFORMS
 from features.tiles import DAY
+from features.users.catalogue import NAMES, TRANSFORMS
 from features.windows import WINDOWS
 from models.scoring.capacity import EVIDENCE
 from models.scoring.standardising import Transform

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import NAMES, TRANSFORMS
+from features.users.catalogue import NAMES, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.scoring.scorer import Scorer
 from models.training.train import train

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import INDEX
+from features.users.catalogue import INDEX
 from models.scoring.scorer import TIERS
 from streams.offline.evaluation.forecasts import SCORER, Forecast
 from streams.offline.evaluation.material import Mask, Rows

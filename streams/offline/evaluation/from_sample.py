@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.point_in_time import Snapshot
+from features.users.point_in_time import Snapshot
 from models.artefact.artefact import Artefact
 from models.encoder.bert import Encoder
 from models.profile import Projection

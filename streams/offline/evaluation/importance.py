@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.families import FAMILIES, family_of
+from features.users.families import FAMILIES, family_of
 from models.scoring.scorer import Predictions
 
 SHOWN: Final = 15

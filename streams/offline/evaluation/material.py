@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import INDEX
+from features.users.catalogue import INDEX
 from models.measures.baselines import Histories
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Rows:
     """n users at instants, and their later spend.
 
     Attributes:
-        values: float64 [n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
+        values: float64 [n, k], in the order of `features.users.catalogue.SCALARS`, NaN for null.
         profiles: float32 [n, 64].
         money: float64 [n], spent in the 30 days after the instant.
         users: n ids.

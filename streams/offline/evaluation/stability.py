@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.point_in_time import Snapshot
+from features.users.point_in_time import Snapshot
 from models.scoring.scorer import Predictions, Scorer
 from streams.offline.evaluation.perturbing import KINDS, perturbed
 from streams.offline.evaluation.texts import Texts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from features.observation import Observation
-from features.point_in_time import Snapshot, snapshots
+from features.users.point_in_time import Snapshot, snapshots
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
 from models.profile import Projection

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from features.catalogue import NAMES, TRANSFORMS
+from features.users.catalogue import NAMES, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.artefact.holdout import Holdout
 from models.scoring.kinds.protocol import Watch

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import INDEX
 from features.tiles import DAY
+from features.users.catalogue import INDEX
 from models.training.rows import assign_folds
 from streams.contract import HORIZON
 from streams.exceptions import ConfigurationError

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from features.catalogue import NAMES
+from features.users.catalogue import NAMES
 from models.artefact.card import CARD_FILE, card
 from models.artefact.files import artefact_bytes
 from models.artefact.holdout import SALT, Holdout

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.catalogue import NAMES
+from features.users.catalogue import NAMES
 from models.artefact.artefact import Artefact
 from models.training.train import TrainingResult
 from streams.offline.evaluation.comparison import MEASURES

@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import NAMES, SCALARS
 from features.observation import EVENT_SOURCES, Observation, Source
-from features.point_in_time import Folded, Snapshot, snapshot_of
-from features.row import scalars
-from features.state import UserState
+from features.users.catalogue import NAMES, SCALARS
+from features.users.point_in_time import Folded, Snapshot, snapshot_of
+from features.users.row import scalars
+from features.users.state import UserState
 from streams.exceptions import ConfigurationError
 from streams.offline.history.folding import History, User
 from streams.telemetry.served_log import EMITTED_AT, PART_SUFFIX, SHARE, is_sampled

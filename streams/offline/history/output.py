@@ -15,7 +15,7 @@ import numpy as np
 
 from features.offline_parquet import OFFLINE_FOLDER, offline_table
 from features.online.rows import OnlineRow
-from features.point_in_time import Snapshot
+from features.users.point_in_time import Snapshot
 from models.batching.batcher import MicroBatcher
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference

@@ -21,8 +21,8 @@ import orjson
 from numpy.typing import NDArray
 
 from features.observation import to_micros
-from features.point_in_time import snapshots
-from features.row import Value
+from features.users.point_in_time import snapshots
+from features.users.row import Value
 from models.artefact.artefact import MAXIMUM_CATEGORIES
 from models.batching.batcher import MicroBatcher
 from models.encoder.bert import Encoder
@@ -54,7 +54,7 @@ class TrainingSet:
     """Rows of features and the spend after them.
 
     Attributes:
-        scalars: n rows in the order of `features.catalogue.SCALARS`.
+        scalars: n rows in the order of `features.users.catalogue.SCALARS`.
         profiles: float32[n, 64].
         money: float64[n], spent in the 30 days after the instant.
         users: n customer ids.

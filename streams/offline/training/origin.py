@@ -25,7 +25,7 @@ def origin_of(
     of rows: a user is labelled again and again.
 
     Args:
-        values: float64[n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
+        values: float64[n, k], in the order of `features.users.catalogue.SCALARS`, NaN for null.
         users: n ids.
         instants: int64[n], T in ms.
         shop: in words; empty for a shop that nobody named.

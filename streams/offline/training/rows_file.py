@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
-from features.row import Value
+from features.users.catalogue import NAMES, PROFILE_WIDTH, SCALARS
+from features.users.row import Value
 from streams.exceptions import ConfigurationError
 
 FILE_NAME: Final = "training_rows.parquet"
@@ -51,7 +51,7 @@ class TrainingRows:
     Attributes:
         users: n user ids.
         instants: int64[n], T in ms.
-        values: float64[n, k], the scalars in the order of `features.catalogue.SCALARS`, NaN for null.
+        values: float64[n, k], the scalars in the order of `features.users.catalogue.SCALARS`, NaN for null.
         profiles: float32[n, 64], the profile vectors.
         tastes: float32[n, 64], the taste vectors.
         revisions: int64[n].

@@ -40,7 +40,7 @@ class Source:
     """Rows to train on, and the facts about their origin that an artefact holds.
 
     Attributes:
-        values: float64[n, k], in the order of `features.catalogue.SCALARS`, NaN for null.
+        values: float64[n, k], in the order of `features.users.catalogue.SCALARS`, NaN for null.
         profiles: float32[n, 64].
         money: float64[n], spent in the 30 days after the instant.
         users: n ids.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from features.catalogue import NAMES
-from features.codec import decode
-from features.row import Value, profiles, scalars
+from features.users.catalogue import NAMES
+from features.users.codec import decode
+from features.users.row import Value, profiles, scalars
 from models.scoring.scorer import Predictions
 from streams.worker.flow import Flow
 
@@ -35,7 +35,7 @@ class Standing:
 
     Attributes:
         users: the position of each user.
-        rows: [n], features in the order of `features.catalogue.NAMES`.
+        rows: [n], features in the order of `features.users.catalogue.NAMES`.
         predicted: of the n users.
     """
 

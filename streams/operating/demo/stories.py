@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from features.row import Value
+from features.users.row import Value
 from streams.operating.demo.choosing import Role
 from streams.operating.demo.journey import Day
 from streams.operating.demo.standing import Move, Standing

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from features.families import Family, family_of
+from features.users.families import Family, family_of
 from streams.operating.demo.choosing import Role
 from streams.operating.demo.standing import Move
 from streams.operating.demo.stories import Story

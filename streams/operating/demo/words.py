@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from features.observation import to_micros
-from features.row import Value
+from features.users.row import Value
 from streams.offline.sample.orders import Order
 
 WORDS_TOLD: Final = 3

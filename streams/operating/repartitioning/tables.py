@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from features.codec import moved, offsets_and_erasure, order, substance
+from features.users.codec import moved, offsets_and_erasure, order, substance
 from streams.contract import CAPACITY, SCORES, changelog_name, topic_name
 from streams.settings import Settings
 from streams.worker.republishing.ahead import rank_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from features.state import UserState
+from features.users.state import UserState
 from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay
 from streams.worker.state.local_store import Progress

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from itertools import islice
 
-from features.state import UserState
+from features.users.state import UserState
 
 
 class LiveStates:

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.codec import decode
 from features.observation import Observation, Source
-from features.state import Outcome, UserState
+from features.users.codec import decode
+from features.users.state import Outcome, UserState
 from streams.contract import ERASURES
 from streams.records.events import Erasure
 from streams.records.placement import check_record, partition_of_key

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from features.codec import decode
-from features.state import UserState
 from features.tiles import MINUTE
+from features.users.codec import decode
+from features.users.state import UserState
 from features.window_exits import due_of_event, next_due
 from streams.log import log
 from streams.tasks import Tasks

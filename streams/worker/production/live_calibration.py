@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
 
-from features.columns import HOURS
-from features.state import UserState
 from features.tiles import DAY, HOUR
+from features.users.columns import HOURS
+from features.users.state import UserState
 from streams.contract import HORIZON
 from streams.inference.active_scorer import Served
 from streams.log import log

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from features.row import Value
+from features.users.row import Value
 from models.artefact.drift_reference import DriftReference
 from streams.inference.active_scorer import Scoring, Served
 from streams.log import log

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from features.state import UserState
+from features.users.state import UserState
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher, Sent, Written
 from streams.records.outgoing import Outgoing

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.online.rows import Forget, OnlineRow
-from features.row import profiles, scalars, tastes
-from features.state import UserState
+from features.users.row import profiles, scalars, tastes
+from features.users.state import UserState
 from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring, Served
 from streams.records.outgoing import Outgoing

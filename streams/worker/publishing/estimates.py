@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.online.rows import CapacityRow
-from features.state import UserState
+from features.users.state import UserState
 from streams.inference.active_capacity import Estimating, Vectors
 from streams.inference.active_scorer import Rows
 from streams.records.capacity_record import encode_capacity

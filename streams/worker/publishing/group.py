@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from features.codec import encode
-from features.state import UserState
+from features.users.codec import encode
+from features.users.state import UserState
 from streams.records.score_record import Trigger
 from streams.worker.publishing.emitter import Subject
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from features.state import UserState
+from features.users.state import UserState
 
 
 class Rank(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from typing import Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from features.codec import order
+from features.users.codec import order
 from streams.broker.lease import LeaseLostError
 from streams.broker.reading import read_from
 from streams.broker.topics.log_ends import LogEnds

@@ -12,8 +12,8 @@ from typing import Any
 import faust
 from msgspec.structs import replace
 
-from features.codec import offsets_and_erasure, order
 from features.exceptions import FeaturesError
+from features.users.codec import offsets_and_erasure, order
 from streams.contract import changelog_name
 from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.many_keys import check_states

@@ -10,8 +10,8 @@ from typing import Final
 from benchmarks.harness import say
 from benchmarks.material.histories import simulated
 
-from features.codec import encode
-from features.state import NO_OFFSET
+from features.users.codec import encode
+from features.users.state import NO_OFFSET
 from streams.broker.publisher import Publisher
 from streams.contract import changelog_name
 from streams.records.outgoing import Outgoing

@@ -10,9 +10,9 @@ import orjson
 from benchmarks.material.clicks import START_MS
 from support.encoders import HashEncoder
 
-from features.codec import encode
 from features.observation import Kind, Observation, Source
-from features.state import UserState
+from features.users.codec import encode
+from features.users.state import UserState
 from streams.offline.sample.orders import demo_orders
 from streams.offline.sample.phrases import CATEGORIES
 from streams.offline.sample.simulator import simulate

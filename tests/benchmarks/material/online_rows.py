@@ -12,9 +12,9 @@ import pandas as pd
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import FloatList, Value
 
-from features.catalogue import SCALARS
 from features.online.layout import VIEWS, Kind, columns
 from features.online.rows import OnlineRow
+from features.users.catalogue import SCALARS
 
 
 def rows(users: int, version: int) -> list[OnlineRow]:

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from support import plain_feast
 from support.command import run
 
-from features.catalogue import SCALARS
 from features.exceptions import OnlineStoreError
 from features.online import OnlineStore, layout, open_online_store
 from features.online.decoding import value
@@ -25,6 +24,7 @@ from features.online.layout import Kind
 from features.online.probing import probe
 from features.online.reading import read_users
 from features.repository import apply
+from features.users.catalogue import SCALARS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import NAMES, SCALARS
+from features.users.catalogue import NAMES, SCALARS
 from models.exceptions import LabelTableError
 from models.labels.compiling import added, compile_rules, first_known, less
 from models.labels.rules import UNKNOWN, Rule, Vocabulary

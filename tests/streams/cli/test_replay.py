@@ -15,7 +15,7 @@ from support.artefacts import capacity_artefact, fitted_artefact
 from support.command import VIEW, begin, end, here, poll, read_rows, run, write_lines
 from support.shoppers import random_lines
 
-from features.catalogue import NAMES, PROFILE_WIDTH
+from features.users.catalogue import NAMES, PROFILE_WIDTH
 
 SUMMARY = {
     "left_out",

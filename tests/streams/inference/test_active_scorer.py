@@ -10,7 +10,7 @@ from support.group import Unwatched
 
 from features.observation import Kind, Observation, Source, event_key
 from features.online.rows import OnlineRow
-from features.state import UserState
+from features.users.state import UserState
 from streams.inference.active_scorer import Served
 from streams.inference.loading import Inference, load_inference
 from streams.settings import load_settings

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import NAMES
-from features.row import Value
+from features.users.catalogue import NAMES
+from features.users.row import Value
 from models.artefact.origin import Origin
 from streams.inference.fit import FITS, Fit, Verdict, by_currency, by_served
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
-from features.catalogue import NAMES
-from features.codec import decode, encode
 from features.observation import Kind, Observation, Source, category_key, event_key
-from features.row import scalars
-from features.state import UserState
 from features.tiles import DAY, HOUR
+from features.users.catalogue import NAMES
+from features.users.codec import decode, encode
+from features.users.row import scalars
+from features.users.state import UserState
 from models.artefact.artefact import Artefact
 from models.labels.table import LABELS, SHIPPED
 from streams.exceptions import ConfigurationError

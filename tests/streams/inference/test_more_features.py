@@ -10,7 +10,7 @@ from support.artefacts import drift_reference, fitted_artefact
 from support.encoders import HashEncoder
 
 import streams.inference.loading as loading
-from features.catalogue import PROFILE_WIDTH
+from features.users.catalogue import PROFILE_WIDTH
 from models.exceptions import ArtefactError
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import load_inference

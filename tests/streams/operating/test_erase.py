@@ -22,8 +22,8 @@ from support.shoppers import BASE, arriving
 from features.observation import Source
 from features.online.layout import STORED
 from features.online.opening import open_online_store
-from features.state import UserState
 from features.text_sum import NO_TEXTS, NO_TITLES
+from features.users.state import UserState
 from streams.broker.connection import connection
 from streams.broker.reading import read_topic
 from streams.broker.topics.lifetimes import BROKER_MS

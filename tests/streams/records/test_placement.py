@@ -15,8 +15,8 @@ from support.encoders import HashEncoder
 from support.runs import quick_settings, work
 from support.shoppers import BASE, random_lines
 
-from features.codec import encode
-from features.state import UserState
+from features.users.codec import encode
+from features.users.state import UserState
 from streams.broker.connection import new_producer
 from streams.contract import CLICKS, ERASURES, topic_name
 from streams.records.placement import MisplacedKeyError, check_record, check_state, murmur2, partition_of_key

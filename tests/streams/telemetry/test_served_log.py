@@ -14,8 +14,8 @@ from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import RecordingStore
 
-from features.catalogue import NAMES, SCALARS
 from features.online import DeleteResult, OnlineRow, WriteResult
+from features.users.catalogue import NAMES, SCALARS
 from streams.exceptions import ConfigurationError
 from streams.telemetry import served_log as module
 from streams.telemetry.metrics import Metrics

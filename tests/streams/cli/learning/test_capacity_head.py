@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
+from features.users.catalogue import NAMES, PROFILE_WIDTH, SCALARS
 from models.artefact.capacity import CapacityArtefact
 from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE

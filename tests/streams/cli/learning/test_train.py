@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.artefacts import fitted_artefact
 
-from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS, TRANSFORMS
+from features.users.catalogue import NAMES, PROFILE_WIDTH, SCALARS, TRANSFORMS
 from models.artefact.artefact import Artefact
 from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from features.catalogue import NAMES
+from features.users.catalogue import NAMES
 from models.profile import WIDTH, Projection
 from streams.offline.capacity.ablation import ablation
 from streams.offline.capacity.journey import BEFORE, YEAR, Journey, fold, sparse

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import INDEX, NAMES, PROFILE_WIDTH
+from features.users.catalogue import INDEX, NAMES, PROFILE_WIDTH
 from models.measures.spend import top_decile_share
 from streams.offline.evaluation.business import business, gains, in_top_tenth
 from streams.offline.evaluation.forecasts import Forecast

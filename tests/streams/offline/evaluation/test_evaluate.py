@@ -15,7 +15,7 @@ from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 from support.paths import ROOT
 
-from features.catalogue import NAMES, PROFILE_WIDTH, SCALARS
+from features.users.catalogue import NAMES, PROFILE_WIDTH, SCALARS
 from models.artefact.artefact import Artefact
 from models.artefact.holdout import SALT, Holdout
 from models.exceptions import InvalidInputError

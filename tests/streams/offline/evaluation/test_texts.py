@@ -7,7 +7,7 @@ from support.artefacts import fitted_artefact
 from support.baskets import quiet_orders
 from support.encoders import HashEncoder
 
-from features.catalogue import NAMES, PROFILE_WIDTH
+from features.users.catalogue import NAMES, PROFILE_WIDTH
 from models.artefact.artefact import Artefact
 from models.scoring.population import reference_of
 from streams.exceptions import ConfigurationError

@@ -17,12 +17,12 @@ from support.encoders import HashEncoder
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
-from features.catalogue import NAMES
 from features.observation import Observation
 from features.online import OnlineRow
-from features.row import profile, scalars, taste
-from features.state import UserState
 from features.tiles import DAY, HOUR
+from features.users.catalogue import NAMES
+from features.users.row import profile, scalars, taste
+from features.users.state import UserState
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
 from streams.cli.main import main

@@ -19,8 +19,8 @@ from support.encoders import HashEncoder, SwitchableEncoder
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded, random_lines
 
-from features.catalogue import NAMES
 from features.tiles import DAY, HOUR
+from features.users.catalogue import NAMES
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
 from streams.cli.main import main

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.catalogue import NAMES
+from features.users.catalogue import NAMES
 from streams.offline.training.origin import origin_of
 
 

@@ -25,7 +25,7 @@ from support.deployments import (
 )
 from support.servers.brokers import Broker
 
-from features.codec import moved
+from features.users.codec import moved
 from streams.broker.publisher import Publisher, Sent
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import changelog_name

@@ -21,8 +21,8 @@ from support.oracle import assert_same
 from support.servers.brokers import Broker
 from support.shop import shop
 
-from features.codec import decode
-from features.state import NO_OFFSET
+from features.users.codec import decode
+from features.users.state import NO_OFFSET
 from streams.contract import CAPACITY
 from streams.exceptions import ConfigurationError
 from streams.operating.read_back import Scores, last_records, last_scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.state import UserState
+from features.users.state import UserState
 from streams.worker.applying.live_states import LiveStates
 
 USERS = [f"u{number}" for number in range(30)]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from features.codec import encode
 from features.observation import Kind, Observation, Source
-from features.state import UserState
 from features.tiles import DAY, HOUR, MINUTE
+from features.users.codec import encode
+from features.users.state import UserState
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying import quiet_users
 from streams.worker.applying.due_times import DueTimes

@@ -17,7 +17,7 @@ from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import BASE, arriving
 
-from features.row import taste
+from features.users.row import taste
 from models.profile import Projection
 from models.text.cleaning import clean
 from streams.cli.replay import feed

@@ -19,7 +19,7 @@ from support.runs import quick_settings
 from support.servers.kafka import Kafka
 from support.shoppers import BASE
 
-from features.codec import decode
+from features.users.codec import decode
 from streams.broker.connection import connection
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from features.observation import Kind, Observation, Source, event_key
-from features.state import UserState
 from features.tiles import DAY, HOUR
+from features.users.state import UserState
 from streams.contract import HORIZON
 from streams.telemetry.metrics import Metrics
 from streams.worker.production import live_calibration as outcomes_module

@@ -13,7 +13,7 @@ from support.encoders import HashEncoder
 from support.group import Unwatched
 
 from features.observation import Kind, Observation, Source, event_key
-from features.state import UserState
+from features.users.state import UserState
 from models.artefact.origin import Origin
 from streams.inference.active_scorer import Scoring, Served
 from streams.inference.fit import Fit

@@ -19,12 +19,12 @@ from support.encoders import HashEncoder
 from support.group import Unwatched
 from support.patience import PATIENCE_S
 
-from features.catalogue import NAMES
-from features.codec import decode
 from features.observation import Kind, Observation, Source
 from features.online import OnlineRow
 from features.online.rows import Forget
-from features.state import UserState
+from features.users.catalogue import NAMES
+from features.users.codec import decode
+from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.publisher import Written
 from streams.contract import CLICKS

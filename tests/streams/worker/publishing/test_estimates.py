@@ -11,11 +11,11 @@ from support.artefacts import capacity_artefact, fitted_artefact
 from support.encoders import HashEncoder
 from support.group import Unwatched
 
-from features.catalogue import NAMES
 from features.observation import Kind, Observation, Source, event_key
 from features.online.rows import CapacityRow, Forget, OnlineRow
-from features.row import profiles, scalars, tastes
-from features.state import UserState
+from features.users.catalogue import NAMES
+from features.users.row import profiles, scalars, tastes
+from features.users.state import UserState
 from streams.inference.active_capacity import Estimating
 from streams.inference.loading import Inference, load_inference
 from streams.records.score_record import newer

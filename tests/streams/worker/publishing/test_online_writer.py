@@ -10,9 +10,9 @@ import pytest
 from support.patience import PATIENCE_S
 from support.stores import BlockingStore, FailingStore, RecordingStore
 
-from features.catalogue import SCALARS
 from features.online import OnlineRow
 from features.online.rows import Forget
+from features.users.catalogue import SCALARS
 from streams.telemetry.metrics import Metrics
 from streams.worker.publishing import online_writer as online_module
 from streams.worker.publishing.online_writer import OnlineWriter

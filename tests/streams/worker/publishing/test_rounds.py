@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from features.state import UserState
+from features.users.state import UserState
 from streams.worker.publishing import rounds
 from streams.worker.publishing.emitter import Emission, Subject
 from streams.worker.publishing.group import Group, Touch

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.observation import Kind, Observation, Source
-from features.state import UserState
+from features.users.state import UserState
 from streams.operating.read_back import take_score
 from streams.worker.republishing.ahead import Ahead, Limits, Rank, by_partition
 

@@ -21,8 +21,8 @@ from support.encoders import HashEncoder
 from support.runs import Run, quick_settings, read_back
 from support.shoppers import BASE, arriving
 
-from features.catalogue import SCALARS
 from features.online import OnlineRow, open_online_store
+from features.users.catalogue import SCALARS
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.reading import read_topic
 from streams.cli.replay import feed

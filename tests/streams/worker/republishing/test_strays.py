@@ -16,7 +16,7 @@ from support.runs import quick_settings
 from support.servers.kafka import Kafka
 from support.shoppers import arriving
 
-from features.codec import decode, encode
+from features.users.codec import decode, encode
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.publisher import Publisher
 from streams.broker.reading import read_topic

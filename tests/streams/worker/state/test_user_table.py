@@ -11,10 +11,10 @@ import faust
 import pytest
 from aiokafka import ConsumerRecord
 
-from features import codec
-from features.codec import decode, encode
 from features.observation import Kind, Observation, Source
-from features.state import UserState
+from features.users import codec
+from features.users.codec import decode, encode
+from features.users.state import UserState
 from streams.contract import changelog_name
 from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.ndjson import partition_of

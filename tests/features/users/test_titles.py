@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support import reference
 from support.reference import DAY, Raw
 
-from features import codec, row
 from features.observation import Source
-from features.state import Outcome, UserState
+from features.users import codec, row
+from features.users.state import Outcome, UserState
 
 from .test_state import AGES, BASE, ENCODER, VECTORS, assert_equal, observe
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from support import reference
 from support.reference import DAY, HOUR, Raw
 
-from features import codec, orders, row
-from features.catalogue import NAMES
 from features.observation import KEY_BYTES
-from features.orders import NOWHERE, ORDER_BYTES, REMEMBERED_ORDERS
-from features.state import UserState
+from features.users import codec, orders, row
+from features.users.catalogue import NAMES
+from features.users.orders import NOWHERE, ORDER_BYTES, REMEMBERED_ORDERS
+from features.users.state import UserState
 
 from .test_state import AGES, BASE, ENCODER, assert_equal, observe
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from features import row
-from features.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Transform
 from features.expressions import DaysSince, Kept, Ratio, Sum, Units
 from features.observation import EVENT_SOURCES, Kind, Observation, Source, source_of
-from features.state import UserState
+from features.users import row
+from features.users.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Transform
+from features.users.state import UserState
 
 NOW = 1_764_000_000_000
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from features.columns import WIDTHS
 from features.exceptions import StateFormatError
-from features.state import NO_OFFSET, UserState
 from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow, with_orders
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE, DecayedSum
+from features.users.columns import WIDTHS
+from features.users.state import NO_OFFSET, UserState
 
 VERSION: Final = 4
 """Of what is written. Older states are read too, so that an upgrade can roll: version 1 knew no lives, neither it nor

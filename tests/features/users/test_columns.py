@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from features.columns import COLUMNS, DAYS, FIVE_MINUTES, HOURS, LAYOUTS, MINUS_ONE_ORDER, Measure, measures
 from features.observation import Kind, Observation, Source
+from features.users.columns import COLUMNS, DAYS, FIVE_MINUTES, HOURS, LAYOUTS, MINUS_ONE_ORDER, Measure, measures
 
 COUNTS = ("views", "favorites", "carts", "purchases", "searches", "reviews")
 # States hold these columns in this order for good; later ones follow.

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import PROFILE_WIDTH, SCALARS
 from features.expressions import sums_of
 from features.observation import MICRO
-from features.state import UserState
 from features.tiles import DAY
+from features.users.catalogue import PROFILE_WIDTH, SCALARS
+from features.users.state import UserState
 from features.windows import LEVELS, Level
 
 Value = int | float | None
@@ -53,7 +53,7 @@ _row: Final = _generated()
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:
-    """Return the scalar features in the order of `features.catalogue.SCALARS`.
+    """Return the scalar features in the order of `features.users.catalogue.SCALARS`.
 
     Args:
         state: a user with at least one applied event.

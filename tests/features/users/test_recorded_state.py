@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from support.version_3 import as_version_3
 
-from features import codec, row
-from features.catalogue import NAMES
-from features.columns import WIDTHS
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key
-from features.state import UserState
 from features.tiles import DAY
+from features.users import codec, row
+from features.users.catalogue import NAMES
+from features.users.columns import WIDTHS
+from features.users.state import UserState
 
 NEWEST = 1_764_000_000_000
 HEADER_BYTES = 17

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.catalogue import NAMES
-from features.families import FAMILIES, OTHER, family_of
+from features.users.catalogue import NAMES
+from features.users.families import FAMILIES, OTHER, family_of
 
 
 @pytest.mark.parametrize("feature", [*NAMES, "profile_vector", "taste_vector"])

@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features import orders
-from features.columns import LAYOUTS, MINUS_ONE_ORDER, measures
 from features.observation import KEY_BYTES, Kind, Observation
 from features.text_sum import NO_TEXTS, NO_TITLES
 from features.tiles import CategoryTiles, TileLevel
+from features.users import orders
+from features.users.columns import LAYOUTS, MINUS_ONE_ORDER, measures
 from features.windows import WINDOWS
 
 REMEMBERED_IDS: Final = 128
@@ -72,7 +72,7 @@ class UserState:
         lifetime_purchases, lifetime_spend: count, and micro-units.
         lifetime_orders, lifetime_refunded: count, and micro-units.
         remembered: for each of EVENT_SOURCES, the keys of the last events applied, joined.
-        orders: those that are remembered, joined (`features.orders`).
+        orders: those that are remembered, joined (`features.users.orders`).
         encoder: identity of the model whose vectors `texts` sums; empty before the first text.
         taste: the sum of the titles of what was clicked.
         taste_encoder: identity of the model whose vectors `taste` sums; empty before the first title.

@@ -1,7 +1,7 @@
 """The catalogue of scalar features, one line each: names, order, types and values, which every other module follows.
 
-A new feature is one line here, and one in `features.columns` if it needs a sum that tiles do not keep yet. The page
-docs/architecture.md says what goes with it.
+A new feature is one line here, and one in `features.users.columns` if it needs a sum that tiles do not keep yet. The
+page docs/architecture.md says what goes with it.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import codec
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source
-from features.state import NO_OFFSET, Outcome, UserState
+from features.users import codec
+from features.users.state import NO_OFFSET, Outcome, UserState
 
 from .test_recorded_state import HEADER_BYTES, VERSION_1, VERSION_2, VERSION_3, VERSION_4
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from support import reference
 from support.reference import DAY, HOUR, Raw
 
-from features import codec, row
-from features.catalogue import NAMES
-from features.columns import DAYS
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
-from features.state import REMEMBERED_IDS, Outcome, UserState
+from features.users import codec, row
+from features.users.catalogue import NAMES
+from features.users.columns import DAYS
+from features.users.state import REMEMBERED_IDS, Outcome, UserState
 
 BASE = 1_764_000_123_456
 ENCODER = "test@0123456789ab"

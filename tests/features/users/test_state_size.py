@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from support.reference import Raw
 from support.version_3 import as_version_3
 
-from features import codec
-from features.state import UserState
+from features.users import codec
+from features.users.state import UserState
 
 from .test_state import AGES, BASE, VECTORS, observe
 

@@ -2,7 +2,7 @@
 
 A new column is one line at the end of `COLUMNS`, whichever levels keep it, and never one between the others: stored
 tiles hold the columns of their level in the order of this table. A state says how many it was stored with, so a reader
-takes those that were introduced later as zero (`features.codec`).
+takes those that were introduced later as zero (`features.users.codec`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What is remembered of a user: columns, features, state and its bytes."""
