@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from features.entity import State
 from features.tiles import DAY
-from features.users.state import UserState
 from features.windows import WINDOWS
 
 FIRST_QUIET: Final = 60 * DAY
@@ -21,7 +21,7 @@ def due_of_event(timestamp: int, instant: int) -> int:
     return _quiet(timestamp, instant)
 
 
-def next_due(state: UserState, instant: int) -> int | None:
+def next_due(state: State, instant: int) -> int | None:
     """Return when, after `instant`, the features of a user change by themselves (ms); None for one without events."""
     if state.newest is None:
         return None
