@@ -1,4 +1,4 @@
-"""When the features of a user who does nothing change: the instants at which a tile leaves a window."""
+"""When the features of a key of which nothing comes change: the instants at which a tile leaves a window."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def due_of_event(timestamp: int, instant: int) -> int:
 
 
 def next_due(state: State, instant: int) -> int | None:
-    """Return when, after `instant`, the features of a user change by themselves (ms); None for one without events."""
+    """Return when, after `instant`, the features of a state change by themselves (ms); None for one without events."""
     if state.newest is None:
         return None
     coming = []
