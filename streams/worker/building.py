@@ -63,9 +63,7 @@ class Built:
             letters=letters,
             online=online,
             reader=TextReader(inference.batcher, inference.projection, inference.sentiment),
-            titles=TitleReader(
-                TextReader(inference.batcher, inference.projection), self.settings.cached_titles, self.metrics
-            ),
+            titles=TitleReader(titles, self.settings.cached_titles, self.metrics),
             emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch, inference.estimating),
             tally=tally,
             metrics=self.metrics,
