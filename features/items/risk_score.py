@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from features.items.columns import DAYS
 from features.items.review_bursts import bursts
-from features.items.review_memory import ReviewMemory
 from features.items.review_oddities import oddities
-from features.tiles import TileLevel
+from features.items.state import ItemState
 
 TESTS: Final = 6
 """Kinds of evidence: two windows of bursts, reviewers, likeness, contrary and wordless ratings."""
@@ -22,22 +21,7 @@ HALVING_DECADES: Final = 2.0
 _REVIEWS: Final = DAYS.place("reviews")
 
 
-class Reviewed(Protocol):
-    """What of an item's state risk is told from.
-
-    Attributes:
-        oldest: time of the oldest fact, ms; None before the first.
-        by_hour, by_day: its tiles (`features.items.columns`).
-        reviews: the last ones.
-    """
-
-    oldest: int | None
-    by_hour: TileLevel
-    by_day: TileLevel
-    reviews: ReviewMemory
-
-
-def risk_block(state: Reviewed, instant: int) -> dict[str, Any] | None:
+def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
     """Return the block `risk` of an item's record; None for an item without a review in 30 days.
 
     The score is `100 x (1 - 2^(-E / 2))`, with E the decades of evidence: those of the greater burst, of nearly equal
