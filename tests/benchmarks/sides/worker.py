@@ -28,9 +28,9 @@ from streams.contract import topic_name
 from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.telemetry.tally import Tally
-from streams.worker import stores
 from streams.worker.applying.partition import Partition
 from streams.worker.flow import Flow
+from streams.worker.stages import stores
 
 WARM_UP_S: Final = 2.0
 """Of the load, left out of the figures: first users, first batches, caches."""
