@@ -12,12 +12,12 @@ from streams.worker.app import App, GroupMember, attach, create_app
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.losses import Losses
 from streams.worker.engine import Engine
-from streams.worker.publishing.emitter import Watchers
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.stage_spec import StageSpec
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.state.state_table import StateTable
+from streams.worker.users.emitter import Watchers
 
 
 class Built(NamedTuple):

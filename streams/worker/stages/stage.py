@@ -23,7 +23,6 @@ from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import explain_start
 from streams.worker.lifecycle.starting import start_equipped
 from streams.worker.lifecycle.state_lock import lock_state
-from streams.worker.publishing.emitter import Watchers
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.republishing.owed import Owed
 from streams.worker.stage_spec import StageSpec
@@ -31,6 +30,7 @@ from streams.worker.stages.building import build
 from streams.worker.stages.stores import open_store
 from streams.worker.stages.topic_watch import TopicWatch
 from streams.worker.state.binding import bind
+from streams.worker.users.emitter import Watchers
 
 
 @dataclass(kw_only=True)

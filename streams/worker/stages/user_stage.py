@@ -19,8 +19,8 @@ from streams.worker.equipment import Equipment
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.production.model_watch import Production
 from streams.worker.production.served_watch import ServedWatch
-from streams.worker.publishing.emitter import Emitter, Watchers
 from streams.worker.stages.stage import Stage
+from streams.worker.users.emitter import Emitter, Watchers
 
 
 class UserStage(Stage):
@@ -63,7 +63,7 @@ class UserStage(Stage):
         )
         if inference.estimating is not None:
             log.warning(PURPOSE, scorer=inference.estimating.version, fitted=inference.estimating.fitted)
-        reader = TextReader(inference.batcher, inference.projection)
+        reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
         equipment = Equipment(
             letters=letters,
             online=self.online,
