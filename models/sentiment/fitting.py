@@ -50,11 +50,7 @@ def fit(embeddings: NDArray[np.float32], positive: Mask, groups: NDArray[np.int6
         InvalidInputError: one class alone, or a class that is in fewer groups than there are folds.
         MissingLibraryError: scikit-learn is not installed.
     """
-    for name, of_class in (("praise", positive), ("complain", ~positive)):
-        if (found := len(np.unique(groups[of_class]))) < FOLDS:
-            raise InvalidInputError(
-                f"texts: expected some of {FOLDS} items or more that {name}, found those of {found}; name more reviews"
-            )
+    require_enough(positive, groups)
     values = embeddings.astype(np.float64)
     folds = library("sklearn.model_selection").StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     parts = list(folds.split(values, positive, groups))
@@ -70,6 +66,19 @@ def fit(embeddings: NDArray[np.float32], positive: Mask, groups: NDArray[np.int6
     weights, intercept = _regress(values, positive, DECAYS[best])
     slope, offset = _platt(unseen[best], positive)
     return Fit(weights, np.array([intercept, slope, offset]), DECAYS[best])
+
+
+def require_enough(positive: Mask, groups: NDArray[np.int64]) -> None:
+    """Refuse texts that cannot be fitted to.
+
+    Raises:
+        InvalidInputError: one class alone, or a class that is in fewer groups than there are folds.
+    """
+    for name, of_class in (("praise", positive), ("complain", ~positive)):
+        if (found := len(np.unique(groups[of_class]))) < FOLDS:
+            raise InvalidInputError(
+                f"texts: expected some of {FOLDS} items or more that {name}, found those of {found}; name more reviews"
+            )
 
 
 def log_loss(positive: Mask, logits: Vector) -> float:

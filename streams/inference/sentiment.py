@@ -23,31 +23,39 @@ def identify_embeddings(encoder: Encoder) -> str:
     return embedding_identity(encoder.name, encoder.weights_digest, cleaning_fingerprint())
 
 
-def load_sentiment(named: str, encoder: Encoder) -> PolarityHead | None:
-    """Return the head of polarity for the running encoder.
+def artefact_for(named: str, encoder: Encoder) -> PolarityArtefact | None:
+    """Return the head of polarity for an encoder, with all that it was made with.
 
     Args:
-        named: the folder that the settings name; empty for a shipped head, where one fits.
+        named: its folder; empty for a shipped head, where one fits.
         encoder: the running one.
 
     Returns:
-        None if the settings name none and no shipped head was made for this encoder.
+        None if none is named and no shipped head was made for this encoder.
 
     Raises:
         ArtefactError: the named one cannot be read, or was made for other embeddings.
     """
     embeddings = identify_embeddings(encoder)
-    if named:
-        artefact = PolarityArtefact.load(Path(named))
-        if not artefact.matches(embeddings):
-            raise ArtefactError(
-                f"encoder: the head of polarity {artefact.version} expects {artefact.encoder_identity}, found "
-                f"{embeddings}; use that encoder, or train a head for this one with `train --head sentiment`"
-            )
-        return artefact.polarity
-    for document in sorted(SHIPPED.glob("*/model.json")):
-        artefact = PolarityArtefact.load(document.parent)
-        if artefact.matches(embeddings):
-            return artefact.polarity
-    log.info("no head of polarity fits the encoder: reviews have no polarity", embeddings=embeddings)
-    return None
+    if not named:
+        shipped = (PolarityArtefact.load(document.parent) for document in sorted(SHIPPED.glob("*/model.json")))
+        return next((artefact for artefact in shipped if artefact.matches(embeddings)), None)
+    artefact = PolarityArtefact.load(Path(named))
+    if not artefact.matches(embeddings):
+        raise ArtefactError(
+            f"encoder: the head of sentiment {artefact.version} expects {artefact.encoder_identity}, found "
+            f"{embeddings}; use that encoder, or train a head for this one with `train --head sentiment`"
+        )
+    return artefact
+
+
+def load_sentiment(named: str, encoder: Encoder) -> PolarityHead | None:
+    """Return what reads polarity in the running encoder's embeddings, and say once in the log if there is nothing.
+
+    Takes and raises what `artefact_for` does.
+    """
+    artefact = artefact_for(named, encoder)
+    if artefact is None:
+        log.info("no head of sentiment fits the encoder: reviews have no polarity", encoder=encoder.name)
+        return None
+    return artefact.polarity

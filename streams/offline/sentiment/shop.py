@@ -8,6 +8,11 @@ from typing import Final, NamedTuple
 from streams.offline.sentiment.pairs import Gathered, Pair, gather
 from streams.records.events import Event, Review
 
+DATA: Final = (
+    "Reviews in the events of this deployment: their texts, praise where the same shopper gave 4 or more, complaint "
+    "where 2 or less. Whether they may be used for this is for whoever trained it to say here."
+)
+
 SHOP: Final = "reviews"
 """The corpus that all of a shop's reviews are of."""
 
