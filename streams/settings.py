@@ -21,6 +21,7 @@ from streams.name_settings import NameSettings, check_names
 from streams.quantities import Count, Hours, Seconds
 from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
 from streams.rekey_settings import RekeySettings
+from streams.sentiment_settings import SentimentSettings
 from streams.title_settings import TitleSettings
 
 PREFIX: Final = "WHEREWITHAL_"
@@ -78,7 +79,14 @@ _SECRETS: Final = frozenset(
 
 # The command `settings` shows them from the last one to the first, and then those of this class.
 class Settings(
-    TitleSettings, RegistrySettings, RekeySettings, MembershipSettings, LoginSettings, NameSettings, BrokerSettings
+    SentimentSettings,
+    TitleSettings,
+    RegistrySettings,
+    RekeySettings,
+    MembershipSettings,
+    LoginSettings,
+    NameSettings,
+    BrokerSettings,
 ):
     """The settings of a worker, of `demo` and of `replay`."""
 
