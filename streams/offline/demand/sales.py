@@ -12,10 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.observation import event_key
 from features.tiles import DAY
-from features.users.state import REMEMBERED_IDS
 from streams.exceptions import RefusedInputError
+from streams.offline.demand.admitting import Admitting
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Erasure, Event, Search
@@ -32,22 +31,47 @@ MOST_DAYS: Final = 3 * 365
 must not make a series of decades."""
 
 
-@dataclass(slots=True)
-class _User:
-    """What of a user decides whether an event is applied: ids by topic, first in first out, and the last erasure."""
+Day = list[int]
+"""What a day had: units, purchases and views, each at its place below."""
 
-    clicks: dict[bytes, None] = field(default_factory=dict)
-    reviews: dict[bytes, None] = field(default_factory=dict)
-    erased_at: int | None = None
+UNITS: Final = 0
+PURCHASES: Final = 1
+VIEWS: Final = 2
+_COUNTS: Final = 3
+
+
+@dataclass(frozen=True)
+class Daily:
+    """What is known of an item or a category by the end of a day.
+
+    Attributes:
+        oldest: time of its first event, ms.
+        counts: int64 [days, 3]: units, purchases and views of every day from that of the first event on.
+    """
+
+    oldest: int
+    counts: NDArray[np.int64]
+
+    @property
+    def units(self) -> NDArray[np.float64]:
+        """Units by day, float64 [days]."""
+        return self.counts[:, UNITS].astype(np.float64)
 
 
 @dataclass(slots=True)
 class _Item:
-    """What the events of an item said of it. `sold` is by category, None for a purchase that names none."""
+    """What the events of an item said of it.
+
+    Attributes:
+        oldest: time of its first event, ms.
+        category: of the newest click that has one, with its time.
+        days: what happened by category, None where the click names none, and by day since the epoch.
+        named: when each category was first named, ms.
+    """
 
     oldest: int
     category: tuple[int, str] | None = None
-    sold: dict[str | None, dict[int, int]] = field(default_factory=dict)
+    days: dict[str | None, dict[int, Day]] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
 
 
@@ -73,7 +97,7 @@ class Sales:
     def __init__(self, settings: Settings, options: SourceOptions) -> None:
         self._decoder = Decoder.of(settings)
         self._options = options
-        self._users: defaultdict[str, _User] = defaultdict(_User)
+        self._admitting = Admitting()
         self._items: dict[str, _Item] = {}
         self.events = 0
         self.applied = 0
@@ -112,7 +136,6 @@ class Sales:
         if not self.events:
             raise RefusedInputError("expected events, found none: a line is left out or the files are empty")
         check_share(self.refusals, self.events + self.refusals.total, max_refused)
-        self._users.clear()
 
     def take(self, event: Event | Erasure, arrived_ms: int, until: int | None = None) -> None:
         """Take a sound event.
@@ -123,15 +146,13 @@ class Sales:
             until: an event after this instant (ms) changes nothing.
         """
         if isinstance(event, Erasure):
-            user = self._users[event.user_id]
-            erased = event.timestamp if user.erased_at is None else max(user.erased_at, event.timestamp)
-            self._users[event.user_id] = _User(erased_at=erased)
+            self._admitting.erase(event)
             return
         self.events += 1
         if isinstance(event, Search):
             return
         at = min(event.timestamp, arrived_ms)
-        if (until is not None and at > until) or not self._admits(event):
+        if (until is not None and at > until) or not self._admitting.admits(event):
             return
         self.applied += 1
         self.newest = at if self.newest is None else max(self.newest, at)
@@ -144,72 +165,52 @@ class Sales:
         if isinstance(event, Click):
             if event.category is not None:
                 item.category = max(item.category or (at, event.category), (at, event.category))
-            # Units as the contract counts them: of purchases with a price.
-            if event.action is Action.PURCHASE and event.price is not None:
-                days = item.sold.setdefault(event.category, {})
-                days[at // DAY] = days.get(at // DAY, 0) + event.quantity
+            if event.action is Action.PURCHASE or event.action is Action.VIEW:
+                day = item.days.setdefault(event.category, {}).setdefault(at // DAY, [0] * _COUNTS)
+                if event.action is Action.VIEW:
+                    day[VIEWS] += 1
+                else:
+                    day[PURCHASES] += 1
+                    # Units as the contract counts them: of purchases with a price.
+                    day[UNITS] += event.quantity if event.price is not None else 0
 
-    def _admits(self, event: Event) -> bool:
-        user = self._users[event.user_id]
-        if user.erased_at is not None and event.timestamp <= user.erased_at:
-            return False
-        remembered, key = user.clicks if isinstance(event, Click) else user.reviews, event_key(event.event_id)
-        if key in remembered:
-            return False
-        if len(remembered) >= REMEMBERED_IDS:
-            del remembered[next(iter(remembered))]
-        remembered[key] = None
-        return True
+    def by_item(self, until_day: int) -> dict[str, Daily]:
+        """Return what every item had before a day (since the epoch); items without an event before it are left out."""
+        parts = {name: list(item.days.values()) for name, item in self._items.items()}
+        return _daily(parts, {name: item.oldest for name, item in self._items.items()}, until_day)
 
-    def by_item(self, until_day: int) -> dict[str, NDArray[np.float64]]:
-        """Return the daily units of every item with an event before a day, from its first event on.
+    def by_category(self, until_day: int) -> dict[str, Daily]:
+        """Return what every category had before a day (since the epoch).
 
-        Args:
-            until_day: the day (since the epoch) after the last one of a series.
-
-        Returns:
-            float64 [days] by item id.
+        A click without a category counts for that of its item, which is of the item's newest click that has one. What
+        happened to items that have none is in no category.
         """
-        sold = {name: list(item.sold.values()) for name, item in self._items.items()}
-        return _series(sold, {name: item.oldest // DAY for name, item in self._items.items()}, until_day)
-
-    def by_category(self, until_day: int) -> dict[str, NDArray[np.float64]]:
-        """Return the daily units of every category, from the first event that names it on.
-
-        A purchase without a category counts for that of its item, which is of the newest click that has one. Sales of
-        items that have none are in no category.
-
-        Args:
-            until_day: the day (since the epoch) after the last one of a series.
-
-        Returns:
-            float64 [days] by category.
-        """
-        sold: defaultdict[str, list[Mapping[int, int]]] = defaultdict(list)
+        parts: defaultdict[str, list[Mapping[int, Day]]] = defaultdict(list)
         oldest: dict[str, int] = {}
         for item in self._items.values():
             for name, at in item.named.items():
-                oldest[name] = min(at // DAY, oldest.get(name, at // DAY))
-            for category, days in item.sold.items():
-                name_of = category if category is not None else item.category[1] if item.category else None
-                if name_of is not None:
-                    sold[name_of].append(days)
-                    oldest[name_of] = min(oldest.get(name_of, min(days)), min(days))
-        return _series({name: sold[name] for name in oldest}, oldest, until_day)
+                oldest[name] = min(at, oldest.get(name, at))
+            for category, days in item.days.items():
+                of = category if category is not None else item.category[1] if item.category else None
+                if of is not None:
+                    parts[of].append(days)
+                    begun = min(days) * DAY
+                    oldest[of] = min(begun, oldest.get(of, begun)) if category is None else oldest[of]
+        return _daily({name: parts[name] for name in oldest}, oldest, until_day)
 
 
-def _series(
-    sold: Mapping[str, Iterable[Mapping[int, int]]], oldest: Mapping[str, int], until_day: int
-) -> dict[str, NDArray[np.float64]]:
+def _daily(
+    parts: Mapping[str, Iterable[Mapping[int, Day]]], oldest: Mapping[str, int], until_day: int
+) -> dict[str, Daily]:
     found = {}
-    for name, parts in sold.items():
-        begin = max(oldest[name], until_day - MOST_DAYS)
+    for name, several in parts.items():
+        begin = max(oldest[name] // DAY, until_day - MOST_DAYS)
         if begin >= until_day:
             continue
-        units = np.zeros(until_day - begin)
-        for days in parts:
-            for day, count in days.items():
+        counts = np.zeros((until_day - begin, _COUNTS), dtype=np.int64)
+        for days in several:
+            for day, had in days.items():
                 if begin <= day < until_day:
-                    units[day - begin] += count
-        found[name] = units
+                    counts[day - begin] += had
+        found[name] = Daily(oldest[name], counts)
     return found
