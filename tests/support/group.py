@@ -39,12 +39,12 @@ from streams.telemetry.tally import Tally
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.engine import Engine
-from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.stage_spec import USERS
 from streams.worker.state.local_store import Progress
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.users.emitter import Emitter
+from streams.worker.users.user_equipment import UserEquipment
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -277,7 +277,9 @@ class Worker:
         self.told = asyncio.Lock()
         """A member is told of one rebalance after the other."""
         held, watchers = HeldPartitions(), Unwatched()
-        equipment = Equipment(
+        equipment = UserEquipment(
+            settings=group.settings,
+            inference=group.inference,
             # None of its records is refused.
             letters=Letters(Publisher(group.settings), DEAD_LETTERS),
             online=group.store,  # type: ignore[arg-type]
@@ -289,7 +291,6 @@ class Worker:
             metrics=Metrics(),
             throttle=Throttle(),
             clock=group.clock,
-            on_failure=self.failures.append,
         )
         self.engine = Engine(
             group.settings,
@@ -300,10 +301,10 @@ class Worker:
             erasures=RecoveredErasures(group.settings, lambda: held.partitions, self.failures.append),
             resetter=Untaken(),  # type: ignore[arg-type]
             news=RecoveryNews(Metrics()),
-            watchers=watchers,
+            on_released=watchers.released,
             on_failure=self.failures.append,
         )
-        self.engine.equip(group.inference, equipment)
+        self.engine.equip(equipment)
 
     @property
     def states(self) -> Shelf:
