@@ -8,12 +8,13 @@ from typing import Final
 
 from aiokafka import ConsumerRecord
 
-from streams.broker.letters import Letter
+from streams.broker.letters import Letter, Letters
 from streams.contract import FACTS
 from streams.records.facts import FactBatch, Forecast, decode
 from streams.records.rejection import Reason, Rejection
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.tally import Tally
 from streams.worker.items.item_partition import ItemPartition
-from streams.worker.items.workshop import Workshop
 
 RECORDS_AT_ONCE: Final = 64
 """Records handled together; within them other work gets its turn by the number of facts."""
@@ -24,18 +25,32 @@ class FactHandler:
 
     Args:
         partition: the items of that partition.
+        letters: where messages go that are none.
+        tally, metrics: what is counted.
         partitions: how many there are.
-        workshop: what to work with.
+        slice_facts: facts applied before other work gets its turn.
 
     Attributes:
         slice_records: records handled together.
         paused: never: facts wait for nothing.
     """
 
-    def __init__(self, partition: ItemPartition, partitions: int, workshop: Workshop) -> None:
+    def __init__(
+        self,
+        partition: ItemPartition,
+        *,
+        letters: Letters,
+        tally: Tally,
+        metrics: Metrics,
+        partitions: int,
+        slice_facts: int,
+    ) -> None:
         self._partition = partition
+        self._letters = letters
+        self._tally = tally
+        self._metrics = metrics
         self._partitions = partitions
-        self._shop = workshop
+        self._slice_facts = slice_facts
         self._applied = 0
         self.slice_records = RECORDS_AT_ONCE
         self.paused = False
@@ -80,19 +95,18 @@ class FactHandler:
     async def _apply(self, batch: FactBatch, record: ConsumerRecord) -> None:
         """Apply facts, each in one synchronous step; a lane that is closed in between has applied some of them."""
         source, head, facts = batch.source_partition, batch.head, batch.facts
-        apply, size = self._partition.apply, self._shop.slice_facts
+        apply, size = self._partition.apply, self._slice_facts
         for start in range(0, len(facts), size):
             part = facts[start : start + size]
             new = [fact for fact in part if apply(fact, source, head, record.offset, record.timestamp)]
-            self._shop.tally.applied_facts(source, record.partition, new)
-            self._shop.metrics.facts_repeated.inc(len(part) - len(new))
+            self._tally.applied_facts(source, record.partition, new)
+            self._metrics.facts_repeated.inc(len(part) - len(new))
             self._applied += len(part)
             if self._applied >= size:
                 self._applied = 0
                 await asyncio.sleep(0)
 
     async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Letter:
-        shop = self._shop
-        shop.metrics.dead_letters.labels(rejection.reason.value).inc()
+        self._metrics.dead_letters.labels(rejection.reason.value).inc()
         origin = (FACTS, record.partition, record.offset)
-        return await shop.letters.post(origin, record.key, record.value, rejection, record.partition)
+        return await self._letters.post(origin, record.key, record.value, rejection, record.partition)
