@@ -16,12 +16,14 @@ from models.encoder.bert import BertEncoder, Encoder
 from models.exceptions import ArtefactError, DeviceError, ModelsError, PrecisionError
 from models.labels.table import LabelTable
 from models.profile import Projection, encoder_identity
+from models.sentiment.head import PolarityHead
 from models.text.cleaning import fingerprint as cleaning_fingerprint
 from models.text.noise import fingerprint as noise_fingerprint
 from streams.exceptions import ConfigurationError
 from streams.inference.active_capacity import Estimating, load_estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.labelling import load_labels
+from streams.inference.sentiment import load_sentiment
 from streams.settings import DEFAULT_ARTEFACT, Settings
 from streams.telemetry.metrics import Metrics
 
@@ -41,6 +43,7 @@ class Inference:
         labels: the rules behind the labels of a score record.
         currency: of the deployment.
         estimating: what the process began to estimate capacity with; None for nothing.
+        sentiment: what reads the polarity of reviews; None where there is no head for this encoder.
     """
 
     batcher: MicroBatcher
@@ -52,6 +55,7 @@ class Inference:
     labels: LabelTable
     currency: str
     estimating: Estimating | None = None
+    sentiment: PolarityHead | None = None
 
     @property
     def scoring(self) -> Scoring:
@@ -218,9 +222,13 @@ def load_inference(
         with _blaming("WHEREWITHAL_CAPACITY_ARTEFACT"):
             estimating = load_estimating(Path(settings.capacity_artefact), identity)
         metrics.capacity_model.labels(estimating.version, identity).set(1)
+    with _blaming("WHEREWITHAL_SENTIMENT_ARTEFACT"):
+        sentiment = load_sentiment(settings.sentiment_artefact, encoder)
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
-    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating)
+    return Inference(
+        batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating, sentiment
+    )
 
 
 def _without_artefact(encoder: Encoder) -> Projection:
