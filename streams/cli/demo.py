@@ -22,7 +22,7 @@ from streams.broker.publisher import Publisher
 from streams.cli.common.arguments import new_file
 from streams.cli.common.stopping import Stopper
 from streams.cli.replay import STOP_S, local_settings
-from streams.contract import HORIZON
+from streams.contract import HORIZON, SCORES
 from streams.offline.sample.orders import CURRENCY, PERIOD_END, Order, demo_orders
 from streams.offline.sample.simulator import simulate
 from streams.offline.sample.training_set import of_customers, spend_after
@@ -38,7 +38,7 @@ from streams.operating.demo.stories import Story, story
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import Scores, last_scores
-from streams.operating.score_stream import follow_scores
+from streams.operating.record_stream import follow_records
 from streams.operating.summary import Summary, summarise
 from streams.settings import Settings
 from streams.worker.flow import Flow
@@ -169,7 +169,7 @@ async def _showing(stages: Stages, screen: Screen, quiet: bool) -> AsyncIterator
             await asyncio.sleep(0.25)
 
     async def follow() -> None:
-        async for user_id, score in follow_scores(stages.flow.settings):
+        async for user_id, score in follow_records(stages.flow.settings, SCORES):
             screen.movers.take(user_id, score)
 
     tasks = [] if quiet else [asyncio.create_task(refresh()), asyncio.create_task(follow())]

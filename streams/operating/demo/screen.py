@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.operating.demo.movers import Movers
-from streams.operating.demo.tables import Column, fitting
 from streams.operating.demo.words import latency
+from streams.operating.narrow_tables import Column, fitting
 from streams.terminal import literal
 
 PLAIN_EVERY_S: Final = 5.0
