@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import orjson
 
 from features.exceptions import OnlineStoreURLError
-from streams.cli.common.arguments import load_cluster_settings, user_id
+from streams.cli.common.arguments import an_id, load_cluster_settings
 from streams.cli.common.progress import reporting
 from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
@@ -25,7 +25,7 @@ from streams.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `erase`."""
-    parser.add_argument("user", type=user_id, metavar="USER", help="user id")
+    parser.add_argument("user", type=an_id, metavar="USER", help="user id")
     parser.add_argument(
         "--timestamp",
         metavar="TIME",

@@ -6,20 +6,19 @@ import argparse
 import sys
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from features.online.address import SqliteAddress, parse
 from features.online.reading import read_users
-from streams.cli.common.arguments import user_id
+from streams.cli.common.arguments import an_id
+from streams.cli.common.fields import print_fields
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
-from streams.terminal import literal, shown
+from streams.terminal import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `features`."""
-    parser.add_argument("user", type=user_id, metavar="USER", help="user id")
+    parser.add_argument("user", type=an_id, metavar="USER", help="user id")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -40,9 +39,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(shown(orjson.dumps(row).decode()))
         return 0
-    table = Table("feature", "value", title="as served now")
-    for name, value in row.items():
-        text = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
-        table.add_row(name, literal(text))
-    Console().print(table)
+    print_fields("feature", "as served now", row)
     return 0

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "lint": "say what would become of files of events",
     "features": "show what the online store serves of a user",
     "scores": "show the stream of scores, or the highest ones",
+    "items": "show the items that move, one of them, or the stream of their signals",
     "settings": "show every setting: its value, and where that comes from",
     "erase": "forget a user: request it, wait for it, and show the receipt",
     "republish": "publish every user again: to an online store that lost rows, or was restored",

@@ -16,8 +16,8 @@ MAX_NAME: Final = 200
 """Characters of a name that a card shows."""
 
 
-def user_id(text: str) -> str:
-    """Return a user id.
+def an_id(text: str) -> str:
+    """Return the id of a user or of an item.
 
     Raises:
         argparse.ArgumentTypeError: no event could have this id.
