@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -24,9 +24,9 @@ from streams.broker.connection import connection, new_producer, reaching
 from streams.broker.errors.explaining import WRITE, explained
 from streams.broker.reading import read_from
 from streams.broker.topics.counts import common_partitions
-from streams.broker.topics.left_over import holds_partition
+from streams.broker.topics.left_over import holds_partition, partitions_left
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, INPUTS, changelog_name, published, topic_name
+from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, FACTS, INPUTS, changelog_name, published, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
 from streams.name_settings import group_name
 from streams.operating.receipt import (
@@ -82,12 +82,14 @@ async def erase(
     number = partition_of(request.user_id.encode(), count, 0)
     if CAPACITY not in outputs and await holds_partition(settings, number):
         outputs[CAPACITY] = topic_name(settings, CAPACITY)
+    items = settings.items or await partitions_left(settings, FACTS) is not None
     # All effects of this request are appended behind these ends, so no record before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, *outputs.values())])
     place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
     with _obeyed_all_the_same(place):
         await _settled(settings, place, timeout_s, progress)
-        kept = kept_after(outputs, await _topic_configs(settings, outputs), int(time.time() * 1000))
+        configs = await _topic_configs(settings, (*outputs, FACTS) if items else outputs)
+        kept = kept_after(outputs, configs, int(time.time() * 1000), items=items)
         for _ in range(READINGS):
             receipt = await _read_back(settings, request, place, outputs, starts, kept)
             if receipt.verified:
@@ -215,9 +217,9 @@ def look_up(url: str, user_id: str) -> StoreReading:
     return StoreReading(where, serves, probed.fenced == 1)
 
 
-async def _topic_configs(settings: Settings, outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the settings of the topics that hold records of a user, as far as the broker tells them."""
-    names = {topic_name(settings, topic): topic for topic in (*INPUTS, *outputs, DEAD_LETTERS)}
+async def _topic_configs(settings: Settings, further: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of inputs, dead letters and further topics, as far as the broker tells them."""
+    names = {topic_name(settings, topic): topic for topic in (*INPUTS, *further, DEAD_LETTERS)}
     names[changelog_name(settings)] = USER_TABLE
     admin = AIOKafkaAdminClient(**connection(settings))
     try:

@@ -26,7 +26,7 @@ from streams.broker.topics.lifetimes import (
     of_replaced,
     of_tombstone,
 )
-from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
+from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, FACTS, REVIEWS, SCORES, SEARCHES
 from streams.records.events import Erasure
 
 USER_TABLE: Final = "user_table"
@@ -39,6 +39,7 @@ _KEPT_RECORDS: Final = {
     ERASURES: "the requests, which name the user",
     DEAD_LETTERS: "rejected records of the user as they came",
 }
+_KEPT_FACTS: Final = "what users did with items, the user's part among it; no fact names a user"
 _KEPT_STATES: Final = "older states of the user"
 _KEPT_OUTPUTS: Final = {
     SCORES: "older scores of the user",
@@ -217,23 +218,27 @@ def judge_store(found: StoreReading, state: UserState) -> Finding:
     return Finding(found.address, remains, {"views": [view.name for view in STORED], "serves": found.serves})
 
 
-def kept_after(outputs: Collection[str], configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
+def kept_after(
+    outputs: Collection[str], configs: Mapping[str, Mapping[str, str]], now: int, *, items: bool = False
+) -> list[Kept]:
     """Return the data that an erasure leaves behind.
 
     Args:
         outputs: the topics of records of users that there are, of the contract.
         configs: the settings of the topics by their place, as far as the broker tells them.
         now: when the erasure was settled, epoch ms.
+        items: whether there is a topic of facts of items.
     """
 
     def kept(place: str, holds: str, setting: str, lifetime: Lifetime) -> Kept:
         return Kept(place, holds, setting, configs.get(place, {}).get(setting), lifetime)
 
+    records = _KEPT_RECORDS | ({FACTS: _KEPT_FACTS} if items else {})
     replaced = {USER_TABLE: _KEPT_STATES} | {topic: _KEPT_OUTPUTS[topic] for topic in outputs}
     return [
         *(
             kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
-            for place, holds in _KEPT_RECORDS.items()
+            for place, holds in records.items()
         ),
         *(
             kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))

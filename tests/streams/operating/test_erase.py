@@ -333,6 +333,14 @@ def test_the_setting_that_limits_a_place_is_told_as_the_broker_has_it():
     assert kept["online_store"].as_dict()["until"] == "kept for good"
 
 
+def test_facts_of_items_are_listed_where_there_are_any():
+    configs = {"item-facts": {"retention.ms": str(7 * DAY), "segment.ms": str(DAY)}}
+    kept = {entry.place: entry for entry in kept_after([SCORES], configs, BASE, items=True)}
+    assert kept["item-facts"].holds.endswith("no fact names a user")
+    assert kept["item-facts"].lifetime.latest == BASE + 8 * DAY + BROKER_MS
+    assert "item-facts" not in {entry.place for entry in kept_after([SCORES], configs, BASE)}
+
+
 @pytest.mark.parametrize(
     ("user", "timestamp", "expected"),
     [
