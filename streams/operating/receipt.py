@@ -236,10 +236,7 @@ def kept_after(
     records = _KEPT_RECORDS | ({FACTS: _KEPT_FACTS} if items else {})
     replaced = {USER_TABLE: _KEPT_STATES} | {topic: _KEPT_OUTPUTS[topic] for topic in outputs}
     return [
-        *(
-            kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
-            for place, holds in records.items()
-        ),
+        *(kept(place, holds, RETENTION, of_records(configs.get(place, {}), now)) for place, holds in records.items()),
         *(
             kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))
             for place, holds in replaced.items()
