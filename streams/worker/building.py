@@ -18,7 +18,6 @@ from streams.worker.app import App, GroupMember, attach, create_app
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.losses import Losses
 from streams.worker.engine import Engine
-from streams.worker.equipment import Equipment
 from streams.worker.production.served_watch import ServedWatch
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
@@ -26,6 +25,7 @@ from streams.worker.republishing.resetting import Resetter
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.state.user_table import UserTable
 from streams.worker.users.emitter import AsOf, Emitter
+from streams.worker.users.equipment import UserEquipment
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,13 @@ class Built:
 
     Attributes:
         app, engine, watch: see above.
-        cached_titles: titles that are remembered, at most.
-        metrics, throttle, clock, on_failure: see `build`.
+        settings, metrics, throttle, clock, on_failure: see `build`.
     """
 
     app: App
     engine: Engine
     watch: ServedWatch
-    cached_titles: int
+    settings: Settings
     metrics: Metrics
     throttle: Throttle
     clock: Callable[[], int]
@@ -57,19 +56,23 @@ class Built:
             tally: counts fates and latencies.
             as_of: the as-of instant of the features.
         """
-        equipment = Equipment(
+        titles = TextReader(inference.batcher, inference.projection)
+        equipment = UserEquipment(
+            settings=self.settings,
+            inference=inference,
             letters=letters,
             online=online,
-            reader=TextReader(inference.batcher, inference.projection),
-            titles=TitleReader(TextReader(inference.batcher, inference.projection), self.cached_titles, self.metrics),
+            reader=TextReader(inference.batcher, inference.projection, inference.sentiment),
+            titles=TitleReader(
+                TextReader(inference.batcher, inference.projection), self.settings.cached_titles, self.metrics
+            ),
             emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch, inference.estimating),
             tally=tally,
             metrics=self.metrics,
             throttle=self.throttle,
             clock=self.clock,
-            on_failure=self.on_failure,
         )
-        self.engine.equip(inference, equipment)
+        self.engine.equip(equipment)
 
 
 def build(
@@ -111,4 +114,4 @@ def build(
         on_failure=on_failure,
     )
     attach(app, table, engine, losses, settings, throttle)
-    return Built(app, engine, watch, settings.cached_titles, metrics, throttle, clock, on_failure)
+    return Built(app, engine, watch, settings, metrics, throttle, clock, on_failure)

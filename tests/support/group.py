@@ -39,11 +39,11 @@ from streams.telemetry.tally import Tally
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.engine import Engine
-from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.state.local_store import Progress
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.users.emitter import Emitter
+from streams.worker.users.equipment import UserEquipment
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -276,7 +276,9 @@ class Worker:
         self.told = asyncio.Lock()
         """A member is told of one rebalance after the other."""
         held, watchers = HeldPartitions(), Unwatched()
-        equipment = Equipment(
+        equipment = UserEquipment(
+            settings=group.settings,
+            inference=group.inference,
             # None of its records is refused.
             letters=Letters(Publisher(group.settings), DEAD_LETTERS),
             online=group.store,  # type: ignore[arg-type]
@@ -288,7 +290,6 @@ class Worker:
             metrics=Metrics(),
             throttle=Throttle(),
             clock=group.clock,
-            on_failure=self.failures.append,
         )
         self.engine = Engine(
             group.settings,
@@ -301,7 +302,7 @@ class Worker:
             watchers=watchers,
             on_failure=self.failures.append,
         )
-        self.engine.equip(group.inference, equipment)
+        self.engine.equip(equipment)
 
     @property
     def states(self) -> Shelf:
