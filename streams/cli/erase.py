@@ -15,8 +15,8 @@ from streams.cli.common.arguments import an_id, load_cluster_settings
 from streams.cli.common.progress import reporting
 from streams.contract import ERASURES
 from streams.exceptions import ConfigurationError
-from streams.operating.erasing import erase
-from streams.operating.receipt import Receipt
+from streams.operating.erasing.erasing import erase
+from streams.operating.erasing.receipt import Receipt
 from streams.records.decoder import Decoder
 from streams.records.events import Erasure
 from streams.records.rejection import Rejection

@@ -27,6 +27,7 @@ from streams.broker.topics.lifetimes import (
     of_tombstone,
 )
 from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, FACTS, REVIEWS, SCORES, SEARCHES
+from streams.operating.erasing.requests import Place
 from streams.records.events import Erasure
 
 USER_TABLE: Final = "user_table"
@@ -49,17 +50,6 @@ _KEPT_FOR_GOOD: Final = {
     USER_TABLE: "the marker: the user's key and the time of the erasure, so that late events stay refused",
     ONLINE_STORE: "the fence: version numbers under the user's key, so that no older row returns",
 }
-
-
-class Place(NamedTuple):
-    """The place of a record: the name of its topic on the broker, its partition and offset."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)

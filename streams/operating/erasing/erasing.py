@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from features.exceptions import FeaturesError, OnlineStoreError
+from features.exceptions import OnlineStoreError
 from features.online.address import SqliteAddress, parse
 from features.online.opening import open_online_store
 from features.users.codec import decode, order
 from features.users.state import UserState
-from streams.broker.connection import connection, new_producer, reaching
-from streams.broker.errors.explaining import WRITE, explained
+from streams.broker.connection import connection
 from streams.broker.reading import read_from
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.left_over import holds_partition, partitions_left
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, FACTS, INPUTS, changelog_name, published, topic_name
-from streams.exceptions import BrokerError, BrokerRefusalError, DrainTimeoutError, StreamsError
 from streams.name_settings import group_name
-from streams.operating.receipt import (
+from streams.operating.erasing.receipt import (
     ONLINE_STORE,
     USER_TABLE,
     Kept,
-    Place,
     Receipt,
     StoreReading,
     judge_records,
@@ -41,13 +37,11 @@ from streams.operating.receipt import (
     judge_store,
     kept_after,
 )
+from streams.operating.erasing.requests import Place, obeyed_all_the_same, publish, settled
 from streams.progress import Progress
 from streams.records.events import Erasure
 from streams.records.ndjson import partition_of
 from streams.settings import Settings
-
-POLL_S: Final = 0.2
-"""Seconds between two questions to the group for its progress: a fifth of its default commit interval."""
 
 READINGS: Final = 3
 """How often an unclean place is read at most: a user who returns meanwhile changes one place after the other."""
@@ -85,9 +79,10 @@ async def erase(
     items = settings.items or await partitions_left(settings, FACTS) is not None
     # All effects of this request are appended behind these ends, so no record before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, *outputs.values())])
-    place = Place(requests, number, await _publish(settings, TopicPartition(requests, number), request))
-    with _obeyed_all_the_same(place):
-        await _settled(settings, place, timeout_s, progress)
+    value = orjson.dumps({"user_id": request.user_id, "timestamp": request.timestamp})
+    place = await publish(settings, TopicPartition(requests, number), request.user_id.encode(), value, "erase")
+    with obeyed_all_the_same(place, "erase"):
+        await settled(settings, group_name(settings), place, timeout_s, progress)
         configs = await _topic_configs(settings, (*outputs, FACTS) if items else outputs)
         kept = kept_after(outputs, configs, int(time.time() * 1000), items=items)
         for _ in range(READINGS):
@@ -95,67 +90,6 @@ async def erase(
             if receipt.verified:
                 break
     return replace(receipt, served_before=None if before.trouble else before.serves)
-
-
-@contextmanager
-def _obeyed_all_the_same(place: Place) -> Iterator[None]:
-    """Add to every error inside that the request was published.
-
-    Raises:
-        StreamsError: the enclosed code failed.
-    """
-    try:
-        yield
-    except (StreamsError, FeaturesError) as error:
-        kind = type(error) if isinstance(error, StreamsError) else StreamsError
-        raise kind(
-            f"{error}; the request was published ({place}): it stays in the topic and will be obeyed; erase again for "
-            "a receipt"
-        ) from error
-
-
-async def _publish(settings: Settings, target: TopicPartition, request: Erasure) -> int:
-    key = request.user_id.encode()
-    value = orjson.dumps({"user_id": request.user_id, "timestamp": request.timestamp})
-    producer = new_producer(settings)
-    async with reaching(settings):
-        await producer.start()
-        try:
-            sent = await producer.send_and_wait(target.topic, value, key=key, partition=target.partition)
-        except KafkaError as error:
-            why = await explained(error, connection(settings), WRITE, target.topic)
-            if isinstance(why, BrokerRefusalError):
-                raise why from error
-            raise BrokerError(f"{why}; the request may have been published all the same: erase again") from error
-        finally:
-            await producer.stop()
-    offset: int = sent.offset
-    return offset
-
-
-async def _settled(settings: Settings, place: Place, timeout_s: float, progress: Progress) -> None:
-    group, began = group_name(settings), time.monotonic()
-    # The consumer names the group only to read its offsets. Without a subscription it never joins the group.
-    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
-    committed = 0
-    async with reaching(settings):
-        await consumer.start()
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    committed = await consumer.committed(TopicPartition(place.topic, place.partition)) or 0
-                    if committed > place.offset:
-                        return
-                    progress("seconds waited for the workers", int(time.monotonic() - began), None)
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError as error:
-            raise DrainTimeoutError(
-                f"the request {place} was not settled within {timeout_s:g} s: expected the group {group!r} to commit "
-                f"offset {place.offset + 1} there, found {committed}; check that its workers run and are ready, and "
-                "that WHEREWITHAL_GROUP and WHEREWITHAL_TOPIC_PREFIX are theirs"
-            ) from error
-        finally:
-            await consumer.stop()
 
 
 async def _read_back(
