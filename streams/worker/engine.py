@@ -12,7 +12,7 @@ from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CLICKS, changelog_name, published, topic_name
+from streams.contract import CLICKS, topic_name
 from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.text_reader import TextReader
@@ -26,6 +26,7 @@ from streams.worker.consuming.losses import Losses
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
+from streams.worker.stage_spec import StageSpec
 from streams.worker.state.binding import check_logs
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery_news import RecoveryNews
@@ -62,7 +63,8 @@ class Engine:
     It may join its group before its models are loaded. Partitions are not taken over until it is equipped.
 
     Args:
-        settings: of the worker.
+        settings: of the stage.
+        spec: of the stage.
         member: this worker in its group.
         held: holds the partitions that are taken over, for everything that looks at them from outside.
         losses: finds input that was deleted before it was taken in.
@@ -86,6 +88,7 @@ class Engine:
     def __init__(
         self,
         settings: Settings,
+        spec: StageSpec,
         *,
         member: Member,
         held: HeldPartitions[UserState],
@@ -97,6 +100,7 @@ class Engine:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self._spec = spec
         self._equipped = asyncio.Event()
         self._member = member
         self.held = held
@@ -179,7 +183,7 @@ class Engine:
         states, member = self._member.states, self._member
         progress = {number: states.progress(number) for number in numbers}
         offsets = await member.committed(numbers)
-        for number, first in (await check_logs(self._settings, progress, offsets)).items():
+        for number, first in (await check_logs(self._settings, self._spec, progress, offsets)).items():
             progress[number] = progress[number].onward(first, 0, [])
             states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
@@ -188,11 +192,11 @@ class Engine:
         positions = {**offsets, **starts}
         clicks = topic_name(self._settings, CLICKS)
         clicks_from = {number: positions.get(TopicPartition(clicks, number), 0) for number in numbers}
-        outputs = [topic_name(self._settings, topic) for topic in published(self._settings)]
+        outputs = [topic_name(self._settings, topic) for topic in self._spec.outputs(self._settings)]
         logs = [TopicPartition(output, number) for output in outputs for number in numbers]
         ends = dict(await high_watermarks(self._settings, logs))
         ends |= {
-            TopicPartition(changelog_name(self._settings), number): known.offset + 1
+            TopicPartition(self._spec.changelog(self._settings), number): known.offset + 1
             for number, known in progress.items()
         }
         await assignment.open(self._furnishing(), clicks_from, ends)
@@ -216,7 +220,7 @@ class Engine:
             clock=equipment.clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, equipment.throttle),
             strays=lambda partitions, on_failure: Strays(
-                settings, changelog_name(settings), partitions, self._metrics, on_failure
+                settings, self._spec.changelog(settings), partitions, self._metrics, on_failure
             ),
             on_encoder=self._encoder_changed,
             hold=self._member.hold,
