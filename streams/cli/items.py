@@ -1,4 +1,4 @@
-"""`wherewithal items [ITEM]`: the items that move, one of them in full, or the stream of their signals."""
+"""`wherewithal items [ITEM]`: the items that move, one of them in full, the stream of signals, or one forgotten."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from typing import Any, Final
 import orjson
 from rich.console import Console
 
+from features.exceptions import OnlineStoreURLError
 from streams.cli.common.arguments import an_id, load_cluster_settings, whole_number
 from streams.cli.common.fields import print_fields
 from streams.cli.common.following import following
+from streams.cli.common.progress import reporting
+from streams.cli.common.receipts import print_receipt, seconds
 from streams.contract import ITEM_SIGNALS
 from streams.exceptions import ConfigurationError
+from streams.operating.items.forgetting import forget
 from streams.operating.items.newest import newest_record
 from streams.operating.items.ordering import NAMED, height_by, number_at
 from streams.operating.items.table import items_table, written
@@ -38,17 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"such as views_24h (default: {BY})",
     )
     parser.add_argument("--top", type=whole_number(1), metavar="N", help=f"how many items (default: {TOP})")
-    parser.add_argument("--json", action="store_true", help="print records as JSON, one per line")
+    parser.add_argument("--forget", action="store_true", help="forget ITEM, wait for the item stage, show the receipt")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="with --forget: how long the item stage may take (default: 60)",
+    )
+    parser.add_argument("--json", action="store_true", help="print records as JSON, one per line, or the receipt")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the items that stand highest, or one; return 1 if there is no record of it."""
+    """Print the items that stand highest, or one, or forget it; return 1 if there is no record, or one remains."""
     ordered = arguments.by is not None or arguments.top is not None
     if ordered and (arguments.follow or arguments.item is not None):
         raise ConfigurationError("--top, --by: expected them without ITEM and --follow, which order nothing")
+    if arguments.forget and (arguments.item is None or ordered or arguments.follow):
+        raise ConfigurationError("--forget: expected ITEM beside it, without --follow, --top and --by")
     by = BY if arguments.by is None else arguments.by
     height = height_by(by)
     settings = load_cluster_settings("to read from")
+    if arguments.forget:
+        return _forget(settings, arguments)
     if arguments.follow:
         asyncio.run(_follow(settings, arguments.item, arguments.json))
         return 0
@@ -64,6 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
         console = Console()
         console.print(items_table(console, f"items by {by}", records))
     return 0
+
+
+def _forget(settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        with reporting() as report:
+            receipt = asyncio.run(forget(settings, arguments.item, arguments.timeout, report))
+    except OnlineStoreURLError as error:
+        raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
+    headline = f"an item is forgotten, requested in {receipt.place}, settled by the item stage"
+    return print_receipt("items", receipt, headline, "item", as_json=arguments.json)
 
 
 def _print_one(record: Mapping[str, Any] | None, as_json: bool) -> int:

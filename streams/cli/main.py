@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "broker": "run the embedded broker by itself, to try a worker against",
     "produce": "publish files of events to the input topics",
     "lint": "say what would become of files of events",
-    "features": "show what the online store serves of a user",
+    "features": "show what the online store serves of a user or an item",
     "scores": "show the stream of scores, or the highest ones",
     "items": "show the items that move, one of them, or the stream of their signals",
     "settings": "show every setting: its value, and where that comes from",

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import orjson
-from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 
-from features.exceptions import OnlineStoreError
-from features.online.address import SqliteAddress, parse
-from features.online.opening import open_online_store
+from features.online.user_views import USERS
 from features.users.codec import decode, order
 from features.users.state import UserState
-from streams.broker.connection import connection
-from streams.broker.reading import read_from
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.left_over import holds_partition, partitions_left
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, FACTS, INPUTS, changelog_name, published, topic_name
 from streams.name_settings import group_name
+from streams.operating.erasing.places import configs_of, look_up, records_since
 from streams.operating.erasing.receipt import (
+    ERASE,
     ONLINE_STORE,
     USER_TABLE,
     Kept,
     Receipt,
-    StoreReading,
     judge_records,
     judge_state,
     judge_store,
@@ -46,15 +40,10 @@ from streams.settings import Settings
 READINGS: Final = 3
 """How often an unclean place is read at most: a user who returns meanwhile changes one place after the other."""
 
-_PROBE: Final = (0, 0, 0)
-"""A fence below every fence of a worker."""
-
-_PROBE_TTL_S: Final = 1
-
 
 async def erase(
     settings: Settings, request: Erasure, timeout_s: float, progress: Progress = lambda what, done, of: None
-) -> Receipt:
+) -> Receipt[Erasure]:
     """Publish a request, wait until the workers' group has settled it, and read every place back.
 
     Args:
@@ -69,7 +58,7 @@ async def erase(
         OnlineStoreURLError: the settings name no online store that this program knows; nothing was published.
         StreamsError: the result cannot be read back; the message says that the request was published.
     """
-    before = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
+    before = await asyncio.to_thread(look_up, settings.online_url, request.user_id, USERS)
     requests, changelog = topic_name(settings, ERASURES), changelog_name(settings)
     outputs = {topic: topic_name(settings, topic) for topic in published(settings)}
     count = await common_partitions(settings, [requests, changelog, *outputs.values()])
@@ -80,10 +69,12 @@ async def erase(
     # All effects of this request are appended behind these ends, so no record before them needs to be read.
     starts = await high_watermarks(settings, [TopicPartition(name, number) for name in (changelog, *outputs.values())])
     value = orjson.dumps({"user_id": request.user_id, "timestamp": request.timestamp})
-    place = await publish(settings, TopicPartition(requests, number), request.user_id.encode(), value, "erase")
-    with obeyed_all_the_same(place, "erase"):
+    place = await publish(settings, TopicPartition(requests, number), request.user_id.encode(), value, ERASE)
+    with obeyed_all_the_same(place, ERASE):
         await settled(settings, group_name(settings), place, timeout_s, progress)
-        configs = await _topic_configs(settings, (*outputs, FACTS) if items else outputs)
+        topics = (*INPUTS, *outputs, DEAD_LETTERS, *((FACTS,) if items else ()))
+        names = {topic_name(settings, topic): topic for topic in topics} | {changelog: USER_TABLE}
+        configs = await configs_of(settings, names)
         kept = kept_after(outputs, configs, int(time.time() * 1000), items=items)
         for _ in range(READINGS):
             receipt = await _read_back(settings, request, place, outputs, starts, kept)
@@ -99,74 +90,25 @@ async def _read_back(
     outputs: Mapping[str, str],
     starts: Mapping[TopicPartition, int],
     kept: Sequence[Kept],
-) -> Receipt:
+) -> Receipt[Erasure]:
     """Read the places in the reverse of the order in which a worker writes them.
 
     A row or score of a returned user is then never seen without the state in the changelog that explains it.
     """
     changelog = TopicPartition(changelog_name(settings), place.partition)
     key = request.user_id.encode()
-    served = await asyncio.to_thread(look_up, settings.online_url, request.user_id)
+    served = await asyncio.to_thread(look_up, settings.online_url, request.user_id, USERS)
     records = {}
     for topic, name in outputs.items():
         log = TopicPartition(name, place.partition)
-        records[topic] = await _records(settings, log, starts[log], key)
-    states = [record for record in await _records(settings, changelog, starts[changelog], key) if record.value]
+        records[topic] = await records_since(settings, log, starts[log], key)
+    states = [record for record in await records_since(settings, changelog, starts[changelog], key) if record.value]
     newest = max(states, key=lambda record: order(record.value), default=None)
     state = UserState() if newest is None else decode(newest.value)
     written = None if newest is None else Place(newest.topic, newest.partition, newest.offset)
     removed = {
         USER_TABLE: judge_state(state, written, request, place, changelog.topic),
-        ONLINE_STORE: judge_store(served, state),
+        ONLINE_STORE: judge_store(served, state, USERS),
         **{topic: judge_records(found, outputs[topic], state) for topic, found in records.items()},
     }
     return Receipt(request, place, removed, kept, state.revision)
-
-
-async def _records(settings: Settings, tail: TopicPartition, start: int, key: bytes) -> list[ConsumerRecord]:
-    batches = read_from(settings, {tail: start})
-    return [record async for records in batches for record in records if record.key == key]
-
-
-def look_up(url: str, user_id: str) -> StoreReading:
-    """Return the record of an online store about a user.
-
-    Raises:
-        OnlineStoreURLError: the URL names no store that this program knows.
-    """
-    address = parse(url)
-    if isinstance(address, SqliteAddress) and not address.path.exists():
-        return StoreReading(str(address.path), trouble="expected the file that the workers write, found none")
-    where = str(address.path if isinstance(address, SqliteAddress) else address)
-    try:
-        store = open_online_store(url)
-        try:
-            serves = store.has(user_id)
-            # An erasure below every fence changes nothing if the user has a fence, and soon expires if there is none.
-            probed = store.delete({user_id: _PROBE}, _PROBE_TTL_S)
-        finally:
-            store.close()
-    except OnlineStoreError as error:
-        return StoreReading(where, trouble=str(error))
-    return StoreReading(where, serves, probed.fenced == 1)
-
-
-async def _topic_configs(settings: Settings, further: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the settings of inputs, dead letters and further topics, as far as the broker tells them."""
-    names = {topic_name(settings, topic): topic for topic in (*INPUTS, *further, DEAD_LETTERS)}
-    names[changelog_name(settings)] = USER_TABLE
-    admin = AIOKafkaAdminClient(**connection(settings))
-    try:
-        await admin.start()
-        try:
-            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-        finally:
-            await admin.close()
-    except KafkaError:
-        # A broker or its access rules may refuse this. The receipt then says that the settings are unknown.
-        return {}
-    found: dict[str, dict[str, str]] = {}
-    for answer in answers:
-        for _, _, _, name, entries in answer.resources:
-            found[names[name]] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
-    return found
