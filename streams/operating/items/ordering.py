@@ -11,11 +11,16 @@ from streams.operating.top_records import Height, HeightOf
 NAMED: Final[Mapping[str, str]] = {
     "revenue": "revenue_7d",
     "units": "units_7d",
-    "demand": "demand.trend",
+    "demand": "demand.trend.low",
     "gap": "rating_text_gap_30d",
     "risk": "risk.score",
 }
-"""Names for fields. A field within a block stands behind the block's name and a dot."""
+"""Names for fields. A field within a block stands behind the block's name and a dot.
+
+Demand is ordered by the least rise that may be believed: the ratio itself is greatest where two sales follow on one.
+"""
+
+TREND: Final = "demand.trend.ratio"
 
 _GAP: Final = NAMED["gap"]
 """Text better than the rating is as far off as text worse than the rating: its size counts, not its sign."""

@@ -7,23 +7,25 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from streams.operating.items.ordering import NAMED, number_at
+from streams.operating.items.ordering import NAMED, TREND, number_at
 from streams.operating.narrow_tables import Column, fitting
-from streams.terminal import shown
+from streams.terminal import literal
 
-TITLE_WIDTH: Final = 24
-"""Characters of a title that are shown: with the numbers beside it, the table fits into 80 columns."""
+_TITLE_WIDTH: Final = 22
+_WORD_WIDTH: Final = 14
+"""Cells of an id and of a category, and those of a title: with the numbers beside them, a table fits into 80."""
 
 _COLUMNS: Final = (
     Column("item", 0),
     Column("title", 1),
-    Column("category", 7),
+    Column("category", 6),
     Column("units 7d", 2, right=True),
-    Column("revenue 7d", 6, right=True),
     Column("conv.", 3, right=True),
     Column("polarity", 4, right=True),
     Column("trend", 5, right=True),
+    Column("revenue 7d", 7, right=True),
     Column("risk", 8, right=True),
 )
 
@@ -33,16 +35,16 @@ def items_table(console: Console, title: str, records: Iterable[Mapping[str, Any
     return fitting(console, title, _COLUMNS, [_cells(record) for record in records])
 
 
-def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(record: Mapping[str, Any]) -> tuple[str | Text, ...]:
     return (
-        _cut(record["item_id"]),
-        _cut(record["title"] or "-"),
-        _cut(record["category"] or "-"),
+        _cut(record["item_id"], _WORD_WIDTH),
+        _cut(record["title"], _TITLE_WIDTH),
+        _cut(record["category"], _WORD_WIDTH),
         written(record["units_7d"], ",d"),
-        written(record["revenue_7d"], ",.2f"),
         written(record["conversion_7d"], ".1%"),
         written(record["polarity_30d"], "+.2f"),
-        written(number_at(record, NAMED["demand"]), "+.2f"),
+        written(number_at(record, TREND), ".2f"),
+        written(record["revenue_7d"], ",.2f"),
         written(number_at(record, NAMED["risk"]), ".0f"),
     )
 
@@ -52,6 +54,7 @@ def written(number: float | None, form: str) -> str:
     return "-" if number is None else format(number, form)
 
 
-def _cut(text: str) -> str:
-    safe = shown(text)
-    return safe if len(safe) <= TITLE_WIDTH else f"{safe[: TITLE_WIDTH - 1]}…"
+def _cut(text: str | None, width: int) -> Text:
+    cut = literal(text or "-")
+    cut.truncate(width, overflow="ellipsis")
+    return cut

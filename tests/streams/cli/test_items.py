@@ -75,7 +75,7 @@ def test_the_table_fits_the_terminal_and_obeys_nothing(shop: tuple[dict[str, str
     code, out, err = here("items", **shop[0] | {"COLUMNS": str(columns)})
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= columns
-    assert "[red]i[/]\\u001b[2J\\u202" in out
+    assert "[red]i[/]\\u0" in out
     assert not set(out) & {"\x1b", "\x9b", "\u202e"}
     assert "gone" not in out
 
