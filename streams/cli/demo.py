@@ -173,8 +173,8 @@ async def _showing(stages: Stages, screen: Screen, quiet: bool) -> AsyncIterator
         async for key, record in follow_records(stages.flow.settings, topic):
             movers.take(key, record)
 
-    followed = ((SCORES, screen.movers), (ITEM_SIGNALS, screen.items))
-    work = () if quiet else (refresh(), *(follow(topic, movers) for topic, movers in followed))
+    followed = {SCORES: screen.movers} | ({ITEM_SIGNALS: screen.items} if stages.flow.settings.items else {})
+    work = () if quiet else (refresh(), *(follow(topic, movers) for topic, movers in followed.items()))
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield

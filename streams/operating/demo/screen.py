@@ -112,13 +112,6 @@ class Screen:
             self._advance(reading)
             figures = _figures(reading, rate, len(self.items.records))
             self._live.update(Group(self._progress, figures, self._top_movers(), self._moving_items()))
-                Group(
-                    self._progress,
-                    _figures(reading, rate, len(self.items.records)),
-                    self._top_movers(),
-                    self._moving_items(),
-                )
-            )
         elif last or now - self._printed >= PLAIN_EVERY_S:
             self._printed = now
             stage = "backlog" if reading.latency_ms is None else "live"
