@@ -21,8 +21,8 @@ EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
-def user_id(text: str) -> str:
-    """Return a user id.
+def an_id(text: str) -> str:
+    """Return the id of a user or of an item.
 
     Raises:
         argparse.ArgumentTypeError: no event could have this id.
