@@ -24,7 +24,7 @@ def test_measures_stay_within_0_and_1(pairs: list[tuple[bool, float]]) -> None:
     for measure in (accuracy, brier, calibration_error):
         assert 0 <= measure(happened, probability) <= 1
     bins = reliability(happened, probability)
-    assert len(bins) == min(BINS, len(pairs))
+    assert 1 <= len(bins) <= min(BINS, len(pairs))
     assert sum(share for *_, share in bins) == pytest.approx(1)
 
 
@@ -39,6 +39,12 @@ def test_the_base_rate_is_calibrated_and_knows_nothing() -> None:
     happened = np.arange(1000) % 4 == 0
     assert calibration_error(happened, np.full(1000, 0.25)) < 1e-9
     assert brier(happened, np.full(1000, 0.25)) == pytest.approx(0.1875)
+
+
+def test_the_order_of_equal_probabilities_means_nothing() -> None:
+    happened = np.arange(1000) < 250
+    assert calibration_error(happened, np.full(1000, 0.25)) == calibration_error(happened[::-1], np.full(1000, 0.25))
+    assert calibration_error(happened, np.full(1000, 0.25)) < 1e-9
 
 
 @pytest.mark.parametrize(

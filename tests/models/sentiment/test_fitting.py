@@ -1,4 +1,4 @@
-"""Fitting the head of polarity: it finds what is there, says no more than it knows, and refuses what cannot be fitted."""
+"""Fitting the head of polarity: it finds what is there, says no more than it knows, and refuses the rest."""
 
 import numpy as np
 import pytest
