@@ -1,94 +1,83 @@
-"""The equipment of an engine, and the outlets and workshop that are made of it for partitions and lanes."""
+"""What an engine works with in its stage: everything in which applying and publishing differ between two stages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from streams.broker.lease import no_lease
-from streams.broker.letters import Letters
+from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
-from streams.contract import SCORES, changelog_name, topic_name
-from streams.inference.text_reader import TextReader
-from streams.inference.title_reader import TitleReader
-from streams.records.decoder import Decoder
-from streams.records.observer import Observer
-from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.tally import Tally
-from streams.worker.applying.future_times import FutureTimes
-from streams.worker.applying.workshop import Workshop
-from streams.worker.publishing.capacity_topic import CapacityTopic
+from streams.worker.applying.lane import Handler
+from streams.worker.applying.partition import Partition
 from streams.worker.publishing.committer import Outlets
-from streams.worker.publishing.emitter import Emitter
-from streams.worker.publishing.online_writer import OnlineWriter
-from streams.worker.publishing.rounds import Rounds
+from streams.worker.state.local_store import LocalStore
+
+Failing = Callable[[BaseException], None]
+"""Told of an error, after which an assignment cannot go on."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Equipment:
-    """The parts that an engine works with, made before it.
+class Equipment(Protocol):
+    """The parts that are made for a stage, and make others for each of its assignments."""
 
-    Attributes:
-        letters: where records go that are refused.
-        online: where rows go.
-        reader: reads texts.
-        titles: reads titles of items.
-        emitter: computes what is published.
-        tally, metrics: what is counted.
-        throttle: shared by the producers of the assignments.
-        clock: the wall clock, ms, by which quiet users become due.
-        on_failure: told of the error that makes going on unsound.
-    """
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
 
-    letters: Letters
-    online: OnlineWriter
-    reader: TextReader
-    titles: TitleReader
-    emitter: Emitter
-    tally: Tally
-    metrics: Metrics
-    throttle: Throttle
-    clock: Callable[[], int]
-    on_failure: Callable[[BaseException], None]
+    @property
+    def throttle(self) -> Throttle:
+        """Shared by the producers of the assignments."""
 
-    def outlets(self, settings: Settings) -> Outlets:
-        """Return where users go; every assignment adds its own producer, lease and `on_failure`."""
-        nobody = no_lease()
-        return Outlets(
-            changelog=changelog_name(settings),
-            scores=topic_name(settings, SCORES),
-            capacity=CapacityTopic(settings),
-            publisher=Publisher(settings, nobody),
-            online=self.online,
-            rounds=Rounds(self.emitter),
-            tally=self.tally,
-            lease=nobody,
-            on_failure=self.on_failure,
-        )
+    @property
+    def clock(self) -> Callable[[], int]:
+        """The wall clock, ms, by which what is quiet becomes due."""
 
-    def workshop(self, settings: Settings, observer: Observer, on_encoder: Callable[[object, bool], None]) -> Workshop:
-        """Return what lanes work with; every assignment adds its own `on_failure` and `hold`.
+    @property
+    def cached(self) -> int:
+        """Live states kept decoded, in all partitions together."""
+
+    @property
+    def encoder_down(self) -> bool:
+        """Whether texts or titles wait for an encoder that does not work."""
+
+    def outlets(self, publisher: Publisher, lease: Lease, on_failure: Failing) -> Outlets[Any]:
+        """Return where the states of an assignment go, by its producer and under its lease."""
+        ...
+
+    def partition(
+        self,
+        number: int,
+        epoch: int,
+        states: LocalStore,
+        outlets: Outlets[Any],
+        *,
+        cached: Callable[[], int],
+        begins: Mapping[str, int],
+        on_applied: Callable[[str, int], None] | None,
+    ) -> Partition[Any]:
+        """Return a partition that is taken over.
 
         Args:
-            settings: of the worker.
-            observer: turns events into observations.
-            on_encoder: told (lane, whether the encoder is down for it).
+            number: see `Partition`, as the next four.
+            epoch: of the assignment.
+            states: the local store.
+            outlets: where committed states go.
+            cached: tells how many live states are kept decoded.
+            begins: by topic of the contract, the offset from which it is delivered under this assignment.
+            on_applied: told of everything applied: its key and its time, ms; None where nobody is.
         """
-        return Workshop(
-            decoder=Decoder.of(settings),
-            future=FutureTimes(self.clock, self.metrics),
-            observer=observer,
-            reader=self.reader,
-            titles=self.titles,
-            letters=self.letters,
-            tally=self.tally,
-            metrics=self.metrics,
-            slice_records=settings.lane_slice,
-            waiting_titles=settings.waiting_titles,
-            waiting_title_bytes=settings.waiting_title_bytes,
-            hold=lambda _number, _first: None,
-            on_encoder=on_encoder,
-            on_failure=self.on_failure,
-        )
+        ...
+
+    def handler(
+        self, topic: str, partition: Partition[Any], hold: Callable[[int, int | None], None], on_failure: Failing
+    ) -> Handler:
+        """Return what handles the records of a topic of the contract.
+
+        Args:
+            topic: its name in the contract.
+            partition: whose records they are.
+            hold: told (partition, the offset that is not to be committed yet; None where there is none any more).
+            on_failure: told of an error that ends the assignment.
+        """
+        ...

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from features.online.rows import Fence, OnlineRow
 from features.online.store import DeleteResult, WriteResult
-from streams.worker.publishing.emitter import Emission, Emitter, Subject
+from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.users.emitter import Emitter
 
 
 class NullStore:
@@ -44,5 +45,4 @@ class SilentEmitter(Emitter):
 
     def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
         """Return emissions without records and rows."""
-        self._last_emitted += 1
-        return [Emission(self._last_emitted) for _ in groups]
+        return [Emission(self._instants.next()) for _ in groups]
