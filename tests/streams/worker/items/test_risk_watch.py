@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from features.items.risk_score import ALERT_SCORE, EVIDENCE
-from streams.telemetry import risk_watch
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.risk_watch import RiskWatch
+from streams.worker.items import risk_watch
+from streams.worker.items.risk_watch import RiskWatch
 
 
 def block(kind: str, score: float = ALERT_SCORE) -> dict[str, Any]:
@@ -28,24 +28,24 @@ def test_an_item_counts_once_while_its_score_is_high_and_by_its_foremost_evidenc
     metrics = Metrics()
     watch = RiskWatch(metrics)
     assert shown(metrics) == {}
-    watch.published(0, "a", block("alike"))
-    watch.published(0, "a", block("alike", 100.0))
-    watch.published(1, "b", block("burst_24h"))
+    watch.published("a", block("alike"))
+    watch.published("a", block("alike", 100.0))
+    watch.published("b", block("burst_24h"))
     assert shown(metrics) == {"alike": 1, "burst_24h": 1}
-    watch.published(0, "a", block("wordless"))
+    watch.published("a", block("wordless"))
     assert shown(metrics) == {"wordless": 1, "burst_24h": 1}
-    watch.published(0, "a", block("wordless", ALERT_SCORE - 0.1))
-    watch.published(1, "b", None)
+    watch.published("a", block("wordless", ALERT_SCORE - 0.1))
+    watch.published("b", None)
     assert shown(metrics) == {}
 
 
-def test_a_partition_that_leaves_takes_its_items_along():
+def test_partitions_that_are_let_go_take_their_items_along():
     metrics = Metrics()
     watch = RiskWatch(metrics)
-    watch.published(0, "a", block("alike"))
-    watch.published(1, "b", block("alike"))
-    watch.left(0)
-    watch.left(7)
+    watch.published("a", block("alike"))
+    watch.released()
+    assert shown(metrics) == {}
+    watch.published("a", block("alike"))
     assert shown(metrics) == {"alike": 1}
 
 
@@ -54,8 +54,8 @@ def test_items_that_are_told_apart_are_bounded(monkeypatch: pytest.MonkeyPatch):
     metrics = Metrics()
     watch = RiskWatch(metrics)
     for item in "abc":
-        watch.published(0, item, block("alike"))
+        watch.published(item, block("alike"))
     assert shown(metrics) == {"alike": 2}
-    watch.published(0, "a", None)
-    watch.published(0, "c", block("alike"))
+    watch.published("a", None)
+    watch.published("c", block("alike"))
     assert shown(metrics) == {"alike": 2}
