@@ -9,8 +9,9 @@ import numpy as np
 
 from features.exceptions import StateFormatError
 from features.items.columns import WIDTHS
+from features.items.review_memory import ReviewMemory
 from features.items.state import ItemState
-from features.state_format import StateFormat
+from features.state_format import StateFormat, pack_body, pack_header, widened
 from features.stored_tiles import BigInt, as_wide_as_now, narrow
 from features.text_sum import PROFILE_WIDTH
 
@@ -41,6 +42,7 @@ class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     price_at: int
     forecast: bytes
     forecast_at: int
+    reviews: bytes
 
 
 class _Prefix(msgspec.Struct, array_like=True):
@@ -57,7 +59,7 @@ order: Final = _FORMAT.order
 
 def encode(state: ItemState) -> bytes:
     """Return the bytes of a state."""
-    # In the order of `_Body`.
+    # A list in the order of `_Body` is the same MessagePack, and takes half the time of making a struct.
     body: list[Any] = [
         state.revision,
         state.offsets,
@@ -81,8 +83,13 @@ def encode(state: ItemState) -> bytes:
         state.price_at,
         state.forecast,
         state.forecast_at,
+        state.reviews.joined,
     ]
-    return _FORMAT.encoded(state.epoch, state.sequence, body)
+    header = pack_header(VERSION, state.epoch, state.sequence)
+    try:
+        return header + pack_body(body)
+    except OverflowError:
+        return header + pack_body(widened(body))
 
 
 def decode(data: bytes) -> ItemState:
@@ -113,6 +120,7 @@ def decode(data: bytes) -> ItemState:
     state.category, state.category_at = body.category, body.category_at
     state.price, state.price_at = body.price, body.price_at
     state.forecast, state.forecast_at = body.forecast, body.forecast_at
+    state.reviews = ReviewMemory(body.reviews)
     return state
 
 

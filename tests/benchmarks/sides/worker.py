@@ -28,8 +28,8 @@ from streams.contract import topic_name
 from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.telemetry.tally import Tally
-from streams.worker import stores
 from streams.worker.flow import Flow
+from streams.worker.stages import stores
 from streams.worker.users.user_partition import UserPartition
 
 WARM_UP_S: Final = 2.0
@@ -147,7 +147,7 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
             producers = await load(running, arguments["loads"])
             # A flood is not waited for: what it leaves behind is not what is asked.
             topics = [one["topic"] for one in arguments["loads"] if not one.get("flood")]
-            titles_read = running.engine.titles.encoded
+            titles_read = running.engine.equipment.titles.encoded
             began = time.monotonic()
             ends = await ends_of(running.settings, topics)
             if arguments.get("wait_for_titles", True):
