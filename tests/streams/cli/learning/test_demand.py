@@ -34,7 +34,7 @@ AS_OF = str((DAY_0 + 60) * DAY)
 def test_the_table_has_what_will_sell_most_first_and_fits_a_screen(shop: Path, tmp_path: Path) -> None:
     plot, rows = tmp_path / "d.svg", tmp_path / "d.ndjson"
     code, out, err = here("demand", shop, "--as-of", AS_OF, "--plot", plot, "--output", rows, COLUMNS="80")
-    assert (code, err) == (0, "")
+    assert code == 0, err
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["well", "seldom", r"\u001b[2Jseen"]
     assert "too new" in lines[3]
@@ -82,6 +82,12 @@ def test_a_wrong_argument_is_one_line(shop: Path, tmp_path: Path, words: tuple[s
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_forecasts_are_not_published_where_nobody_keeps_items(shop: Path) -> None:
+    code, _, err = here("demand", shop, "--publish", WHEREWITHAL_BROKER="kafka://nowhere:1", WHEREWITHAL_ITEMS="false")
+    assert code == 2
+    assert "--publish: expected a deployment that keeps items, found WHEREWITHAL_ITEMS=false" in err
 
 
 def test_nothing_up_to_an_instant_is_an_error(shop: Path) -> None:
