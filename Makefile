@@ -64,9 +64,10 @@ check: lint rooms types test  ## all of the above
 train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
 	$(BIN)/wherewithal train --date 2026-11-28
 
-report: $(READY)  ## evaluate the shipped scorer and what text adds again, into docs/report
+report: $(READY)  ## evaluate the shipped scorer, what text adds and the forecasts of demand again, into docs/report
 	$(BIN)/wherewithal evaluate --output docs/report
 	$(BIN)/wherewithal evaluate --head capacity --output docs/report
+	$(BIN)/wherewithal demand --backtest --output docs/report
 
 picture: $(READY)  ## draw docs/demo.svg again, from a run of the demo
 	$(BIN)/wherewithal demo --svg docs/demo.svg

@@ -10,6 +10,7 @@ from streams.broker.tools import tool_line
 from streams.contract import (
     DEAD_LETTERS,
     ERASURES,
+    FACTS,
     INPUTS,
     SCORES,
     changelog_name,
@@ -60,6 +61,7 @@ REPARTITION: Final = "repartition"
 COMMANDS: Final = (
     "worker",
     "produce",
+    "demand --publish",
     "scores",
     "erase",
     "redrive",
@@ -100,6 +102,8 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
             ]
         case "produce":
             return _topics([*inputs, letters], write)
+        case "demand --publish":
+            return _topics([topic_name(settings, FACTS)], write)
         case "scores":
             return _topics([topic_name(settings, SCORES)], read)
         case "erase":

@@ -65,3 +65,4 @@ def test_the_page_names_the_data_and_says_where_the_forecast_loses(document, tmp
     assert "11,275 lines" in text
     assert text.count("It loses to the best") == 4
     assert "nan" not in text
+    assert text.count("By pattern, it is behind a baseline on:") == 4
