@@ -22,8 +22,8 @@ SEASON: Final = 7
 """Days after which a pattern of sales repeats itself."""
 
 SMOOTHING: Final = 0.05
-"""Weight of the newest day. Sales by day are mostly noise: a weight chosen by the error of one day ahead is three times
-as great, follows every promotion, and is worse for sums."""
+"""Weight of the newest day, fixed. Sales by day are mostly noise: a weight that is fitted to the error of one day ahead
+follows every promotion, and tells sums worse than a plain average of 28 days does."""
 
 WINDOW: Final = 28
 """Days of the moving average."""

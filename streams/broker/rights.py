@@ -63,6 +63,7 @@ REPARTITION: Final = "repartition"
 COMMANDS: Final = (
     "worker",
     "produce",
+    "demand --publish",
     "scores",
     "erase",
     "redrive",
@@ -99,6 +100,8 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
             return joined([*of_users, *(_of_items(settings) if settings.runs_items else ())])
         case "produce":
             return _topics([*inputs, letters], write)
+        case "demand --publish":
+            return _topics([topic_name(settings, FACTS)], write)
         case "scores":
             return _topics([topic_name(settings, SCORES)], read)
         case "erase":

@@ -12,7 +12,7 @@ from streams.broker.errors.explaining import WRITE
 from streams.broker.publisher import Publisher
 from streams.broker.topics.counts import common_partitions
 from streams.contract import FACTS, topic_name
-from streams.exceptions import BrokerError, ConfigurationError
+from streams.exceptions import BrokerError
 from streams.records.facts import Forecast, encode
 from streams.records.outgoing import Outgoing
 from streams.records.placement import partition_of_key
@@ -25,8 +25,8 @@ CHUNK: Final = 1000
 async def publish_forecasts(settings: Settings, made_at: int, forecasts: Mapping[str, Mapping[str, Any]]) -> int:
     """Publish forecasts through the facts topic; return how many the broker has acknowledged, which is all.
 
-    The item stage keeps of each item the newest by `made_at`, so that publishing the same again changes nothing, and an
-    older run that comes late is passed over. An item that the stage does not know is passed over too.
+    The item stage keeps of each item the newest by `made_at`, so that publishing again leaves the same, and an older
+    run that comes late is passed over. An item that the stage does not know is passed over too.
 
     Args:
         settings: of the cluster.
@@ -34,13 +34,8 @@ async def publish_forecasts(settings: Settings, made_at: int, forecasts: Mapping
         forecasts: by item id.
 
     Raises:
-        ConfigurationError: the deployment keeps no items.
         BrokerError: the topic is missing, or the broker has not taken all; the message says how many it has.
     """
-    if not settings.items:
-        raise ConfigurationError(
-            "--publish: expected a deployment that keeps items, found WHEREWITHAL_ITEMS=false: set it to true"
-        )
     topic, sent = topic_name(settings, FACTS), 0
     partitions = await common_partitions(settings, [topic])
     publisher = Publisher(settings)

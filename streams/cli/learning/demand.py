@@ -133,7 +133,14 @@ def _checked(arguments: argparse.Namespace) -> Settings:
     if arguments.plot is not None and arguments.plot.suffix.lower() not in _PLOTS:
         raise ConfigurationError(f"--plot: expected a name that ends in {' or '.join(_PLOTS)}, found another")
     check_outputs([path for path in (arguments.output, arguments.plot) if path is not None], arguments.files)
-    return load_cluster_settings("to publish to") if arguments.publish else load_settings()
+    if not arguments.publish:
+        return load_settings()
+    settings = load_cluster_settings("to publish to")
+    if not settings.items:
+        raise ConfigurationError(
+            "--publish: expected a deployment that keeps items, found WHEREWITHAL_ITEMS=false: set it to true"
+        )
+    return settings
 
 
 def _nothing(sales: Sales, as_of: str | None) -> str:

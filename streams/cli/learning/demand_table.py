@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from streams.terminal import shown
+
+_WIDTH: Final = 80
 
 
 def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[str, Mapping[str, Any]]) -> None:
@@ -22,29 +24,25 @@ def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[
     """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column(summary["by"])
-    for name in (
-        "sold a day\n7 d",
-        "\n30 d",
-        "trend\n95 %",
-        "conversion\n7 d",
-        "next 7 days\n80 %",
-        "next 28 days\n80 %",
-    ):
+    for name in ("sold a day", "trend", "conversion", "next 7 days", "next 28 days"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in order:
         row = told[name]
-        forecast, trend = row["forecast"], row["trend"]
         share = row["conversion_7d"]["value"]
         table.add_row(
             Text(shown(name), overflow="fold"),
-            f"{row['units_per_day_7d']:,.2f}",
-            f"{row['units_per_day_30d']:,.2f}",
-            _ratio(trend),
+            _number(row["units_per_day_30d"]),
+            _ratio(row["trend"]),
             "" if share is None else f"{share:.1%}",
-            _sum(forecast, 7),
-            _sum(forecast, 28),
+            _sum(row["forecast"], 7),
+            _sum(row["forecast"], 28),
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Below this width numbers would break. A narrower terminal wraps lines, and a file has no width.
+    console.width = max(console.width, _WIDTH)
+    console.print(table)
+    print("sold a day in 30 days; trend of 7 days to the 23 before, * where 95 % leave out 1;")
+    print("conversion in 7 days; sums of units with intervals of 80 %")
     untold = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["untold"].items())
     print(
         f"{summary['series']:,} series from {summary['applied']:,} of {summary['events']:,} events, told from "
@@ -57,9 +55,9 @@ def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[
 def _ratio(trend: Mapping[str, Any]) -> str:
     if trend["reason"] is not None:
         return str(trend["reason"]).replace("_", " ")
-    ends = [f"{trend[end]:,.2f}" if trend[end] is not None else "?" for end in ("low", "high")]
-    value = "new" if trend["ratio"] is None else f"x {trend['ratio']:,.2f}"
-    return f"{value} ({ends[0]} to {ends[1]})"
+    low, high = trend["low"], trend["high"]
+    told = "*" if low > 1 or (high is not None and high < 1) else " "
+    return ("begun" if trend["ratio"] is None else f"x {trend['ratio']:,.2f}") + told
 
 
 def _sum(forecast: Mapping[str, Any], days: int) -> str:
@@ -67,5 +65,9 @@ def _sum(forecast: Mapping[str, Any], days: int) -> str:
     if sums is None:
         return str(forecast["reason"]).replace("_", " ")
     if sums["low_80"] is None:
-        return f"{sums['mean']:,.1f}"
-    return f"{sums['mean']:,.1f} ({sums['low_80']:,.1f} to {sums['high_80']:,.1f})"
+        return _number(sums["mean"])
+    return f"{_number(sums['mean'])} ({_number(sums['low_80'])}-{_number(sums['high_80'])})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"

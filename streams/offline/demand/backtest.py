@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from models.demand.conformal import LEVELS, bands, origins_for
 from models.demand.intermittence import Pattern
 from models.demand.measures import coverage, errors, scale
-from models.demand.methods import BASELINES, BLENDS, CHOSEN, SINGLE, Vector
+from models.demand.methods import BASELINES, BLENDS, CHOSEN, SEASON, SINGLE, Vector
 from models.demand.rolling import HORIZONS, Rolled, roll
 from models.measures.bootstrap import INTERVAL, resampled_rows
-from streams.offline.demand.protocol import CHOOSING, JUDGING, LAST_DAY, SEASON
+from streams.offline.demand.protocol import CHOOSING, JUDGING, LAST_DAY
 from streams.progress import Progress
 
 METHODS: Final = (*SINGLE, *BLENDS)

@@ -30,15 +30,14 @@ a filling of fuel, whose quantity is in thousandths of a gallon (up to 89,638), 
 before the first judged origin.
 
 Every forecast is of the sum of the next 7 or 28 days, made at a Monday from the days before it. The origins were fixed
-before any method was fitted. Methods were chosen on {first_choosing} to {last_choosing}, whose outcomes end before the
-first judged origin; what follows is of {first_judging} to {last_judging}, {judged} origins a week apart.
-`wherewithal demand --backtest` writes this page again.
+before any method was fitted. Methods, the weight of the newest day, and what the intervals are made of were chosen on
+{first_choosing} to {last_choosing}, whose outcomes end before the first judged origin. What follows is of the origins
+{first_judging} to {last_judging}, {judged} of them, a week apart. `wherewithal demand --backtest` writes this page.
 
 *MASE* is the mean of |error| / scale, *RMSSE* the root of the mean of error squared / squared scale, *WAPE* the sum of
 |error| over the sum of units. The scale of a series is what two consecutive sums of as many days differed by on average
 before the origin (Hyndman and Koehler 2006; Makridakis and others 2022), and at least one unit. Lower is better. *Lead*
-is the baseline's MASE less the blend's, with the 95 % interval of resampling series.
-"""
+is the baseline's MASE less the blend's, with the 95 % interval of resampling series."""
 
 
 def write_report(document: Mapping[str, Any], found: Journey, folder: Path) -> dict[str, Any]:
@@ -56,6 +55,10 @@ def write_report(document: Mapping[str, Any], found: Journey, folder: Path) -> d
             "no_quantity": found.left_out.no_quantity,
         }
     }
+    for horizons in whole["judging"]["kinds"].values():
+        for judged in horizons.values():
+            for row in judged["lost"]["worst"]:
+                row["title"] = found.titles.get(row["name"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DOCUMENT).write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n")
     (folder / PAGE).write_text(page(whole), encoding="utf-8")
@@ -110,14 +113,28 @@ def _judged(kind: str, days: str, found: Mapping[str, Any]) -> Iterator[str]:
         cells = [_shown(group["methods"][method]["mase"]) for method in (*BASELINES, CHOSEN)]
         cells += [_percent(group["coverage"][str(level)]["covered"]) for level in LEVELS]
         yield f"| {name} | {group['forecasts']:,} | " + " | ".join(cells) + " |"
+    behind = list(_behind(found["patterns"]))
+    yield f"\nBy pattern, it is behind a baseline on: {', '.join(behind) or 'none'}."
     lost = found["lost"]
     by_pattern = ", ".join(f"{group['series']} of {group['of']} {name}" for name, group in lost["patterns"].items())
     yield (
         f"\nIt loses to the best of the three baselines, as hindsight picks it for each series, on {lost['series']} of "
         f"{lost['of']} series ({by_pattern}). Farthest behind (MASE, and that of the best baseline): "
-        + "; ".join(f"{row['name']} ({row['mase']:.2f}, {row['best_baseline']:.2f})" for row in lost["worst"][:5])
+        + "; ".join(
+            f"{row['title'] or row['name']} ({row['mase']:.2f}, {row['best_baseline']:.2f})"
+            for row in lost["worst"][:5]
+        )
         + "."
     )
+
+
+def _behind(patterns: Mapping[str, Any]) -> Iterator[str]:
+    for name, group in patterns.items():
+        ours = group["methods"][CHOSEN]["mase"]
+        for baseline in BASELINES:
+            theirs = group["methods"][baseline]["mase"]
+            if ours is not None and theirs < ours:
+                yield f"{name} ({baseline.replace('_', ' ')}, {theirs:.3f} to {ours:.3f})"
 
 
 def _shown(value: float | None) -> str:
@@ -125,4 +142,4 @@ def _shown(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+    return "" if value is None else f"{100 * value:.1f} %"

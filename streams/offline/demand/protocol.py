@@ -10,12 +10,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-SEASON: Final = 7
-"""Days after which a pattern of sales repeats itself."""
-
-HORIZONS: Final = (7, 28)
-"""Days that a forecast adds up."""
-
 FIRST_DAY: Final = date(2017, 1, 1)
 """Of the data."""
 
@@ -33,6 +27,3 @@ JUDGING: Final = tuple(date(2017, 9, 4) + k * STEP for k in range(14))
 
 PRODUCTS: Final = 200
 """Best-selling products, by units before the first origin of `JUDGING`: who sells best later is not known there."""
-
-LEVELS: Final = (80, 95)
-"""Nominal coverage of the intervals, in per cent."""
