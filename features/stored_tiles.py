@@ -6,7 +6,6 @@ from itertools import chain
 from operator import gt
 
 from features.exceptions import StateFormatError
-from features.users.columns import LAYOUTS, WIDTHS
 
 BigInt = int | str
 """An integer that may pass 64 bits: MessagePack has none wider, so such a one travels as decimal text."""
@@ -15,41 +14,28 @@ Stored = tuple[list[BigInt], list[BigInt], list[BigInt]]
 """The tiles of each level, one after another."""
 
 
-def as_wide_as_now(stored: Stored, widths: tuple[int, ...]) -> Stored:
+def as_wide_as_now(stored: Stored, widths: tuple[int, ...], known: tuple[int, ...]) -> Stored:
     """Return tiles with the columns that were introduced since they were stored, all zero.
 
     Args:
         stored: the tiles of each level.
         widths: how many integers a tile of each level has there.
+        known: how many it has now.
 
     Raises:
         StateFormatError: they have columns, or levels, that this program does not know, or are cut off.
     """
-    if len(widths) != len(WIDTHS) or any(map(gt, widths, WIDTHS)):
+    if len(widths) != len(known) or any(map(gt, widths, known)):
         raise StateFormatError(
-            f"expected tiles of at most {WIDTHS} integers, found {widths}: "
+            f"expected tiles of at most {known} integers, found {widths}: "
             "run the release that wrote them, or a later one"
         )
     if any(width < 1 or len(flat) % width for flat, width in zip(stored, widths, strict=True)):
         raise cut_off(widths)
-    short, middle, long = map(_padded, stored, widths, WIDTHS)
+    if widths == known:
+        return stored
+    short, middle, long = map(_padded, stored, widths, known)
     return short, middle, long
-
-
-def with_orders(stored: Stored) -> Stored:
-    """Return tiles of a time when orders were not known, with an order of one piece for each purchase.
-
-    Every purchase was an order of its own then, and most are of one piece. With none at all, mean values would be wrong
-    for as long as a window reaches back. Where a tile does not say how many purchases had a price, all count.
-
-    Args:
-        stored: the tiles of each level, as wide as now.
-    """
-    for flat, layout in zip(stored, LAYOUTS, strict=True):
-        counted = "priced_purchases" if "priced_purchases" in layout.names else "purchases"
-        for column in ("orders", "units"):
-            flat[layout.place(column) :: layout.width] = flat[layout.place(counted) :: layout.width]
-    return stored
 
 
 def cut_off(widths: tuple[int, ...]) -> StateFormatError:

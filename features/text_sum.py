@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.tiles import DAY
-from features.users.catalogue import PROFILE_WIDTH
 
+PROFILE_WIDTH: Final = 64
+"""Width of every vector of texts, in elements: what a projection makes of an embedding."""
 PROFILE_HALF_LIFE: Final = 14 * DAY
 """H of the profile vector, ms: what was written."""
 TASTE_HALF_LIFE: Final = 60 * DAY

@@ -1,11 +1,11 @@
-"""When the features of a user who does nothing change: the instants at which a tile leaves a window."""
+"""When the features of a key of which nothing comes change: the instants at which a tile leaves a window."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from features.entity import State
 from features.tiles import DAY
-from features.users.state import UserState
 from features.windows import WINDOWS
 
 FIRST_QUIET: Final = 60 * DAY
@@ -21,8 +21,8 @@ def due_of_event(timestamp: int, instant: int) -> int:
     return _quiet(timestamp, instant)
 
 
-def next_due(state: UserState, instant: int) -> int | None:
-    """Return when, after `instant`, the features of a user change by themselves (ms); None for one without events."""
+def next_due(state: State, instant: int) -> int | None:
+    """Return when, after `instant`, the features of a state change by themselves (ms); None for one without events."""
     if state.newest is None:
         return None
     coming = []

@@ -1,20 +1,17 @@
-"""The bytes of a user state, as the changelog and the local store hold them.
-
-Layout: one version byte, `epoch` and `sequence` as big-endian unsigned 64-bit integers (so that two states
-can be ordered without decoding either), then a MessagePack array.
-"""
+"""The bytes of a user state (`features.state_format`)."""
 
 from __future__ import annotations
 
-import struct
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from features.exceptions import StateFormatError
-from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow, with_orders
+from features.state_format import StateFormat
+from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE, DecayedSum
+from features.users.before_orders import with_orders
 from features.users.columns import WIDTHS
 from features.users.state import NO_OFFSET, UserState
 
@@ -22,11 +19,10 @@ VERSION: Final = 4
 """Of what is written. Older states are read too, so that an upgrade can roll: version 1 knew no lives, neither it nor
 version 2 says how wide its tiles are, and version 3 knew no orders, refunds and titles."""
 
-_READ: Final = (1, 2, 3, 4)
+_OLDEST: Final = 1
 _UNSAID_WIDTHS: Final = (8, 10, 13)
 """Of the tiles of versions 1 and 2."""
 
-_HEADER: Final = struct.Struct(">BQQ")
 _SHORT, _MIDDLE, _LONG = WIDTHS
 
 
@@ -64,24 +60,20 @@ class _Prefix(msgspec.Struct, array_like=True):
     erased_at: int | None
 
 
+_FORMAT: Final = StateFormat("user", VERSION, _OLDEST, _Body)
 _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(_Body)
-_any_decoder: Final = msgspec.msgpack.Decoder(list[Any])
-_parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_MOST: Final = len(_Body.__struct_fields__)
-_FEWEST: Final = _MOST - len(_Body.__struct_defaults__)
-_OFFSETS: Final = _Body.__struct_fields__.index("offsets")
-_WAITING: Final = _Body.__struct_fields__.index("waiting")
-_NOTHING_WAITS: Final = _encoder.encode([])
-_NOTHING_APPLIED: Final = msgspec.Raw(_encoder.encode([NO_OFFSET] * 4))
-_LARGEST: Final = 2**63 - 1
+_NOTHING_WAITS: Final = msgspec.msgpack.encode([])
+_NOTHING_APPLIED: Final = [NO_OFFSET] * 4
+
+
+order: Final = _FORMAT.order
+"""Return (epoch, sequence) of encoded state: of two states of a user, the greater is the later one."""
 
 
 def encode(state: UserState) -> bytes:
     """Return the bytes of a state."""
     texts, taste = state.texts, state.taste
-    # As a list, in the order of `_Body`: that is the same MessagePack, and takes half the time of making a struct.
+    # In the order of `_Body`.
     body: list[Any] = [
         state.revision,
         state.offsets,
@@ -109,11 +101,7 @@ def encode(state: UserState) -> bytes:
         b"" if taste.total is None else taste.total.tobytes(),
         state.waiting,
     ]
-    header = _HEADER.pack(VERSION, state.epoch, state.sequence)
-    try:
-        return header + _encoder.encode(body)
-    except OverflowError:
-        return header + _encoder.encode([_widened(field) for field in body])
+    return _FORMAT.encoded(state.epoch, state.sequence, body)
 
 
 def decode(data: bytes) -> UserState:
@@ -124,11 +112,7 @@ def decode(data: bytes) -> UserState:
             column of tiles that it does not know.
     """
     state = UserState()
-    _, state.epoch, state.sequence = _header(data)
-    try:
-        body = _decoder.decode(memoryview(data)[_HEADER.size :])
-    except msgspec.DecodeError as error:
-        raise _unreadable(data, error) from error
+    state.epoch, state.sequence, body = _FORMAT.decoded(data)
     state.revision = body.revision
     state.offsets = body.offsets
     state.erased_at = body.erased_at
@@ -141,7 +125,7 @@ def decode(data: bytes) -> UserState:
     state.remembered = body.remembered
     stored = body.by_five_minutes, body.by_hour, body.by_day
     if body.widths != WIDTHS:
-        stored = as_wide_as_now(stored, body.widths)
+        stored = as_wide_as_now(stored, body.widths, WIDTHS)
     # The same check as there, in line: nearly every state is of these widths.
     elif len(stored[0]) % _SHORT or len(stored[1]) % _MIDDLE or len(stored[2]) % _LONG:
         raise cut_off(WIDTHS)
@@ -167,16 +151,6 @@ def decode(data: bytes) -> UserState:
     return state
 
 
-def order(data: bytes) -> tuple[int, int]:
-    """Return (epoch, sequence) of encoded state: of two states of a user, the greater is the later one.
-
-    Raises:
-        StateFormatError: as `decode`.
-    """
-    _, epoch, sequence = _header(data)
-    return epoch, sequence
-
-
 def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
     """Return what a recovery has to know of encoded state.
 
@@ -187,11 +161,7 @@ def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
     Raises:
         StateFormatError: as `decode`.
     """
-    _header(data)
-    try:
-        prefix = _prefix_decoder.decode(memoryview(data)[_HEADER.size :])
-    except msgspec.DecodeError as error:
-        raise StateFormatError(f"expected the state of a user, found damaged bytes: {error}") from error
+    prefix = _FORMAT.prefix(data, _prefix_decoder)
     return prefix.offsets, prefix.erased_at
 
 
@@ -207,15 +177,13 @@ def moved(data: bytes, epoch: int) -> bytes:
     Raises:
         StateFormatError: as `decode`, or a title waits: its text is in the input topics alone, which are left behind.
     """
-    version, before, sequence = _header(data)
-    parts = _parts(data)
-    if len(parts) > _WAITING and bytes(parts[_WAITING]) != _NOTHING_WAITS:
+    waiting = _FORMAT.field(data, "waiting")
+    if waiting not in (None, _NOTHING_WAITS):
         raise StateFormatError(
             "expected a state whose titles are all read, found one for which a title waits: let a worker with a "
             "working encoder read what waits, then copy"
         )
-    parts[_OFFSETS] = _NOTHING_APPLIED
-    return _HEADER.pack(version, max(before, epoch), sequence) + _encoder.encode(parts)
+    return _FORMAT.replaced(data, epoch, {"offsets": _NOTHING_APPLIED})
 
 
 def substance(data: bytes) -> bytes:
@@ -224,55 +192,4 @@ def substance(data: bytes) -> bytes:
     Raises:
         StateFormatError: as `decode`.
     """
-    version, _, sequence = _header(data)
-    parts = _parts(data)
-    del parts[_OFFSETS]
-    return _HEADER.pack(version, 0, sequence) + _encoder.encode(parts)
-
-
-def _parts(data: bytes) -> list[msgspec.Raw]:
-    """Return the fields of the body, each as its bytes."""
-    try:
-        parts = _parts_decoder.decode(memoryview(data)[_HEADER.size :])
-    except msgspec.DecodeError as error:
-        raise _unreadable(data, error) from error
-    if not _FEWEST <= len(parts) <= _MOST:
-        raise _of_fields(len(parts))
-    return parts
-
-
-def _header(data: bytes) -> tuple[int, int, int]:
-    if len(data) < _HEADER.size:
-        raise StateFormatError(f"expected the state of a user, found only {len(data)} bytes")
-    version, epoch, sequence = _HEADER.unpack_from(data)
-    if version not in _READ:
-        raise StateFormatError(
-            f"expected state of version {_READ[0]} to {VERSION}, found version {version}: "
-            "run the release that wrote it, or a later one"
-        )
-    return version, epoch, sequence
-
-
-def _unreadable(data: bytes, error: msgspec.DecodeError) -> StateFormatError:
-    try:
-        found = len(_any_decoder.decode(memoryview(data)[_HEADER.size :]))
-    except msgspec.DecodeError:
-        found = 0
-    if found > _MOST:
-        return _of_fields(found)
-    return StateFormatError(f"expected the state of a user, found damaged bytes: {error}")
-
-
-def _of_fields(found: int) -> StateFormatError:
-    if found < _FEWEST:
-        return StateFormatError(f"expected the state of a user, found damaged bytes: {found} fields")
-    return StateFormatError(
-        f"expected state of at most {_MOST} fields, found {found}: run the release that wrote it, or a later one"
-    )
-
-
-def _widened(field: Any) -> Any:
-    """Return a field with those of its integers as text that MessagePack cannot hold."""
-    if isinstance(field, list):
-        return [_widened(part) for part in field]
-    return str(field) if isinstance(field, int) and field > _LARGEST else field
+    return _FORMAT.without(data, "offsets")

@@ -1,18 +1,16 @@
-"""The columns of a tile: which level keeps one from, and what an event adds to it.
+"""The columns of a user's tiles: which level keeps one from, and what an event adds to it.
 
-A new column is one line at the end of `COLUMNS`, whichever levels keep it, and never one between the others: stored
-tiles hold the columns of their level in the order of this table. A state says how many it was stored with, so a reader
-takes those that were introduced later as zero (`features.users.codec`).
+A new column is one line at the end of `COLUMNS` (`features.columns` says why there).
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from features.columns import Column, TileLayout, Tiles
 from features.observation import Kind, Observation
-from features.tiles import DAY, HOUR, INDEX, MINUTE, Add
-from features.windows import LEVELS, Level
+from features.tiles import DAY, HOUR, MINUTE, Add
 
 
 class Measure(IntEnum):
@@ -42,22 +40,6 @@ MINUS_ONE_ORDER: Final = (0, 0, 0, 0, 0, -1)
 """The measures of an order that is taken out of its tile."""
 
 
-class Column(NamedTuple):
-    """One sum that tiles keep.
-
-    Attributes:
-        name: unique.
-        hop: of the shortest tiles that keep it, ms; all longer ones keep it too.
-        kind: the events that it sums; others leave it alone.
-        measure: what it sums of them.
-    """
-
-    name: str
-    hop: int
-    kind: Kind
-    measure: Measure
-
-
 COLUMNS: Final = (
     Column("views", 5 * MINUTE, Kind.VIEW, Measure.ONE),
     Column("favorites", 5 * MINUTE, Kind.FAVORITE, Measure.ONE),
@@ -80,55 +62,14 @@ COLUMNS: Final = (
 """Every column in the order of its introduction. One that only long windows need costs the short tiles nothing."""
 
 
-class TileLayout(NamedTuple):
-    """How the tiles of one level are laid out: `[index, *columns]`.
-
-    Attributes:
-        level: whose tiles they are.
-        names: of the columns, in their order.
-        adds: by the number of a `Kind`, what an event of that kind adds to its tile.
-    """
-
-    level: Level
-    names: tuple[str, ...]
-    adds: tuple[tuple[Add, ...], ...]
-
-    @property
-    def order(self) -> tuple[Add, ...]:
-        """What an order adds to its tile, whichever event it is of."""
-        return ((self.place("orders"), int(Measure.ORDERS)),)
-
-    @property
-    def width(self) -> int:
-        """How many integers a tile has, its index included."""
-        return len(self.names) + 1
-
-    def place(self, name: str) -> int:
-        """Return where in a tile a column stands.
-
-        Raises:
-            ValueError: no column of this level has that name.
-        """
-        return self.names.index(name) + INDEX + 1
-
-
-def layout(level: Level) -> TileLayout:
-    """Return the layout of a level's tiles."""
-    kept = [column for column in COLUMNS if column.hop <= level.hop]
-    placed = list(enumerate(kept, INDEX + 1))
-    return TileLayout(
-        level,
-        names=tuple(column.name for column in kept),
-        # As plain integers, which are faster to index by than members of an enumeration.
-        adds=tuple(
-            tuple((place, int(column.measure)) for place, column in placed if column.kind == kind)
-            for kind in range(max(Kind) + 1)
-        ),
-    )
-
-
-FIVE_MINUTES, HOURS, DAYS = LAYOUTS = tuple(map(layout, LEVELS))
+TILES: Final = Tiles(COLUMNS)
+FIVE_MINUTES, HOURS, DAYS = LAYOUTS = TILES.layouts
 """The layout of each level, the shortest hop first."""
 
-WIDTHS: Final = tuple(one.width for one in LAYOUTS)
+WIDTHS: Final = TILES.widths
 """How wide the tiles of each level are."""
+
+
+def order_adds(layout: TileLayout) -> tuple[Add, ...]:
+    """Return what an order adds to its tile of a layout, whichever event it is of."""
+    return ((layout.place("orders"), int(Measure.ORDERS)),)

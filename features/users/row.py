@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.expressions import sums_of
-from features.observation import MICRO
-from features.tiles import DAY
-from features.users.catalogue import PROFILE_WIDTH, SCALARS
+from features.row import Value as Value
+from features.row import generated
+from features.text_sum import PROFILE_WIDTH
+from features.users.catalogue import SCALARS
 from features.users.state import UserState
-from features.windows import LEVELS, Level
 
-Value = int | float | None
-
-
-def row_source() -> str:
-    """Return the Python source of the function that `scalars` calls, generated from the catalogue."""
-    levels = zip(("by_five_minutes", "by_hour", "by_day"), LEVELS, strict=True)
-    return "\n".join(
-        [
-            "def row(state, instant):",
-            *(f"    {_names(level)} = state.{attribute}.sums(instant)" for attribute, level in levels),
-            "    return (",
-            *(f"        {scalar.value.source},  # {scalar.name}" for scalar in SCALARS),
-            "    )",
-            "",
-        ]
-    )
-
-
-def _names(level: Level) -> str:
-    return f"({', '.join(sums_of(window.name) for window in level.windows)},)"
-
-
-def _generated() -> Callable[[UserState, int], tuple[Value, ...]]:
-    # Beside this module, so that whatever looks at files, the benchmarks' guard for one, counts it to this package.
-    source, filename = row_source(), __file__.removesuffix(".py") + ".generated.py"
-    # Where tracebacks look for lines.
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    found: dict[str, Any] = {}
-    exec(compile(source, filename, "exec"), {"MICRO": MICRO, "DAY": DAY}, found)
-    row: Callable[[UserState, int], tuple[Value, ...]] = found["row"]
-    return row
-
-
-_row: Final = _generated()
+_row: Final[Callable[[UserState, int], tuple[Value, ...]]] = generated(SCALARS, __file__)
 
 
 def scalars(state: UserState, instant: int) -> tuple[Value, ...]:

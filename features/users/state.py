@@ -7,17 +7,17 @@ at all.
 from __future__ import annotations
 
 from bisect import bisect_left
-from enum import Enum, auto
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.observation import KEY_BYTES, Kind, Observation
+from features.outcome import Outcome as Outcome
 from features.text_sum import NO_TEXTS, NO_TITLES
 from features.tiles import CategoryTiles, TileLevel
 from features.users import orders
-from features.users.columns import LAYOUTS, MINUS_ONE_ORDER, measures
+from features.users.columns import LAYOUTS, MINUS_ONE_ORDER, measures, order_adds
 from features.windows import WINDOWS
 
 REMEMBERED_IDS: Final = 128
@@ -28,28 +28,13 @@ NO_OFFSET: Final = -1
 # Hop, width and lengths of each level of tiles: made once for all users.
 _SHORT, _MIDDLE, _LONG = ((one.level.hop, one.width, one.level.lengths) for one in LAYOUTS)
 _SHORT_ADDS, _MIDDLE_ADDS, _LONG_ADDS = (one.adds for one in LAYOUTS)
-_SHORT_ORDER, _MIDDLE_ORDER, _LONG_ORDER = (one.order for one in LAYOUTS)
+_SHORT_ORDER, _MIDDLE_ORDER, _LONG_ORDER = map(order_adds, LAYOUTS)
 _INTERESTS: Final = WINDOWS[-1].length
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _PURCHASE: Final = int(Kind.PURCHASE)
 _REFUND: Final = int(Kind.REFUND)
 _NO_INTEREST: Final = frozenset({int(Kind.REMOVE), _REFUND})
 """Kinds of events whose category says nothing of what a user likes."""
-
-
-class Outcome(Enum):
-    """What became of an observation."""
-
-    APPLIED = auto()
-    DUPLICATE = auto()
-    """Its event id is remembered: nothing changed."""
-    REDELIVERED = auto()
-    """The state holds this very record: nothing changed."""
-    REFUSED = auto()
-    """Not newer than the user's erasure: nothing changed."""
-
-    # One is hashed for every event, and that of an enumeration runs in Python.
-    __hash__ = object.__hash__
 
 
 _APPLIED: Final = Outcome.APPLIED

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from features.expressions import DaysSince, Kept, Ratio, Sum, Units
+from features.expressions import DaysSince, Kept, Ratio, Units
 from features.observation import EVENT_SOURCES, Kind, Observation, Source, source_of
+from features.row import row_source
+from features.scalars import Transform
 from features.users import row
-from features.users.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Transform
+from features.users.catalogue import INDEX, NAMES, SCALARS, TRANSFORMS, Sum
 from features.users.state import UserState
 
 NOW = 1_764_000_000_000
@@ -70,7 +72,7 @@ def test_a_sum_that_the_tiles_of_a_window_do_not_keep_is_refused():
 
 
 def test_the_generated_row_names_each_feature_beside_its_value():
-    lines = [line for line in row.row_source().splitlines() if "  # " in line]
+    lines = [line for line in row_source(SCALARS).splitlines() if "  # " in line]
     assert [line.partition("  # ")[2] for line in lines] == list(NAMES)
 
 
