@@ -15,19 +15,21 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
+from features.users.state import UserState
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane
-from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay, schedules
-from streams.worker.applying.workshop import Workshop
 from streams.worker.epochs import epoch_of
 from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
 from streams.worker.state.local_store import LocalStore
+from streams.worker.users.event_handler import EventHandler
+from streams.worker.users.user_partition import UserPartition
+from streams.worker.users.workshop import Workshop
 
 DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""
@@ -63,7 +65,7 @@ class Furnishing:
 
     states: LocalStore
     epochs: dict[int, int]
-    outlets: Outlets
+    outlets: Outlets[UserState]
     workshop: Workshop
     encoder: str
     cached_users: int
@@ -71,7 +73,7 @@ class Furnishing:
     count: int
     clock: Callable[[], int] | None
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
-    strays: Callable[[Mapping[int, Partition], Callable[[BaseException], None]], Strays]
+    strays: Callable[[Mapping[int, UserPartition], Callable[[BaseException], None]], Strays]
     on_erased: Callable[[], None]
     hold: Callable[[int, int, int | None], None]
     on_failure: Callable[[Assignment, BaseException], None]
@@ -97,8 +99,8 @@ class Assignment:
         self.serial = serial
         self._generation = generation
         self.lease = lease
-        self.partitions: dict[int, Partition] = {}
-        self.decays: dict[int, Decay] = {}
+        self.partitions: dict[int, UserPartition] = {}
+        self.decays: dict[int, Decay[UserState]] = {}
         self.accepting = False
         self._ended = False
         self._ending: asyncio.Task[None] | None = None
@@ -155,7 +157,7 @@ class Assignment:
         self._strays.watch(ends)
         self.accepting = True
 
-    def _take(self, number: int, clicks_from: int, outlets: Outlets) -> Partition:
+    def _take(self, number: int, clicks_from: int, outlets: Outlets[UserState]) -> UserPartition:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         progress = furnishing.states.progress(number)
         seen = max(progress.epoch, furnishing.epochs.get(number, 0))
@@ -163,13 +165,13 @@ class Assignment:
         # A worker that is back after a restart may be in the same generation, with a clock that went back since, and
         # rows that went out under this epoch are not always in the changelog.
         furnishing.states.write(number, {}, progress.onward(progress.offset, epoch, []))
-        partition = Partition(
+        partition = UserPartition(
             number,
             epoch,
             furnishing.states,
             outlets,
             encoder=furnishing.encoder,
-            cached_users=lambda: furnishing.cached_users // max(1, len(self.partitions)),
+            cached=lambda: furnishing.cached_users // max(1, len(self.partitions)),
             clicks_from=clicks_from,
             partitions=furnishing.count,
             on_erased=furnishing.on_erased,
@@ -187,7 +189,9 @@ class Assignment:
         number = event.message.partition
         lane = self._lanes.get((topic, number))
         if lane is None:
-            lane = self._lanes[topic, number] = Lane(topic, self.partitions[number], self._workshop)
+            partition, shop = self.partitions[number], self._workshop
+            handler = EventHandler(topic, partition, shop)
+            lane = self._lanes[topic, number] = Lane(f"{topic}-{number}", handler, partition.settled, shop.on_failure)
         lane.submit(event)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from features.users.state import UserState
 from streams.broker.letters import Letters
 from streams.broker.throttling import Throttle
 from streams.inference.loading import Inference
@@ -19,12 +20,12 @@ from streams.worker.consuming.losses import Losses
 from streams.worker.engine import Engine
 from streams.worker.equipment import Equipment
 from streams.worker.production.served_watch import ServedWatch
-from streams.worker.publishing.emitter import AsOf, Emitter
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.state.user_table import UserTable
+from streams.worker.users.emitter import AsOf, Emitter
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def build(
         clock: the wall clock, ms, by which quiet users become due.
         on_failure: told of the error that makes going on unsound.
     """
-    held = HeldPartitions()
+    held = HeldPartitions[UserState]()
     watch = ServedWatch(settings, held, metrics, clock, on_failure)
     erasures = RecoveredErasures(settings, lambda: held.partitions, on_failure)
     losses = Losses(settings, metrics)

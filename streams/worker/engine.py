@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
 
+from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
@@ -25,13 +26,13 @@ from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
 from streams.worker.equipment import Equipment
-from streams.worker.publishing.emitter import Emitter, Watchers
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
 from streams.worker.state.binding import check_logs
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery_news import RecoveryNews
+from streams.worker.users.emitter import Emitter, Watchers
 
 NEVER: Final = -1
 """The serial number, and the generation, of no assignment."""
@@ -89,7 +90,7 @@ class Engine:
         settings: Settings,
         *,
         member: Member,
-        held: HeldPartitions,
+        held: HeldPartitions[UserState],
         losses: Losses,
         erasures: RecoveredErasures,
         resetter: Resetter,

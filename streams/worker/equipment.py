@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from features.users.state import UserState
 from streams.broker.lease import no_lease
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
-from streams.contract import SCORES, changelog_name, topic_name
+from streams.contract import CAPACITY, SCORES, changelog_name
 from streams.inference.text_reader import TextReader
 from streams.inference.title_reader import TitleReader
 from streams.records.decoder import Decoder
@@ -18,12 +19,12 @@ from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
 from streams.worker.applying.future_times import FutureTimes
-from streams.worker.applying.workshop import Workshop
-from streams.worker.publishing.capacity_topic import CapacityTopic
 from streams.worker.publishing.committer import Outlets
-from streams.worker.publishing.emitter import Emitter
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.publishing.rounds import Rounds
+from streams.worker.users.emitter import Emitter
+from streams.worker.users.topics import UserTopics
+from streams.worker.users.workshop import Workshop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +54,17 @@ class Equipment:
     clock: Callable[[], int]
     on_failure: Callable[[BaseException], None]
 
-    def outlets(self, settings: Settings) -> Outlets:
+    def outlets(self, settings: Settings) -> Outlets[UserState]:
         """Return where users go; every assignment adds its own producer, lease and `on_failure`."""
         nobody = no_lease()
         return Outlets(
             changelog=changelog_name(settings),
-            scores=topic_name(settings, SCORES),
-            capacity=CapacityTopic(settings),
+            topics=UserTopics(settings),
             publisher=Publisher(settings, nobody),
             online=self.online,
             rounds=Rounds(self.emitter),
-            tally=self.tally,
+            published={SCORES: self.tally.scored, CAPACITY: lambda _, records: self.tally.estimated(records)},
+            stored=self.tally.stored,
             lease=nobody,
             on_failure=self.on_failure,
         )
@@ -85,6 +86,7 @@ class Equipment:
             letters=self.letters,
             tally=self.tally,
             metrics=self.metrics,
+            telling=False,
             slice_records=settings.lane_slice,
             waiting_titles=settings.waiting_titles,
             waiting_title_bytes=settings.waiting_title_bytes,

@@ -38,11 +38,11 @@ from streams.cli.common.stopping import leave
 from streams.cli.main import main
 from streams.log import log
 from streams.worker import engine
-from streams.worker.applying.partition import Partition
 from streams.worker.consuming.consumer_thread import BatchConsumerThread
 from streams.worker.flow import Flow
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.state.local_store import MemoryStore, RocksStore
+from streams.worker.users.user_partition import UserPartition
 
 SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""
@@ -168,7 +168,7 @@ class Points:
         return watched
 
     def _around_titles(self) -> None:
-        Partition.read_title = self._between(Partition.read_title, "title")
+        UserPartition.read_title = self._between(UserPartition.read_title, "title")
 
     def _around_commit(self) -> None:
         commit = BatchConsumerThread.commit

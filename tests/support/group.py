@@ -40,10 +40,10 @@ from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.engine import Engine
 from streams.worker.equipment import Equipment
-from streams.worker.publishing.emitter import Emitter
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.state.local_store import Progress
 from streams.worker.state.recovery_news import RecoveryNews
+from streams.worker.users.emitter import Emitter
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0

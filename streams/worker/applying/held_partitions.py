@@ -1,31 +1,32 @@
-"""The partitions that a worker holds now, for everything that looks at users from outside of an assignment."""
+"""The partitions that a worker holds now, for everything that looks at states from outside of an assignment."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Generic
 
-from features.users.state import UserState
+from features.entity import S
 from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay
 from streams.worker.state.local_store import Progress
 
 
-class HeldPartitions:
-    """The partitions that are taken over and not on their way out.
+class HeldPartitions(Generic[S]):
+    """The partitions of a stage that are taken over and not on their way out.
 
     It is made before the engine, which fills and empties it.
 
     Attributes:
         partitions: by number; the same mapping for good.
-        decays: the keepers of their quiet users, by number; the same mapping for good.
+        decays: the keepers of their quiet keys, by number; the same mapping for good.
     """
 
     def __init__(self) -> None:
-        self.partitions: dict[int, Partition] = {}
-        self.decays: dict[int, Decay] = {}
+        self.partitions: dict[int, Partition[S]] = {}
+        self.decays: dict[int, Decay[S]] = {}
 
-    def hold(self, partitions: Mapping[int, Partition], decays: Mapping[int, Decay]) -> None:
+    def hold(self, partitions: Mapping[int, Partition[S]], decays: Mapping[int, Decay[S]]) -> None:
         """Add partitions that were just taken over."""
         self.partitions.update(partitions)
         self.decays.update(decays)
@@ -43,12 +44,12 @@ class HeldPartitions:
         """Return how far the local state of each partition is."""
         return {number: partition.states.progress(number) for number, partition in self.partitions.items()}
 
-    def find(self, user_id: str) -> UserState | None:
-        """Return the state of a user; None if no partition's store has one."""
-        key = user_id.encode()
+    def find(self, key: str) -> S | None:
+        """Return the state of a key; None if no partition's store has one."""
+        encoded = key.encode()
         for number, partition in self.partitions.items():
-            if partition.states.read(number, key) is not None:
-                return partition.state_of(user_id)
+            if partition.states.read(number, encoded) is not None:
+                return partition.state_of(key)
         return None
 
     async def settle(self) -> None:

@@ -1,57 +1,70 @@
-"""A lane: the records of one topic partition, decoded, read and applied in offset order.
+"""A lane: the records of one topic partition, handled in offset order, and acknowledged once they are settled.
 
-Lanes do not wait for one another, so a click never waits for a text. A text is read first, without touching the
-state; then its event is applied in one synchronous step.
+Lanes do not wait for one another, so a click never waits for a text. What becomes of a record is the handler's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from aiokafka import ConsumerRecord
 
-from features.observation import Observation
-from models.exceptions import TextRejectedError
 from streams.broker.letters import Letter
-from streams.contract import CLICKS, ERASURES, REVIEWS, SEARCHES
-from streams.records.decoder import Decoded
-from streams.records.events import Click, Erasure, Review, Search, text_of
-from streams.records.observer import NOTHING_READ, Reading
-from streams.records.rejection import Reason, Rejection
 from streams.tasks import Tasks
-from streams.telemetry.tally import Fate
-from streams.worker.applying.partition import Partition
-from streams.worker.applying.patience import patiently
-from streams.worker.applying.title_lane import TitleLane
-from streams.worker.applying.workshop import Workshop
 
-TEXTS_AT_ONCE: Final = 64
-"""Texts read together: enough for full batches of the encoder, few enough that the first is not held up by the last."""
 
-# Members of an enumeration are slow to look up, and these are looked up for every event.
-_APPLIED: Final = Fate.APPLIED
-_REDELIVERED: Final = Fate.REDELIVERED
+class Handler(Protocol):
+    """Decodes, reads and applies the records of one topic partition."""
+
+    @property
+    def slice_records(self) -> int:
+        """Records handled together, before other lanes get their turn."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody waits for room."""
+
+    async def room(self) -> None:
+        """Wait until a further slice may be handled."""
+
+    async def handle(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
+        """Handle a slice; return the dead letters that it gave."""
+        ...
+
+    def close(self) -> None:
+        """Begin nothing more that others would wait for."""
+
+    async def drain(self) -> None:
+        """Wait, after `close`, until what was begun is published."""
+
+    def stop(self) -> None:
+        """Let go of everything."""
 
 
 class Lane:
     """The records of one topic partition.
 
     Args:
-        topic: its name in the contract.
-        partition: the users of that partition.
-        workshop: what to work with.
+        name: of the topic partition.
+        handler: of its records.
+        settled: returns a future that is done when everything handled so far is durable and published.
+        on_failure: told of an error that ends the worker.
     """
 
-    def __init__(self, topic: str, partition: Partition, workshop: Workshop) -> None:
-        self.topic = topic
-        self._partition = partition
-        self._shop = workshop
+    def __init__(
+        self,
+        name: str,
+        handler: Handler,
+        settled: Callable[[], asyncio.Future[None]],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._handler = handler
+        self._settled = settled
         # Bounded by the consumer, which takes in no more records and bytes than it may have unacknowledged.
         self._batches: asyncio.Queue[Any] = asyncio.Queue()
-        self._tasks = Tasks(f"lane-{topic}-{partition.number}", workshop.on_failure)
-        self._titles = TitleLane(partition, workshop) if topic == CLICKS else None
+        self._tasks = Tasks(f"lane-{name}", on_failure)
         self._intake = self._tasks.begin(self._run())
 
     def submit(self, event: Any) -> None:
@@ -61,123 +74,40 @@ class Lane:
     def close(self) -> None:
         """Apply nothing more; what is applied is still acknowledged when it is settled."""
         self._intake.cancel()
-        self._shop.on_encoder(self, False)
-        if self._titles is not None:
-            self._titles.close()
+        self._handler.close()
 
     async def drain(self) -> None:
         """Wait, after `close`, until what was applied in full is acknowledged."""
         await self._tasks.ended()
-        if self._titles is not None:
-            await self._titles.drain()
+        await self._handler.drain()
 
     def stop(self) -> None:
         """Acknowledge nothing more."""
         self._tasks.cancel()
-        if self._titles is not None:
-            self._titles.stop()
+        self._handler.stop()
 
     @property
     def paused(self) -> bool:
         """Whether clicks wait for titles, since as many wait as may."""
-        return self._titles is not None and self._titles.paused
+        return self._handler.paused
 
     async def _run(self) -> None:
-        size = TEXTS_AT_ONCE if self.topic in (REVIEWS, SEARCHES) else self._shop.slice_records
         while True:
             event = await self._batches.get()
-            letters = await self._handle_all(event.value, size)
+            letters = await self._handle_all(event.value)
             # Faust's event and message refer to each other and wait for the cycle collector, and an acknowledgement
             # may be long in coming: without their records.
             event.value = event.message.value = None
-            self._tasks.begin(self._acknowledge(event, self._partition.settled(), letters))
+            self._tasks.begin(self._acknowledge(event, self._settled(), letters))
 
-    async def _handle_all(self, records: Sequence[ConsumerRecord], size: int) -> list[Letter]:
+    async def _handle_all(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
+        handler, size = self._handler, self._handler.slice_records
         letters: list[Letter] = []
         for start in range(0, len(records), size):
-            if self._titles is not None:
-                await self._titles.room()
-            letters += await self._handle(records[start : start + size])
+            await handler.room()
+            letters += await handler.handle(records[start : start + size])
             await asyncio.sleep(0)
         return letters
-
-    async def _handle(self, records: Sequence[ConsumerRecord]) -> list[Letter]:
-        items = self._shop.decoder.decode_all(self.topic, records)
-        self._shop.future.look(self.topic, records, items)
-        readings = await self._read(items) if self.topic in (REVIEWS, SEARCHES) else {}
-        letters: list[Letter] = []
-        offsets: list[int] = []
-        fates: list[Fate] = []
-        categories: list[int | None] = []
-        observe, apply = self._shop.observer.observe, self._partition.apply
-        known = self._shop.titles.known
-        for position, (record, item) in enumerate(zip(records, items, strict=True)):
-            reading: Reading | None = NOTHING_READ
-            if readings:
-                found = readings.get(position, NOTHING_READ)
-                if isinstance(found, TextRejectedError):
-                    item = Rejection(Reason.ENCODER_FAILED, "text or query: expected one that the encoder takes")
-                else:
-                    reading = found
-            if isinstance(item, Rejection):
-                # In offset order, and before this lane can be closed while it waits.
-                self._count(offsets, fates, categories)
-                letters.append(await self._reject(record, item))
-            elif isinstance(item, Erasure):
-                self._partition.erase(item, record.offset)
-            else:
-                title = item.title if type(item) is Click else None
-                if title:
-                    reading = known(title)
-                seen = observe(item, record.offset, reading)
-                fate = apply(item.user_id, seen, self.topic, record.timestamp)
-                if title and seen.title_weight and (seen.title_waits or fate is _REDELIVERED):
-                    self._see_to_title(item.user_id, title, seen, fate)
-                fates.append(fate)
-                categories.append(seen.category)
-                offsets.append(record.offset)
-        self._count(offsets, fates, categories)
-        return letters
-
-    def _see_to_title(self, user_id: str, title: str, seen: Observation, fate: Fate) -> None:
-        """Have a title read that waits, or take it in with a click that was delivered again and still waits for it."""
-        partition = self._partition
-        if fate is not _APPLIED and not (fate is _REDELIVERED and partition.awaits(user_id, seen.offset)):
-            return
-        if not seen.title_waits:
-            partition.read_title(user_id, seen.offset, seen.timestamp, seen.title_weight, seen.title)
-        elif self._titles is not None:
-            self._titles.wait(user_id, seen.offset, seen.timestamp, seen.title_weight, title)
-
-    def _count(self, offsets: list[int], fates: list[Fate], categories: list[int | None]) -> None:
-        """Count what was applied, and start anew."""
-        applied = zip(categories, fates, strict=True)
-        named = [category for category, fate in applied if category is not None and fate is _APPLIED]
-        if named:
-            self._shop.tally.count_categories(len(named), named.count(self._shop.observer.other))
-        self._shop.tally.count_all(self.topic, self._partition.number, offsets, fates)
-        offsets.clear()
-        fates.clear()
-        categories.clear()
-
-    async def _reject(self, record: ConsumerRecord, rejection: Rejection) -> Letter:
-        shop = self._shop
-        if self.topic != ERASURES:
-            shop.tally.count(self.topic, record.partition, record.offset, Fate.DEAD_LETTER)
-        shop.metrics.dead_letters.labels(rejection.reason.value).inc()
-        origin = (self.topic, record.partition, record.offset)
-        return await shop.letters.post(origin, record.key, record.value, rejection, record.partition)
-
-    async def _read(self, items: Sequence[Decoded]) -> dict[int, Reading | TextRejectedError]:
-        """Read the texts among the items, by position, waiting out an encoder that is down."""
-        texts = {position: text_of(item) for position, item in enumerate(items) if isinstance(item, Review | Search)}
-        readings = await patiently(
-            lambda: self._shop.reader.read(list(texts.values())),
-            "texts",
-            lambda down: self._shop.on_encoder(self, down),
-            topic=self.topic,
-        )
-        return dict(zip(texts, readings, strict=True))
 
     async def _acknowledge(self, event: Any, settled: asyncio.Future[None], letters: Sequence[Letter]) -> None:
         for letter in letters:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic
 
+from features.entity import S
 from features.tiles import MINUTE
-from features.users.codec import decode
-from features.users.state import UserState
 from features.window_exits import due_of_event, next_due
 from streams.log import log
 from streams.tasks import Tasks
@@ -44,8 +43,8 @@ def schedules(due: DueTimes, clock: Callable[[], int]) -> Callable[[str, int], N
     return schedule
 
 
-class Decay:
-    """Keeps the due times of one partition and touches its users when they are due.
+class Decay(Generic[S]):
+    """Keeps the due times of one partition and touches its users, or items, when they are due.
 
     Args:
         partition: just recovered.
@@ -57,7 +56,7 @@ class Decay:
 
     def __init__(
         self,
-        partition: Partition,
+        partition: Partition[S],
         due: DueTimes,
         clock: Callable[[], int],
         metrics: Metrics,
@@ -128,17 +127,18 @@ class Decay:
 
     async def _schedule_stored(self) -> None:
         """Schedule every user from `kept_until` on: a tile that has left a window since makes its user due now."""
-        states, number = self._partition.states, self._partition.number
+        partition = self._partition
+        states, number, decode = partition.states, partition.number, partition.entity.decode
         kept_until = self._partition.kept_until
         # The store does not hold these in full yet.
-        for user_id in self._partition.busy_users():
+        for user_id in self._partition.busy():
             self._schedule(user_id, self._partition.state_of(user_id), kept_until)
         for position, (key, data) in enumerate(states.items(number)):
             self._schedule(key.decode(), decode(data), kept_until)
             if position % SCAN_USERS == 0:
                 await asyncio.sleep(0)
 
-    def _schedule(self, user_id: str, state: UserState, kept_until: int) -> None:
+    def _schedule(self, user_id: str, state: S, kept_until: int) -> None:
         due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
         if due is not None:
             self._due.schedule(user_id, due)

@@ -17,7 +17,7 @@ OUTCOMES_FILE: Final = "pending-predictions.json"
 
 
 class ServedWatch:
-    """Passes on what is served, as `streams.worker.publishing.emitter.Watchers`; nothing of it before `start`.
+    """Passes on what is served, as `streams.worker.users.emitter.Watchers`; nothing of it before `start`.
 
     It is made before the engine, which tells it.
 

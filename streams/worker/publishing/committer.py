@@ -1,78 +1,109 @@
-"""Group commit, one per partition: one state write, one feature row and one score per touched user and group.
+"""Group commit, one per partition: one state write, one feature row and one record per touched key and group.
 
-A group is what was touched while the group before it awaited the changelog. `Committer._commit` enforces the order in
-which changelog, local store, score, row and committed offset come about.
+A key is a user's or an item's id. A group is what was touched while the group before it awaited the changelog.
+`Committer._commit` enforces the order in which facts, changelog, local store, record, row and committed offset come
+about.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final, Generic, Protocol
 
 from msgspec.structs import replace
 
-from features.users.state import UserState
+from features.entity import Entity, S
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher, Sent, Written
 from streams.records.outgoing import Outgoing
 from streams.tasks import Tasks
-from streams.telemetry.tally import Tally
-from streams.worker.publishing.capacity_topic import CapacityTopic
 from streams.worker.publishing.group import Group, Touch
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.publishing.reach import Reach
-from streams.worker.publishing.rounds import Rounds, Scored
+from streams.worker.publishing.rounds import Emitted, Rounds
 from streams.worker.state.local_store import LocalStore
 
-GROUP_USERS: Final = 512
-"""Users in a group at most: computing their rows must not hold the event loop from other work for long."""
+GROUP_KEYS: Final = 512
+"""Users or items in a group at most: computing their rows must not hold the event loop from other work for long."""
 
 GROUPS_IN_FLIGHT: Final = 16
-"""Groups whose rows or scores are not acknowledged yet; further ones wait."""
+"""Groups whose rows or records are not acknowledged yet; further ones wait."""
+
+
+class Topics(Protocol):
+    """Finds the topics that records go to."""
+
+    async def name(self, topic: str, partition: int, lease: Lease) -> str | None:
+        """Return the name on the broker of a topic of the contract, for records of this partition; None for nowhere.
+
+        Raises:
+            LeaseLostError: the partition may be somebody else's before this is known.
+        """
+        ...
+
+
+class Facts(Protocol):
+    """Sends what other stages are told of."""
+
+    async def send(self, partition: int, facts: Sequence[Any]) -> None:
+        """Return once the broker has acknowledged the facts of a partition, which come in their order.
+
+        Raises:
+            LeaseLostError: the partition may be somebody else's; it is not known which facts were taken.
+            KafkaError: the broker has not taken all of them in time.
+        """
+        ...
 
 
 @dataclass(frozen=True)
-class Outlets:
-    """Where committed users go, shared by the partitions of a worker.
+class Outlets(Generic[S]):
+    """Where committed users or items go, shared by the partitions of a stage.
 
     Attributes:
-        changelog, scores: names of the topics.
-        capacity: finds that of capacity.
+        changelog: name of the topic.
+        topics: finds those of the records.
         rounds: where groups are taken, together with those of the other partitions.
+        published: by topic of the contract, told (Kafka timestamps of the events covered, records) once they are
+            acknowledged.
+        stored: told the Kafka timestamps of the events that rows cover, once these are in the online store.
         lease: checked before anything is sent.
         on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
+        facts: where the facts go that events gave; None where none is sent.
     """
 
     changelog: str
-    scores: str
-    capacity: CapacityTopic
+    topics: Topics
     publisher: Publisher
     online: OnlineWriter
-    rounds: Rounds
-    tally: Tally
+    rounds: Rounds[S]
+    published: Mapping[str, Callable[[Sequence[int], int], None]]
+    stored: Callable[[Sequence[int]], None]
     lease: Lease
     on_failure: Callable[[BaseException], None]
+    facts: Facts | None = None
 
 
-class Committer:
-    """Commits the touched users of one partition.
+class Committer(Generic[S]):
+    """Commits the touched users or items of one partition.
 
     Args:
+        entity: what they are.
         partition: its number.
         epoch: of this assignment, remembered by the local store.
         states: the local store.
-        outlets: where the users go.
+        outlets: where they go.
 
     Attributes:
-        kept_until: wall time (ms) up to which users whose features change by the clock alone are published. The local
+        kept_until: wall time (ms) up to which keys whose features change by the clock alone are published. The local
             store remembers it with the states of the next group.
     """
 
-    def __init__(self, partition: int, epoch: int, states: LocalStore, outlets: Outlets) -> None:
+    def __init__(self, entity: Entity[S], partition: int, epoch: int, states: LocalStore, outlets: Outlets[S]) -> None:
+        self._encode = entity.encode
         self._partition = partition
         self._epoch = epoch
         self._states = states
@@ -81,49 +112,56 @@ class Committer:
         self._out = outlets
         self.kept_until = self._progress.kept_until
         self._ticket = 0
-        self._touched: dict[str, Touch] = {}
-        self._groups: deque[Group] = deque()
+        self._touched: dict[str, Touch[S]] = {}
+        self._facts: list[Any] = []
+        self._groups: deque[Group[S]] = deque()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
         self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT)
         self._tasks = Tasks(f"commit-{partition}", outlets.on_failure)
         self._tasks.begin(self._run())
 
-    def applied(self, user_id: str, state: UserState, topic: str, offset: int, arrived: int) -> None:
+    def applied(self, key: str, state: S, topic: str, offset: int, arrived: int) -> None:
         """Have what an event changed committed with the next group; `arrived` is its Kafka timestamp, ms."""
-        touch = self._touch(user_id, state)
+        touch = self._touch(key, state)
         touch.changed = True
         touch.topic = topic
         touch.offset = offset
         touch.arrivals.append(arrived)
 
-    def touch(
-        self, user_id: str, state: UserState, *, changed: bool, erased: bool = False, reset: bool = False
-    ) -> None:
-        """Have a user's state (if `changed`), row and score committed with the next group, on account of no event."""
-        touch = self._touch(user_id, state)
+    def tell(self, fact: Any) -> None:
+        """Have a fact of an event that was just applied sent before any state that holds the event.
+
+        It leaves with the next group, whichever keys are in that: were the facts of others left behind, a later place
+        of a source would overtake an earlier one, which the item would then take for a repetition.
+        """
+        self._facts.append(fact)
+
+    def touch(self, key: str, state: S, *, changed: bool, erased: bool = False, reset: bool = False) -> None:
+        """Have a state (if `changed`), row and record committed with the next group, on account of no event."""
+        touch = self._touch(key, state)
         touch.changed |= changed
         touch.erased |= erased
         touch.reset |= reset
 
-    def _touch(self, user_id: str, state: UserState) -> Touch:
+    def _touch(self, key: str, state: S) -> Touch[S]:
         self._ticket += 1
-        touch = self._touched.get(user_id)
+        touch = self._touched.get(key)
         if touch is None:
-            touch = self._touched[user_id] = Touch(state, self._ticket)
+            touch = self._touched[key] = Touch(state, self._ticket)
             self._work.set()
         return touch
 
-    def passed(self, start: int, stop: int, users: Collection[str]) -> None:
+    def passed(self, start: int, stop: int, keys: Collection[str]) -> None:
         """Take note that records of somebody else in the changelog were looked at.
 
         Args:
             start: the offset of the first.
             stop: the offset after the last.
-            users: those who are written again for them, which the local store remembers until it is done.
+            keys: those that are written again for them, which the local store remembers until it is done.
         """
         self._reach.add(start, stop - 1)
-        outranked = {*self._progress.outranked, *(user_id.encode() for user_id in users)}
+        outranked = {*self._progress.outranked, *(key.encode() for key in keys)}
         self._progress = replace(self._progress, outranked=tuple(sorted(outranked)))
 
     def settled(self) -> asyncio.Future[None]:
@@ -133,11 +171,11 @@ class Committer:
         self._release()
         return waiter
 
-    def busy_users(self) -> set[str]:
-        """Users with changes that the local store does not hold yet."""
+    def busy(self) -> set[str]:
+        """Keys with changes that the local store does not hold yet."""
         busy = set(self._touched)
         for group in self._groups:
-            busy |= group.users
+            busy |= group.keys
         return busy
 
     @property
@@ -159,39 +197,45 @@ class Committer:
             self._out.lease.check()
             await self._commit(await self._out.rounds.join(self._take))
 
-    async def _commit(self, scored: Scored) -> None:
-        """Bring a group out, in five steps of which none begins before the one before it is done.
+    async def _commit(self, emitted: Emitted[S]) -> None:
+        """Bring a group out, in six steps of which none begins before the one before it is done.
 
-        This method takes the first three and begins the fourth; the fifth belongs to the lane and the ledger.
+        This method takes the first four and begins the fifth; the sixth belongs to the lane and the ledger.
 
-        1. Changelog: the new states are sent, and the broker has acknowledged them.
-        2. Local store: it takes these states, in one write with how far into the changelog they are.
-        3. Score, capacity and row: the records are sent to the broker, the rows handed to the online store's writer.
-        4. Settle: broker and online store have acknowledged all. Futures of `settled` are done, the oldest first.
-        5. Commit of the offsets: the lane acknowledges its batch, and the consumer commits what its ledger has
+        1. Facts: those of all events applied since the group before are sent, and the broker has acknowledged them.
+        2. Changelog: the new states are sent, and the broker has acknowledged them.
+        3. Local store: it takes these states, in one write with how far into the changelog they are.
+        4. Records and rows: the records are sent to the broker, the rows handed to the online store's writer.
+        5. Settle: broker and online store have acknowledged all. Futures of `settled` are done, the oldest first.
+        6. Commit of the offsets: the lane acknowledges its batch, and the consumer commits what its ledger has
            acknowledged without a gap.
 
-        A crash between two steps repeats the later ones and misses none: the input is delivered again, and a state
-        that holds it already is published again. Step 4 is a task of its own (`_settle`), so that the next group goes
-        to the changelog meanwhile.
+        A crash between two steps repeats the later ones and misses none: the input is delivered again. An event whose
+        state is not in the changelog gives its fact again, at the same place; a state that holds the event already
+        gives none, and is published again. Step 5 is a task of its own (`_settle`), so that the next group goes to the
+        changelog meanwhile.
 
         Raises:
             LeaseLostError: the partition may be somebody else's; the steps that are left are not taken.
-            KafkaError: the broker has not taken the states or records in time.
+            KafkaError: the broker has not taken the facts, states or records in time.
         """
-        out, (group, emission) = self._out, scored
+        out, (group, emission) = self._out, emitted
+        if group.facts and out.facts is not None:
+            await out.facts.send(self._partition, group.facts)
+            out.lease.check()
         if group.states:
             records = [Outgoing(key, state) for key, state in group.states.items()]
             sent = await out.publisher.send(out.changelog, self._partition, records)
             self._keep(group, await sent.acknowledged())
             out.lease.check()
-        scores = await out.publisher.send(out.scores, self._partition, emission.scores)
-        estimates = None
-        if emission.capacity and (topic := await out.capacity.name(self._partition, out.lease)) is not None:
-            estimates = await out.publisher.send(topic, self._partition, emission.capacity)
-        self._tasks.begin(self._settle(scored, scores, estimates, out.online.put(emission.rows)))
+        published: list[tuple[str, Sent]] = []
+        for topic, records in emission.records.items():
+            name = await out.topics.name(topic, self._partition, out.lease)
+            if name is not None:
+                published.append((topic, await out.publisher.send(name, self._partition, records)))
+        self._tasks.begin(self._settle(emitted, published, out.online.put(emission.rows)))
 
-    def _keep(self, group: Group, written: Written) -> None:
+    def _keep(self, group: Group[S], written: Written) -> None:
         """Put into the local store what the changelog holds."""
         # Until what somebody else has put in between is looked at, a recovery has to begin before it.
         if written.together:
@@ -200,30 +244,31 @@ class Committer:
         self._progress = progress.without(group.states)
         self._states.write(self._partition, group.states, self._progress)
 
-    def _take(self) -> Group:
+    def _take(self) -> Group[S]:
         touches = self._touched
-        left: dict[str, Touch] = {}
-        if len(touches) > GROUP_USERS:
-            users = iter(touches.items())
-            touches = dict(islice(users, GROUP_USERS))
-            left = dict(users)
+        left: dict[str, Touch[S]] = {}
+        if len(touches) > GROUP_KEYS:
+            keys = iter(touches.items())
+            touches = dict(islice(keys, GROUP_KEYS))
+            left = dict(keys)
         # Before anything is taken out: should this fail, a touch in neither would count as settled.
-        group = Group(touches, self._partition, self._epoch)
+        group = Group(touches, self._facts, self._partition, self._epoch, self._encode)
         self._groups.append(group)
         self._touched = left
+        self._facts = []
         if not left:
             self._work.clear()
         return group
 
-    async def _settle(self, scored: Scored, scores: Sent, estimates: Sent | None, stored: asyncio.Future[None]) -> None:
-        group, emission = scored
-        await scores.acknowledged()
-        self._out.tally.scored(group.arrivals, emission.score_count)
-        if estimates is not None:
-            await estimates.acknowledged()
-            self._out.tally.estimated(emission.estimate_count)
+    async def _settle(
+        self, emitted: Emitted[S], published: Sequence[tuple[str, Sent]], stored: asyncio.Future[None]
+    ) -> None:
+        group, emission = emitted
+        for topic, sent in published:
+            await sent.acknowledged()
+            self._out.published[topic](group.arrivals, emission.count(topic))
         await stored
-        self._out.tally.stored(group.arrivals)
+        self._out.stored(group.arrivals)
         group.done = True
         self._slots.release()
         self._release()

@@ -1,31 +1,31 @@
-"""The users of one partition that are committed together, as they were when the group was taken."""
+"""The users or items of one partition that are committed together, as they were when the group was taken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic
 
 import msgspec
 
-from features.users.codec import encode
-from features.users.state import UserState
+from features.entity import S
 from streams.records.score_record import Trigger
-from streams.worker.publishing.emitter import Subject
+from streams.worker.publishing.emission import Subject
 
 
-class Touch(msgspec.Struct):
-    """A user to be committed.
+class Touch(msgspec.Struct, Generic[S]):
+    """Somebody or something to be committed.
 
     Attributes:
         state: the live state.
-        ticket: when the user was first touched since the last group.
+        ticket: when it was first touched since the last group.
         changed: whether the changelog lacks the state.
-        erased: whether an erasure is among what happened: the score topic needs its tombstone.
-        reset: whether consumers are to forget the record before: the score topic needs a tombstone first.
+        erased: whether an erasure is among what happened: the topics need their tombstones.
+        reset: whether consumers are to forget the record before: its topic needs a tombstone first.
         topic, offset: of the last event applied; no topic if there is none.
         arrivals: Kafka timestamps (ms) of the events applied.
     """
 
-    state: UserState
+    state: S
     ticket: int
     changed: bool = False
     erased: bool = False
@@ -39,39 +39,50 @@ class Touch(msgspec.Struct):
         return Trigger(self.topic, partition, self.offset) if self.topic else None
 
 
-class Group:
-    """Users on their way out.
+class Group(Generic[S]):
+    """Keys on their way out.
 
     Args:
-        touches: at least one, by user id.
+        touches: at least one, by key.
+        facts: what is to be sent before any of these states.
         partition: its number.
         epoch: of its owner.
+        encode: turns a state into the changelog's bytes.
 
     Attributes:
-        users: their ids.
+        keys: of the users or items.
         first: the lowest ticket among them.
-        states: what the changelog lacks, by encoded user id.
-        offsets: for each `Source`, the greatest that any of these states has applied.
+        facts: see above.
+        states: what the changelog lacks, by encoded key.
+        offsets: for each source, the greatest that any of these states has applied.
         arrivals: Kafka timestamps (ms) of the events applied.
-        subjects: the users to be published; their states go on changing once other work has its turn.
+        subjects: what is to be published; their states go on changing once other work has its turn.
         done: whether all that was published of them is acknowledged.
     """
 
-    __slots__ = ("arrivals", "done", "first", "offsets", "states", "subjects", "users")
+    __slots__ = ("arrivals", "done", "facts", "first", "keys", "offsets", "states", "subjects")
 
-    def __init__(self, touches: Mapping[str, Touch], partition: int, epoch: int) -> None:
-        self.users = frozenset(touches)
+    def __init__(
+        self,
+        touches: Mapping[str, Touch[S]],
+        facts: Sequence[Any],
+        partition: int,
+        epoch: int,
+        encode: Callable[[S], bytes],
+    ) -> None:
+        self.keys = frozenset(touches)
         self.first = next(iter(touches.values())).ticket
+        self.facts = facts
         self.done = False
         self.arrivals: list[int] = []
         self.states: dict[bytes, bytes] = {}
-        self.subjects: list[Subject] = []
-        offsets: list[list[int]] = []
-        for user_id, touch in touches.items():
+        self.subjects: list[Subject[S]] = []
+        offsets: list[Sequence[int]] = []
+        for key, touch in touches.items():
             state = touch.state
             self.arrivals += touch.arrivals
             if touch.changed:
-                self.states[user_id.encode()] = encode(state)
+                self.states[key.encode()] = encode(state)
                 offsets.append(state.offsets)
-            self.subjects.append(Subject(user_id, state, epoch, touch.erased, touch.trigger(partition), touch.reset))
+            self.subjects.append(Subject(key, state, epoch, touch.erased, touch.trigger(partition), touch.reset))
         self.offsets = list(map(max, zip(*offsets, strict=True)))

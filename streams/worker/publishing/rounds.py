@@ -1,4 +1,4 @@
-"""Rounds: the groups of all partitions that are ready at the same time are taken and scored together.
+"""Rounds: the groups of all partitions that are ready at the same time are taken and turned into records together.
 
 Scoring has a price per call and a price per user. Under a light load groups are small, and the first would be most of
 what they cost. Groups of one step are also sent together: in one request to a broker, not one each.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple
 
-from streams.worker.publishing.emitter import Emission, Emitter
+from features.entity import S
+from streams.worker.publishing.emission import Emission, Emits
 from streams.worker.publishing.group import Group
 
-STEP_USERS: Final = 512
-"""A step with so many users takes no further group: scoring them must not hold the event loop for long."""
+STEP_KEYS: Final = 512
+"""A step with so many users or items takes no further group: scoring them must not hold the event loop for long."""
 
 INTERVAL_S: Final = 0.01
 """Seconds from one round to the next at least; the steps of one round follow each other at once. Without it a worker
@@ -23,29 +24,29 @@ that is not busy answers with ever smaller groups until it is busy: a round has 
 and other work of the event loop waits for it."""
 
 
-class Scored(NamedTuple):
-    """A group, and what is to be published of its users."""
+class Emitted(NamedTuple, Generic[S]):
+    """A group, and what is to be published of it."""
 
-    group: Group
+    group: Group[S]
     emission: Emission
 
 
-class Rounds:
-    """Takes and scores groups.
+class Rounds(Generic[S]):
+    """Takes groups and turns them into records and rows.
 
     Args:
-        emitter: computes what is published of their users.
+        emitter: computes what is published of a group.
     """
 
-    def __init__(self, emitter: Emitter) -> None:
+    def __init__(self, emitter: Emits[S]) -> None:
         self._emitter = emitter
-        self._ready: deque[tuple[Callable[[], Group], asyncio.Future[Scored]]] = deque()
+        self._ready: deque[tuple[Callable[[], Group[S]], asyncio.Future[Emitted[S]]]] = deque()
         self._next_at = 0.0
 
-    def join(self, take: Callable[[], Group]) -> asyncio.Future[Scored]:
-        """Have a group taken and scored in the next round; the future is done with both.
+    def join(self, take: Callable[[], Group[S]]) -> asyncio.Future[Emitted[S]]:
+        """Have a group taken and emitted in the next round; the future is done with both.
 
-        Taking and scoring are one step: a score speaks of the very state that goes to the changelog with it.
+        Taking and emitting are one step: a record speaks of the very state that goes to the changelog with it.
 
         Args:
             take: called once, and not at all if the future is cancelled before.
@@ -54,16 +55,16 @@ class Rounds:
         if not self._ready:
             # Never at once: partitions that get ready in this turn of the event loop are then in the same round.
             loop.call_at(max(loop.time(), self._next_at), self._step)
-        taken: asyncio.Future[Scored] = loop.create_future()
+        taken: asyncio.Future[Emitted[S]] = loop.create_future()
         self._ready.append((take, taken))
         return taken
 
     def _step(self) -> None:
         loop = asyncio.get_running_loop()
         self._next_at = loop.time() + INTERVAL_S
-        joined: list[tuple[Group, asyncio.Future[Scored]]] = []
-        users = 0
-        while self._ready and users < STEP_USERS:
+        joined: list[tuple[Group[S], asyncio.Future[Emitted[S]]]] = []
+        keys = 0
+        while self._ready and keys < STEP_KEYS:
             take, taken = self._ready.popleft()
             if taken.done():
                 continue
@@ -73,7 +74,7 @@ class Rounds:
                 taken.set_exception(error)
                 continue
             joined.append((group, taken))
-            users += len(group.subjects)
+            keys += len(group.subjects)
         try:
             self._emit(joined)
         except Exception:  # noqa: BLE001 - the group that is to blame fails again, by itself
@@ -85,7 +86,7 @@ class Rounds:
         if self._ready:
             loop.call_soon(self._step)
 
-    def _emit(self, joined: Sequence[tuple[Group, asyncio.Future[Scored]]]) -> None:
+    def _emit(self, joined: Sequence[tuple[Group[S], asyncio.Future[Emitted[S]]]]) -> None:
         emissions = self._emitter.emit([group.subjects for group, _ in joined])
         for (group, taken), emission in zip(joined, emissions, strict=True):
-            taken.set_result(Scored(group, emission))
+            taken.set_result(Emitted(group, emission))

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -63,12 +63,12 @@ class RecoveredErasures:
                 "check the free space and the rights"
             ) from error
 
-    def hand_over(self, partition: Partition) -> None:
+    def hand_over(self, partition: Partition[Any]) -> None:
         """Publish those met in the recovery of a partition, which is assigned now."""
         if keys := self._met.pop(partition.number, set()) | self._noted(partition.number):
             self._tasks.begin(self._publish(partition, keys))
 
-    async def _publish(self, partition: Partition, keys: Collection[bytes]) -> None:
+    async def _publish(self, partition: Partition[Any], keys: Collection[bytes]) -> None:
         removed = 0
 
         def count(passed: Passed) -> None:

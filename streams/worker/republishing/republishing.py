@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -108,5 +109,5 @@ class Republisher:
         self.progress = msgspec.structs.replace(self.progress, **changes)
 
 
-def _holds_users(partition: Partition) -> bool:
+def _holds_users(partition: Partition[Any]) -> bool:
     return next(partition.states.items(partition.number), None) is not None

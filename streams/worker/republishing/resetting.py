@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 
@@ -52,7 +52,7 @@ class Resetter:
     def __init__(
         self,
         settings: Settings,
-        partitions: Mapping[int, Partition],
+        partitions: Mapping[int, Partition[Any]],
         clock: Callable[[], int],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
@@ -109,7 +109,7 @@ class Resetter:
             await self._reset(number, assigned[number], users, limits)
 
     async def _reset(
-        self, number: int, partition: Partition, users: Mapping[bytes, Rank | None], limits: Limits
+        self, number: int, partition: Partition[Any], users: Mapping[bytes, Rank | None], limits: Limits
     ) -> None:
         furthest, reset = 0, 0
         names = iter(users.items())

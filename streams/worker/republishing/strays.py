@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -46,7 +46,7 @@ class Strays:
         self,
         settings: Settings,
         changelog: str,
-        partitions: Mapping[int, Partition],
+        partitions: Mapping[int, Partition[Any]],
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.worker.applying.partition import Partition
 
@@ -19,7 +19,7 @@ LARGEST_SLICE_USERS: Final = 512
 SLICES_PER_S: Final = 5
 """Slices that one partition publishes in a second, at least: each waits for the freshness deadline of its rows."""
 
-Partitions = Callable[[], Mapping[int, Partition]]
+Partitions = Callable[[], Mapping[int, Partition[Any]]]
 """The partitions assigned now, by number."""
 
 
@@ -52,12 +52,12 @@ class Sweep:
         self._passed = passed
         self._erased = erased
 
-    async def everybody(self, partition: Partition) -> bool:
+    async def everybody(self, partition: Partition[Any]) -> bool:
         """Publish every user of a partition; return whether it stayed assigned until all were out."""
         # Busy users may not be in the store yet.
-        return await self.some(partition, chain(partition.busy_users(), _stored(partition)))
+        return await self.some(partition, chain(partition.busy(), _stored(partition)))
 
-    async def some(self, partition: Partition, users: Iterable[str]) -> bool:
+    async def some(self, partition: Partition[Any], users: Iterable[str]) -> bool:
         """Publish these users of a partition; return whether it stayed assigned until all were out."""
         coming = iter(users)
         # A store that another worker owns now is closed: it must not be read on.
@@ -76,10 +76,10 @@ class Sweep:
             await asyncio.sleep(next_at - time.monotonic())
         return False
 
-    def _owned(self, partition: Partition) -> bool:
+    def _owned(self, partition: Partition[Any]) -> bool:
         return self._partitions().get(partition.number) is partition
 
-    def _touch(self, partition: Partition, users: Iterable[str]) -> Passed:
+    def _touch(self, partition: Partition[Any], users: Iterable[str]) -> Passed:
         living = erased = 0
         for user_id in users:
             state = partition.state_of(user_id)
@@ -92,6 +92,6 @@ class Sweep:
         return Passed(living, erased)
 
 
-def _stored(partition: Partition) -> Iterator[str]:
+def _stored(partition: Partition[Any]) -> Iterator[str]:
     for key, _ in partition.states.items(partition.number):
         yield key.decode()

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from features.online.rows import Fence, OnlineRow
 from features.online.store import DeleteResult, WriteResult
-from streams.worker.publishing.emitter import Emission, Emitter, Subject
+from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.users.emitter import Emitter
 
 
 class NullStore:

@@ -29,8 +29,8 @@ from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.telemetry.tally import Tally
 from streams.worker import stores
-from streams.worker.applying.partition import Partition
 from streams.worker.flow import Flow
+from streams.worker.users.user_partition import UserPartition
 
 WARM_UP_S: Final = 2.0
 """Of the load, left out of the figures: first users, first batches, caches."""
@@ -52,9 +52,9 @@ class Latencies:
 
     def attach(self) -> None:
         """Listen in on what is applied and on what is acknowledged."""
-        apply, scored = Partition.apply, Tally.scored
+        apply, scored = UserPartition.apply, Tally.scored
 
-        def apply_stamped(partition: Partition, user_id: str, seen: Any, topic: str, arrived: int) -> Any:
+        def apply_stamped(partition: UserPartition, user_id: str, seen: Any, topic: str, arrived: int) -> Any:
             stamp = Stamp(arrived)
             stamp.topic, stamp.partition = topic, partition.number
             return apply(partition, user_id, seen, topic, stamp)
@@ -66,7 +66,7 @@ class Latencies:
                     self._waited[stamp.topic, stamp.partition].append(now - stamp)
             scored(tally, arrivals, scores)
 
-        Partition.apply = apply_stamped  # type: ignore[method-assign]
+        UserPartition.apply = apply_stamped  # type: ignore[method-assign]
         Tally.scored = scored_noted  # type: ignore[method-assign]
 
     def summary(self) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from support.group import Unwatched
 from features.observation import Kind, Observation, Source, event_key
 from features.online.rows import OnlineRow
 from features.users.state import UserState
+from streams.contract import SCORES
 from streams.inference.active_scorer import Served
 from streams.inference.loading import Inference, load_inference
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
-from streams.worker.publishing.emitter import Emission, Emitter, Subject
+from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.users.emitter import Emitter
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def living() -> UserState:
 
 def published(emission: Emission) -> list[tuple[str, float, float]]:
     """Scorer, prediction and score of each record, which must be those of its row."""
-    records = [orjson.loads(record.value) for record in emission.scores if record.value]
+    records = [orjson.loads(record.value) for record in emission.records[SCORES] if record.value]
     rows = [row for row in emission.rows if isinstance(row, OnlineRow)]
     assert [(row.scorer, row.score, row.expected_spend) for row in rows] == [
         (record["model"]["scorer"], record["score"], record["expected_spend"]) for record in records
@@ -82,7 +84,8 @@ def test_watchers_are_told_what_was_served_and_who_was_erased(inference: Inferen
     assert served.states[0] is state
     assert served.scoring is emitter.scoring
     by_user = {
-        record["user_id"]: record for record in map(orjson.loads, filter(None, (r.value for r in emission.scores)))
+        record["user_id"]: record
+        for record in map(orjson.loads, filter(None, (r.value for r in emission.records[SCORES])))
     }
     assert [by_user[user]["prediction"] for user in served.users] == served.predicted.prediction.tolist()
 

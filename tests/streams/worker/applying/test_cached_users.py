@@ -26,7 +26,7 @@ async def test_the_partitions_that_a_worker_has_share_what_it_may_keep(tmp_path)
             # Nobody is busy any more: twice as many others push out who was.
             for number in range(40):
                 partition.state_of(f"other{number}")
-        kept = [len(partition._live.users()) for partition in partitions]
+        kept = [len(partition._live.keys()) for partition in partitions]
         assert all(kept)
         assert sum(kept) <= 50
 
@@ -36,4 +36,4 @@ async def test_a_partition_that_is_alone_has_all_of_it(tmp_path):
         partition = flow.engine.partitions[0]
         for number in range(100):
             partition.state_of(f"u{number}")
-        assert 20 <= len(partition._live.users()) <= 40
+        assert 20 <= len(partition._live.keys()) <= 40

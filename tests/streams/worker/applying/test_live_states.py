@@ -29,7 +29,7 @@ def test_busy_users_stay_the_very_same_state_and_the_rest_is_bounded(limit: int,
             busy[user] = state
         else:
             busy.pop(user, None)
-        users = live.users()
+        users = live.keys()
         assert len(users) == len(set(users))
         assert set(busy) <= set(users)
         # Busy users that an earlier turn of generations kept may have come to rest since.
@@ -40,7 +40,7 @@ def test_without_busy_users_no_more_than_the_limit_are_kept() -> None:
     live = LiveStates(lambda: 10, lambda: ())
     for number in range(100):
         live.put(f"u{number}", UserState())
-        assert len(live.users()) <= 10
+        assert len(live.keys()) <= 10
 
 
 def test_who_was_seen_within_the_last_generation_is_kept() -> None:
@@ -69,7 +69,7 @@ def test_a_limit_that_moves_is_kept_within_one_generation(limits: list[int], cal
             busy[user] = state
         else:
             busy.pop(user, None)
-        assert set(busy) <= set(live.users())
+        assert set(busy) <= set(live.keys())
 
 
 def test_users_beyond_a_limit_that_fell_go_with_the_next_generation_and_those_seen_last_stay() -> None:
@@ -79,4 +79,4 @@ def test_users_beyond_a_limit_that_fell_go_with_the_next_generation_and_those_se
         live.put(f"u{number}", UserState())
     limit[0] = 10
     live.put("new", UserState())
-    assert live.users() == [*(f"u{number}" for number in range(75, 80)), "new"]
+    assert live.keys() == [*(f"u{number}" for number in range(75, 80)), "new"]

@@ -12,6 +12,7 @@ import pytest
 from features.observation import Kind, Observation, Source
 from features.tiles import DAY, HOUR, MINUTE
 from features.users.codec import encode
+from features.users.entity import USER
 from features.users.state import UserState
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying import quiet_users
@@ -33,6 +34,7 @@ class Quiet:
         self.settling = asyncio.Event()
         self.settles_at_once = False
         self.states = self
+        self.entity = USER
         self.users = {}
         for user_id, timestamp in last_seen.items():
             state = self.users[user_id] = UserState()
@@ -46,7 +48,7 @@ class Quiet:
             await self.settling.wait()
             self.settling.clear()
 
-    def busy_users(self) -> set[str]:
+    def busy(self) -> set[str]:
         return set()
 
     def keep_until(self, instant: int) -> None:

@@ -15,6 +15,7 @@ from support.group import Unwatched
 from features.observation import Kind, Observation, Source, event_key
 from features.users.state import UserState
 from models.artefact.origin import Origin
+from streams.contract import SCORES
 from streams.inference.active_scorer import Scoring, Served
 from streams.inference.fit import Fit
 from streams.inference.loading import load_inference
@@ -25,7 +26,8 @@ from streams.worker.production import known_categories
 from streams.worker.production.known_categories import KnownCategories
 from streams.worker.production.served_drift import LEAST_USERS, Drift
 from streams.worker.production.served_fit import ServedFit
-from streams.worker.publishing.emitter import Emitter, Subject
+from streams.worker.publishing.emission import Subject
+from streams.worker.users.emitter import Emitter
 
 HATS = Origin(shop="hats", currency="USD", order_values=[10.0, 15.0, 20.0, 30.0, 60.0])
 
@@ -55,7 +57,7 @@ class Watch(Unwatched):
         """Publish shoppers of one order each, and return the field `model` of their records."""
         subjects = [Subject(f"u{first + number}", _buyer(order), 1) for number, order in enumerate(orders)]
         (emission,) = self.emitter.emit([subjects])
-        return [orjson.loads(record.value)["model"] for record in emission.scores if record.value]
+        return [orjson.loads(record.value)["model"] for record in emission.records[SCORES] if record.value]
 
     def shown(self) -> set[str]:
         found = {

@@ -24,23 +24,23 @@ from features.online import OnlineRow
 from features.online.rows import Forget
 from features.users.catalogue import NAMES
 from features.users.codec import decode
+from features.users.entity import USER
 from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.publisher import Written
-from streams.contract import CLICKS
+from streams.contract import CAPACITY, CLICKS, SCORES
 from streams.inference.active_capacity import Estimating
 from streams.inference.loading import Inference, load_inference
 from streams.records.outgoing import Outgoing
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
-from streams.worker.publishing import group
-from streams.worker.publishing.committer import GROUP_USERS, GROUPS_IN_FLIGHT, Committer, Outlets
-from streams.worker.publishing.emitter import Emitter
+from streams.worker.publishing.committer import GROUP_KEYS, GROUPS_IN_FLIGHT, Committer, Outlets
 from streams.worker.publishing.rounds import Rounds
 from streams.worker.state.local_store import Progress
+from streams.worker.users.emitter import Emitter
 
-CHANGELOG, SCORES, CAPACITY = "changelog", "scores", "capacity"
+CHANGELOG = "changelog"
 PARTITION, EPOCH = 3, 7
 BASE = 1_760_000_000_000
 
@@ -134,20 +134,20 @@ class Bench:
         self.emitter = Emitter(inference.encoder, inference.scoring, lambda: None, Unwatched(), inference.estimating)
         outlets: Any = Outlets(
             changelog=CHANGELOG,
-            scores=SCORES,
-            capacity=self,  # type: ignore[arg-type]
+            topics=self,
             publisher=self.publisher,  # type: ignore[arg-type]
             online=self.online,  # type: ignore[arg-type]
             rounds=Rounds(self.emitter),
-            tally=self.tally,
+            published={SCORES: self.tally.scored, CAPACITY: lambda _, records: self.tally.estimated(records)},
+            stored=self.tally.stored,
             lease=self.lease,
             on_failure=self.failures.append,
         )
-        self.committer = Committer(PARTITION, EPOCH, self.shelf, outlets)
+        self.committer = Committer(USER, PARTITION, EPOCH, self.shelf, outlets)
 
-    async def name(self, partition: int, lease: Lease) -> str | None:
-        """Answer for `CapacityTopic`."""
-        return self.capacity_topic
+    async def name(self, topic: str, partition: int, lease: Lease) -> str | None:
+        """Answer for `Topics`."""
+        return self.capacity_topic if topic == CAPACITY else topic
 
     def view(self, user_id: str) -> UserState:
         """Apply a view of a user and touch them."""
@@ -350,11 +350,11 @@ async def test_no_group_is_larger_than_its_bound_and_nobody_is_left_out(inferenc
     async with bench(inference) as made:
         made.publisher.open = {CHANGELOG, SCORES}
         made.online.open = True
-        users = [f"u{number}" for number in range(2 * GROUP_USERS + 1)]
+        users = [f"u{number}" for number in range(2 * GROUP_KEYS + 1)]
         for user in users:
             made.view(user)
         await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
-        assert [len(sending.records) for sending in made.changelog] == [GROUP_USERS, GROUP_USERS, 1]
+        assert [len(sending.records) for sending in made.changelog] == [GROUP_KEYS, GROUP_KEYS, 1]
         assert sorted(made.shelf.states) == sorted(user.encode() for user in users)
         assert {record.key for sending in made.scores for record in sending.records} == set(made.shelf.states)
 
@@ -430,15 +430,15 @@ async def test_a_user_who_has_not_changed_is_published_again_without_a_changelog
 async def test_users_are_busy_until_their_group_is_done(inference: Inference) -> None:
     async with bench(inference) as made:
         made.view("one")
-        assert made.committer.busy_users() == {"one"}
+        assert made.committer.busy() == {"one"}
         await made.group(0)
         made.view("two")
         await until(lambda: len(made.changelog) == 2)
-        assert made.committer.busy_users() == {"one", "two"}
+        assert made.committer.busy() == {"one", "two"}
         made.scores[0].acknowledge()
         made.online.puts[0][1].set_result(None)
         await turns()
-        assert made.committer.busy_users() == {"two"}
+        assert made.committer.busy() == {"two"}
 
 
 async def test_a_group_that_cannot_be_taken_settles_nothing(
@@ -449,7 +449,7 @@ async def test_a_group_that_cannot_be_taken_settles_nothing(
 
     async with bench(inference) as made:
         with monkeypatch.context() as patched:
-            patched.setattr(group, "encode", refuse)
+            patched.setattr(made.committer, "_encode", refuse)
             made.view("lost")
             settled = made.committer.settled()
             await until(lambda: bool(made.failures))
@@ -458,7 +458,7 @@ async def test_a_group_that_cannot_be_taken_settles_nothing(
         await turns()
         assert not settled.done()
         assert not later.done()
-        assert made.committer.busy_users() == {"lost", "other"}
+        assert made.committer.busy() == {"lost", "other"}
 
 
 @pytest.mark.parametrize("topic", [CHANGELOG, SCORES])

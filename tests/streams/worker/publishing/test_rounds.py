@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from features.users.codec import encode
 from features.users.state import UserState
 from streams.worker.publishing import rounds
-from streams.worker.publishing.emitter import Emission, Subject
 from streams.worker.publishing.group import Group, Touch
-from streams.worker.publishing.rounds import STEP_USERS, Rounds, Scored
+from streams.worker.publishing.rounds import STEP_KEYS, Emitted, Rounds
+from streams.worker.users.emitter import Emission, Subject
 
 
 class CountingEmitter:
@@ -35,7 +36,7 @@ class PickyEmitter(CountingEmitter):
 
 
 def group(users: int) -> Callable[[], Group]:
-    return lambda: Group({f"u{number}": Touch(UserState(), number) for number in range(users)}, 0, 1)
+    return lambda: Group({f"u{number}": Touch(UserState(), number) for number in range(users)}, [], 0, 1, encode)
 
 
 async def turns() -> None:
@@ -49,7 +50,7 @@ async def test_groups_that_are_ready_in_one_turn_are_scored_in_one_step() -> Non
     together = Rounds(emitter)  # type: ignore[arg-type]
     groups = await asyncio.gather(*(together.join(group(users)) for users in (1, 2, 3)))
     assert emitter.calls == [[1, 2, 3]]
-    assert [len(one.group.users) for one in groups] == [1, 2, 3]
+    assert [len(one.group.keys) for one in groups] == [1, 2, 3]
     assert {one.emission.emitted_at for one in groups} == {1}
 
 
@@ -83,7 +84,7 @@ async def test_a_step_ends_when_it_has_its_users_and_the_rest_follows_without_de
     monkeypatch.setattr(rounds, "INTERVAL_S", 3600.0)
     emitter = CountingEmitter()
     together = Rounds(emitter)  # type: ignore[arg-type]
-    many = STEP_USERS // 2 + 1
+    many = STEP_KEYS // 2 + 1
     await asyncio.gather(*(together.join(group(many)) for _ in range(3)))
     assert emitter.calls == [[many, many], [many]]
 
@@ -102,9 +103,9 @@ async def test_a_group_that_cannot_be_scored_fails_alone() -> None:
     together = Rounds(emitter)  # type: ignore[arg-type]
     joined = [together.join(group(users)) for users in (1, 3, 2)]
     first, second, third = await asyncio.gather(*joined, return_exceptions=True)
-    assert isinstance(first, Scored)
+    assert isinstance(first, Emitted)
     assert isinstance(second, ValueError)
-    assert isinstance(third, Scored)
+    assert isinstance(third, Emitted)
     assert emitter.calls == [[1], [2]]
 
 
@@ -116,5 +117,5 @@ async def test_a_group_that_cannot_be_taken_fails_alone() -> None:
     together = Rounds(emitter)  # type: ignore[arg-type]
     first, second = await asyncio.gather(together.join(take), together.join(group(2)), return_exceptions=True)
     assert isinstance(first, ValueError)
-    assert isinstance(second, Scored)
+    assert isinstance(second, Emitted)
     assert emitter.calls == [[2]]

@@ -1,4 +1,4 @@
-"""What lanes work with, shared by all of a worker."""
+"""What the handlers of events work with, shared by all of a worker."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from streams.worker.applying.future_times import FutureTimes
 
 @dataclass(frozen=True)
 class Workshop:
-    """What lanes work with.
+    """What the handlers of events work with.
 
     Attributes:
         future: told of everything taken in.
         reader: of reviews and queries.
         titles: of the titles of items.
+        telling: whether items are told of what is applied.
         slice_records: records handled before other lanes get their turn.
         waiting_titles, waiting_title_bytes: clicks of a partition whose titles may wait, and memory that these take.
         hold: told (partition, the offset of the first click whose title waits; None where none does any more).
@@ -38,6 +39,7 @@ class Workshop:
     letters: Letters
     tally: Tally
     metrics: Metrics
+    telling: bool
     slice_records: int
     waiting_titles: int
     waiting_title_bytes: int

@@ -4,69 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from features.online.rows import Forget, OnlineRow
 from features.users.row import profiles, scalars, tastes
 from features.users.state import UserState
+from streams.contract import CAPACITY, SCORES
 from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring, Served
 from streams.records.outgoing import Outgoing
-from streams.records.score_record import Trigger, encode_score
-from streams.worker.publishing.estimates import Estimates
+from streams.records.score_record import encode_score
+from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.users.estimates import Estimates
 
 AsOf = Callable[[], int | None]
 """The as-of instant (ms) of the features, None for nothing but the user's own newest event."""
-
-
-class Subject(msgspec.Struct, frozen=True, gc=False):
-    """A user to be published.
-
-    Attributes:
-        epoch: of the partition's owner, which leads the fence of the row: whatever an earlier owner's clock said, the
-            rows of a later one take its place.
-        erased: whether an erasure is among what happened.
-        trigger: the last event applied, if there is one.
-    """
-
-    user_id: str
-    state: UserState
-    epoch: int
-    erased: bool = False
-    trigger: Trigger | None = None
-    reset: bool = False
-
-
-@dataclass(slots=True)
-class Emission:
-    """Records and tombstones for the broker, of scores and of capacity; rows and removals for the online store."""
-
-    emitted_at: int
-    scores: list[Outgoing] = field(default_factory=list)
-    capacity: list[Outgoing] = field(default_factory=list)
-    rows: list[OnlineRow | Forget] = field(default_factory=list)
-
-    @property
-    def score_count(self) -> int:
-        """Score records among `scores`, tombstones left out."""
-        return sum(record.value is not None for record in self.scores)
-
-    @property
-    def estimate_count(self) -> int:
-        """Records among `capacity`, tombstones left out."""
-        return sum(record.value is not None for record in self.capacity)
-
-    def forget(self, user_id: str, *, capacity: bool) -> None:
-        """Have consumers forget the scores of a user so far, and the records of `capacity` too."""
-        tombstone = Outgoing(user_id.encode(), None)
-        self.scores.append(tombstone)
-        if capacity:
-            self.capacity.append(tombstone)
 
 
 class Watchers(Protocol):
@@ -114,12 +69,12 @@ class Emitter:
         """Whether scores come from behaviour alone, or from texts that lag behind."""
         return self.encoder_down or not self.scoring.fitted
 
-    def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
+    def emit(self, groups: Sequence[Sequence[Subject[UserState]]]) -> list[Emission]:
         """Return what is to be published of each group of users, as their states are now."""
         # Never the same instant twice: the online fence and the consumers order by it.
         emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
         emissions: list[Emission] = []
-        living: list[Subject] = []
+        living: list[Subject[UserState]] = []
         into: list[Emission] = []
         for subjects in groups:
             emission = Emission(emitted_at)
@@ -129,11 +84,11 @@ class Emitter:
                     # First even where a record and a row follow: the tombstone resets the revisions that consumers
                     # remember, and the removal takes what the row does not replace. Where no capacity is estimated
                     # any more, there may be records from before.
-                    emission.forget(subject.user_id, capacity=True)
-                    emission.rows.append(Forget(subject.user_id, _fence(subject, emitted_at - 1)))
-                    self._watchers.erased(subject.user_id)
+                    _forget(emission, subject.key, capacity=True)
+                    emission.rows.append(Forget(subject.key, subject.fence(emitted_at - 1)))
+                    self._watchers.erased(subject.key)
                 elif subject.reset:
-                    emission.forget(subject.user_id, capacity=self.estimating is not None)
+                    _forget(emission, subject.key, capacity=self.estimating is not None)
                 if subject.state.revision:
                     living.append(subject)
                     into.append(emission)
@@ -141,9 +96,9 @@ class Emitter:
             self._score(living, emitted_at, into)
         return emissions
 
-    def _score(self, subjects: Sequence[Subject], emitted_at: int, into: Sequence[Emission]) -> None:
+    def _score(self, subjects: Sequence[Subject[UserState]], emitted_at: int, into: Sequence[Emission]) -> None:
         as_of, encoder, scoring = self._as_of(), self._encoder, self.scoring
-        users, states = [subject.user_id for subject in subjects], [subject.state for subject in subjects]
+        users, states = [subject.key for subject in subjects], [subject.state for subject in subjects]
         instants = [state.instant(as_of) for state in states]
         rows = [scalars(state, instant) for state, instant in zip(states, instants, strict=True)]
         vectors, titles = profiles(states, encoder), tastes(states, encoder)
@@ -173,7 +128,7 @@ class Emitter:
         for position, (subject, emission, instant, row, *both, prediction, spend, score, tier) in enumerate(columns):
             state, (profile, taste) = subject.state, both
             value = encode_score(
-                subject.user_id,
+                subject.key,
                 score=score,
                 expected_spend=spend,
                 tier=tier,
@@ -190,16 +145,16 @@ class Emitter:
                 model=scoring.model,
                 degraded=degraded,
             )
-            key, capacity = subject.user_id.encode(), None
-            emission.scores.append(Outgoing(key, value))
+            key, capacity = subject.key.encode(), None
+            emission.add(SCORES, Outgoing(key, value))
             if estimates is not None:
-                record = estimates.record(position, subject.user_id, state, instant, emitted_at)
-                emission.capacity.append(Outgoing(key, record))
+                record = estimates.record(position, subject.key, state, instant, emitted_at)
+                emission.add(CAPACITY, Outgoing(key, record))
                 capacity = estimates.row(position)
             emission.rows.append(
                 OnlineRow(
-                    user_id=subject.user_id,
-                    fence=_fence(subject, emitted_at),
+                    user_id=subject.key,
+                    fence=subject.fence(emitted_at),
                     scalars=row,
                     event_time=instant,
                     revision=state.revision,
@@ -222,5 +177,9 @@ def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
     return [joined[start : start + width] for start in range(0, len(joined), width)]
 
 
-def _fence(subject: Subject, emitted_at: int) -> tuple[int, int, int]:
-    return subject.epoch, subject.state.sequence, emitted_at
+def _forget(emission: Emission, user_id: str, *, capacity: bool) -> None:
+    """Have consumers forget the scores of a user so far, and the records of capacity too."""
+    tombstone = Outgoing(user_id.encode(), None)
+    emission.add(SCORES, tombstone)
+    if capacity:
+        emission.add(CAPACITY, tombstone)

@@ -1,4 +1,4 @@
-"""Where the capacity of users goes: to its topic, if capacity is estimated, or if the topic is there from before."""
+"""Where scores and capacity go; the latter if it is estimated, or if its topic is there from before."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from streams.settings import Settings
 RETRY_S: Final = 1.0
 
 
-class CapacityTopic:
-    """Finds the topic.
+class UserTopics:
+    """Finds the topics of what is published of users.
 
     Args:
         settings: of the worker.
@@ -24,23 +24,23 @@ class CapacityTopic:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._name = topic_name(settings, CAPACITY)
 
-    async def name(self, partition: int, lease: Lease) -> str | None:
-        """Return the name on the broker of the topic for records of this partition; None if there is none.
+    async def name(self, topic: str, partition: int, lease: Lease) -> str | None:
+        """Return the name on the broker of a topic of the contract, for records of this partition; None for nowhere.
 
-        Where nothing is estimated, only erasures come here. The broker is then asked each time, for the topic may be
-        deleted at any moment once nobody publishes to it.
+        Where no capacity is estimated, only erasures bring records of it. The broker is then asked each time, for the
+        topic may be deleted at any moment once nobody publishes to it.
 
         Raises:
             LeaseLostError: the partition may be somebody else's before the broker has answered.
         """
-        if self._settings.capacity_artefact:
-            return self._name
+        name = topic_name(self._settings, topic)
+        if topic != CAPACITY or self._settings.capacity_artefact:
+            return name
         told = False
         while True:
             try:
-                return self._name if await holds_partition(self._settings, partition) else None
+                return name if await holds_partition(self._settings, partition) else None
             except BrokerError as error:
                 lease.check()
                 if not told:

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 from streams.records.observer import Reading
 from streams.tasks import Tasks
-from streams.worker.applying.partition import Partition
 from streams.worker.applying.patience import patiently
-from streams.worker.applying.workshop import Workshop
+from streams.worker.users.user_partition import UserPartition
+from streams.worker.users.workshop import Workshop
 
 TITLES_AT_ONCE: Final = 64
 """Distinct titles read together: enough for full batches of the encoder, few enough that the texts of other lanes get
@@ -64,7 +64,7 @@ class TitleLane:
         workshop: what to work with.
     """
 
-    def __init__(self, partition: Partition, workshop: Workshop) -> None:
+    def __init__(self, partition: UserPartition, workshop: Workshop) -> None:
         self._partition = partition
         self._shop = workshop
         self._queue: deque[Waiting] = deque()

@@ -16,12 +16,14 @@ from features.online.rows import CapacityRow, Forget, OnlineRow
 from features.users.catalogue import NAMES
 from features.users.row import profiles, scalars, tastes
 from features.users.state import UserState
+from streams.contract import CAPACITY, SCORES
 from streams.inference.active_capacity import Estimating
 from streams.inference.loading import Inference, load_inference
 from streams.records.score_record import newer
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
-from streams.worker.publishing.emitter import Emission, Emitter, Subject
+from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.users.emitter import Emitter
 
 BASE = 1_764_000_000_000
 LEAST = 2
@@ -53,14 +55,16 @@ def emit(inference: Inference, *subjects: Subject) -> Emission:
 
 
 def records(emission: Emission) -> list[Any]:
-    return [None if record.value is None else orjson.loads(record.value) for record in emission.capacity]
+    return [
+        None if record.value is None else orjson.loads(record.value) for record in emission.records.get(CAPACITY, [])
+    ]
 
 
 def test_a_record_is_the_artefacts_word_on_the_features_that_are_served(inference: Inference) -> None:
     state = shopper(LEAST)
     emission = emit(inference, Subject("u", state, 1))
     (record,) = records(emission)
-    (score,) = [orjson.loads(record.value) for record in emission.scores if record.value]
+    (score,) = [orjson.loads(record.value) for record in emission.records[SCORES] if record.value]
     assert inference.estimating is not None
     row, vectors = scalars(state, BASE + LEAST), {"profile_vector": profiles([state], inference.encoder)}
     vectors["taste_vector"] = tastes([state], inference.encoder)
@@ -122,16 +126,16 @@ def test_an_erased_user_and_one_who_is_reset_have_a_tombstone_first(inference: I
         Subject("back", back, 1, erased=True),
         Subject("reset", reset, 1, reset=True),
     )
-    keys = [(record.key, record.value is None) for record in emission.capacity]
+    keys = [(record.key, record.value is None) for record in emission.records.get(CAPACITY, [])]
     assert keys == [(b"gone", True), (b"back", True), (b"reset", True), (b"back", False), (b"reset", False)]
-    assert keys == [(record.key, record.value is None) for record in emission.scores]
+    assert keys == [(record.key, record.value is None) for record in emission.records[SCORES]]
     assert [type(row) for row in emission.rows] == [Forget, Forget, OnlineRow, OnlineRow]
 
 
 def test_without_an_artefact_nothing_is_published_but_that_a_user_is_gone(inference: Inference) -> None:
     off = replace(inference, estimating=None)
     emission = emit(off, Subject("u", shopper(3), 1, reset=True), Subject("gone", UserState(), 1, erased=True))
-    assert [(record.key, record.value) for record in emission.capacity] == [(b"gone", None)]
+    assert [(record.key, record.value) for record in emission.records.get(CAPACITY, [])] == [(b"gone", None)]
     assert [row.capacity for row in emission.rows if isinstance(row, OnlineRow)] == [None]
 
 

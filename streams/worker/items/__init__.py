@@ -1,0 +1,1 @@
+"""What the items' stage has of its own: facts become item signals."""

@@ -1,0 +1,1 @@
+"""What the users' stage has of its own: events become facts and scores."""
