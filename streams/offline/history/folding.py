@@ -16,13 +16,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from features.observation import Observation
-from features.users.point_in_time import Folded, UserHistory
+from features.users.point_in_time import Folded
 from features.users.state import Outcome
 from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
+from streams.offline.history.lives import Recorded, Life
 from streams.offline.history.pace import Pace
 from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
@@ -55,8 +55,8 @@ _decoders: Final[list[msgspec.msgpack.Decoder[Any]]] = [msgspec.msgpack.Decoder(
 _note: Final = msgspec.msgpack.Decoder(tuple[str, Any])
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-_POSITION: Final = struct.Struct("<IQ")
-"""The position of an event's line, ahead of the event in its frame."""
+_ARRIVAL: Final = struct.Struct("<IQq")
+"""The position of an event's line and the Kafka timestamp of its record, ahead of the event in its frame."""
 
 
 @dataclass
@@ -85,19 +85,23 @@ class User(NamedTuple):
     Attributes:
         notes: the notes that the caller attached to the user, in order.
         erased: whether an erasure is in the history.
+        lives: of each life of the user what was applied; those that an erasure ended only if the history keeps lives.
     """
 
     user_id: str
     folded: Folded
     notes: list[Any]
     erased: bool
+    lives: list[Life]
 
 
 @dataclass
 class _Gathered:
-    events: list[tuple[Event, Position]] = field(default_factory=list)
+    events: list[Recorded] = field(default_factory=list)
     erased_at: int | None = None
     notes: list[Any] = field(default_factory=list)
+    ended: list[tuple[list[Recorded], int | None]] = field(default_factory=list)
+    """The events of each life that an erasure ended, and up to when an erasure before it refuses them."""
 
 
 class History:
@@ -114,6 +118,8 @@ class History:
         options: say how the files are read.
         refused: takes what is refused; None for counting it only.
         progress: told how far reading and folding are.
+        keeps_lives: whether each user comes with what was applied in every life. What was told of an item stays told,
+            though its user is forgotten.
 
     Attributes:
         account: of the events so far.
@@ -130,7 +136,10 @@ class History:
         options: SourceOptions = AS_THEY_ARE,
         refused: Refused | None = None,
         progress: Progress | None = None,
+        *,
+        keeps_lives: bool = False,
     ) -> None:
+        self._keeps_lives = keeps_lives
         self._files = list(files)
         self._options = options
         self._encoder = inference.encoder
@@ -193,7 +202,8 @@ class History:
         position = self._refused.arrived(arrived)
         counts = record.topic != ERASURES or isinstance(record, RejectedLine)
         account.events_in += counts
-        event = judge(self._decoder, record, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp)
+        record_time = now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
+        event = judge(self._decoder, record, record_time)
         if isinstance(event, Rejection):
             account.dead_letters += counts
             self._refused.line(arrived, position, event)
@@ -202,7 +212,8 @@ class History:
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
             account.newest = event.timestamp if account.newest is None else max(account.newest, event.timestamp)
             self._pace.expect(text_of(event) or title_of(event))
-        self._spill.add(event.user_id, _EVENTS.index(type(event)), _POSITION.pack(*position) + _encode(event))
+        frame = _ARRIVAL.pack(*position, record_time) + _encode(event)
+        self._spill.add(event.user_id, _EVENTS.index(type(event)), frame)
 
     def _group(self, frames: Iterator[tuple[int, bytes]]) -> dict[str, _Gathered]:
         users: dict[str, _Gathered] = {}
@@ -211,15 +222,17 @@ class History:
                 user_id, what = _note.decode(frame)
                 users.setdefault(user_id, _Gathered()).notes.append(what)
                 continue
-            file, line = _POSITION.unpack_from(frame)
-            event = _decoders[code].decode(memoryview(frame)[_POSITION.size :])
+            file, line, record_time = _ARRIVAL.unpack_from(frame)
+            event = _decoders[code].decode(memoryview(frame)[_ARRIVAL.size :])
             user = users.setdefault(event.user_id, _Gathered())
             if isinstance(event, Erasure):
                 self.account.erased += len(user.events)
-                user.events.clear()
+                if self._keeps_lives and user.events:
+                    user.ended.append((user.events, user.erased_at))
+                user.events = []
                 user.erased_at = event.timestamp if user.erased_at is None else max(user.erased_at, event.timestamp)
             else:
-                user.events.append((event, (file, line)))
+                user.events.append(Recorded(event, (file, line), record_time))
         return users
 
     async def _read(self, reader: TextReader, words: Iterable[str], readings: Readings) -> None:
@@ -233,38 +246,35 @@ class History:
             self._pace.texts_read(sum(counts[text] for text in some))
 
     def _fold(self, user_id: str, user: _Gathered, readings: Readings) -> User:
-        arrived: list[Observation] = []
-        positions: list[Position] = []
-        named: list[str | None] = []
-        for event, position in user.events:
+        def reading_of(event: Event) -> Reading | None:
             if isinstance(event, Click):
                 reading = self._titles.get(title_of(event), NOTHING_READ)
-                if isinstance(reading, TextRejectedError):
-                    # A title that fails alone counts as noisy, and the click is none the worse for it.
-                    reading = NOTHING_READ
-            else:
-                reading = readings.get(text_of(event), NOTHING_READ)
-            if isinstance(reading, TextRejectedError):
-                self.account.dead_letters += 1
-                self._refused.text(event, position)
-            else:
-                arrived.append(self._observer.observe(event, len(arrived) + 1, reading))
-                named.append(event.category)
-                positions.append(position)
-        folded = Folded(UserHistory(arrived, user.erased_at), self._encoder)
-        self._pace.folded(len(user.events))
-        self.account.events_applied += len(folded.applied)
-        # An observation's offset is its place among those that arrived, from 1.
-        names = (named[seen.offset - 1] for seen in folded.applied)
+                # A title that fails alone counts as noisy, and the click is none the worse for it.
+                return NOTHING_READ if isinstance(reading, TextRejectedError) else reading
+            found = readings.get(text_of(event), NOTHING_READ)
+            return None if isinstance(found, TextRejectedError) else found
+
+        *ended, life = (
+            Life(events, erased_at, reading_of, self._observer, self._encoder)
+            for events, erased_at in (*user.ended, (user.events, user.erased_at))
+        )
+        folded, account = life.folded, self.account
+        for arrived in life.unreadable:
+            account.dead_letters += 1
+            self._refused.text(arrived.event, arrived.position)
+        self._pace.folded(len(user.events) + sum(len(events) for events, _ in user.ended))
+        account.events_applied += len(folded.applied)
+        names = (one.event.category for one in life.applied())
         self.categories.update(name for name in names if name is not None and is_listable(name))
-        self.account.duplicates += folded.outcomes[Outcome.DUPLICATE]
-        self.account.erased += folded.outcomes[Outcome.REFUSED]
-        self.account.users += bool(folded.applied)
-        if folded.first_duplicate is not None:
-            position = positions[folded.first_duplicate - 1]
-            self.first_duplicate = min(self.first_duplicate or position, position)
-        return User(user_id, folded, user.notes, user.erased_at is not None)
+        account.duplicates += folded.outcomes[Outcome.DUPLICATE]
+        account.erased += folded.outcomes[Outcome.REFUSED]
+        account.users += bool(folded.applied)
+        if (duplicate := life.first_duplicate) is not None:
+            self.first_duplicate = min(self.first_duplicate or duplicate, duplicate)
+        return User(user_id, folded, user.notes, user.erased_at is not None, [*ended, life])
 
 
 def _all(users: Mapping[str, _Gathered]) -> Iterator[Event]:
-    return (event for user in users.values() for event, _ in user.events)
+    for user in users.values():
+        for events in (*(events for events, _ in user.ended), user.events):
+            yield from (arrived.event for arrived in events)
