@@ -214,15 +214,38 @@ def encoder_identity(
     Returns:
         `<last part of the name>@<first 12 hex digits of a SHA-256>`.
     """
-    digest = hashlib.sha256()
-    for part in (
+    return _identity(
+        name,
         weights_digest.encode(),
         cleaning_fingerprint.encode(),
         noise_fingerprint.encode(),
         repr(projection.matrix.shape).encode(),
         projection.matrix.astype("<f4").tobytes(),
-    ):
+    )
+
+
+def embedding_identity(name: str, weights_digest: str, cleaning_fingerprint: str) -> str:
+    """Name the path from a text to its embedding, before any projection: what a head that reads embeddings depends on.
+
+    Args:
+        name: the encoder's name or folder; only its last part is shown, and it is not hashed.
+        weights_digest: digest of the encoder's weights and tokenizer.
+        cleaning_fingerprint: digest of the cleaning rules.
+
+    Returns:
+        `<last part of the name>@<first 12 hex digits of a SHA-256>`.
+    """
+    return _identity(name, weights_digest.encode(), cleaning_fingerprint.encode())
+
+
+def short_name(name: str) -> str:
+    """Return the last part of an encoder's name or folder."""
+    return re.split(r"[\\/]", name.rstrip("\\/"))[-1]
+
+
+def _identity(name: str, *parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
         # With its length before it, no part can lend bytes to its neighbour.
         digest.update(len(part).to_bytes(8, "little") + part)
-    shown = re.split(r"[\\/]", name.rstrip("\\/"))[-1]
-    return f"{shown}@{digest.hexdigest()[:_IDENTITY_DIGITS]}"
+    return f"{short_name(name)}@{digest.hexdigest()[:_IDENTITY_DIGITS]}"

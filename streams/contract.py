@@ -14,12 +14,16 @@ CLICKS: Final = "clicks"
 ERASURES: Final = "erasures"
 SCORES: Final = "purchasing-power"
 CAPACITY: Final = "purchasing-capacity"
+FACTS: Final = "item-facts"
+ITEM_SIGNALS: Final = "item-signals"
 DEAD_LETTERS: Final = "dead-letters"
 INPUTS: Final = (REVIEWS, SEARCHES, CLICKS, ERASURES)
 TEXTS: Final = (REVIEWS, SEARCHES)
 EVENTS: Final = (REVIEWS, SEARCHES, CLICKS)
 TOPICS: Final = (*INPUTS, SCORES, DEAD_LETTERS)
-"""The topics of every deployment. `CAPACITY` is of those alone that have capacity estimated."""
+"""The topics of users. `CAPACITY` is of those deployments alone that have capacity estimated."""
+ITEM_TOPICS: Final = (FACTS, ITEM_SIGNALS)
+"""The topics of items, where items are kept. Facts go from the user stage to the item stage."""
 
 NO_PARTITION: Final = -1
 """The partition named in the dead letter of a line, which never was a record."""
@@ -41,6 +45,11 @@ def published(settings: Settings) -> tuple[str, ...]:
 def changelog_name(settings: Settings) -> str:
     """The name on the broker of the changelog of the user table."""
     return name_of(settings, "users-changelog")
+
+
+def items_changelog_name(settings: Settings) -> str:
+    """The name on the broker of the changelog of the item table."""
+    return name_of(settings, "items-changelog")
 
 
 def journal_name(settings: Settings) -> str:

@@ -23,10 +23,16 @@ TOPIC_SETTINGS: Final = {
     "purchasing-power": "topic_scores",
     "purchasing-capacity": "topic_capacity",
     "dead-letters": "topic_dead_letters",
+    "item-signals": "topic_item_signals",
+    "item-facts": "topic_item_facts",
     "users-changelog": "topic_changelog",
+    "items-changelog": "topic_items_changelog",
     "redriven": "topic_redriven",
 }
 """The setting that names a topic exactly, by what the topic is called by default."""
+
+_OF_GROUP: Final = frozenset({"item-facts", "users-changelog", "items-changelog", "redriven"})
+"""What only one group and its tools read, and is named after it."""
 
 
 class NameSettings(BaseSettings):
@@ -35,6 +41,9 @@ class NameSettings(BaseSettings):
     topic_prefix: str = Field("", description="put before the name of every topic and the consumer group")
     group: str = Field("wherewithal", min_length=1, description="consumer group and name of the Faust app")
     group_id: Name | None = Field(None, description="exact name of the consumer group; default: prefix and `group`")
+    items_group_id: Name | None = Field(
+        None, description="exact name of the consumer group of the item stage; default: the other's and `-items`"
+    )
     topic_reviews: Name | None = Field(None, description="exact name of the topic of reviews; no prefix is added")
     topic_searches: Name | None = Field(None, description="the same of searches")
     topic_clicks: Name | None = Field(None, description="the same of clicks")
@@ -42,10 +51,13 @@ class NameSettings(BaseSettings):
     topic_scores: Name | None = Field(None, description="the same of scores")
     topic_capacity: Name | None = Field(None, description="the same of estimates of purchasing capacity")
     topic_dead_letters: Name | None = Field(None, description="the same of dead letters")
+    topic_item_signals: Name | None = Field(None, description="the same of the signals of items")
+    topic_item_facts: Name | None = Field(None, description="the same of the facts of items, from stage to stage")
     topic_changelog: Name | None = Field(None, description="the same of the changelog of users' states")
+    topic_items_changelog: Name | None = Field(None, description="the same of the changelog of items' states")
     topic_redriven: Name | None = Field(None, description="the same of the journal of `redrive`")
 
-    @field_validator("topic_prefix", "group", "group_id", *TOPIC_SETTINGS.values())
+    @field_validator("topic_prefix", "group", "group_id", "items_group_id", *TOPIC_SETTINGS.values())
     @classmethod
     def _legal_name(cls, value: str | None) -> str | None:
         return None if value is None else check_name(value)
@@ -69,14 +81,17 @@ def group_name(settings: NameSettings) -> str:
     return settings.group_id or settings.topic_prefix + settings.group
 
 
+def items_group_name(settings: NameSettings) -> str:
+    """Return the name on the broker of the consumer group of the item stage."""
+    return settings.items_group_id or f"{group_name(settings)}-items"
+
+
 def name_of(settings: NameSettings, topic: str) -> str:
     """Return the name on the broker of a topic of `TOPIC_SETTINGS`."""
     exact: str | None = getattr(settings, TOPIC_SETTINGS[topic])
     if exact is not None:
         return exact
-    # What only this group reads is named after it.
-    of_group = topic in ("users-changelog", "redriven")
-    return f"{settings.topic_prefix}{settings.group}-{topic}" if of_group else settings.topic_prefix + topic
+    return f"{settings.topic_prefix}{settings.group}-{topic}" if topic in _OF_GROUP else settings.topic_prefix + topic
 
 
 def check_names(settings: NameSettings) -> None:
@@ -109,4 +124,4 @@ def check_names(settings: NameSettings) -> None:
 
 def names_of_its_own(prefix: str) -> dict[str, str | None]:
     """Return the settings of a run whose topics are nobody else's: all names follow from a prefix."""
-    return {"topic_prefix": prefix, "group_id": None, **dict.fromkeys(TOPIC_SETTINGS.values())}
+    return {"topic_prefix": prefix, "group_id": None, "items_group_id": None, **dict.fromkeys(TOPIC_SETTINGS.values())}

@@ -15,6 +15,7 @@ from features.online.address import parse
 from models.encoder.passes.dense import Precision
 from streams.broker_settings import BrokerSettings
 from streams.exceptions import ConfigurationError
+from streams.item_settings import ItemSettings, Stages
 from streams.login_settings import LoginSettings, check_login
 from streams.membership_settings import MembershipSettings
 from streams.name_settings import NameSettings, check_names
@@ -78,7 +79,14 @@ _SECRETS: Final = frozenset(
 
 # The command `settings` shows them from the last one to the first, and then those of this class.
 class Settings(
-    TitleSettings, RegistrySettings, RekeySettings, MembershipSettings, LoginSettings, NameSettings, BrokerSettings
+    ItemSettings,
+    TitleSettings,
+    RegistrySettings,
+    RekeySettings,
+    MembershipSettings,
+    LoginSettings,
+    NameSettings,
+    BrokerSettings,
 ):
     """The settings of a worker, of `demo` and of `replay`."""
 
@@ -238,6 +246,10 @@ def load_settings(**overrides: object) -> Settings:
         if first["type"] != "value_error" and field not in _SECRETS:
             message += f", found {str(first['input'])[:80]!r} ({Settings.model_fields[field].description})"
         raise ConfigurationError(f"{variable(field)}: {message[0].lower() + message[1:]}") from None
+    if settings.stages is Stages.ITEMS and not settings.items:
+        raise ConfigurationError(
+            "WHEREWITHAL_STAGES: expected both or users where WHEREWITHAL_ITEMS is false, found items; unset one"
+        )
     check_login(settings)
     check_names(settings)
     check_registry(settings)

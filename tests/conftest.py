@@ -23,6 +23,8 @@ from support.servers.registry import Registry
 from streams.broker.embedded import EmbeddedBroker
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# A second stage costs each flow its start and its end once more: it is for the tests that are about items.
+os.environ.setdefault("WHEREWITHAL_ITEMS", "false")
 # Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
 # wait for another's core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -16,6 +16,7 @@ from models.encoder.bert import BertEncoder, Encoder
 from models.exceptions import ArtefactError, DeviceError, ModelsError, PrecisionError
 from models.labels.table import LabelTable
 from models.profile import Projection, encoder_identity
+from models.sentiment.head import PolarityHead
 from models.text.cleaning import fingerprint as cleaning_fingerprint
 from models.text.noise import fingerprint as noise_fingerprint
 from streams.exceptions import ConfigurationError
@@ -41,6 +42,7 @@ class Inference:
         labels: the rules behind the labels of a score record.
         currency: of the deployment.
         estimating: what the process began to estimate capacity with; None for nothing.
+        sentiment: what reads the polarity of reviews; None where there is no head for this encoder.
     """
 
     batcher: MicroBatcher
@@ -52,6 +54,7 @@ class Inference:
     labels: LabelTable
     currency: str
     estimating: Estimating | None = None
+    sentiment: PolarityHead | None = None
 
     @property
     def scoring(self) -> Scoring:

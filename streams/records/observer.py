@@ -50,10 +50,13 @@ class Reading(msgspec.Struct, gc=False):
     Attributes:
         noisy: whether it is advertising or gibberish, judged from the text alone.
         projected: float64[64], its projected embedding; None for a noisy text or one empty after cleaning.
+        polarity: how much it praises (towards 1) or complains (towards -1); None for a noisy text, one empty after
+            cleaning, a title, and where there is no head for it.
     """
 
     noisy: bool
     projected: NDArray[np.float64] | None
+    polarity: float | None = None
 
 
 NOTHING_READ: Final = Reading(noisy=False, projected=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from features.items.fact import Fact
+from features.items.review_signature import signature
 from features.observation import Kind, Observation, Source, to_micros
 from features.tiles import DAY
 from streams.records.events import Click, Review
@@ -68,6 +69,6 @@ def fact_of_review(
         amount=seen.amount,
         noisy=reading.noisy,
         polarity=None if reading.polarity is None else to_micros(reading.polarity),
-        signature=b"",
+        signature=signature(review.text),
         new_reviewer=events <= NEW_EVENTS or review.timestamp - oldest < NEW_FOR,
     )

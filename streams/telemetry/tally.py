@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from features.items.fact import Fact
 from streams.telemetry.metrics import Metrics
 
 
@@ -36,6 +37,8 @@ class Tally:
         fates: of the records.
         first_duplicates: the offset of the first duplicate, by topic (its name in the contract) and partition.
         scores_out: acknowledged score records.
+        facts_sent, facts_applied: facts acknowledged by the broker, and taken in by items; each place once.
+        signals_out: acknowledged records of items.
         named, unlisted: applied events that name a category, and those of them whose category the scorer does not list.
     """
 
@@ -48,6 +51,10 @@ class Tally:
         self.scores_out = 0
         self.named = 0
         self.unlisted = 0
+        self.facts_sent = 0
+        self.facts_applied = 0
+        self.signals_out = 0
+        self._facts_counted: dict[tuple[bool, int, int, int], int] = {}
 
     def count(self, topic: str, partition: int, offset: int, fate: Fate) -> None:
         """Count a record, unless a record at its offset or a later one was counted. Records come in offset order."""
@@ -83,6 +90,33 @@ class Tally:
             self._metrics.event_to_score.observe(waited / 1000)
             if self._latencies_ms is not None:
                 self._latencies_ms.extend(waited.tolist())
+
+    def sent_facts(self, source: int, place: int, facts: Sequence[Fact]) -> None:
+        """Note that facts are acknowledged, of events of a source partition and of items of the partition `place`."""
+        new = self._count_facts(True, source, place, facts)
+        self.facts_sent += new
+        self._metrics.facts_sent.inc(new)
+
+    def applied_facts(self, source: int, place: int, facts: Sequence[Fact]) -> None:
+        """Note that facts are applied to items of the partition `place`."""
+        new = self._count_facts(False, source, place, facts)
+        self.facts_applied += new
+        self._metrics.facts_applied.inc(new)
+
+    def _count_facts(self, sent: bool, source: int, place: int, facts: Sequence[Fact]) -> int:
+        """Return how many of them are at places that were not counted before; those of a topic come in their order."""
+        new = 0
+        for fact in facts:
+            key = sent, fact.topic, source, place
+            if fact.offset > self._facts_counted.get(key, -1):
+                self._facts_counted[key] = fact.offset
+                new += 1
+        return new
+
+    def signalled(self, arrivals: Sequence[int], signals: int) -> None:
+        """Note that signals of items are acknowledged."""
+        self.signals_out += signals
+        self._metrics.signals.inc(signals)
 
     def estimated(self, estimates: int) -> None:
         """Note that so many records of capacity are acknowledged."""

@@ -60,7 +60,7 @@ class Built:
         equipment = Equipment(
             letters=letters,
             online=online,
-            reader=TextReader(inference.batcher, inference.projection),
+            reader=TextReader(inference.batcher, inference.projection, inference.sentiment),
             titles=TitleReader(TextReader(inference.batcher, inference.projection), self.cached_titles, self.metrics),
             emitter=Emitter(inference.encoder, inference.scoring, as_of, self.watch, inference.estimating),
             tally=tally,

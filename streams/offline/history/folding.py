@@ -145,7 +145,7 @@ class History:
         self._encoder = inference.encoder
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
-        self._reader = TextReader(inference.batcher, inference.projection)
+        self._reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
         self._title_reader = TextReader(inference.batcher, inference.projection)
         self._titles: Readings = {}
         self._spill = Spill(folder, plain_bytes(self._files))

@@ -1,0 +1,117 @@
+"""The last reviews of an item, as few bytes each: what risk is told from, in any order of arrival the same.
+
+They are joined bytes, one entry of a fixed length a review, its time first and big-endian: bytes sort by time. As one
+object they cost an item that nobody reviews as good as nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from typing import Final, NamedTuple
+
+from features.exceptions import StateFormatError
+from features.items.review_signature import SIGNATURE_BYTES
+from features.observation import MICRO
+from features.windows import WINDOWS
+
+REMEMBERED_REVIEWS: Final = 48
+"""How many reviews are remembered: the newest by time, and of one time the greatest bytes."""
+
+_LENGTH: Final = WINDOWS[-1].length
+_ENTRY: Final = struct.Struct(f">QBbB{SIGNATURE_BYTES}s")
+ENTRY_BYTES: Final = _ENTRY.size
+
+_STEPS: Final = 50
+"""Steps in one unit of rating."""
+_POLARITIES: Final = 127
+"""Steps of polarity on either side of 0."""
+_NO_POLARITY: Final = -128
+_NEW: Final = 1
+_WORDS: Final = 2
+_NO_WORDS: Final = bytes(SIGNATURE_BYTES)
+# Times before 1970 sort below later ones too.
+_EPOCH: Final = 1 << 63
+
+
+class Remembered(NamedTuple):
+    """One review.
+
+    Attributes:
+        timestamp: ms.
+        rating: 1..5, in steps of 1/50.
+        polarity: -1..1, in steps of 1/127; None where none is known.
+        new_reviewer: whether its writer was new to us.
+        signature: of its text (`features.items.review_signature`); none of one that says nothing.
+    """
+
+    timestamp: int
+    rating: float
+    polarity: float | None
+    new_reviewer: bool
+    signature: bytes
+
+
+class ReviewMemory:
+    """The last reviews of one item.
+
+    Attributes:
+        joined: their bytes, which `ReviewMemory(joined)` takes back.
+
+    Raises:
+        StateFormatError: the bytes are not whole entries, or are too many.
+    """
+
+    __slots__ = ("joined",)
+
+    def __init__(self, joined: bytes = b"") -> None:
+        if len(joined) % ENTRY_BYTES or len(joined) > REMEMBERED_REVIEWS * ENTRY_BYTES:
+            raise StateFormatError(
+                f"expected at most {REMEMBERED_REVIEWS} remembered reviews of {ENTRY_BYTES} bytes, found "
+                f"{len(joined)} bytes: run the release that wrote them, or a later one"
+            )
+        self.joined = joined
+
+    def add(self, timestamp: int, rating: int, polarity: int | None, new_reviewer: bool, signature: bytes) -> None:
+        """Remember a review, unless it is older than all that there is room for.
+
+        Args:
+            timestamp: of its fact, ms.
+            rating: micro-units, 1..5 million.
+            polarity: micro-units, -1..1 million; None where none is known.
+            new_reviewer: whether its writer was new to us.
+            signature: of its text; none of one that says nothing.
+        """
+        entry = _ENTRY.pack(
+            timestamp + _EPOCH,
+            round(rating * _STEPS / MICRO),
+            _NO_POLARITY if polarity is None else round(polarity * _POLARITIES / MICRO),
+            _NEW * new_reviewer + _WORDS * bool(signature),
+            # One of another length is of another release, and is like none of ours.
+            signature if len(signature) == SIGNATURE_BYTES else _NO_WORDS,
+        )
+        joined = self.joined
+        place = bisect_right(range(len(joined) // ENTRY_BYTES), entry, key=self._entry) * ENTRY_BYTES
+        joined = joined[:place] + entry + joined[place:]
+        self.joined = joined[-REMEMBERED_REVIEWS * ENTRY_BYTES :]
+
+    def forget_polarities(self) -> None:
+        """Forget what another head than the present one thought of the texts."""
+        kept = [_ENTRY.unpack_from(self.joined, at) for at in range(0, len(self.joined), ENTRY_BYTES)]
+        entries = (_ENTRY.pack(when, rating, _NO_POLARITY, flags, text) for when, rating, _, flags, text in kept)
+        self.joined = b"".join(sorted(entries))
+
+    def reviews(self, instant: int, length: int = _LENGTH) -> list[Remembered]:
+        """Return the reviews of the last `length` ms (30 days) as of an instant (ms), the oldest first."""
+        found = []
+        for when, rating, polarity, flags, signed in _ENTRY.iter_unpack(self.joined):
+            timestamp = when - _EPOCH
+            if instant - length <= timestamp <= instant:
+                known = None if polarity == _NO_POLARITY else polarity / _POLARITIES
+                found.append(
+                    Remembered(timestamp, rating / _STEPS, known, bool(flags & _NEW), signed if flags & _WORDS else b"")
+                )
+        return found
+
+    def _entry(self, number: int) -> bytes:
+        return self.joined[number * ENTRY_BYTES : (number + 1) * ENTRY_BYTES]

@@ -1,0 +1,1 @@
+"""Whether a review praises or complains: a small head over the encoder's embedding."""

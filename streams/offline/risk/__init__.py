@@ -1,0 +1,1 @@
+"""Risk on trial: campaigns planted among real purchases and reviews, and how many of them it tells."""
