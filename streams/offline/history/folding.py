@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from features.users.point_in_time import Folded
 from features.users.state import Outcome
@@ -22,7 +24,7 @@ from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
-from streams.offline.history.lives import Recorded, Life
+from streams.offline.history.lives import Life, Recorded
 from streams.offline.history.pace import Pace
 from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
@@ -122,6 +124,8 @@ class History:
             though its user is forgotten.
 
     Attributes:
+        encoder: identity of the encoder.
+        head: identity of the polarity head; empty without one.
         account: of the events so far.
         categories: how many of the applied events named each category, for the users folded so far.
         first_duplicate: the position of the first duplicate so far, as the places of `refused` number it.
@@ -142,7 +146,8 @@ class History:
         self._keeps_lives = keeps_lives
         self._files = list(files)
         self._options = options
-        self._encoder = inference.encoder
+        self.encoder = inference.encoder
+        self.head = "" if inference.sentiment is None else inference.sentiment.identity
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
         self._reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
@@ -190,12 +195,20 @@ class History:
             gathered = self._group(frames)
             readings: Readings = {}
             await self._read(self._reader, (text_of(event) for event in _all(gathered)), readings)
-            if len(self._titles) > TITLES_KEPT:
-                self._titles.clear()
-            await self._read(self._title_reader, (title_of(event) for event in _all(gathered)), self._titles)
+            await self._read_titles(title_of(event) for event in _all(gathered))
             # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
                 yield self._fold(user_id, gathered.pop(user_id), readings)
+
+    async def read_titles(self, titles: Iterable[str]) -> dict[str, NDArray[np.float64] | None]:
+        """Return the projected embedding of each title, float64[64]; None for one that says nothing.
+
+        Raises:
+            EncoderUnavailableError: the encoder is down.
+        """
+        wanted = set(titles)
+        await self._read_titles(wanted)
+        return {title: _of_title(self._titles.get(title)).projected for title in wanted}
 
     def _take(self, arrived: Arrived, now: int) -> None:
         record, account = arrived.record, self.account
@@ -235,6 +248,11 @@ class History:
                 user.events.append(Recorded(event, (file, line), record_time))
         return users
 
+    async def _read_titles(self, titles: Iterable[str]) -> None:
+        if len(self._titles) > TITLES_KEPT:
+            self._titles.clear()
+        await self._read(self._title_reader, titles, self._titles)
+
     async def _read(self, reader: TextReader, words: Iterable[str], readings: Readings) -> None:
         """Add the reading of each text that has none yet."""
         counts = Counter(filter(None, words))
@@ -248,14 +266,12 @@ class History:
     def _fold(self, user_id: str, user: _Gathered, readings: Readings) -> User:
         def reading_of(event: Event) -> Reading | None:
             if isinstance(event, Click):
-                reading = self._titles.get(title_of(event), NOTHING_READ)
-                # A title that fails alone counts as noisy, and the click is none the worse for it.
-                return NOTHING_READ if isinstance(reading, TextRejectedError) else reading
+                return _of_title(self._titles.get(title_of(event)))
             found = readings.get(text_of(event), NOTHING_READ)
             return None if isinstance(found, TextRejectedError) else found
 
         *ended, life = (
-            Life(events, erased_at, reading_of, self._observer, self._encoder)
+            Life(events, erased_at, reading_of, self._observer, self.encoder)
             for events, erased_at in (*user.ended, (user.events, user.erased_at))
         )
         folded, account = life.folded, self.account
@@ -272,6 +288,11 @@ class History:
         if (duplicate := life.first_duplicate) is not None:
             self.first_duplicate = min(self.first_duplicate or duplicate, duplicate)
         return User(user_id, folded, user.notes, user.erased_at is not None, [*ended, life])
+
+
+def _of_title(reading: Reading | TextRejectedError | None) -> Reading:
+    # A title that fails alone counts as noisy, and the click is none the worse for it.
+    return reading if isinstance(reading, Reading) else NOTHING_READ
 
 
 def _all(users: Mapping[str, _Gathered]) -> Iterator[Event]:

@@ -6,12 +6,14 @@ is erased later stay. There are two passes more. Facts are spilled by item, then
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from features.items.fact import Fact
 from features.items.point_in_time import ItemSnapshot, item_snapshots
@@ -37,7 +39,7 @@ class Item(NamedTuple):
         notes: the notes that the caller attached to the item, in order.
         head: identity of the polarity head; empty without one.
         encoder: identity of the encoder.
-        titles: what was read of titles.
+        titles: float64[64], the projected embedding of each title; None for one that says nothing.
     """
 
     item_id: str
@@ -45,7 +47,7 @@ class Item(NamedTuple):
     notes: list[Any]
     head: str
     encoder: str
-    titles: Any
+    titles: Mapping[str, NDArray[np.float64] | None]
 
     def snapshots(self, instants: Sequence[int]) -> Iterator[ItemSnapshot]:
         """Yield the features as of each instant (ms, rising) by which there is a fact."""
@@ -75,7 +77,7 @@ class ItemHistory:
         self._spill.add(item_id, _NOTE, _encode((item_id, what)))
 
     async def gather(self) -> None:
-        """Fold the users and spill what they tell. It is called once, before `items_of`.
+        """Fold the users and spill what they tell. It is called once, before `all`.
 
         Raises:
             EncoderUnavailableError: the encoder is down.
@@ -105,9 +107,7 @@ class ItemHistory:
             for item_id in sorted({*facts, *notes}):
                 own = facts.pop(item_id, [])
                 self.items += bool(own)
-                yield Item(
-                    item_id, own, notes.pop(item_id, []), self._history.head, self._history.encoder, titles
-                )
+                yield Item(item_id, own, notes.pop(item_id, []), self._history.head, self._history.encoder, titles)
 
 
 def facts_of(life: Sequence[Applied]) -> Iterator[Fact]:
