@@ -1,7 +1,7 @@
-"""The Feast repository: the entity, views and feature services as Feast objects.
+"""The Feast repository: the entities, views and feature services as Feast objects.
 
 The only module that imports Feast, which costs seconds and hundreds of megabytes: import this one late. What is served
-of a user is read without it by `features.online.reading`.
+is read without it by `features.online.reading`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.exceptions import OfflineColumnsError, OnlineStoreError
-from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
+from features.offline_parquet import ITEMS_FOLDER, OFFLINE_FOLDER, TIMESTAMP_FIELD, absent_columns
 from features.online.address import RedisAddress, SqliteAddress, parse
-from features.online.layout import CAPACITY, CAPACITY_VIEW, JOIN_KEY, PROJECT, VIEWS, Kind, View
+from features.online.item_views import ITEMS
 from features.online.opening import PATIENCE_S
+from features.online.user_views import CAPACITY, CAPACITY_VIEW, USERS
+from features.online.views import PROJECT, Kind, Serving, View
 from features.users import service_v1
 
 # Read by the usage reporting that some Feast releases carry; nothing of ours may reach out by itself.
@@ -31,7 +33,10 @@ SERVICE: Final = "purchasing_power_v1"
 """Has the fields of `features.users.service_v1`, and never others."""
 
 SERVICE_V2: Final = "purchasing_power_v2"
-"""Has every field of every view, and grows with them."""
+"""Has every field of every view of a user, and grows with them."""
+
+ITEM_SERVICE: Final = "item_signals_v1"
+"""Has the fields of the view of an item."""
 
 _TYPES: Final = {
     Kind.INT64: Int64,
@@ -43,11 +48,22 @@ _TYPES: Final = {
 
 def entity() -> Entity:
     """Return the entity `user`, joined by the string `user_id`."""
-    return Entity(name="user", join_keys=[JOIN_KEY], value_type=ValueType.STRING, description="A shopper, by user id.")
+    return _entity(USERS, "A shopper, by user id.")
+
+
+def item_entity() -> Entity:
+    """Return the entity `item`, joined by the string `item_id`."""
+    return _entity(ITEMS, "What the shop sells, by item id.")
+
+
+def _entity(serving: Serving[Any], description: str) -> Entity:
+    return Entity(
+        name=serving.entity, join_keys=[serving.join_key], value_type=ValueType.STRING, description=description
+    )
 
 
 def offline_source() -> FileSource:
-    """Return the Parquet source all views share; its folder need not exist until history is asked for."""
+    """Return the Parquet source all views of a user share; its folder need not exist until history is asked for."""
     return FileSource(
         name="purchasing_power_history",
         path=OFFLINE_FOLDER,
@@ -57,31 +73,47 @@ def offline_source() -> FileSource:
     )
 
 
+def item_source() -> FileSource:
+    """Return the Parquet source of the view of an item."""
+    return FileSource(
+        name="item_signals_history",
+        path=ITEMS_FOLDER,
+        file_format=ParquetFormat(),
+        timestamp_field=TIMESTAMP_FIELD,
+        description="Features of an item as of T, folded from the events by the code that serves them.",
+    )
+
+
 def feature_views() -> list[FeatureView]:
-    """Return the views of every user, in the order of `features.online.layout.VIEWS`."""
-    return [_feature_view(view) for view in VIEWS]
+    """Return the views of every user, in the order of `features.online.user_views.VIEWS`."""
+    return [_feature_view(view, entity(), offline_source()) for view in USERS.views]
 
 
 def capacity_view() -> FeatureView:
     """Return the view `purchasing_capacity`, which no feature service has."""
-    return _feature_view(CAPACITY_VIEW)
+    return _feature_view(CAPACITY_VIEW, entity(), offline_source())
 
 
-def _feature_view(view: View) -> FeatureView:
+def item_views() -> list[FeatureView]:
+    """Return the view of an item, `item_signals`."""
+    return [_feature_view(view, item_entity(), item_source()) for view in ITEMS.views]
+
+
+def _feature_view(view: View, of: Entity, source: FileSource) -> FeatureView:
     return FeatureView(
         name=view.name,
-        entities=[entity()],
+        entities=[of],
         schema=[
-            Field(name=JOIN_KEY, dtype=String),
+            Field(name=of.join_key, dtype=String),
             *(Field(name=feature.name, dtype=_TYPES[feature.kind]) for feature in view.features),
         ],
-        source=offline_source(),
+        source=source,
         online=True,
     )
 
 
 def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
-    """Return `purchasing_power_v1` and `purchasing_power_v2` over the views.
+    """Return `purchasing_power_v1` and `purchasing_power_v2` over the views of a user.
 
     Every view carries `revision`: read a service with `full_feature_names=True`.
     """
@@ -100,6 +132,11 @@ def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
     ]
 
 
+def item_service(views: Sequence[FeatureView]) -> FeatureService:
+    """Return `item_signals_v1` over the view of an item."""
+    return FeatureService(name=ITEM_SERVICE, features=list(views), description="All that is known of an item.")
+
+
 class _Store(FeatureStore):  # type: ignore[misc]  # Feast has no types
     """Feast's store, which says which columns a history lacks where Feast raises a bare `KeyError`."""
 
@@ -111,20 +148,25 @@ class _Store(FeatureStore):  # type: ignore[misc]  # Feast has no types
         Raises:
             OfflineColumnsError: a part of the history lacks a column that is asked for, or no history has it.
         """
-        folder = self.config.repo_path / OFFLINE_FOLDER
         asked = _asked_for(features)
         if any(view == CAPACITY for view, _ in asked):
             raise OfflineColumnsError(
                 f"expected features that a history holds, found some of {CAPACITY}, which is served online alone: "
                 "leave them out, and apply the capacity artefact to the rows instead"
             )
-        ours = {(view.name, feature.name) for view in VIEWS for feature in view.features}
-        if absent := absent_columns(folder, {name for view, name in asked if (view, name) in ours}):
+        for serving, name in ((USERS, OFFLINE_FOLDER), (ITEMS, ITEMS_FOLDER)):
+            self._check_columns(serving, self.config.repo_path / name, asked)
+        return super().get_historical_features(entity_df, features, *args, **kwargs)
+
+    def _check_columns(self, serving: Serving[Any], folder: Path, asked: Sequence[tuple[str, str]]) -> None:
+        ours = {(view.name, feature.name) for view in serving.views for feature in view.features}
+        absent = absent_columns(folder, {name for view, name in asked if (view, name) in ours}, serving)
+        if absent:
+            narrower = f", or read {SERVICE} if its fields are enough" if serving is USERS else ""
             raise OfflineColumnsError(
                 f"{folder}: expected the columns of this release, found no {', '.join(absent)}: fold the history anew "
-                f"with this release into a new folder, or read {SERVICE} if its fields are enough"
+                f"with this release into a new folder{narrower}"
             )
-        return super().get_historical_features(entity_df, features, *args, **kwargs)
 
 
 def _asked_for(features: FeatureService | Sequence[str]) -> list[tuple[str, str]]:
@@ -177,9 +219,10 @@ def apply(folder: Path, online_url: str, project: str = PROJECT) -> FeatureStore
         # Feast creates the last folder of the path only.
         address.path.resolve().parent.mkdir(parents=True, exist_ok=True)
     store = _Store(config=config)
-    views = feature_views()
+    views, of_items = feature_views(), item_views()
+    users = [entity(), *views, capacity_view(), *feature_services(views)]
     try:
-        store.apply([entity(), *views, capacity_view(), *feature_services(views)])
+        store.apply([*users, item_entity(), *of_items, item_service(of_items)])
     except sqlite3.Error as error:
         raise OnlineStoreError(
             f"expected to create the tables of the SQLite online store, found {str(error)!r}: "

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.exceptions import StateFormatError
 from features.items.columns import WIDTHS
+from features.items.review_memory import ReviewMemory
 from features.items.state import ItemState
 from features.state_format import StateFormat
 from features.stored_tiles import BigInt, as_wide_as_now, narrow
@@ -41,6 +42,7 @@ class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     price_at: int
     forecast: bytes
     forecast_at: int
+    reviews: bytes
 
 
 class _Prefix(msgspec.Struct, array_like=True):
@@ -81,6 +83,7 @@ def encode(state: ItemState) -> bytes:
         state.price_at,
         state.forecast,
         state.forecast_at,
+        state.reviews.joined,
     ]
     return _FORMAT.encoded(state.epoch, state.sequence, body)
 
@@ -113,6 +116,7 @@ def decode(data: bytes) -> ItemState:
     state.category, state.category_at = body.category, body.category_at
     state.price, state.price_at = body.price, body.price_at
     state.forecast, state.forecast_at = body.forecast, body.forecast_at
+    state.reviews = ReviewMemory(body.reviews)
     return state
 
 

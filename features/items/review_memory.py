@@ -13,12 +13,10 @@ from typing import Final, NamedTuple
 from features.exceptions import StateFormatError
 from features.items.review_signature import SIGNATURE_BYTES
 from features.observation import MICRO
-from features.windows import WINDOWS
 
 REMEMBERED_REVIEWS: Final = 48
 """How many reviews are remembered: the newest by time, and of one time the greatest bytes."""
 
-_LENGTH: Final = WINDOWS[-1].length
 _ENTRY: Final = struct.Struct(f">QBbB{SIGNATURE_BYTES}s")
 ENTRY_BYTES: Final = _ENTRY.size
 
@@ -84,8 +82,8 @@ class ReviewMemory:
         """
         entry = _ENTRY.pack(
             timestamp + _EPOCH,
-            round(rating * _STEPS / MICRO),
-            _NO_POLARITY if polarity is None else round(polarity * _POLARITIES / MICRO),
+            round(min(max(rating, MICRO), 5 * MICRO) * _STEPS / MICRO),
+            _NO_POLARITY if polarity is None else round(min(max(polarity, -MICRO), MICRO) * _POLARITIES / MICRO),
             _NEW * new_reviewer + _WORDS * bool(signature),
             # One of another length is of another release, and is like none of ours.
             signature if len(signature) == SIGNATURE_BYTES else _NO_WORDS,
@@ -101,16 +99,14 @@ class ReviewMemory:
         entries = (_ENTRY.pack(when, rating, _NO_POLARITY, flags, text) for when, rating, _, flags, text in kept)
         self.joined = b"".join(sorted(entries))
 
-    def reviews(self, instant: int, length: int = _LENGTH) -> list[Remembered]:
-        """Return the reviews of the last `length` ms (30 days) as of an instant (ms), the oldest first."""
+    def since(self, lower: int) -> list[Remembered]:
+        """Return the reviews from a time on (ms), the oldest first."""
         found = []
         for when, rating, polarity, flags, signed in _ENTRY.iter_unpack(self.joined):
-            timestamp = when - _EPOCH
-            if instant - length <= timestamp <= instant:
+            if when - _EPOCH >= lower:
                 known = None if polarity == _NO_POLARITY else polarity / _POLARITIES
-                found.append(
-                    Remembered(timestamp, rating / _STEPS, known, bool(flags & _NEW), signed if flags & _WORDS else b"")
-                )
+                text = signed if flags & _WORDS else b""
+                found.append(Remembered(when - _EPOCH, rating / _STEPS, known, bool(flags & _NEW), text))
         return found
 
     def _entry(self, number: int) -> bytes:

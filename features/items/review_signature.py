@@ -51,7 +51,8 @@ def signature(text: str) -> bytes:
         return b""
     length = min(255, len(letters.encode()))
     hashed = _shingles(letters) * _MULTIPLIERS
-    return bytes([length]) + (hashed ^ hashed >> _HALF).min(axis=1).astype(np.uint8).tobytes()
+    least: NDArray[np.uint64] = (hashed ^ hashed >> _HALF).min(axis=1)
+    return bytes((length, *least.astype(np.uint8).tolist()))
 
 
 def says_enough(signed: bytes) -> bool:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final
 
-from features.items.review_memory import ReviewMemory
-from features.tiles import TileLevel
+from features.items.columns import DAYS
+from features.items.review_bursts import bursts
+from features.items.review_oddities import oddities
+from features.items.state import ItemState
 
+TESTS: Final = 6
+"""Kinds of evidence: two windows of bursts, reviewers, likeness, contrary and wordless ratings."""
 
-class Reviewed(Protocol):
-    """What of an item's state risk is told from.
+LOOKS: Final = 24 * 30 * TESTS
+"""Looks of a month. A window of hours moves once an hour and only gains reviews in between, so 720 looks are all."""
 
-    Attributes:
-        oldest: time of the oldest fact, ms; None before the first.
-        by_hour, by_day: its tiles, with columns `purchases` and `reviews` (`features.items.columns`).
-        reviews: the last ones.
-    """
+HALVING_DECADES: Final = 2.0
+"""The decades of evidence that halve what a score lacks of 100."""
 
-    oldest: int | None
-    by_hour: TileLevel
-    by_day: TileLevel
-    reviews: ReviewMemory
+_REVIEWS: Final = DAYS.place("reviews")
 
 
-def risk_block(state: Reviewed, instant: int) -> dict[str, Any] | None:
+def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
     """Return the block `risk` of an item's record; None for an item without a review in 30 days.
+
+    The score is `100 x (1 - 2^(-E / 2))`, with E the decades of evidence: those of the greater burst, of nearly equal
+    texts, of contrary and of wordless ratings, and of new reviewers as far as there is a burst, for whoever sells well
+    wins new customers.
 
     Args:
         state: of the item.
-        instant: T, ms.
+        instant: T, ms, not before the newest fact.
     """
-    raise NotImplementedError
+    if state.oldest is None or not state.by_day.sums(instant)[-1][_REVIEWS]:
+        return None
+    burst = bursts(state.by_hour, state.by_day, state.oldest, instant, LOOKS)
+    odd = oddities(state.reviews, instant, LOOKS)
+    greater = max(found.decades for found in burst.values())
+    told = min(greater, odd.new_reviewers.decades)
+    total = greater + told + odd.alike.decades + odd.contrary.decades + odd.wordless.decades
+    return {
+        "score": 100.0 * (1.0 - 2.0 ** (-total / HALVING_DECADES)),
+        **{f"burst_{name}": found._asdict() for name, found in burst.items()},
+        "new_reviewers_7d": odd.new_reviewers._asdict(),
+        "alike": odd.alike._asdict(),
+        "contrary": odd.contrary._asdict(),
+        "wordless": odd.wordless._asdict(),
+        "mean_rating_7d": odd.rating,
+        "mean_rating_before": odd.rating_before,
+    }

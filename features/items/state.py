@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.items.columns import DAYS, LAYOUTS, OF_A_HEAD, measures
 from features.items.fact import Fact
+from features.items.review_memory import ReviewMemory
 from features.observation import Kind
 from features.outcome import Outcome
 from features.tiles import TileLevel
@@ -29,6 +30,7 @@ _SHORT, _MIDDLE, _LONG = ((one.level.hop, one.width, one.level.lengths) for one 
 _SHORT_ADDS, _MIDDLE_ADDS, _LONG_ADDS = (one.adds for one in LAYOUTS)
 _HEAD_PLACES: Final = tuple(map(DAYS.place, OF_A_HEAD))
 _PURCHASE: Final = int(Kind.PURCHASE)
+_REVIEW: Final = int(Kind.REVIEW)
 _APPLIED: Final = Outcome.APPLIED
 _REDELIVERED: Final = Outcome.REDELIVERED
 _REFUSED: Final = Outcome.REFUSED
@@ -52,6 +54,7 @@ class ItemState:
         title_vector: what it read, unit length; None for a title that says nothing, and while it is unread.
         forecast: the newest forecast, as a MessagePack map; empty without one.
         forecast_at: when that one was made, ms.
+        reviews: the last ones, which risk is told from.
     """
 
     __slots__ = (
@@ -72,6 +75,7 @@ class ItemState:
         "places",
         "price",
         "price_at",
+        "reviews",
         "revision",
         "sequence",
         "title",
@@ -110,6 +114,7 @@ class ItemState:
         self.price_at = 0
         self.forecast = b""
         self.forecast_at = 0
+        self.reviews = ReviewMemory()
 
     def apply(self, fact: Fact, partition: int, head: str, offset: int) -> Outcome:
         """Apply one fact, or find that it is a repetition, which changes nothing.
@@ -140,6 +145,8 @@ class ItemState:
             self.lifetime_revenue += fact.amount or 0
         if fact.polarity is not None and head != self.head:
             self._begin_polarity(head)
+        if kind == _REVIEW:
+            self.reviews.add(timestamp, fact.amount or 0, fact.polarity, fact.new_reviewer, fact.signature)
         counted = measures(fact)
         self.by_five_minutes.add(timestamp, _SHORT_ADDS[kind], counted)
         self.by_hour.add(timestamp, _MIDDLE_ADDS[kind], counted)
@@ -223,6 +230,7 @@ class ItemState:
             for place in _HEAD_PLACES:
                 level.flat[place :: level.width] = zeros
         level.windows = None
+        self.reviews.forget_polarities()
 
     def _describe(self, fact: Fact, timestamp: int) -> None:
         """Take in what the item is called and costs, if it is newer than what is known, or as new and greater."""

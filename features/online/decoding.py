@@ -1,4 +1,4 @@
-"""From the bytes of a served value back to the value: the other direction of `features.online.layout`."""
+"""From the bytes of a served value back to the value: the other direction of `features.online.wire`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
-from features.online.layout import BEHAVIOR, CAPACITY, CAPACITY_VIEW, JOIN_KEY, VIEWS, Kind
+from features.online import item_views
+from features.online.user_views import BEHAVIOR, CAPACITY, CAPACITY_VIEW, JOIN_KEY, VIEWS
+from features.online.views import Kind
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _WIDTHS: Final = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -23,7 +25,7 @@ _FIELDS: Final = {
 """Field number in `feast.types.Value` and wire type of each kind."""
 
 Stored = Mapping[tuple[str, str], bytes | None]
-"""The value of every (view, feature) that a store holds of a user, serialised."""
+"""The value of every (view, feature) that a store holds of a key, serialised."""
 
 
 def user(user_id: str, stored: Stored) -> dict[str, Any]:
@@ -61,6 +63,26 @@ def user(user_id: str, stored: Stored) -> dict[str, Any]:
             for feature in CAPACITY_VIEW.features
         }
     return served
+
+
+def item(item_id: str, stored: Stored) -> dict[str, Any]:
+    """Return what is served of an item.
+
+    Args:
+        item_id: the item.
+        stored: what the store holds; a feature that is absent is null.
+
+    Returns:
+        `item_id`, then every feature of the view `item_signals` by name, in the order of the view; null is None.
+
+    Raises:
+        OnlineStoreError: a value is not of its feature's type.
+    """
+    view = item_views.VIEW
+    features = {
+        feature.name: value(feature.kind, stored.get((view.name, feature.name)) or b"") for feature in view.features
+    }
+    return {item_views.JOIN_KEY: item_id, **features}
 
 
 def value(kind: Kind, encoded: bytes) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from features.exceptions import OnlineStoreError
 from features.online.address import SqliteAddress, parse
-from features.online.layout import PROJECT
 from features.online.opening import PATIENCE_S
+from features.online.views import PROJECT
 
 
 def probe(url: str) -> list[str]:

@@ -1,20 +1,22 @@
-"""What is served of users, read as Feast reads it and without Feast, whose import takes seconds."""
+"""What is served of users and items, read as Feast reads it and without Feast, whose import takes seconds."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from features.exceptions import OnlineStoreError
 from features.online.address import SqliteAddress, parse
-from features.online.decoding import Stored, user
-from features.online.layout import BEHAVIOR, PROJECT, STORED, View, entity_key
+from features.online.decoding import Stored, item, user
+from features.online.item_views import ITEMS
 from features.online.opening import PATIENCE_S
+from features.online.user_views import USERS
+from features.online.views import PROJECT, Serving, View
 
-_USERS_PER_READ: Final = 100
+_KEYS_PER_READ: Final = 100
 
 
 def read_users(url: str, user_ids: Sequence[str], project: str = PROJECT) -> list[dict[str, Any]]:
@@ -32,39 +34,88 @@ def read_users(url: str, user_ids: Sequence[str], project: str = PROJECT) -> lis
         OnlineStoreURLError: the URL names no store this project knows.
         OnlineStoreError: the online store cannot be read, or holds values of other types.
     """
+    return _read(url, user_ids, project, USERS, user)
+
+
+def read_items(url: str, item_ids: Sequence[str], project: str = PROJECT) -> list[dict[str, Any]]:
+    """Read what is served of items, as `read_users` does of users; see `features.online.decoding.item`."""
+    return _read(url, item_ids, project, ITEMS, item)
+
+
+def items_of(url: str, project: str = PROJECT) -> list[str]:
+    """Return the ids of all items that are served, ascending; one that was forgotten is not.
+
+    Raises:
+        OnlineStoreURLError: the URL names no store this project knows.
+        OnlineStoreError: the online store cannot be read.
+    """
+    with closing(_reader(url, project, ITEMS)) as reader:
+        return sorted(
+            {
+                item_id
+                for batch in _batches(list(reader.keys()))
+                for item_id, stored in zip(batch, reader.stored(batch), strict=True)
+                if stored is not None
+            }
+        )
+
+
+class _Reader(Protocol):
+    """What is stored of one entity."""
+
+    def stored(self, keys: Sequence[str]) -> Sequence[Stored | None]:
+        """Return what is stored of each of at most some hundred keys; None of one that Feast would not know."""
+
+    def keys(self) -> Iterator[str]:
+        """Yield every key, perhaps more than once, and perhaps one that is not served."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+def _reader(url: str, project: str, serving: Serving[Any]) -> _Reader:
     address = parse(url)
-    wanted = iter(dict.fromkeys(user_ids))
-    users: list[dict[str, Any]] = []
     if isinstance(address, SqliteAddress):
-        with closing(_SqliteReader(address, project)) as reader:
-            while batch := list(islice(wanted, _USERS_PER_READ)):
-                users += _known(batch, reader.stored(batch))
-        return users
+        return _SqliteReader(address, project, serving)
     # The driver is imported only where it is used.
     from features.online.redis import RedisOnlineStore
 
-    with closing(RedisOnlineStore(address, project, timeout_s=PATIENCE_S)) as store:
-        while batch := list(islice(wanted, _USERS_PER_READ)):
-            users += _known(batch, store.stored(batch))
-    return users
+    return RedisOnlineStore(address, project, serving, timeout_s=PATIENCE_S)
 
 
-def _known(user_ids: Sequence[str], found: Sequence[Stored | None]) -> Iterator[dict[str, Any]]:
-    for user_id, stored in zip(user_ids, found, strict=True):
-        if stored is not None:
-            yield user(user_id, stored)
+def _read(
+    url: str,
+    keys: Sequence[str],
+    project: str,
+    serving: Serving[Any],
+    decoded: Callable[[str, Stored], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    with closing(_reader(url, project, serving)) as reader:
+        return [
+            decoded(key, stored)
+            for batch in _batches(dict.fromkeys(keys))
+            for key, stored in zip(batch, reader.stored(batch), strict=True)
+            if stored is not None
+        ]
+
+
+def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    coming = iter(keys)
+    while batch := list(islice(coming, _KEYS_PER_READ)):
+        yield batch
 
 
 class _SqliteReader:
-    """A read-only connection to the tables `<project>_<view>`.
+    """A read-only connection to the tables `<project>_<view>` of an entity.
 
     Raises:
         OnlineStoreError: the file cannot be opened.
     """
 
-    def __init__(self, address: SqliteAddress, project: str) -> None:
+    def __init__(self, address: SqliteAddress, project: str, serving: Serving[Any]) -> None:
         self._path = address.path.absolute()
         self._project = project
+        self._serving = serving
         # SQLite would wait at a pipe for somebody to write.
         if self._path.exists() and not self._path.is_file():
             raise OnlineStoreError(
@@ -77,22 +128,35 @@ class _SqliteReader:
         except sqlite3.Error as error:
             raise self._refused(error) from None
 
-    def stored(self, user_ids: Sequence[str]) -> list[Stored | None]:
-        """Return what the tables hold of each of at most some hundred users, of one instant; None of an unknown."""
-        keys = [entity_key(user_id) for user_id in user_ids]
-        marks = ",".join("?" * len(keys))
+    def stored(self, keys: Sequence[str]) -> list[Stored | None]:
+        """Return what the tables hold of each of at most some hundred keys, of one instant; None of an unknown."""
+        encoded_keys = [self._serving.keys.encode(key) for key in keys]
+        marks = ",".join("?" * len(encoded_keys))
         found: dict[bytes, dict[tuple[str, str], bytes | None]] = {}
         try:
             self._connection.execute("BEGIN")
             tables = self._tables()
-            for view in (view for view in STORED if self._name(view) in tables):
+            for view in (view for view in self._serving.stored if self._name(view) in tables):
                 query = f"SELECT entity_key, feature_name, value FROM {self._table(view)} WHERE entity_key IN ({marks})"
-                for key, name, encoded in self._connection.execute(query, keys):
+                for key, name, encoded in self._connection.execute(query, encoded_keys):
                     found.setdefault(bytes(key), {})[view.name, name] = encoded
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._refused(error) from None
-        return [stored if (stored := found.get(key)) and _known_to_feast(stored) else None for key in keys]
+        return [stored if (stored := found.get(key)) and self._known_to_feast(stored) else None for key in encoded_keys]
+
+    def keys(self) -> Iterator[str]:
+        """Yield every key that the first view holds, in one reading of it."""
+        first = self._serving.views[0]
+        try:
+            if self._name(first) not in self._tables():
+                return
+            for (encoded,) in self._connection.execute(f"SELECT DISTINCT entity_key FROM {self._table(first)}"):
+                key = self._serving.keys.decode(bytes(encoded))
+                if key is not None:
+                    yield key
+        except sqlite3.Error as error:
+            raise self._refused(error) from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -114,7 +178,6 @@ class _SqliteReader:
             "a worker's, its rights, and that no other process holds it"
         )
 
-
-def _known_to_feast(stored: Stored) -> bool:
-    """Return whether Feast would find the user: by the timestamp of the first view."""
-    return any(view == BEHAVIOR for view, _ in stored)
+    def _known_to_feast(self, stored: Stored) -> bool:
+        """Return whether Feast would find the key: by the timestamp of the first view."""
+        return any(view == self._serving.views[0].name for view, _ in stored)

@@ -1,24 +1,17 @@
-"""How rows lie in a user's hash in Redis: the fields by Feast's names, a row's values as one argument of a script."""
+"""How rows lie in the hash of a key in Redis: fields by Feast's names, a row's values as one argument of a script."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 import mmh3
 
 from features.online import scripts
-from features.online.layout import (
-    STORED,
-    VIEWS,
-    Column,
-    View,
-    capacity_columns,
-    columns,
-    values,
-)
-from features.online.rows import OnlineRow
+from features.online.rows import Row
+from features.online.views import Column, Serving, View
+from features.online.wire import values
 
 FENCE_FIELD: Final = b"wherewithal:fence"
 """Feast's own fields are 4 bytes long or start with `_ts:`; it neither reads nor touches any other."""
@@ -33,11 +26,6 @@ def _timestamp_field(view: View) -> bytes:
     return f"_ts:{view.name}".encode()
 
 
-NAMES: Final = [(view.name, feature.name) for view in STORED for feature in view.features]
-FIELDS: Final = [field(*name) for name in NAMES]
-KNOWN: Final = _timestamp_field(VIEWS[0])
-
-
 class Shape:
     """Rows of which the same views are written.
 
@@ -49,7 +37,7 @@ class Shape:
         script: writes them.
     """
 
-    def __init__(self, views: Sequence[View], transpose: Callable[[Sequence[OnlineRow]], list[Column]]) -> None:
+    def __init__(self, views: Sequence[View], transpose: Callable[[Sequence[Any]], list[Column]]) -> None:
         self._kinds = [feature.kind for view in views for feature in view.features]
         self._transpose = transpose
         self.script = scripts.write(
@@ -58,7 +46,7 @@ class Shape:
             value_fields=[field(view.name, feature.name) for view in views for feature in view.features],
         )
 
-    def packed(self, rows: Sequence[OnlineRow]) -> list[bytes]:
+    def packed(self, rows: Sequence[Row]) -> list[bytes]:
         """Pack each row's values as one MessagePack array, which Redis unpacks in C.
 
         One argument instead of one per feature: both ends spend most of their time per argument.
@@ -68,8 +56,36 @@ class Shape:
         return [head + b"".join([_framed(value) for value in row]) for row in zip(*batch, strict=True)]
 
 
-PLAIN: Final = Shape(VIEWS, columns)
-WITH_CAPACITY: Final = Shape(STORED, lambda rows: [*columns(rows), *capacity_columns(rows)])
+class Hashes:
+    """The hashes of the keys of one entity.
+
+    Args:
+        serving: the entity.
+
+    Attributes:
+        names: of every (view, feature) that a store may hold.
+        fields: of the same, as the hash calls them.
+        known: the field by which Feast knows a key.
+    """
+
+    def __init__(self, serving: Serving[Any]) -> None:
+        self.names = [(view.name, feature.name) for view in serving.stored for feature in view.features]
+        self.fields = [field(*name) for name in self.names]
+        self.known = _timestamp_field(serving.views[0])
+        self._extra = extra = serving.extra
+        self._plain = Shape(serving.views, serving.columns)
+        self._with_extra = None
+        if extra is not None:
+            self._with_extra = Shape(serving.stored, lambda rows: [*serving.columns(rows), *extra.columns(rows)])
+
+    def shaped(self, rows: Sequence[Row]) -> Iterator[tuple[Shape, Sequence[Row]]]:
+        """Yield rows of which the same views are written."""
+        if self._extra is None or self._with_extra is None:
+            yield self._plain, rows
+            return
+        having = list(map(self._extra.has, rows))
+        yield self._plain, [row for row, has in zip(rows, having, strict=True) if not has]
+        yield self._with_extra, [row for row, has in zip(rows, having, strict=True) if has]
 
 
 def _framed(value: bytes) -> bytes:
@@ -77,7 +93,9 @@ def _framed(value: bytes) -> bytes:
     size = len(value)
     if size < 32:
         return _SHORT_HEADS[size] + value
-    return (b"\xd9%c" % size if size < 256 else b"\xda" + struct.pack(">H", size)) + value
+    if size < 65_536:
+        return (b"\xd9%c" % size if size < 256 else b"\xda" + struct.pack(">H", size)) + value
+    return b"\xdb" + struct.pack(">I", size) + value
 
 
 _SHORT_HEADS: Final = [bytes([0xA0 | size]) for size in range(32)]

@@ -1,4 +1,4 @@
-"""The Lua that Redis runs: compare a user's fence and change the user's hash in one atomic step."""
+"""The Lua that Redis runs: compare the fence of a key and change its hash in one atomic step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ end
 local function stored(key)
   local found = redis.pcall('HGET', key, FENCE)
   if type(found) ~= 'table' then return found end
-  -- A value of another type under a user's own key is nobody's: left there, it would hold up everybody for ever.
+  -- A value of another type there is nobody's: left there, it would hold up everybody for ever.
   if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
   return redis.call('HGET', key, FENCE)
 end
@@ -45,10 +45,10 @@ end
 _WRITE = """
 local stamp = ARGV[1]
 local written = 0
-for user, key in ipairs(KEYS) do
-  local fence = ARGV[2 * user]
+for place, key in ipairs(KEYS) do
+  local fence = ARGV[2 * place]
   if newer(fence, stored(key), false) then
-    local values = cmsgpack.unpack(ARGV[2 * user + 1])
+    local values = cmsgpack.unpack(ARGV[2 * place + 1])
     local command = {'HSET', key, FENCE, fence}
     local size = 4
     for _, field in ipairs(STAMPS) do
@@ -72,8 +72,8 @@ return written
 _DELETE = """
 local ttl = ARGV[1]
 local deleted = 0
-for user, key in ipairs(KEYS) do
-  local fence = ARGV[user + 1]
+for place, key in ipairs(KEYS) do
+  local fence = ARGV[place + 1]
   if newer(fence, stored(key), true) then
     redis.call('DEL', key)
     redis.call('HSET', key, FENCE, fence)
@@ -86,20 +86,20 @@ return deleted
 
 
 def write(fence_field: bytes, timestamp_fields: Sequence[bytes], value_fields: Sequence[bytes]) -> Script:
-    """Return the script that writes users.
+    """Return the script that writes keys of an entity.
 
-    KEYS are the users' hashes; ARGV is the timestamp, then per user the fence and the values, one per
-    `value_fields`, as a MessagePack array. Answers the number of users whose fence was newer.
+    KEYS are their hashes; ARGV is the timestamp, then per key the fence and the values, one per
+    `value_fields`, as a MessagePack array. Answers the number of keys whose fence was newer.
     """
     tables = f"local STAMPS = {_table(timestamp_fields)}\nlocal FIELDS = {_table(value_fields)}\n"
     return _script(fence_field, tables + _WRITE)
 
 
 def delete(fence_field: bytes) -> Script:
-    """Return the script that erases users.
+    """Return the script that removes keys of an entity.
 
-    KEYS are the users' hashes; ARGV is the fences' time to live in seconds (empty: for ever), then the fence of
-    each user. Answers the number of users whose stored fence was not newer than theirs.
+    KEYS are their hashes; ARGV is the fences' time to live in seconds (empty: for ever), then the fence of
+    each key. Answers the number of keys whose stored fence was not newer than theirs.
     """
     return _script(fence_field, _DELETE)
 

@@ -12,21 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
-from features.online.layout import (
-    CAPACITY,
-    CAPACITY_VIEW,
-    STORED,
-    VIEWS,
-    Column,
-    View,
-    capacity_columns,
-    columns,
-    entity_key,
-    texts,
-    values,
-)
-from features.online.rows import Fence, OnlineRow, check_fence, newest_per_user
+from features.online.rows import Fence, Row, check_fence, newest_per_key
 from features.online.store import DeleteResult, WriteResult
+from features.online.user_views import USERS
+from features.online.views import Column, Serving, View
+from features.online.wire import texts, values
 
 _PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -44,11 +34,12 @@ _KEYS_PER_QUERY: Final = 500
 
 
 class SqliteOnlineStore:
-    """Rows in the tables `<project>_<view>` as Feast creates them, fences in `<project>_fence`.
+    """Rows in the tables `<project>_<view>` as Feast creates them, fences in a table beside them (`fence_table`).
 
     Args:
         path: the database file; its folder is created when missing.
         project: the Feast project.
+        serving: the entity whose rows they are.
         timeout_s: longest wait for another connection's lock, in seconds.
         clock_ns: wall clock, epoch ns; Feast's event timestamp is the time of the write.
 
@@ -60,6 +51,7 @@ class SqliteOnlineStore:
         self,
         path: Path,
         project: str,
+        serving: Serving[Any] = USERS,
         *,
         timeout_s: float = 5.0,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -67,9 +59,12 @@ class SqliteOnlineStore:
         self._path = path
         self._timeout_s = timeout_s
         self._clock_ns = clock_ns
-        self._tables = [_quoted(f"{project}_{view.name}") for view in STORED]
-        self._upserts = [(view, _upsert(table, view)) for table, view in zip(self._tables, STORED, strict=True)]
-        self._fences = _quoted(f"{project}_fence")
+        self._serving = serving
+        self._key = serving.keys.encode
+        self._tables = [_quoted(f"{project}_{view.name}") for view in serving.stored]
+        self._upserts = [(view, _upsert(table, view)) for table, view in zip(self._tables, serving.stored, strict=True)]
+        self._fence_name = fence_table(project, serving)
+        self._fences = _quoted(self._fence_name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,18 +85,18 @@ class SqliteOnlineStore:
             self._connection.close()
             raise
 
-    def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
+    def write(self, rows: Sequence[Row]) -> WriteResult:
         """Write a batch in one transaction; see `OnlineStore.write`."""
         if not rows:
             return WriteResult(0, 0)
-        newest = newest_per_user(rows)
-        keyed = {entity_key(row.user_id): row for row in newest}
+        newest = newest_per_key(rows)
+        keyed = {self._key(row.key): row for row in newest}
         event_ts = _feast_seconds(self._clock_ns())
         with self._transaction() as connection:
             stored = self._stored_fences(connection, list(keyed))
             landing = {key: row for key, row in keyed.items() if key not in stored or row.fence > stored[key]}
             if landing:
-                blocks = _blocks(landing, event_ts)
+                blocks = self._blocks(landing, event_ts)
                 for view, upsert in self._upserts:
                     if view.name in blocks:
                         connection.executemany(upsert, blocks[view.name])
@@ -109,13 +104,13 @@ class SqliteOnlineStore:
         return WriteResult(len(landing), len(rows) - len(landing))
 
     def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove users in one transaction; see `OnlineStore.delete`.
+        """Remove keys in one transaction; see `OnlineStore.delete`.
 
-        A fence past its `fence_ttl_s` is removed by the next call of this method, whomever it removes.
+        A fence past its `fence_ttl_s` is removed by the next call of this method, whatever it removes.
         """
         for fence in removals.values():
             check_fence(fence)
-        fences = {entity_key(user_id): fence for user_id, fence in removals.items()}
+        fences = {self._key(key): fence for key, fence in removals.items()}
         now_s = self._clock_ns() // 1_000_000_000
         expires_at = None if fence_ttl_s is None else now_s + fence_ttl_s
         with self._transaction() as connection:
@@ -127,11 +122,11 @@ class SqliteOnlineStore:
             self._raise_fences(connection, [(key, *fences[key], expires_at) for key in doomed])
         return DeleteResult(len(doomed), len(fences) - len(doomed))
 
-    def has(self, user_id: str) -> bool:
-        """Read back whether any view holds a value of this user."""
+    def has(self, key: str) -> bool:
+        """Read back whether any view holds a value of this key."""
         found = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE entity_key = :key)" for table in self._tables)
         with self._translated():
-            (present,) = self._connection.execute(f"SELECT {found}", {"key": entity_key(user_id)}).fetchone()
+            (present,) = self._connection.execute(f"SELECT {found}", {"key": self._key(key)}).fetchone()
         return bool(present)
 
     def ping(self) -> None:
@@ -140,7 +135,7 @@ class SqliteOnlineStore:
             self._connection.execute(f"SELECT 1 FROM {self._fences} LIMIT 1").fetchone()
 
     def empty(self) -> bool:
-        """Return whether no user has a fence that stays."""
+        """Return whether no key has a fence that stays."""
         with self._translated():
             (held,) = self._connection.execute(
                 f"SELECT EXISTS (SELECT 1 FROM {self._fences} WHERE expires_at IS NULL)"
@@ -157,7 +152,7 @@ class SqliteOnlineStore:
 
     def _create_tables(self, connection: sqlite3.Connection, project: str) -> None:
         # Word for word what `feast.infra.online_stores.sqlite` runs, so that a later `feast apply` finds its own.
-        for view, table in zip(STORED, self._tables, strict=True):
+        for view, table in zip(self._serving.stored, self._tables, strict=True):
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} (entity_key BLOB, feature_name TEXT, value BLOB, "
                 "value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  "
@@ -169,10 +164,23 @@ class SqliteOnlineStore:
             f"CREATE TABLE IF NOT EXISTS {self._fences} (entity_key BLOB PRIMARY KEY, epoch INTEGER NOT NULL, "
             "sequence INTEGER NOT NULL, emitted_at INTEGER NOT NULL, expires_at INTEGER)"
         )
-        index = _quoted(f"{project}_fence_expiry")
+        index = _quoted(f"{self._fence_name}_expiry")
         connection.execute(
             f"CREATE INDEX IF NOT EXISTS {index} ON {self._fences} (expires_at) WHERE expires_at IS NOT NULL"
         )
+
+    def _blocks(self, landing: Mapping[bytes, Any], event_ts: int) -> dict[str, Iterator[tuple[Any, ...]]]:
+        """Return by the name of each view that is written the parameters of its upsert, one tuple per key."""
+        serving = self._serving
+        batch = iter(serving.columns(list(landing.values())))
+        blocks = {view.name: _block(view, list(landing), event_ts, batch) for view in serving.views}
+        if serving.extra is not None:
+            having = {key: row for key, row in landing.items() if serving.extra.has(row)}
+            if having:
+                batch = iter(serving.extra.columns(list(having.values())))
+                view = serving.extra.view
+                blocks[view.name] = _block(view, list(having), event_ts, batch)
+        return blocks
 
     def _stored_fences(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Fence]:
         fences: dict[bytes, Fence] = {}
@@ -220,12 +228,17 @@ class SqliteOnlineStore:
             ) from error
 
 
+def fence_table(project: str, serving: Serving[Any]) -> str:
+    """Return the table of the fences of an entity; that of users is older than the second entity."""
+    return f"{project}_fence" if serving.entity == USERS.entity else f"{project}_{serving.entity}_fence"
+
+
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def _upsert(table: str, view: View) -> str:
-    """Build the statement that writes one view of one user: a single one costs half of one per feature.
+    """Build the statement that writes one view of one key: a single one costs half of one per feature.
 
     Its parameters: the entity key, the event timestamp, then value and text of each feature.
     """
@@ -240,17 +253,6 @@ def _upsert(table: str, view: View) -> str:
         "ON CONFLICT(entity_key, feature_name) DO UPDATE SET value = excluded.value, "
         "value_text = excluded.value_text, event_ts = excluded.event_ts, created_ts = excluded.created_ts"
     )
-
-
-def _blocks(landing: Mapping[bytes, OnlineRow], event_ts: int) -> dict[str, Iterator[tuple[Any, ...]]]:
-    """Return by the name of each view that is written the parameters of its upsert, one tuple per user."""
-    batch = iter(columns(landing.values()))
-    blocks = {view.name: _block(view, list(landing), event_ts, batch) for view in VIEWS}
-    estimated = {key: row for key, row in landing.items() if row.capacity is not None}
-    if estimated:
-        batch = iter(capacity_columns(estimated.values()))
-        blocks[CAPACITY] = _block(CAPACITY_VIEW, list(estimated), event_ts, batch)
-    return blocks
 
 
 def _block(view: View, keys: Column, event_ts: int, batch: Iterator[Column]) -> Iterator[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""What every online store does: the contract that the SQLite and the Redis writer share."""
+"""What every online store does: the contract that the SQLite and the Redis writer share, for users and items alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from features.online.rows import Fence, OnlineRow
+from features.online.rows import Fence, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """What became of the users of one `delete`: `deleted` + `fenced` = users given.
+    """What became of the keys of one `delete`: `deleted` + `fenced` = keys given.
 
-    A user the store never knew counts as deleted: it holds nothing of them, and the fence now stands.
+    A key the store never knew counts as deleted: it holds nothing of it, and the fence now stands.
     """
 
     deleted: int
@@ -29,35 +29,35 @@ class DeleteResult:
 
 
 class OnlineStore(Protocol):
-    """The rows served of each user, behind a compare-and-set fence.
+    """The rows served of each key of one entity, behind a compare-and-set fence.
 
     Synchronous and made for one caller at a time, which need not be the thread that opened the store.
     Every method but `close` raises `OnlineStoreError` when the store is unreachable, locked, full or refuses.
     Calls may be repeated after such an error: the fence makes them idempotent.
     """
 
-    def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
-        """Write all views of each user whose fence is greater than the stored one.
+    def write(self, rows: Sequence[Row]) -> WriteResult:
+        """Write all views of each key whose fence is greater than the stored one.
 
-        Of several rows of one user only the greatest fence can land. A row whose fence equals the stored one
-        is already in place, and counts as fenced. Each user's views change together, or not at all.
+        Of several rows of one key only the greatest fence can land. A row whose fence equals the stored one
+        is already in place, and counts as fenced. Each key's views change together, or not at all.
         """
         ...
 
     def delete(self, removals: Mapping[str, Fence], fence_ttl_s: int | None = None) -> DeleteResult:
-        """Remove exactly these users from all views and leave a fence each, so that no older write returns.
+        """Remove exactly these keys from all views and leave a fence each, so that no older write returns.
 
-        A row newer than its user's fence is kept and counts as fenced; on a tie the erasure wins.
+        A row newer than its key's fence is kept and counts as fenced; on a tie the removal wins.
 
         Args:
-            removals: whom to forget, with the version of each erasure.
-            fence_ttl_s: seconds after which the fences themselves, which name the users, may be forgotten too;
-                None keeps them. A later write keeps the user's fence for good again.
+            removals: what to forget, with the version of each removal.
+            fence_ttl_s: seconds after which the fences themselves, which name the keys, may be forgotten too;
+                None keeps them. A later write keeps the key's fence for good again.
         """
         ...
 
-    def has(self, user_id: str) -> bool:
-        """Read back whether anything of this user is served."""
+    def has(self, key: str) -> bool:
+        """Read back whether anything of this key is served."""
         ...
 
     def ping(self) -> None:
@@ -65,7 +65,7 @@ class OnlineStore(Protocol):
         ...
 
     def empty(self) -> bool:
-        """Return whether it surely holds nobody, as one that was just made or has lost everything."""
+        """Return whether it surely holds no key of this entity, as one that was just made or has lost everything."""
         ...
 
     def risks(self) -> list[str]:

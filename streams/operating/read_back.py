@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from features.online.layout import CAPACITY, JOIN_KEY
 from features.online.reading import read_users
+from features.online.user_views import CAPACITY, JOIN_KEY
 from features.users.catalogue import NAMES
 from features.users.codec import decode
 from streams.broker.reading import read_topic

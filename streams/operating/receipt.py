@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import ConsumerRecord
 
 from features.observation import Source
-from features.online.layout import STORED
+from features.online.user_views import STORED
 from features.users.state import UserState
 from streams.broker.topics.lifetimes import (
     COMPACTION,

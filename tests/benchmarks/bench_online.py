@@ -29,9 +29,9 @@ from feast.data_source import PushMode
 from support.plain_feast import read_users
 from support.servers.ports import reserve_port
 
-from features.online.layout import VIEWS
 from features.online.opening import open_online_store
 from features.online.rows import OnlineRow
+from features.online.user_views import VIEWS
 from features.repository import apply, entity, feature_views
 
 BATCH: Final = 256

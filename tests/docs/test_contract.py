@@ -28,7 +28,8 @@ from support.pages import (
 )
 
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
-from features.online.layout import STORED, View
+from features.online.user_views import STORED
+from features.online.views import View
 from features.repository import SERVICE, SERVICE_V2
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE
 from features.tiles import DAY

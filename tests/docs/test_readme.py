@@ -11,7 +11,7 @@ import pytest
 from support.pages import README, blocks, section, text_of
 from support.paths import ROOT
 
-from features.online.layout import VIEWS
+from features.online.user_views import VIEWS
 from streams.cli.main import COMMANDS
 from streams.contract import SCORES
 from streams.operating.read_back import Scores, take_score

@@ -25,11 +25,13 @@ from support.plain_feast import read_users
 
 from features.exceptions import OfflineColumnsError, OnlineRowError, OnlineStoreURLError
 from features.online import OnlineRow, OnlineStore, open_online_store
-from features.online import layout as ours
 from features.online.address import parse
 from features.online.redis import RedisOnlineStore
 from features.online.rows import CapacityRow
 from features.online.sqlite import SqliteOnlineStore
+from features.online.user_views import USERS
+from features.online.views import Kind
+from features.online.wire import texts, timestamp, values
 from features.repository import SERVICE, SERVICE_V2, apply, capacity_view, feature_services, feature_views, repo_config
 from features.users.catalogue import NAMES, SCALARS
 
@@ -356,15 +358,15 @@ def test_redis_holds_what_feast_itself_would_write(redis_server: Any, tmp_path: 
 @given(user_id=st.text(max_size=80))
 def test_entity_keys_are_feasts(user_id: str) -> None:
     theirs = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
-    assert ours.entity_key(user_id) == serialize_entity_key(theirs, entity_key_serialization_version=3)
+    assert USERS.keys.encode(user_id) == serialize_entity_key(theirs, entity_key_serialization_version=3)
 
 
-VALUES: list[tuple[ours.Kind, st.SearchStrategy[Any], Callable[[Any], Value]]] = [
-    (ours.Kind.INT64, st.integers(-(2**63), 2**63 - 1), lambda number: Value(int64_val=number)),
-    (ours.Kind.FLOAT64, st.floats(), lambda number: Value(double_val=number)),
-    (ours.Kind.STRING, st.text(max_size=200), lambda text: Value(string_val=text)),
+VALUES: list[tuple[Kind, st.SearchStrategy[Any], Callable[[Any], Value]]] = [
+    (Kind.INT64, st.integers(-(2**63), 2**63 - 1), lambda number: Value(int64_val=number)),
+    (Kind.FLOAT64, st.floats(), lambda number: Value(double_val=number)),
+    (Kind.STRING, st.text(max_size=200), lambda text: Value(string_val=text)),
     (
-        ours.Kind.FLOAT32_ARRAY,
+        Kind.FLOAT32_ARRAY,
         st.binary(min_size=256, max_size=256).filter(
             lambda raw: all(number == number for number in struct.unpack("<64f", raw))
         ),
@@ -374,14 +376,14 @@ VALUES: list[tuple[ours.Kind, st.SearchStrategy[Any], Callable[[Any], Value]]] =
 
 
 @pytest.mark.parametrize(("kind", "strategy", "build"), VALUES)
-def test_values_and_texts_are_feasts(kind: ours.Kind, strategy: Any, build: Any) -> None:
+def test_values_and_texts_are_feasts(kind: Kind, strategy: Any, build: Any) -> None:
     @given(column=st.lists(st.none() | strategy, max_size=4))
     def check(column: list[Any]) -> None:
-        if kind is ours.Kind.FLOAT32_ARRAY:
+        if kind is Kind.FLOAT32_ARRAY:
             column = [value for value in column if value is not None]
         theirs = [Value() if value is None else build(value) for value in column]
-        assert ours.values(kind, column) == [value.SerializeToString() for value in theirs]
-        assert ours.texts(kind, column) == [extract_text_and_num(value, False)[0] for value in theirs]
+        assert values(kind, column) == [value.SerializeToString() for value in theirs]
+        assert texts(kind, column) == [extract_text_and_num(value, False)[0] for value in theirs]
 
     check()
 
@@ -389,15 +391,15 @@ def test_values_and_texts_are_feasts(kind: ours.Kind, strategy: Any, build: Any)
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
 def test_an_integer_beyond_64_bits_is_refused(number: int) -> None:
     with pytest.raises(OnlineRowError, match="64-bit"):
-        ours.values(ours.Kind.INT64, [1, number])
+        values(Kind.INT64, [1, number])
 
 
 @given(instant=st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)))
 def test_timestamps_are_feasts(instant: datetime) -> None:
     theirs = Timestamp()
     theirs.FromDatetime(instant)
-    assert ours.timestamp(theirs.ToNanoseconds()) == theirs.SerializeToString()
-    assert ours.timestamp(theirs.ToNanoseconds() + 999) == theirs.SerializeToString()
+    assert timestamp(theirs.ToNanoseconds()) == theirs.SerializeToString()
+    assert timestamp(theirs.ToNanoseconds() + 999) == theirs.SerializeToString()
 
 
 # Configuration and history

@@ -11,7 +11,7 @@ from typing import Any
 import mmh3
 
 from features.online import OnlineStore, open_online_store
-from features.online.layout import VIEWS, entity_key
+from features.online.user_views import USERS, VIEWS
 
 
 class Backend:
@@ -34,7 +34,7 @@ def sqlite_backend(path: Path) -> Backend:
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute(
                 f"SELECT value_text FROM wherewithal_{view} WHERE feature_name = ? AND entity_key = ?",
-                (feature, entity_key(user_id)),
+                (feature, USERS.keys.encode(user_id)),
             ).fetchone()
         return None if found is None else int(found[0])
 
@@ -47,7 +47,7 @@ def redis_backend(server: Any) -> Backend:
 
     def look(view: str, feature: str, user_id: str) -> int | None:
         field = mmh3.hash(f"{view}:{feature}", signed=False).to_bytes(4, "little")
-        found = client.hget(entity_key(user_id) + b"wherewithal", field)
+        found = client.hget(USERS.keys.encode(user_id) + b"wherewithal", field)
         if found is None:
             return None
         assert found[:1] == b"\x20"

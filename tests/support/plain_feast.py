@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from feast import FeatureStore
 
-from features.online.layout import BEHAVIOR, JOIN_KEY, VIEWS
+from features.online.user_views import BEHAVIOR, JOIN_KEY, VIEWS
 from features.repository import SERVICE_V2, apply
 from features.users.catalogue import NAMES
 from streams.settings import Settings

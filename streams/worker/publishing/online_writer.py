@@ -81,10 +81,10 @@ class OnlineWriter:
             self._since = time.monotonic()
         for change in changes:
             if isinstance(change, Forget):
-                self._forgets[change.user_id] = change
-                self._rows.pop(change.user_id, None)
+                self._forgets[change.key] = change
+                self._rows.pop(change.key, None)
             else:
-                self._rows[change.user_id] = change
+                self._rows[change.key] = change
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(done)
         self._arrived.set()

@@ -12,8 +12,9 @@ import pandas as pd
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import FloatList, Value
 
-from features.online.layout import VIEWS, Kind, columns
 from features.online.rows import OnlineRow
+from features.online.user_views import VIEWS, columns
+from features.online.views import Kind
 from features.users.catalogue import SCALARS
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from support.online_backends import Backend
 
 from features.online import DeleteResult, OnlineStore, WriteResult, open_online_store
-from features.online.layout import entity_key
 from features.online.sqlite import SqliteOnlineStore
+from features.online.user_views import USERS
 
 
 def test_an_erasure_removes_exactly_its_users(backend: Backend, store: OnlineStore, make_row: Any) -> None:
@@ -67,7 +67,7 @@ def test_an_erasure_of_an_unknown_user_fences_it(store: OnlineStore, make_row: A
 def test_redis_forgets_a_fence_with_a_time_to_live_unless_the_user_returns(redis_server: Any, make_row: Any) -> None:
     client = redis_server.client()
     client.flushdb()
-    key = entity_key("u1") + b"wherewithal"
+    key = USERS.keys.encode("u1") + b"wherewithal"
     with closing(open_online_store(redis_server.url())) as store:
         store.delete({"u1": (1, 5, 0)}, fence_ttl_s=60)
         assert 0 < client.ttl(key) <= 60
@@ -95,6 +95,6 @@ def test_an_erased_user_id_leaves_only_its_fence_in_redis(redis_server: Any, mak
     client.flushdb()
     with closing(open_online_store(redis_server.url())) as store:
         store.write([make_row("u1", 3)])
-        client.hset(entity_key("u1") + b"wherewithal", "field-of-an-earlier-release", "x")
+        client.hset(USERS.keys.encode("u1") + b"wherewithal", "field-of-an-earlier-release", "x")
         store.delete({"u1": (2, 5, 9)})
-    assert client.hgetall(entity_key("u1") + b"wherewithal") == {b"wherewithal:fence": b"2:5:9"}
+    assert client.hgetall(USERS.keys.encode("u1") + b"wherewithal") == {b"wherewithal:fence": b"2:5:9"}

@@ -15,7 +15,7 @@ from support.online_backends import Backend, sqlite_backend
 
 from features.exceptions import OnlineRowError
 from features.online import DeleteResult, OnlineStore, WriteResult
-from features.online.rows import newest_per_user
+from features.online.rows import newest_per_key
 
 NO_FENCE_LIMIT = 2**53 - 1
 # The store outlives the examples of a property, and ids that the engine draws repeat.
@@ -133,4 +133,4 @@ def test_a_refused_value_leaves_the_whole_sqlite_batch_out(tmp_path: Path, make_
 @given(fences=st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=8))
 def test_the_newest_row_per_user_is_that_of_the_greatest_fence(fences: list[Any], make_row: Any) -> None:
     rows = [make_row("u1", 1, fence=fence) for fence in fences]
-    assert [row.fence for row in newest_per_user(rows)] == ([max(fences)] if fences else [])
+    assert [row.fence for row in newest_per_key(rows)] == ([max(fences)] if fences else [])

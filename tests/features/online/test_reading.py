@@ -18,11 +18,11 @@ from support import plain_feast
 from support.command import run
 
 from features.exceptions import OnlineStoreError
-from features.online import OnlineStore, layout, open_online_store
+from features.online import USERS, OnlineStore, open_online_store
 from features.online.decoding import value
-from features.online.layout import Kind
 from features.online.probing import probe
 from features.online.reading import read_users
+from features.online.views import Kind
 from features.repository import apply
 from features.users.catalogue import SCALARS
 
@@ -140,7 +140,7 @@ def test_a_failing_read_is_reported_without_the_user(
     user_id = "-".join(("secret", "user"))
     if redis_fails:
         server = request.getfixturevalue("redis_server")
-        server.client(7).set(layout.entity_key(user_id) + b"wherewithal", "no hash")
+        server.client(7).set(USERS.keys.encode(user_id) + b"wherewithal", "no hash")
         url = server.url(7)
     else:
         url = f"sqlite:///{tmp_path}/online.db"

@@ -13,7 +13,7 @@ from support.online_backends import Backend, assert_silent
 
 from features.exceptions import OnlineStoreError
 from features.online import DeleteResult, OnlineStore, WriteResult, open_online_store
-from features.online.layout import entity_key
+from features.online.user_views import USERS
 
 
 def test_a_store_may_be_used_from_another_thread_than_the_one_that_opened_it(
@@ -94,7 +94,7 @@ def test_a_full_redis_is_reported_and_takes_the_batch_once_there_is_room(start_r
 def test_what_redis_refuses_is_reported_by_its_error_code(redis_server: Any) -> None:
     client = redis_server.client()
     client.flushdb()
-    client.set(entity_key("secret-user") + b"wherewithal", "text")
+    client.set(USERS.keys.encode("secret-user") + b"wherewithal", "text")
     with (
         closing(open_online_store(redis_server.url())) as store,
         pytest.raises(OnlineStoreError, match="WRONGTYPE") as caught,
@@ -107,7 +107,7 @@ def test_what_redis_refuses_is_reported_by_its_error_code(redis_server: Any) -> 
 def test_a_key_of_another_type_is_replaced_and_holds_up_nobody(redis_server: Any, make_row: Any, change: str) -> None:
     client = redis_server.client()
     client.flushdb()
-    client.set(entity_key("u1") + b"wherewithal", "text")
+    client.set(USERS.keys.encode("u1") + b"wherewithal", "text")
     with closing(open_online_store(redis_server.url())) as store:
         if change == "write":
             assert store.write([make_row("u1", 1), make_row("u2", 1)]) == WriteResult(written=2, fenced=0)

@@ -20,8 +20,8 @@ from support.runs import quick_settings, read_back
 from support.shoppers import BASE, arriving
 
 from features.observation import Source
-from features.online.layout import STORED
 from features.online.opening import open_online_store
+from features.online.user_views import STORED
 from features.text_sum import NO_TEXTS, NO_TITLES
 from features.users.state import UserState
 from streams.broker.connection import connection

@@ -332,12 +332,12 @@ def test_users_met_in_a_recovery_are_noted_on_disk_whatever_a_worker_died_in(tmp
 
 
 def served_revision(settings: Settings, user: str) -> int | None:
-    from features.online.layout import entity_key
+    from features.online.user_views import USERS
 
     with closing(sqlite3.connect(settings.online_url.removeprefix("sqlite:///"))) as connection:
         found = connection.execute(
             "SELECT value_text FROM wherewithal_purchasing_power WHERE feature_name = 'revision' AND entity_key = ?",
-            (entity_key(user),),
+            (USERS.keys.encode(user),),
         ).fetchone()
     return None if found is None else int(found[0])
 

@@ -1,0 +1,71 @@
+"""Exact tails, and what a tail is worth as evidence."""
+
+from __future__ import annotations
+
+from math import exp, inf, lgamma, log, log1p, log10
+from typing import Final, NamedTuple
+
+MOST_DECADES: Final = 30.0
+"""Evidence of one kind is not told above it: from there on only the model's own faults are rare enough."""
+
+_NEGLIGIBLE: Final = 1e-17
+
+
+class Evidence(NamedTuple):
+    """One count, beside what is ordinary.
+
+    Attributes:
+        found: how many.
+        of: among how many.
+        expected: how many of them in an ordinary month.
+        tail: the probability of as many or more there, by one look.
+        decades: of the tail, after all looks of a month: -log10(tail x looks), 0 where that is below.
+    """
+
+    found: int
+    of: int
+    expected: float
+    tail: float
+    decades: float
+
+
+def evidence(found: int, of: int, share: float, looks: int, tail: float | None = None) -> Evidence:
+    """Return the evidence of so many among so many, each of which is ordinary by itself with a probability.
+
+    Args:
+        found: 0..`of`.
+        of: how many were looked at.
+        share: the probability, 0..1.
+        looks: how often one would have looked in a month.
+        tail: where it is not the binomial one.
+    """
+    if tail is None:
+        tail = binomial_tail(found, of, share)
+    return Evidence(found, of, of * share, tail, decades(tail, looks))
+
+
+def decades(tail: float, looks: int) -> float:
+    """Return -log10 of a tail by Bonferroni's bound over so many looks, 0..`MOST_DECADES`."""
+    return 0.0 if tail * looks >= 1.0 else min(MOST_DECADES, -log10(tail * looks) if tail else inf)
+
+
+def binomial_tail(found: int, of: int, share: float) -> float:
+    """Return the probability of `found` or more successes in `of` trials, each of probability `share`.
+
+    The terms are summed from the one at `found` away from the mean, where each is a smaller part of the one before,
+    until they no longer count: exact to about 1e-9 of its value, however many trials there are.
+    """
+    if found <= 0 or share >= 1.0:
+        return 1.0
+    if found > of or share <= 0.0:
+        return 0.0
+    odds = share / (1.0 - share)
+    above = found > of * share
+    at = found if above else found - 1
+    term = exp(lgamma(of + 1) - lgamma(at + 1) - lgamma(of - at + 1) + at * log(share) + (of - at) * log1p(-share))
+    total = 0.0
+    while 0 <= at <= of and term > total * _NEGLIGIBLE:
+        total += term
+        term *= (of - at) / (at + 1) * odds if above else at / (of - at + 1) / odds
+        at += 1 if above else -1
+    return min(1.0, total if above else max(0.0, 1.0 - total))
