@@ -15,8 +15,16 @@ import msgspec
 from features.exceptions import StateFormatError
 
 _HEADER: Final = struct.Struct(">BQQ")
+_BODY: Final = _HEADER.size
 _LARGEST: Final = 2**63 - 1
-_encoder: Final = msgspec.msgpack.Encoder()
+
+# What a codec writes with: a state is encoded for every batch that touched its key, and each call of Python counts.
+pack_header: Final = _HEADER.pack
+"""Return the header of a version, an epoch and a sequence."""
+pack_body: Final = msgspec.msgpack.Encoder().encode
+"""Return a list of fields as MessagePack; OverflowError for an integer past 64 bits: then pack it `widened`."""
+
+_unpack_header: Final = _HEADER.unpack_from
 _any_decoder: Final = msgspec.msgpack.Decoder(list[Any])
 _parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
@@ -36,26 +44,11 @@ class StateFormat(Generic[B]):
 
     def __init__(self, entity: str, version: int, oldest: int, body: type[B]) -> None:
         self._what = f"the state of {'an' if entity[0] in 'aeio' else 'a'} {entity}"
-        self._version = version
-        self._read = range(oldest, version + 1)
+        self._read = tuple(range(oldest, version + 1))
         self._fields = body.__struct_fields__
         self._most = len(self._fields)
         self._fewest = self._most - len(body.__struct_defaults__)
-        self._decoder = msgspec.msgpack.Decoder(body)
-
-    def encoded(self, epoch: int, sequence: int, body: list[Any]) -> bytes:
-        """Return the bytes of a state.
-
-        Args:
-            epoch: see `features.entity.State`.
-            sequence: likewise.
-            body: the fields. A list is the same MessagePack as the struct, and takes half the time.
-        """
-        header = _HEADER.pack(self._version, epoch, sequence)
-        try:
-            return header + _encoder.encode(body)
-        except OverflowError:
-            return header + _encoder.encode([_widened(field) for field in body])
+        self._decode = msgspec.msgpack.Decoder(body).decode
 
     def decoded(self, data: bytes) -> tuple[int, int, B]:
         """Return epoch, sequence and fields of encoded state.
@@ -64,9 +57,11 @@ class StateFormat(Generic[B]):
             StateFormatError: the bytes are damaged, or of a version this program does not read, or hold a field that
                 it does not know.
         """
-        _, epoch, sequence = self._header(data)
+        if len(data) < _BODY or data[0] not in self._read:
+            raise self._not_read(data)
+        _, epoch, sequence = _unpack_header(data)
         try:
-            return epoch, sequence, self._decoder.decode(memoryview(data)[_HEADER.size :])
+            return epoch, sequence, self._decode(memoryview(data)[_BODY:])
         except msgspec.DecodeError as error:
             raise self._unreadable(data, error) from error
 
@@ -87,7 +82,7 @@ class StateFormat(Generic[B]):
         """
         self._header(data)
         try:
-            return decoder.decode(memoryview(data)[_HEADER.size :])
+            return decoder.decode(memoryview(data)[_BODY:])
         except msgspec.DecodeError as error:
             raise self._damaged(error) from error
 
@@ -111,8 +106,8 @@ class StateFormat(Generic[B]):
         """
         (version, before, sequence), parts = self._parts(data)
         for name, value in fields.items():
-            parts[self._fields.index(name)] = msgspec.Raw(_encoder.encode(value))
-        return _HEADER.pack(version, max(before, epoch), sequence) + _encoder.encode(parts)
+            parts[self._fields.index(name)] = msgspec.Raw(pack_body(value))
+        return pack_header(version, max(before, epoch), sequence) + pack_body(parts)
 
     def without(self, data: bytes, *names: str) -> bytes:
         """Return encoded state of epoch 0 and without some fields, to be compared.
@@ -123,13 +118,13 @@ class StateFormat(Generic[B]):
         (version, _, sequence), parts = self._parts(data)
         left = {self._fields.index(name) for name in names}
         kept = [part for place, part in enumerate(parts) if place not in left]
-        return _HEADER.pack(version, 0, sequence) + _encoder.encode(kept)
+        return pack_header(version, 0, sequence) + pack_body(kept)
 
     def _parts(self, data: bytes) -> tuple[tuple[int, int, int], list[msgspec.Raw]]:
         """Return the header, and the fields of the body, each as its bytes."""
         header = self._header(data)
         try:
-            parts = _parts_decoder.decode(memoryview(data)[_HEADER.size :])
+            parts = _parts_decoder.decode(memoryview(data)[_BODY:])
         except msgspec.DecodeError as error:
             raise self._unreadable(data, error) from error
         if not self._fewest <= len(parts) <= self._most:
@@ -137,20 +132,23 @@ class StateFormat(Generic[B]):
         return header, parts
 
     def _header(self, data: bytes) -> tuple[int, int, int]:
-        if len(data) < _HEADER.size:
-            raise StateFormatError(f"expected {self._what}, found only {len(data)} bytes")
-        version, epoch, sequence = _HEADER.unpack_from(data)
-        if version not in self._read:
-            expected = " to ".join(map(str, sorted({self._read[0], self._version})))
-            raise StateFormatError(
-                f"expected state of version {expected}, found {self._what} of version {version}: "
-                "run the release that wrote it, or a later one"
-            )
+        if len(data) < _BODY or data[0] not in self._read:
+            raise self._not_read(data)
+        version, epoch, sequence = _unpack_header(data)
         return version, epoch, sequence
+
+    def _not_read(self, data: bytes) -> StateFormatError:
+        if len(data) < _BODY:
+            return StateFormatError(f"expected {self._what}, found only {len(data)} bytes")
+        expected = " to ".join(map(str, sorted({self._read[0], self._read[-1]})))
+        return StateFormatError(
+            f"expected state of version {expected}, found {self._what} of version {data[0]}: "
+            "run the release that wrote it, or a later one"
+        )
 
     def _unreadable(self, data: bytes, error: msgspec.DecodeError) -> StateFormatError:
         try:
-            found = len(_any_decoder.decode(memoryview(data)[_HEADER.size :]))
+            found = len(_any_decoder.decode(memoryview(data)[_BODY:]))
         except msgspec.DecodeError:
             found = 0
         return self._of_fields(found) if found > self._most else self._damaged(error)
@@ -167,8 +165,12 @@ class StateFormat(Generic[B]):
         )
 
 
+def widened(body: list[Any]) -> list[Any]:
+    """Return fields with those of their integers as text that MessagePack cannot hold."""
+    return [_widened(field) for field in body]
+
+
 def _widened(field: Any) -> Any:
-    """Return a field with those of its integers as text that MessagePack cannot hold."""
     if isinstance(field, list):
         return [_widened(part) for part in field]
     return str(field) if isinstance(field, int) and field > _LARGEST else field

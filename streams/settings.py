@@ -22,6 +22,7 @@ from streams.name_settings import NameSettings, check_names
 from streams.quantities import Count, Hours, Seconds
 from streams.registry_settings import REGISTRY_SECRETS, RegistrySettings, check_registry
 from streams.rekey_settings import RekeySettings
+from streams.sentiment_settings import SentimentSettings
 from streams.title_settings import TitleSettings
 
 PREFIX: Final = "WHEREWITHAL_"
@@ -80,6 +81,7 @@ _SECRETS: Final = frozenset(
 # The command `settings` shows them from the last one to the first, and then those of this class.
 class Settings(
     ItemSettings,
+    SentimentSettings,
     TitleSettings,
     RegistrySettings,
     RekeySettings,

@@ -1,9 +1,9 @@
 """Bursts of reviews, against the item's own month and against what it sold.
 
 Of the reviews of 30 days, a window's share is binomial if they come at an ordinary pace: the conditional test of two
-Poisson rates (Przyborowski & Wilenski 1940). The ordinary share is that of the time, or that of the purchases in the
-busiest days of the last two weeks as long as the window, whichever is greater: a promotion sells, and its reviews
-follow within days or weeks. A burst is what neither explains.
+Poisson rates (Przyborowski & Wilenski 1940). The ordinary share is that of the time. Where some days of the
+last two weeks, as many as the window has, sold more than chance makes of an even pace, it is the share of what they
+sold: a promotion sells, and its reviews follow within days or weeks. A burst is what neither explains.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from features.items.columns import DAYS, HOURS
-from features.items.tails import Evidence, evidence
+from features.items.tails import Evidence, binomial_tail, evidence
 from features.tiles import DAY, TileLevel
 from features.windows import WINDOWS, Window
 
 REVIEWS_FOLLOW_DAYS: Final = 14
 """How long after a purchase a review still follows from it, days."""
 
-ORDINARY_PURCHASES: Final = 5
-"""So many purchases at an even pace are added to those that there were: a few say little of the pace."""
+BUSY_TAIL: Final = 0.01
+"""The tail of the purchases of some days below which the days are busy, and not so by chance."""
 
 _OF_HOURS: Final = HOURS.level.windows
 _MONTH: Final = WINDOWS[-1]
@@ -29,7 +29,7 @@ _IN_DAYS: Final = DAYS.place("reviews")
 _BOUGHT: Final = DAYS.place("purchases")
 
 
-def bursts(by_hour: TileLevel, by_day: TileLevel, oldest: int, instant: int, looks: int) -> dict[str, Evidence]:
+def bursts(by_hour: TileLevel, by_day: TileLevel, oldest: int, instant: int) -> dict[str, Evidence]:
     """Return the evidence of a burst in each window of hours, by the window's name: `24h` and `7d`.
 
     Args:
@@ -37,14 +37,13 @@ def bursts(by_hour: TileLevel, by_day: TileLevel, oldest: int, instant: int, loo
         by_day: likewise.
         oldest: time of the item's oldest fact, ms.
         instant: T, ms.
-        looks: how often one would have looked in a month.
     """
     reviews = by_day.sums(instant)[-1][_IN_DAYS]
     bought = _bought_by_age(by_day, instant)
     found = {}
     for window, sums in zip(_OF_HOURS, by_hour.sums(instant), strict=True):
         share = _ordinary_share(window, bought, oldest, instant)
-        found[window.name] = evidence(sums[_IN_HOURS], reviews, share, looks)
+        found[window.name] = evidence(sums[_IN_HOURS], reviews, share)
     return found
 
 
@@ -55,10 +54,11 @@ def _ordinary_share(window: Window, bought: list[int], oldest: int, instant: int
         return 1.0
     of_time = span / known
     # A window that begins within a day touches one day more than it is long.
-    days = window.length // DAY + 1
+    days, total = window.length // DAY + 1, sum(bought)
     busiest = max(sum(bought[age : age + days]) for age in range(REVIEWS_FOLLOW_DAYS + 1))
-    of_purchases = (busiest + ORDINARY_PURCHASES * of_time) / (sum(bought) + ORDINARY_PURCHASES)
-    return max(of_time, of_purchases)
+    if not total or binomial_tail(busiest, total, min(1.0, days * DAY / known)) > BUSY_TAIL:
+        return of_time
+    return max(of_time, busiest / total)
 
 
 def _lower(window: Window, instant: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -11,17 +12,18 @@ from features.items.review_signature import LEAST_EQUAL, equal_hashes, says_enou
 from features.items.tails import Evidence, binomial_tail, evidence
 from features.tiles import DAY, HOUR
 
+PRIOR_REVIEWS: Final = 10
+"""How many reviews of an ordinary share are added to those of the item's own past."""
+
 NEW_SHARE: Final = 0.3
-"""The share of new reviewers that is ordinary where an item's own past says nothing."""
-NEW_SHARE_REVIEWS: Final = 10
-"""How many reviews of that share are added to those of the past."""
+"""The ordinary share of new reviewers."""
 
 ALIKE_SHARE: Final = 1e-3
 """How many pairs of unrelated texts may be taken for nearly equal: above every figure of docs/report/risk.md."""
 
-CONTRARY_POLARITY: Final = 0.5
+CONTRARY_POLARITY: Final = 0.3
 """The polarity from which on a text says the opposite of a rating on the other side of 3."""
-CONTRARY_SHARE: Final = 0.12
+CONTRARY_SHARE: Final = 0.08
 """The share of honest texts that a head takes for the opposite of their rating: docs/report/risk.md."""
 
 WORDLESS_SHARE: Final = 0.3
@@ -29,9 +31,12 @@ WORDLESS_SHARE: Final = 0.3
 
 _HIGH: Final = 4.0
 _LOW: Final = 2.0
-_RECENT: Final = 7 * DAY
+_WEEK: Final = 7 * DAY
+_FORTNIGHT: Final = 14 * DAY
 _MONTH: Final = 30 * DAY
 _CACHED: Final = 4096
+
+Reviews = Sequence[Remembered]
 
 
 class Oddities(NamedTuple):
@@ -40,8 +45,9 @@ class Oddities(NamedTuple):
     Attributes:
         new_reviewers: of the last 7 days.
         alike: the greatest number of texts that are nearly equal to one, that one included, of those long enough.
-        contrary: texts that say the opposite of their rating, of those with a polarity and a rating other than 3.
-        wordless: ratings of 4 or more without a word, of all ratings of 4 or more.
+        contrary: texts of the last 14 days that say the opposite of their rating, of those with a polarity and a rating
+            of 2 or less, or of 4 or more.
+        wordless: ratings of 4 or more without a word, of all such ratings of the last 14 days.
         rating: mean of the last 7 days; None without a review.
         rating_before: mean of those before them.
     """
@@ -54,66 +60,84 @@ class Oddities(NamedTuple):
     rating_before: float | None
 
 
-def oddities(memory: ReviewMemory, instant: int, looks: int) -> Oddities:
+def oddities(memory: ReviewMemory, instant: int) -> Oddities:
     """Look at the reviews of an item.
 
     Args:
         memory: of the item.
         instant: T, ms, not before the newest review.
-        looks: how often one would have looked in a month.
     """
-    return _at_hour(memory.joined, instant // HOUR, looks)
+    return _at_hour(memory.joined, instant // HOUR)
 
 
 # An item is told again at each of its clicks, and its reviews are the same most times.
 @lru_cache(_CACHED)
-def _at_hour(joined: bytes, hour: int, looks: int) -> Oddities:
-    reviews = ReviewMemory(joined).since(hour * HOUR - _MONTH)
-    recent = [review for review in reviews if review.timestamp >= hour * HOUR - _RECENT]
-    before = reviews[: len(reviews) - len(recent)]
+def _at_hour(joined: bytes, hour: int) -> Oddities:
+    now = hour * HOUR
+    reviews = ReviewMemory(joined).since(now - _MONTH)
+    before_week, week = _split(reviews, now - _WEEK)
+    before_fortnight, fortnight = _split(reviews, now - _FORTNIGHT)
     return Oddities(
-        new_reviewers=_new_reviewers(recent, before, looks),
-        alike=_alike(reviews, looks),
-        contrary=_contrary(reviews, looks),
-        wordless=_wordless(reviews, looks),
-        rating=_mean_rating(recent),
-        rating_before=_mean_rating(before),
+        new_reviewers=_new_reviewers(week, before_week),
+        alike=_alike(reviews),
+        contrary=_contrary(fortnight, before_fortnight),
+        wordless=_wordless(fortnight, before_fortnight),
+        rating=_mean_rating(week),
+        rating_before=_mean_rating(before_week),
     )
 
 
-def _new_reviewers(recent: Sequence[Remembered], before: Sequence[Remembered], looks: int) -> Evidence:
-    share = (_new(before) + NEW_SHARE * NEW_SHARE_REVIEWS) / (len(before) + NEW_SHARE_REVIEWS)
-    return evidence(_new(recent), len(recent), share, looks)
+def _split(reviews: Reviews, lower: int) -> tuple[Reviews, Reviews]:
+    place = bisect_left(reviews, lower, key=lambda review: review.timestamp)
+    return reviews[:place], reviews[place:]
 
 
-def _new(reviews: Sequence[Remembered]) -> int:
+def _share(found: int, of: int, ordinary: float) -> float:
+    """Return the share of an item's past, drawn towards an ordinary one."""
+    return (found + ordinary * PRIOR_REVIEWS) / (of + PRIOR_REVIEWS)
+
+
+def _new_reviewers(recent: Reviews, before: Reviews) -> Evidence:
+    return evidence(_new(recent), len(recent), _share(_new(before), len(before), NEW_SHARE))
+
+
+def _new(reviews: Reviews) -> int:
     return sum(review.new_reviewer for review in reviews)
 
 
-def _alike(reviews: Sequence[Remembered], looks: int) -> Evidence:
+def _alike(reviews: Reviews) -> Evidence:
     signatures = [review.signature for review in reviews if says_enough(review.signature)]
     if not signatures:
-        return evidence(0, 0, ALIKE_SHARE, looks)
+        return evidence(0, 0, ALIKE_SHARE)
     largest = int((equal_hashes(signatures) >= LEAST_EQUAL).sum(axis=1).max())
     # Of each text in turn, how many others are like it: the union bound over all of them.
     tail = min(1.0, len(signatures) * binomial_tail(largest - 1, len(signatures) - 1, ALIKE_SHARE))
-    return evidence(largest, len(signatures), ALIKE_SHARE, looks, tail)
+    return evidence(largest, len(signatures), ALIKE_SHARE, tail)
 
 
-def _contrary(reviews: Sequence[Remembered], looks: int) -> Evidence:
+def _contrary(recent: Reviews, before: Reviews) -> Evidence:
+    (found, of), past = _opposed(recent), _opposed(before)
+    return evidence(found, of, max(CONTRARY_SHARE, _share(*past, CONTRARY_SHARE)))
+
+
+def _opposed(reviews: Reviews) -> tuple[int, int]:
     found = of = 0
     for review in reviews:
-        if review.polarity is None or _LOW < review.rating < _HIGH:
-            continue
-        of += 1
-        found += (review.polarity if review.rating <= _LOW else -review.polarity) >= CONTRARY_POLARITY
-    return evidence(found, of, CONTRARY_SHARE, looks)
+        if review.polarity is not None and not _LOW < review.rating < _HIGH:
+            of += 1
+            found += (review.polarity if review.rating <= _LOW else -review.polarity) >= CONTRARY_POLARITY
+    return found, of
 
 
-def _wordless(reviews: Sequence[Remembered], looks: int) -> Evidence:
+def _wordless(recent: Reviews, before: Reviews) -> Evidence:
+    (found, of), past = _silent(recent), _silent(before)
+    return evidence(found, of, max(WORDLESS_SHARE, _share(*past, WORDLESS_SHARE)))
+
+
+def _silent(reviews: Reviews) -> tuple[int, int]:
     high = [review for review in reviews if review.rating >= _HIGH]
-    return evidence(sum(not review.signature for review in high), len(high), WORDLESS_SHARE, looks)
+    return sum(not review.signature for review in high), len(high)
 
 
-def _mean_rating(reviews: Sequence[Remembered]) -> float | None:
+def _mean_rating(reviews: Reviews) -> float | None:
     return sum(review.rating for review in reviews) / len(reviews) if reviews else None

@@ -9,12 +9,6 @@ from features.items.review_bursts import bursts
 from features.items.review_oddities import oddities
 from features.items.state import ItemState
 
-TESTS: Final = 6
-"""Kinds of evidence: two windows of bursts, reviewers, likeness, contrary and wordless ratings."""
-
-LOOKS: Final = 24 * 30 * TESTS
-"""Looks of a month. A window of hours moves once an hour and only gains reviews in between, so 720 looks are all."""
-
 HALVING_DECADES: Final = 2.0
 """The decades of evidence that halve what a score lacks of 100."""
 
@@ -34,8 +28,8 @@ def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
     """
     if state.oldest is None or not state.by_day.sums(instant)[-1][_REVIEWS]:
         return None
-    burst = bursts(state.by_hour, state.by_day, state.oldest, instant, LOOKS)
-    odd = oddities(state.reviews, instant, LOOKS)
+    burst = bursts(state.by_hour, state.by_day, state.oldest, instant)
+    odd = oddities(state.reviews, instant)
     greater = max(found.decades for found in burst.values())
     told = min(greater, odd.new_reviewers.decades)
     total = greater + told + odd.alike.decades + odd.contrary.decades + odd.wordless.decades

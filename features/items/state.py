@@ -182,8 +182,10 @@ class ItemState:
         """
         if offset <= self.offsets[0]:
             return _REDELIVERED
+        if self.newest is None or (self.forecast and made_at < self.forecast_at):
+            return _REFUSED
         encoded = msgspec.msgpack.encode(forecast)
-        if self.newest is None or len(encoded) > FORECAST_BYTES or (self.forecast and made_at < self.forecast_at):
+        if len(encoded) > FORECAST_BYTES:
             return _REFUSED
         self.forecast, self.forecast_at = encoded, made_at
         self._changed(offset)

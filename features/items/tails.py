@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 MOST_DECADES: Final = 30.0
 """Evidence of one kind is not told above it: from there on only the model's own faults are rare enough."""
 
+TESTS: Final = 6
+"""Kinds of evidence: bursts in two windows, new reviewers, and texts that are alike, contrary or missing."""
+
 _NEGLIGIBLE: Final = 1e-17
 
 
@@ -19,7 +22,7 @@ class Evidence(NamedTuple):
         of: among how many.
         expected: how many of them in an ordinary month.
         tail: the probability of as many or more there, by one look.
-        decades: of the tail, after all looks of a month: -log10(tail x looks), 0 where that is below.
+        decades: what the tail is worth after all looks of a month: -log10(tail x looks), 0 where that is below.
     """
 
     found: int
@@ -29,19 +32,21 @@ class Evidence(NamedTuple):
     decades: float
 
 
-def evidence(found: int, of: int, share: float, looks: int, tail: float | None = None) -> Evidence:
+def evidence(found: int, of: int, share: float, tail: float | None = None) -> Evidence:
     """Return the evidence of so many among so many, each of which is ordinary by itself with a probability.
+
+    A count of reviews rises with a review alone. So the looks of a month are as many as its reviews, by each test, and
+    by Bonferroni's bound their number times the tail is what one of them all is worth.
 
     Args:
         found: 0..`of`.
-        of: how many were looked at.
+        of: how many there were.
         share: the probability, 0..1.
-        looks: how often one would have looked in a month.
         tail: where it is not the binomial one.
     """
     if tail is None:
         tail = binomial_tail(found, of, share)
-    return Evidence(found, of, of * share, tail, decades(tail, looks))
+    return Evidence(found, of, of * share, tail, decades(tail, TESTS * max(1, of)))
 
 
 def decades(tail: float, looks: int) -> float:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from models.artefact.documents import LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT, SPEND, Document, versioned
+from models.artefact.documents import LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT, SPEND, Document
 from models.artefact.drift_reference import DriftReference
-from models.artefact.files import (
-    DRIFT_PREFIX,
-    decode_tensors,
-    encode_tensors,
-    read_document,
-    read_tensors,
-    require_same,
-    write_files,
-)
+from models.artefact.files import DRIFT_PREFIX, require_width
 from models.artefact.holdout import Holdout
 from models.artefact.origin import Origin
+from models.artefact.saved import Saved
 from models.exceptions import ArtefactError
 from models.profile import WIDTH, Projection
 from models.scoring.calibration import Calibration
@@ -40,20 +28,14 @@ MAXIMUM_CATEGORIES: Final = 256
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Artefact:
-    """A scorer with all it was made with and for.
+class Artefact(Saved[Document]):
+    """A scorer of spend with all it was made with and for.
 
     Attributes:
         scorer: model, reference population and calibration.
         projection: P, from the encoder's embedding to the profile.
-        encoder_name: the encoder whose embeddings P was fitted on.
-        encoder_identity: of that encoder, its cleaning and noise rules and P.
-        date: the day it was made.
-        seed: of the training.
-        data: the training data, in words.
-        data_hash: SHA-256 of the training rows.
+        encoder_identity: of the encoder whose embeddings P was fitted on, its cleaning and noise rules and P.
         categories: the closed list of tags, at most 256; any other is `other`.
-        metrics: of the training.
         drift: the distribution of features and predictions over the training rows, where it was kept.
         origin: shop, currency and money that it was fitted on; None in one of a release that did not record them.
         holdout: the users that it was not trained on; None if there is no record of such users.
@@ -63,16 +45,11 @@ class Artefact:
             finite.
     """
 
+    head: ClassVar[str] = SPEND
+
     scorer: Scorer
     projection: Projection
-    encoder_name: str
-    encoder_identity: str
-    date: date
-    seed: int
-    data: str
-    data_hash: str
     categories: tuple[str, ...] = ()
-    metrics: Mapping[str, float | dict[str, float]] = field(default_factory=dict)
     drift: DriftReference | None = None
     origin: Origin | None = None
     holdout: Holdout | None = None
@@ -89,24 +66,12 @@ class Artefact:
                 f"categories: expected at most {MAXIMUM_CATEGORIES} different names, none empty, found "
                 f"{len(self.categories)} names, {len(distinct)} of them different; shorten the list"
             )
-        for name, value in self.metrics.items():
-            values = list(value.values()) if isinstance(value, dict) else [value]
-            if not np.isfinite(values).all():
-                raise ArtefactError(f"metrics: expected finite numbers, found another in {name!r}; leave it out")
+        super().__post_init__()
 
     @property
     def width(self) -> int:
         """Width of the profile vector."""
         return WIDTH
-
-    @property
-    def version(self) -> str:
-        """The scorer's version: the date it was made and 6 hex digits of its content's SHA-256."""
-        return self._document.scorer
-
-    def matches(self, encoder_identity: str) -> bool:
-        """Tell whether profiles of this identity may be scored; if not, pass `use_profile=False`."""
-        return encoder_identity == self.encoder_identity
 
     def serving(self, names: Sequence[str], encoder_identity: str | None, width: int) -> Self:
         """Return this artefact for rows of these features, looked up by name; they may be more than it was fitted on.
@@ -135,36 +100,17 @@ class Artefact:
         drift = None if self.drift is None else replace(self.drift, columns=columns)
         return replace(self, scorer=replace(self.scorer, columns=columns), drift=drift)
 
-    def save(self, folder: Path) -> None:
-        """Write the artefact; the same content gives the same bytes.
-
-        Args:
-            folder: made if missing; its two files are replaced.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        write_files(folder, self._document, self._tensors)
+    @classmethod
+    def _document_type(cls) -> type[Document]:
+        return Document
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read an artefact.
-
-        Args:
-            folder: as written by `save`.
-
-        Raises:
-            ArtefactError: a file is missing, damaged or of an unknown format; the two do not belong
-                together; or they hold no scorer.
-        """
-        document = read_document(folder, Document, SPEND)
-        content = read_tensors(folder, document.tensors_sha256)
-        artefact = cls._of(document, decode_tensors(content, tensor_types(document.kind, _description(document))))
-        require_same(document, artefact._document)
-        return artefact
+    def _tensor_types(cls, document: Document) -> Mapping[str, tuple[str, int]]:
+        return tensor_types(document.kind, _description(document))
 
     @classmethod
-    def _of(cls, document: Document, tensors: dict[str, NDArray[Any]]) -> Self:
+    def _restored(cls, document: Document, tensors: dict[str, NDArray[Any]]) -> Self:
+        require_width(document.profile_width)
         drift = any(name.startswith(DRIFT_PREFIX) for name in tensors)
         return cls(
             scorer=Scorer(
@@ -187,49 +133,43 @@ class Artefact:
             holdout=document.holdout,
         )
 
-    @cached_property
-    def _tensors(self) -> bytes:
-        return encode_tensors(
-            {
-                "calibration_x": self.scorer.calibration.x,
-                "calibration_y": self.scorer.calibration.y,
-                "reference": self.scorer.reference,
-                "projection": self.projection.matrix,
-                **self.scorer.model.tensors(),
-                **({} if self.drift is None else self.drift.tensors()),
-            }
-        )
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        return {
+            "calibration_x": self.scorer.calibration.x,
+            "calibration_y": self.scorer.calibration.y,
+            "reference": self.scorer.reference,
+            "projection": self.projection.matrix,
+            **self.scorer.model.tensors(),
+            **({} if self.drift is None else self.drift.tensors()),
+        }
 
-    @cached_property
-    def _document(self) -> Document:
+    def _described(self, tensors_sha256: str) -> Document:
         model = self.scorer.model
         linear = model.kind == LinearModel.kind
         trusted = self.scorer.calibration.measured_up_to
         known_since = LINEAR_FORMAT if linear and self.drift is None else MODEL_FORMAT
         told = self.origin is not None or self.holdout is not None or trusted is not None
-        return versioned(
-            Document(
-                format_version=ORIGIN_FORMAT if told else known_since,
-                scorer="",
-                date=self.date,
-                features=list(self.scorer.names),
-                transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
-                kind=model.kind,
-                model={} if linear else model.document(),
-                profile_width=self.width,
-                encoder_name=self.encoder_name,
-                encoder_identity=self.encoder_identity,
-                categories=list(self.categories),
-                tier_bounds=list(self.scorer.tier_bounds),
-                seed=self.seed,
-                data=self.data,
-                data_hash=self.data_hash,
-                metrics=dict(self.metrics),
-                holdout=self.holdout,
-                tensors_sha256=hashlib.sha256(self._tensors).hexdigest(),
-                origin=self.origin,
-                trusted_up_to=trusted,
-            )
+        return Document(
+            format_version=ORIGIN_FORMAT if told else known_since,
+            scorer="",
+            date=self.date,
+            features=list(self.scorer.names),
+            transforms=[Transform(name) for name in model.document()["transforms"]] if linear else [],
+            kind=model.kind,
+            model={} if linear else model.document(),
+            profile_width=self.width,
+            encoder_name=self.encoder_name,
+            encoder_identity=self.encoder_identity,
+            categories=list(self.categories),
+            tier_bounds=list(self.scorer.tier_bounds),
+            seed=self.seed,
+            data=self.data,
+            data_hash=self.data_hash,
+            metrics=dict(self.metrics),
+            holdout=self.holdout,
+            tensors_sha256=tensors_sha256,
+            origin=self.origin,
+            trusted_up_to=trusted,
         )
 
 

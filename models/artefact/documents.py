@@ -26,8 +26,13 @@ HEAD_FORMAT: Final = 4
 
 SPEND: Final = "spend"
 CAPACITY: Final = "capacity"
+SENTIMENT: Final = "sentiment"
 
-FORMATS: Final = {SPEND: (LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT), CAPACITY: (HEAD_FORMAT,)}
+FORMATS: Final = {
+    SPEND: (LINEAR_FORMAT, MODEL_FORMAT, ORIGIN_FORMAT),
+    CAPACITY: (HEAD_FORMAT,),
+    SENTIMENT: (HEAD_FORMAT,),
+}
 """By head, the formats that this release reads."""
 
 
@@ -99,10 +104,34 @@ class CapacityDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     tensors_sha256: str
 
 
-D = TypeVar("D", Document, CapacityDocument)
+class PolarityDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The content of `model.json` of a head of polarity; each field means what the artefact's of that name does.
+
+    Attributes:
+        head: `sentiment`.
+        scorer: the version, by date and content; empty while the content is hashed.
+        encoder_identity: of the embeddings that it reads, before any projection.
+        tensors_sha256: of `model.safetensors`.
+    """
+
+    format_version: int
+    head: str
+    scorer: str
+    date: date
+    encoder_name: str
+    encoder_identity: str
+    seed: int
+    data: str
+    data_hash: str
+    shop: str
+    metrics: dict[str, float | dict[str, float]]
+    tensors_sha256: str
 
 
-def encode(document: Document | CapacityDocument) -> bytes:
+D = TypeVar("D", Document, CapacityDocument, PolarityDocument)
+
+
+def encode(document: D) -> bytes:
     """Write the document, its keys sorted; the same content gives the same bytes."""
     return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
 

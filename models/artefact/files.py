@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from models.artefact.documents import CAPACITY, FORMATS, SPEND, CapacityDocument, D, Document, encode
+from models.artefact.documents import CAPACITY, FORMATS, SENTIMENT, SPEND, D, encode
 from models.exceptions import ArtefactError
 from models.profile import WIDTH
 
@@ -31,6 +31,7 @@ _COMMON: Final = {
         "projection": ("float32", 2),
     },
     CAPACITY: {"reference": ("float64", 1)},
+    SENTIMENT: {"weights": ("float64", 1), "calibration": ("float64", 1)},
 }
 """By head, the tensors that an artefact has beside those of its model."""
 
@@ -46,10 +47,10 @@ def read_document(folder: Path, kind: type[D], head: str) -> D:
     Args:
         folder: of the artefact.
         kind: of the document.
-        head: `spend` or `capacity`.
+        head: `spend`, `capacity` or `sentiment`.
 
     Raises:
-        ArtefactError: missing, damaged, of another head, format version or width of a vector.
+        ArtefactError: missing, damaged, of another head or format version.
     """
     content = read_bytes(folder / DOCUMENT_FILE)
     try:
@@ -71,12 +72,20 @@ def read_document(folder: Path, kind: type[D], head: str) -> D:
         raise ArtefactError(
             f"{DOCUMENT_FILE}: expected the description of an artefact, found a damaged file ({error}); copy it again"
         ) from error
-    if document.profile_width != WIDTH:
+    return document
+
+
+def require_width(width: int) -> None:
+    """Refuse vectors of another width than this release has.
+
+    Raises:
+        ArtefactError: the width is another.
+    """
+    if width != WIDTH:
         raise ArtefactError(
-            f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {document.profile_width}; "
+            f"{DOCUMENT_FILE}: expected a profile of width {WIDTH}, found {width}; "
             "use the release that trained this artefact, or train it again"
         )
-    return document
 
 
 def read_tensors(folder: Path, sha256: str) -> bytes:
@@ -94,7 +103,7 @@ def read_tensors(folder: Path, sha256: str) -> bytes:
     return content
 
 
-def write_files(folder: Path, document: Document | CapacityDocument, tensors: bytes) -> None:
+def write_files(folder: Path, document: D, tensors: bytes) -> None:
     """Write the two files; the folder is made if missing, and each file replaced as a whole.
 
     Raises:

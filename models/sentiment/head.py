@@ -98,7 +98,13 @@ class PolarityHead:
                 f"embeddings: expected shape [n, {self.width}], found {list(values.shape)}; "
                 "use the encoder that this head was trained for"
             )
-        logits = values @ self.weights + self.intercept
         # 2 / (1 + exp(-x)) - 1 without its overflow.
-        polarities: NDArray[np.float64] = np.tanh((self.slope * logits + self.offset) / 2)
+        polarities: NDArray[np.float64] = np.tanh(
+            (self.slope * (values @ self.weights + self.intercept) + self.offset) / 2
+        )
         return polarities
+
+    def probability(self, embeddings: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability that texts praise: float64 [n], 0 to 1; takes and raises what `polarity` does."""
+        probabilities: NDArray[np.float64] = (1 + self.polarity(embeddings)) / 2
+        return probabilities

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "sample": "write the bundled purchases as files of events and labels",
     "history": "fold a history into features as of given instants",
     "consistency": "compare what was served with a history folded again",
+    "demand": "tell how items or categories sell and will sell, and publish it",
     "fit": "from events to a scorer of one's own, in one run",
     "train": "fit the scorer and write its artefact",
     "evaluate": "judge the scorer beside baselines and write the report",
@@ -52,7 +53,7 @@ COMMANDS: Final = {
 """The commands, each in the module of its name under `streams.cli`, or in the room below."""
 
 _ROOMS: Final = {
-    **dict.fromkeys(("backtest", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
+    **dict.fromkeys(("backtest", "demand", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
     "settings": "environment",
 }
 

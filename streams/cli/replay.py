@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import orjson
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.broker.reading import drop_topics
-from streams.cli.common.arguments import check_outputs
+from streams.cli.common.arguments import as_of_instant, check_outputs
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
 from streams.cli.common.sources import (
@@ -44,9 +43,7 @@ from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
 from streams.operating.summary import Summary, summarise
 from streams.progress import Progress
-from streams.records.events import LATEST_MS
 from streams.records.refusals import Position, Refusals, check_share
-from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
 from streams.sources.arrived import Arrived
 from streams.sources.options import SourceOptions
@@ -62,9 +59,6 @@ STOP_S: Final = 1.2
 
 STOP_AND_DROP_S: Final = 10.0
 """The same for a run on an external broker, from which it removes its topics."""
-
-EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
-_INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: `--capacity` is asked for, and no artefact estimates it.
         RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
     """
-    as_of = None if arguments.as_of is None else _instant(arguments.as_of)
+    as_of = None if arguments.as_of is None else as_of_instant(arguments.as_of)
     options = source_options(arguments)
     if arguments.capacity is not None and not load_settings().capacity_artefact:
         raise ConfigurationError(
@@ -233,15 +227,3 @@ def print_summary(summary: Summary) -> None:
     )
     if not summary.complete:
         print("some events are not accounted for", file=sys.stderr)
-
-
-def _instant(text: str) -> int:
-    try:
-        instant = int(text) if _INTEGER.fullmatch(text) else parse_rfc3339(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--as-of: expected epoch milliseconds or RFC 3339 text with an offset, found {text!r}"
-        ) from error
-    if not EARLIEST_MS <= instant <= LATEST_MS:
-        raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
-    return instant

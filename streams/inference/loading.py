@@ -23,6 +23,7 @@ from streams.exceptions import ConfigurationError
 from streams.inference.active_capacity import Estimating, load_estimating
 from streams.inference.active_scorer import Scoring
 from streams.inference.labelling import load_labels
+from streams.inference.sentiment import load_sentiment
 from streams.settings import DEFAULT_ARTEFACT, Settings
 from streams.telemetry.metrics import Metrics
 
@@ -221,9 +222,13 @@ def load_inference(
         with _blaming("WHEREWITHAL_CAPACITY_ARTEFACT"):
             estimating = load_estimating(Path(settings.capacity_artefact), identity)
         metrics.capacity_model.labels(estimating.version, identity).set(1)
+    with _blaming("WHEREWITHAL_SENTIMENT_ARTEFACT"):
+        sentiment = load_sentiment(settings.sentiment_artefact, encoder)
     metrics.model.labels(artefact.version, identity).set(1)
     metrics.degraded.set(0 if fitted else 1)
-    return Inference(batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating)
+    return Inference(
+        batcher, projection, identity, encoder, artefact, fitted, labels, settings.currency, estimating, sentiment
+    )
 
 
 def _without_artefact(encoder: Encoder) -> Projection:

@@ -18,7 +18,7 @@ from streams.exceptions import BrokerError, BrokerRefusalError, MissingLogError,
 from streams.log import log
 from streams.rekeying.flow import Flow
 from streams.telemetry.rekey_metrics import LEFT_OUT, REFUSED, TAKEN
-from streams.worker.lag import Behind, LagGauges, behind
+from streams.worker.lag import Behind, LagGauges, behind, deliveries
 from streams.worker.lifecycle.awaited import awaited
 from streams.worker.lifecycle.standstill import Standstills
 from streams.worker.log_watch import LogWatch
@@ -141,7 +141,7 @@ class Monitor:
         self._check_ends(settled, bounds)
         found = {tp: behind(bounds[tp], position) for tp, position in settled.items() if tp in bounds}
         self._behind = sum(one.messages for one in found.values())
-        await self._logs.show(self._topics, found, consumer)
+        await self._logs.show(self._topics, found, deliveries(consumer))
         self._judge(found, consumer)
 
     def _look_what_is_missing(self) -> tuple[str, ...]:

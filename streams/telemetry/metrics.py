@@ -117,7 +117,7 @@ class Metrics(MetricSet):
             "topic",
             "partition",
         )
-        self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store, by partition", "partition")
+        self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store", "stage", "partition")
         self.decay_backlog = gauge("decay_backlog_users", "Users due to be scored again by the clock", "partition")
         self.decay_lateness = gauge(
             "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"

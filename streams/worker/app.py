@@ -1,4 +1,4 @@
-"""The Faust app: its settings, the user table and one agent per input topic."""
+"""The Faust app of a stage: its settings, its table and one agent per input topic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from faust.types import TP
 from streams.broker.lease import Lease
 from streams.broker.login.options import login_options
 from streams.broker.throttling import Throttle
-from streams.contract import CLICKS, ERASURES, INPUTS, REVIEWS, SEARCHES, topic_name
+from streams.contract import CLICKS, topic_name
 from streams.log import log
 from streams.login_settings import Mechanism
 from streams.membership_settings import instance_id
@@ -29,7 +29,7 @@ from streams.worker.consuming.raw_schema import RawSchema
 from streams.worker.engine import Engine
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery import TiedRecovery
-from streams.worker.state.user_table import UserTable
+from streams.worker.state.state_table import StateTable
 
 COMMIT_SHARE: Final = 0.9
 """Share of the remaining lease for draining and committing together: then the group goes on without this worker."""
@@ -61,13 +61,13 @@ class GroupMember:
     Args:
         app: not necessarily started yet.
         table: of that app.
-        settings: of the worker.
+        settings: of the stage.
     """
 
-    def __init__(self, app: App, table: UserTable, settings: Settings) -> None:
+    def __init__(self, app: App, table: StateTable, settings: Settings) -> None:
         self._app = app
         self._table = table
-        self._names = [topic_name(settings, topic) for topic in INPUTS]
+        self._names = [topic_name(settings, topic) for topic in table.spec.inputs]
         self._clicks = topic_name(settings, CLICKS)
 
     @property
@@ -134,7 +134,7 @@ def create_app(settings: Settings) -> App:
     )
 
 
-def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings: Settings, throttle: Throttle) -> None:
+def attach(app: App, table: StateTable, engine: Engine, losses: Losses, settings: Settings, throttle: Throttle) -> None:
     """Have an app deliver to an engine: its consumer, an agent per input topic, and the recovery of the table.
 
     Args:
@@ -157,7 +157,7 @@ def attach(app: App, table: UserTable, engine: Engine, losses: Losses, settings:
 
         app.agent(source, name=f"wherewithal.{topic}")(take)
 
-    for topic in (REVIEWS, SEARCHES, CLICKS, ERASURES):
+    for topic in table.spec.inputs:
         agent(topic)
 
     app.tables._recovery = TiedRecovery(

@@ -9,27 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from aiokafka import TopicPartition
 
-from features.users.state import UserState
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane
+from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay, schedules
+from streams.worker.applying.tenure import Equipment, Tenure, Terms
 from streams.worker.epochs import epoch_of
-from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
 from streams.worker.state.local_store import LocalStore
-from streams.worker.users.event_handler import EventHandler
-from streams.worker.users.user_partition import UserPartition
-from streams.worker.users.workshop import Workshop
 
 DRAIN_S: Final = 5.0
 """How long partitions that move away may take to settle; what is not settled is delivered again."""
@@ -50,31 +47,26 @@ class Furnishing:
         states: the local store.
         epochs: the last epoch that this process took for each partition. Two assignments in one second of one
             generation would have the same, and what the first has under way may lie behind the recovered changelog.
-        outlets, workshop: for partitions and lanes, but for the producer and the lease.
-        encoder: identity of the loaded encoder.
+        equipment: what partitions and lanes are made of.
         cached_users: live states kept decoded, in all partitions together.
         metrics: what is counted.
-        count: how many partitions there are, of all workers.
         clock: the wall clock, ms, by which quiet users become due; None where features are not as of a clock.
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
-        on_erased: told of every erasure.
+        on_encoder: told (who waits, whether the encoder is down for it).
         hold: told (serial of the assignment, partition, offset) of the first click whose title waits; None for none.
         on_failure: told of (assignment, error): it cannot go on.
     """
 
     states: LocalStore
     epochs: dict[int, int]
-    outlets: Outlets[UserState]
-    workshop: Workshop
-    encoder: str
+    equipment: Equipment
     cached_users: int
     metrics: Metrics
-    count: int
     clock: Callable[[], int] | None
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
-    strays: Callable[[Mapping[int, UserPartition], Callable[[BaseException], None]], Strays]
-    on_erased: Callable[[], None]
+    strays: Callable[[Mapping[int, Partition[Any]], Callable[[BaseException], None]], Strays]
+    on_encoder: Callable[[object, bool], None]
     hold: Callable[[int, int, int | None], None]
     on_failure: Callable[[Assignment, BaseException], None]
 
@@ -99,14 +91,14 @@ class Assignment:
         self.serial = serial
         self._generation = generation
         self.lease = lease
-        self.partitions: dict[int, UserPartition] = {}
-        self.decays: dict[int, Decay[UserState]] = {}
+        self.partitions: dict[int, Partition[Any]] = {}
+        self.decays: dict[int, Decay[Any]] = {}
         self.accepting = False
         self._ended = False
         self._ending: asyncio.Task[None] | None = None
         self._steps: set[asyncio.Task[Any]] = set()
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._workshop: Workshop
+        self._tenure: Tenure[Any]
         self._publisher: Publisher | None = None
         self._strays: Strays | None = None
         self._furnishing: Furnishing
@@ -148,16 +140,21 @@ class Assignment:
         self._strays = furnishing.strays(self.partitions, self._failed)
         self._publisher = furnishing.publisher(self.lease, self._strays.written)
         await self._publisher.start()
-        outlets = replace(furnishing.outlets, publisher=self._publisher, lease=self.lease, on_failure=self._failed)
-        self._workshop = replace(
-            furnishing.workshop, on_failure=self._failed, hold=partial(furnishing.hold, self.serial)
+        self._tenure = furnishing.equipment.begin(
+            Terms(
+                publisher=self._publisher,
+                lease=self.lease,
+                hold=partial(furnishing.hold, self.serial),
+                on_encoder=furnishing.on_encoder,
+                on_failure=self._failed,
+            )
         )
         for number, first in clicks_from.items():
-            self.partitions[number] = self._take(number, first, outlets)
+            self.partitions[number] = self._take(number, first)
         self._strays.watch(ends)
         self.accepting = True
 
-    def _take(self, number: int, clicks_from: int, outlets: Outlets[UserState]) -> UserPartition:
+    def _take(self, number: int, first: int) -> Partition[Any]:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         progress = furnishing.states.progress(number)
         seen = max(progress.epoch, furnishing.epochs.get(number, 0))
@@ -165,16 +162,12 @@ class Assignment:
         # A worker that is back after a restart may be in the same generation, with a clock that went back since, and
         # rows that went out under this epoch are not always in the changelog.
         furnishing.states.write(number, {}, progress.onward(progress.offset, epoch, []))
-        partition = UserPartition(
+        partition = self._tenure.partition(
             number,
             epoch,
             furnishing.states,
-            outlets,
-            encoder=furnishing.encoder,
+            first=first,
             cached=lambda: furnishing.cached_users // max(1, len(self.partitions)),
-            clicks_from=clicks_from,
-            partitions=furnishing.count,
-            on_erased=furnishing.on_erased,
             on_applied=None if clock is None else schedules(due, clock),
         )
         if clock is not None:
@@ -189,9 +182,7 @@ class Assignment:
         number = event.message.partition
         lane = self._lanes.get((topic, number))
         if lane is None:
-            partition, shop = self.partitions[number], self._workshop
-            handler = EventHandler(topic, partition, shop)
-            lane = self._lanes[topic, number] = Lane(f"{topic}-{number}", handler, partition.settled, shop.on_failure)
+            lane = self._lanes[topic, number] = self._tenure.lane(topic, number)
         lane.submit(event)
 
     @property

@@ -12,27 +12,26 @@ from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CLICKS, published, topic_name
+from streams.contract import CLICKS, topic_name
 from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring
-from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
 from streams.inference.title_reader import TitleReader
 from streams.log import log
-from streams.records.observer import Observer
 from streams.settings import Settings, WindowEdge
 from streams.tasks import Tasks
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
-from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
+from streams.worker.stage_spec import StageSpec
 from streams.worker.state.binding import check_logs
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.users.emitter import Emitter, Watchers
+from streams.worker.users.equipment import UserEquipment
 
 NEVER: Final = -1
 """The serial number, and the generation, of no assignment."""
@@ -64,7 +63,8 @@ class Engine:
     It may join its group before its models are loaded. Partitions are not taken over until it is equipped.
 
     Args:
-        settings: of the worker.
+        settings: of the stage.
+        spec: of the stage.
         member: this worker in its group.
         held: holds the partitions that are taken over, for everything that looks at them from outside.
         losses: finds input that was deleted before it was taken in.
@@ -88,6 +88,7 @@ class Engine:
     def __init__(
         self,
         settings: Settings,
+        spec: StageSpec,
         *,
         member: Member,
         held: HeldPartitions[UserState],
@@ -99,6 +100,7 @@ class Engine:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self._spec = spec
         self._equipped = asyncio.Event()
         self._member = member
         self.held = held
@@ -115,16 +117,11 @@ class Engine:
         self._epochs: dict[int, int] = {}
         self.assignment = Assignment(NEVER, NEVER, no_lease())
 
-    def equip(self, inference: Inference, equipment: Equipment) -> None:
+    def equip(self, equipment: UserEquipment) -> None:
         """Give it what it works with, once: from now on partitions are taken over."""
-        self._encoder = inference.encoder
-        self._forget = inference.batcher.forget
         self._equipment = equipment
         self._metrics = equipment.metrics
         self.reader, self.titles, self.emitter = equipment.reader, equipment.titles, equipment.emitter
-        self._observer = Observer(inference.artefact.categories)
-        self._outlets = equipment.outlets(self._settings)
-        self._workshop = equipment.workshop(self._settings, self._observer, self._encoder_changed)
         self._equipped.set()
 
     @property
@@ -139,7 +136,7 @@ class Engine:
     def swap(self, scoring: Scoring) -> None:
         """Score with another artefact from the next micro-batch on, and count its categories from the next event on."""
         self.emitter.scoring = scoring
-        self._observer.use(scoring.artefact.categories)
+        self._equipment.observer.use(scoring.artefact.categories)
 
     def swap_capacity(self, estimating: Estimating) -> None:
         """Estimate capacity with another artefact from the next micro-batch on."""
@@ -186,7 +183,7 @@ class Engine:
         states, member = self._member.states, self._member
         progress = {number: states.progress(number) for number in numbers}
         offsets = await member.committed(numbers)
-        for number, first in (await check_logs(self._settings, progress, offsets)).items():
+        for number, first in (await check_logs(self._settings, self._spec, progress, offsets)).items():
             progress[number] = progress[number].onward(first, 0, [])
             states.write(number, {}, progress[number])
         applied = {number: known.applied for number, known in progress.items()}
@@ -195,11 +192,12 @@ class Engine:
         positions = {**offsets, **starts}
         clicks = topic_name(self._settings, CLICKS)
         clicks_from = {number: positions.get(TopicPartition(clicks, number), 0) for number in numbers}
-        outputs = [topic_name(self._settings, topic) for topic in published(self._settings)]
+        outputs = [topic_name(self._settings, topic) for topic in self._spec.outputs(self._settings)]
         logs = [TopicPartition(output, number) for output in outputs for number in numbers]
         ends = dict(await high_watermarks(self._settings, logs))
         ends |= {
-            TopicPartition(self._outlets.changelog, number): known.offset + 1 for number, known in progress.items()
+            TopicPartition(self._spec.changelog(self._settings), number): known.offset + 1
+            for number, known in progress.items()
         }
         await assignment.open(self._furnishing(), clicks_from, ends)
         for number, known in progress.items():
@@ -212,22 +210,19 @@ class Engine:
         self._resetter.begin()
 
     def _furnishing(self) -> Furnishing:
-        settings, equipment, outlets = self._settings, self._equipment, self._outlets
+        settings, equipment = self._settings, self._equipment
         return Furnishing(
             states=self._member.states,
             epochs=self._epochs,
-            outlets=outlets,
-            workshop=self._workshop,
-            encoder=self._encoder,
+            equipment=equipment,
             cached_users=settings.cached_users,
             metrics=self._metrics,
-            count=settings.partitions,
             clock=equipment.clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, equipment.throttle),
             strays=lambda partitions, on_failure: Strays(
-                settings, outlets.changelog, partitions, self._metrics, on_failure
+                settings, self._spec.changelog(settings), partitions, self._metrics, on_failure
             ),
-            on_erased=self._forget,
+            on_encoder=self._encoder_changed,
             hold=self._member.hold,
             on_failure=self._failed,
         )

@@ -1,4 +1,4 @@
-"""A whole worker in this process: broker (if embedded), topics, models, stores, engine and Faust app."""
+"""A whole worker in this process: broker (if embedded), topics, models, and the stages that it runs."""
 
 from __future__ import annotations
 
@@ -19,32 +19,25 @@ from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
-from streams.contract import CLICKS, DEAD_LETTERS, TEXTS, topic_name
+from streams.broker.topics.topic_settings import wanted
+from streams.contract import CLICKS, DEAD_LETTERS, topic_name
 from streams.exceptions import StreamsError
-from streams.inference.active_capacity import PURPOSE
 from streams.inference.loading import Inference
-from streams.log import log
-from streams.settings import Settings, WindowEdge
+from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
 from streams.worker.app import App, at_joining
-from streams.worker.building import Built, build
 from streams.worker.consuming.static_member import check_place
 from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
-from streams.worker.lifecycle.explaining import as_ours, explain, explain_start
-from streams.worker.lifecycle.starting import start_equipped
-from streams.worker.lifecycle.state_lock import lock_state
+from streams.worker.lifecycle.explaining import as_ours, explain
 from streams.worker.models import Models
 from streams.worker.production.model_watch import Production
-from streams.worker.publishing.online_writer import OnlineWriter
-from streams.worker.republishing.owed import Owed
-from streams.worker.state.binding import bind
-from streams.worker.stores import open_store
-from streams.worker.topic_watch import TopicWatch
+from streams.worker.stage_spec import USERS
+from streams.worker.stages.stage import Shared, Stage
+from streams.worker.stages.user_stage import UserStage
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may stand still."""
@@ -76,7 +69,7 @@ class Flow:
 
     Attributes:
         settings: with the address of the broker filled in.
-        as_of: as-of instant of the features (ms) while `window_edge` is `event`; None for nothing.
+        stages: those that this worker runs, that of users first.
         failed: done with the error that ended the worker, if one does.
         failed_with: that error.
         started: whether the group is joined and the state recovered.
@@ -96,24 +89,23 @@ class Flow:
         self.settings = settings
         self.metrics = Metrics()
         self.tally = Tally(self.metrics, keep_latencies)
-        self.as_of: int | None = None
-        self.app: App
-        self.engine: Engine
         self.inference: Inference
-        self.production: Production
         self._encoder = encoder
         self._progress = progress
-        self._clock = clock
         self._closing = Closing()
         self._interrupted = False
-        self._watching: asyncio.Task[None] | None = None
-        self._online: OnlineWriter | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
         self.started = False
         self.broker_silent = False
         self._explaining = Tasks("broker error", self.fail)
         self.throttle = Throttle(self.metrics)
+        self.shared = Shared(
+            metrics=self.metrics, tally=self.tally, throttle=self.throttle, clock=clock, on_failure=self.fail
+        )
+        self.stages: list[Stage] = []
+        if settings.runs_users:
+            self.stages.append(UserStage(USERS.own_settings(settings), USERS, self.shared))
 
     async def __aenter__(self) -> Flow:
         try:
@@ -147,7 +139,8 @@ class Flow:
     async def _start(self) -> None:
         closing = self._closing
         tune_interpreter()
-        closing.add("lock", partial(asyncio.to_thread, lock_state(self.settings)))
+        for stage in self.stages:
+            await stage.lock(closing)
         alone = self.settings.embedded
         if alone:
             self._progress("broker")
@@ -160,125 +153,137 @@ class Flow:
         check_place(self.settings, cluster.identity)
         await check_topics(self.settings)
         self.settings = self.settings.model_copy(update={"partitions": cluster.partitions})
-        bind(self.settings, cluster)
+        for stage in self.stages:
+            stage.bind(self.settings.broker, cluster)
         models = Models(self.settings, self.metrics, self._encoder, at_once=not alone)
         closing.add("encoder", models.stop)
         self._progress("stores")
-        self._owed = Owed(self.settings.state_dir)
-        served = None
-        if self.settings.served_log is not None:
-            served = await asyncio.to_thread(
-                ServedLog, self.settings.served_log, self.settings.served_log_share, self.metrics
-            )
-            closing.add("log of what was served", partial(asyncio.to_thread, served.stop))
-        online = OnlineWriter(
-            await asyncio.to_thread(open_store, self.settings, self._owed),
-            self.metrics,
-            freshness_s=self.settings.freshness_ms / 1000,
-            batch_rows=self.settings.online_batch_rows,
-            on_served=None if served is None else served.take,
-        )
-        self._online = online
-        online.start(self.fail)
-        closing.add("online store", online.stop)
+        for stage in self.stages:
+            await stage.open_store(closing)
         # Without a lease: a letter that is written twice is recognised by the place of its record.
         letters = Publisher(self.settings, throttle=self.throttle)
         async with reaching(self.settings):
             await letters.start()
         closing.add("dead letters", letters.abandon)
-        built = build(
-            self.settings, metrics=self.metrics, throttle=self.throttle, clock=self._clock, on_failure=self.fail
-        )
-        self.app, self.engine = built.app, built.engine
-        self._topics = TopicWatch(self.settings, self.engine.held.progress, self.fail)
-        # Stopped after the app, whose last micro-batches it still takes in.
-        closing.add("models in production", self._stop_production)
-        equipping = asyncio.create_task(models.given_to(partial(self._equip, built, letters, online)), name="equip")
+        for stage in self.stages:
+            stage.build(list(wanted(self.settings)))
+            # Stopped after the app, whose last micro-batches it still takes in.
+            closing.add(f"production of {stage.spec.name}", stage.stop_production)
+        equipping = asyncio.create_task(models.given_to(partial(self._equip, letters)), name="equip")
         if alone:
-            # Not before: the imports hold the interpreter, and the group would be asked that much later.
-            at_joining(self.app, models.begin)
+            for stage in self.stages:
+                # Not before: the imports hold the interpreter, and the group would be asked that much later.
+                at_joining(stage.app, models.begin)
         else:
             self._progress("models")
             # Joining first, a worker whose models cannot be loaded would disturb its group at every start.
             await equipping
-        await self._start_app(equipping)
+        await self._join(equipping)
 
-    def _equip(self, built: Built, letters: Publisher, online: OnlineWriter, inference: Inference) -> None:
+    def _equip(self, letters: Publisher, inference: Inference) -> None:
         self.inference = inference
-        self.production = Production(
-            self.settings, inference, self.engine, built.watch, self.tally, self._owed, self.metrics, self.fail
-        )
-        if inference.estimating is not None:
-            log.warning(PURPOSE, scorer=inference.estimating.version, fitted=inference.estimating.fitted)
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
-        built.equip(inference, letters=refused, online=online, tally=self.tally, as_of=self._as_of)
+        for stage in self.stages:
+            stage.equip(inference, refused)
 
-    async def _start_app(self, equipping: asyncio.Task[None]) -> None:
+    async def _join(self, equipping: asyncio.Task[None]) -> None:
         self._progress("consumer")
-        self._closing.add("consumer", self.app.stop)
+        self._closing.add("consumer", self._stop_apps)
         self._closing.add("last commit", self._settle, SETTLE_S)
-        await start_equipped(self.app, START_S, partial(explain_start, settings=self.settings), equipping)
-        self._watching = asyncio.create_task(self._watch())
-        self._topics.start()
-        self._closing.add("watch on topics", self._topics.stop)
+        joining = [asyncio.ensure_future(stage.join(equipping, START_S)) for stage in self.stages]
+        try:
+            await asyncio.gather(*joining)
+        finally:
+            for one in joining:
+                one.cancel()
+        for stage in self.stages:
+            stage.topics.start()
+            self._closing.add(f"watch on topics of {stage.spec.name}", stage.topics.stop)
         # The error that ends a worker is told, even if it is told to stop meanwhile.
         explained = partial(self._explaining.ended_or, self.failed)
         self._closing.add("explanation of an error", explained, EXPLAIN_S)
-        self.production.start()
-        self.production.republisher.refill()
+        for stage in self.stages:
+            stage.start_production()
         self.started = True
         self.metrics.ready.set(1)
 
-    async def _stop_production(self) -> None:
-        if self.engine.equipped:
-            await self.production.stop()
+    async def _stop_apps(self) -> None:
+        await asyncio.gather(*(stage.app.stop() for stage in self.stages))
 
     async def _settle(self) -> None:
-        """Take in nothing more, and commit what is applied; nothing of a flow that is cancelled."""
+        """Settle one stage after the other: what users still send reaches the stage of items."""
         self.started = False
         self.metrics.ready.set(0)
-        self.app.consumer.stop_flow()
-        if self._watching is not None:
-            self._watching.cancel()
-        if self._interrupted:
-            self.lease.end()
-        await self.engine.close()
-        if not (self._interrupted or self.app.crashed):
-            await self.app.consumer.commit()
+        patience_s = SETTLE_S / len(self.stages)
+        settling = []
+        for stage in self.stages:
+            settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
+            # One that cannot settle must not take the time of the other.
+            await asyncio.wait(settling[-1:], timeout=patience_s)
+        await asyncio.gather(*settling)
 
-    async def _watch(self) -> None:
-        await self.app._crashed.wait()
-        self.fail(self.app.crash_reason or RuntimeError("the Faust app crashed"))
+    @property
+    def as_of(self) -> int | None:
+        """The as-of instant of the features (ms) while `window_edge` is `event`; None for nothing."""
+        return self.shared.as_of
+
+    @as_of.setter
+    def as_of(self, instant: int | None) -> None:
+        self.shared.as_of = instant
+
+    @property
+    def users(self) -> UserStage:
+        """The stage of users.
+
+        Raises:
+            LookupError: this worker runs none.
+        """
+        for stage in self.stages:
+            if isinstance(stage, UserStage):
+                return stage
+        raise LookupError("expected a worker with the stage of users, found one of items alone")
+
+    @property
+    def app(self) -> App:
+        """The Faust app of the stage of users."""
+        return self.users.app
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the stage of users."""
+        return self.users.engine
+
+    @property
+    def production(self) -> Production:
+        """The models at work in the stage of users."""
+        return self.users.production
 
     @property
     def lease(self) -> Lease:
-        """The lease on the partitions assigned now; an expired one while there are none."""
+        """The lease on the partitions of users assigned now; an expired one while there are none."""
         return self.engine.assignment.lease
 
     def reload(self) -> None:
         """Read the artefact folders now; a worker that is not started yet reads them anyway."""
-        if self.started:
-            self.production.reload()
+        for stage in self.stages:
+            if self.started and isinstance(stage, UserStage):
+                stage.production.reload()
 
     def failing_dependencies(self) -> list[str]:
         """Return which dependencies are known to fail."""
         batcher = self.inference.batcher if self.started else None
+        waits = any(stage.engine.encoder_down for stage in self.stages) if self.started else False
         known = {
-            "the online store refuses rows": self._online is not None and self._online.failing_since is not None,
             "the broker does not answer": self.broker_silent,
-            _ENCODER_DOWN: batcher is not None and (self.engine.encoder_down or batcher.unusable is not None),
+            _ENCODER_DOWN: batcher is not None and (waits or batcher.unusable is not None),
         }
-        return [what for what, fails in known.items() if fails]
+        of_stages = [what for stage in self.stages for what in stage.failing()]
+        return [*dict.fromkeys(of_stages), *(what for what, fails in known.items() if fails)]
 
-    def excuse(self, topic: str) -> str | None:
+    def excuse(self, stage: Stage, topic: str) -> str | None:
         """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
-        waits = topic in TEXTS or (topic == CLICKS and self.engine.clicks_paused)
+        waits = topic in stage.spec.texts or (topic == CLICKS and stage.engine.clicks_paused)
         return next((what for what in self.failing_dependencies() if waits or what != _ENCODER_DOWN), None)
-
-    def _as_of(self) -> int | None:
-        if self.settings.window_edge is WindowEdge.CLOCK:
-            return self._clock()
-        return self.as_of
 
     def fail(self, error: BaseException) -> None:
         """End the worker: what `wait` raises is the first error given."""
@@ -291,4 +296,8 @@ class Flow:
 
     async def _fail_explained(self, error: KafkaError) -> None:
         # A client reports a topic that is gone, or made anew, in many ways, and few of them name it.
-        self.fail(await self._topics.change() or await explain(error, self.settings))
+        for stage in self.stages:
+            if hasattr(stage, "topics") and (change := await stage.topics.change()) is not None:
+                self.fail(change)
+                return
+        self.fail(await explain(error, self.settings))

@@ -50,6 +50,11 @@ def check_ends(settled: Mapping[TP, int], bounds: Mapping[TP, Bounds]) -> None:
             )
 
 
+def deliveries(*consumers: Any) -> Callable[[TP], int]:
+    """Return what tells when the record that was delivered last of a partition was written, ms; 0 for none."""
+    return lambda tp: next((one.ledgers[tp].timestamp for one in consumers if tp in one.ledgers), 0)
+
+
 class LagMetrics(Protocol):
     """Shows how far partitions are behind, by topic and partition."""
 
@@ -71,13 +76,15 @@ class LagGauges:
         # Partitions with nothing delivered yet: their next offset, and when its record was written.
         self._waiting: dict[TP, tuple[int, int | None]] = {}
 
-    async def show(self, topics: Mapping[str, str], found: Mapping[TP, Behind], consumer: Any, logs: LogEnds) -> None:
+    async def show(
+        self, topics: Mapping[str, str], found: Mapping[TP, Behind], delivered: Callable[[TP], int], logs: LogEnds
+    ) -> None:
         """Show these partitions, and no others.
 
         Args:
             topics: the name in the contract of each topic.
             found: where each partition stands.
-            consumer: knows when what was delivered last was written.
+            delivered: tells when what was delivered last was written, ms; 0 for nothing delivered.
             logs: asked when what waits was written, where nothing was delivered yet.
 
         Raises:
@@ -85,7 +92,7 @@ class LagGauges:
         """
         ages: dict[TP, float] = {}
         for tp, (messages, settled) in found.items():
-            taken = consumer.ledgers[tp].timestamp if tp in consumer.ledgers else 0
+            taken: int | None = delivered(tp)
             if messages and not taken:
                 taken = await self._written(tp, settled, logs)
             if messages == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiokafka import TopicPartition
 from faust.types import TP
@@ -81,14 +81,14 @@ class LogWatch:
         self._waiting.broker_silent = False
         return {asked[tp]: found for tp, found in bounds.items()}
 
-    async def show(self, topics: Mapping[str, str], found: Mapping[TP, Behind], consumer: Any) -> None:
-        """Show the lag of partitions by the names of their topics in `topics`; none while the broker is silent."""
+    async def show(self, topics: Mapping[str, str], found: Mapping[TP, Behind], delivered: Callable[[TP], int]) -> None:
+        """Show the lag of partitions (see `LagGauges.show`); none while the broker is silent."""
         if self._logs is None:
             self._lag.clear()
             return
         try:
             async with asyncio.timeout(ANSWER_S):
-                await self._lag.show(topics, found, consumer, self._logs)
+                await self._lag.show(topics, found, delivered, self._logs)
         except (BrokerError, TimeoutError):
             await self.forget_broker()
             self._lag.clear()

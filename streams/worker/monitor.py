@@ -12,15 +12,16 @@ from typing import Any, Final
 from faust.types import TP
 
 from streams.broker.topics.log_ends import Bounds
-from streams.contract import INPUTS, topic_name
+from streams.contract import topic_name
 from streams.exceptions import BrokerRefusalError, MissingLogError, StateMismatchError, StreamsError
 from streams.log import log
 from streams.worker.flow import Flow
-from streams.worker.lag import Behind, LagGauges, behind, check_ends, show_only
+from streams.worker.lag import Behind, LagGauges, behind, check_ends, deliveries, show_only
 from streams.worker.lifecycle.awaited import awaited
 from streams.worker.lifecycle.standstill import Standstills
 from streams.worker.log_watch import LogWatch
 from streams.worker.readiness import Readiness
+from streams.worker.stages.stage import Stage
 
 INTERVAL_S: Final = 2.0
 
@@ -64,7 +65,10 @@ class Monitor:
         self._still = Standstills(clock)
         self._stalled: str | None = None
         self._logs = LogWatch(flow, LagGauges(flow.metrics), clock)
-        self._topics = {topic_name(flow.settings, topic): topic for topic in INPUTS}
+        self._topics = {
+            topic_name(stage.settings, topic): topic for stage in flow.stages for topic in stage.spec.inputs
+        }
+        self._judged: set[str] = set()
 
     async def run(self) -> None:
         """Watch until cancelled; a stall that nothing explains ends the flow, so that its supervisor restarts it."""
@@ -105,57 +109,71 @@ class Monitor:
 
     async def look(self) -> None:
         """Look at everything once."""
-        consumer: Any = self._flow.app.consumer
-        assigned = [tp for tp in consumer.assignment() if tp.topic in self._topics]
+        stages = self._flow.stages
         # Before the broker is asked: a log never ends before what was settled of it earlier.
-        settled = {tp: position for tp in assigned if (position := consumer.standing(tp)) is not None}
-        bounds = await self._bounds(assigned)
+        settled = {stage.spec.name: _settled(stage) for stage in stages}
+        every = {tp: position for of_stage in settled.values() for tp, position in of_stage.items()}
+        bounds = await self._bounds([tp for stage in stages for tp in _assigned(stage)])
         try:
-            check_ends(settled, bounds)
+            check_ends(every, bounds)
         except StateMismatchError as error:
             self._flow.fail(error)
             return
-        found = {tp: behind(bounds[tp], position) for tp, position in settled.items() if tp in bounds}
-        await self._show(found, consumer)
-        self._judge_partitions(found, consumer)
-        self._judge_recovery(bool(assigned), consumer)
-        self._judge_group()
+        await self._show({tp: behind(bounds[tp], position) for tp, position in every.items() if tp in bounds})
+        self._judged = {_ENCODER}
+        for stage in stages:
+            of_stage = settled[stage.spec.name]
+            found = {tp: behind(bounds[tp], position) for tp, position in of_stage.items() if tp in bounds}
+            self._judge_partitions(stage, found)
+            self._judge_recovery(stage)
+            self._judge_group(stage)
+        self._still.keep(self._judged)
         self._judge_encoder()
 
-    async def _show(self, found: Mapping[TP, Behind], consumer: Any) -> None:
-        await self._logs.show(self._topics, found, consumer)
-        sizes = {number: one.states.size(number) for number, one in self._flow.engine.partitions.items()}
-        show_only(self._flow.metrics.table_bytes, (((str(number),), size) for number, size in sizes.items()))
+    async def _show(self, found: Mapping[TP, Behind]) -> None:
+        stages = self._flow.stages
+        await self._logs.show(self._topics, found, deliveries(*(stage.app.consumer for stage in stages)))
+        sizes = {
+            (stage.spec.name, str(number)): float(one.states.size(number))
+            for stage in stages
+            for number, one in stage.engine.partitions.items()
+        }
+        show_only(self._flow.metrics.table_bytes, sizes.items())
 
-    def _judge_partitions(self, found: Mapping[TP, Behind], consumer: Any) -> None:
-        judged: set[str] = {_HEARTBEATS, _RECOVERY, _ENCODER}
+    def _judge_partitions(self, stage: Stage, found: Mapping[TP, Behind]) -> None:
+        consumer: Any = stage.app.consumer
         for tp, (messages, position) in found.items():
-            if not consumer.delivering or self._waits or self._flow.excuse(self._topics[tp.topic]) is not None:
+            if not consumer.delivering or self._waits or self._flow.excuse(stage, self._topics[tp.topic]) is not None:
                 continue
             name = f"{tp.topic}-{tp.partition}"
-            judged.add(name)
+            self._judged.add(name)
             still = self._still.seconds(name, position, well=messages == 0)
             self._judge(still, f"{name} has {messages} records and made no progress for")
-        self._still.keep(judged)
 
-    def _judge_recovery(self, assigned: bool, consumer: Any) -> None:
-        if consumer.delivering or not assigned or self._waits:
-            self._still.forget(_RECOVERY)
+    def _judge_recovery(self, stage: Stage) -> None:
+        consumer: Any = stage.app.consumer
+        name = f"{_RECOVERY} of {stage.spec.name}"
+        self._judged.add(name)
+        if consumer.delivering or not _assigned(stage) or self._waits:
+            self._still.forget(name)
             return
-        what, position = awaited(self._flow.app)
-        self._judge(self._still.seconds(_RECOVERY, position), f"expected {what}, found no progress for")
+        what, position = awaited(stage.app)
+        self._judge(self._still.seconds(name, position), f"expected {what}, found no progress for")
 
     @property
     def _waits(self) -> bool:
         """Whether nothing can get on: the broker does not answer, or has told this worker to wait."""
         return self._flow.broker_silent or self._flow.throttle.active
 
-    def _judge_group(self) -> None:
+    def _judge_group(self, stage: Stage) -> None:
+        name = f"{_HEARTBEATS} of {stage.spec.name}"
+        self._judged.add(name)
         if self._waits:
-            self._still.forget(_HEARTBEATS)
+            self._still.forget(name)
             return
-        still = self._still.seconds(_HEARTBEATS, None, well=not self._flow.lease.expired)
-        self._judge(still, "the group has answered no heartbeat and made no progress for")
+        still = self._still.seconds(name, None, well=not stage.engine.assignment.lease.expired)
+        group = f"the group of {stage.spec.name}" if len(self._flow.stages) > 1 else "the group"
+        self._judge(still, f"{group} has answered no heartbeat and made no progress for")
 
     def _judge_encoder(self) -> None:
         """End a worker whose encoder only another process can use: it would wait for it for ever."""
@@ -183,3 +201,16 @@ class Monitor:
         topic = next(iter(self._topics))
         with contextlib.suppress(BrokerRefusalError, MissingLogError):
             await self._logs.bounds([TP(topic, 0)])
+
+
+def _assigned(stage: Stage) -> list[TP]:
+    """Return the partitions of the inputs that a stage is given now."""
+    consumer: Any = stage.app.consumer
+    names = {topic_name(stage.settings, topic) for topic in stage.spec.inputs}
+    return [tp for tp in consumer.assignment() if tp.topic in names]
+
+
+def _settled(stage: Stage) -> dict[TP, int]:
+    """Return before which offset nothing is left to do, of those of its partitions of which that is known."""
+    consumer: Any = stage.app.consumer
+    return {tp: position for tp in _assigned(stage) if (position := consumer.standing(tp)) is not None}

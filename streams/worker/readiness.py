@@ -6,6 +6,7 @@ from typing import Final
 
 from streams.worker.flow import Flow
 from streams.worker.lifecycle.awaited import awaited
+from streams.worker.stages.stage import Stage
 
 STOPPING: Final = "stopping"
 """The step after the last: the worker was told to end."""
@@ -40,10 +41,10 @@ class Readiness:
         self._step = step
 
     def look(self, flow: Flow) -> None:
-        """Look at what the app of a flow waits for."""
+        """Look at what the stages of a flow wait for."""
         if self.joining:
-            delivering = flow.started and flow.app.consumer.delivering
-            self._seen = flow.started, "" if delivering else awaited(flow.app).what
+            waiting = (_awaited(stage, of_two=len(flow.stages) > 1) for stage in flow.stages)
+            self._seen = flow.started, next(filter(None, waiting), "")
 
     def missing(self, flow: Flow) -> list[str]:
         """Return what a flow waits for; nothing while it does its work."""
@@ -57,3 +58,11 @@ class Readiness:
         elif what:
             missing.append(f"joining the group again: waiting for {what}")
         return missing
+
+
+def _awaited(stage: Stage, *, of_two: bool) -> str:
+    """Return what a stage waits for; empty while it does its work."""
+    if stage.joined and stage.app.consumer.delivering:
+        return ""
+    what = awaited(stage.app).what
+    return f"{what}, of {stage.spec.name}" if of_two else what

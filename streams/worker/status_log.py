@@ -52,7 +52,7 @@ class StatusLog:
             redelivered=fates[Fate.REDELIVERED],
             dead_letters={reason: letters[reason] for reason in sorted(letters) if letters[reason]},
             scores=self._since(metrics.scores, "")[""],
-            partitions=len(flow.engine.partitions) if flow.started else 0,
+            **_partitions(flow),
             lag=_lag(metrics),
             lag_s=_lag_s(metrics),
             encoder=_encoder(flow),
@@ -68,6 +68,12 @@ class StatusLog:
         before = self._before.get(counter, Counter())
         self._before[counter] = totals
         return totals - before
+
+
+def _partitions(flow: Flow) -> dict[str, int]:
+    """Return how many partitions each stage holds; those of users are `partitions` alone."""
+    held = {stage.spec.name: len(stage.engine.partitions) if flow.started else 0 for stage in flow.stages}
+    return {"partitions" if name == "users" else f"{name}_partitions": number for name, number in held.items()}
 
 
 def _lag(metrics: Metrics) -> int | None:
@@ -90,6 +96,6 @@ def _encoder(flow: Flow) -> str:
     """Return `up`, `down`, or `unfitted` where no scorer was fitted to it; `loading` before the start is through."""
     if not flow.started:
         return "loading"
-    if flow.engine.encoder_down:
+    if any(stage.engine.encoder_down for stage in flow.stages):
         return "down"
-    return "unfitted" if flow.engine.emitter.degraded else "up"
+    return "up" if flow.inference.fitted else "unfitted"

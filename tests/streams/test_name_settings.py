@@ -66,7 +66,7 @@ async def test_a_flow_works_on_topics_of_a_shops_own_names(tmp_path: Path, broke
     mark = uuid4().hex[:8]
     given = {setting: f"{mark}.{setting}" for setting in TOPIC_SETTINGS.values()}
     capacity_artefact().save(tmp_path / "capacity")
-    given |= {"group_id": f"{mark}.group", "capacity_artefact": str(tmp_path / "capacity")}
+    given |= {"items": "true", "group_id": f"{mark}.group", "capacity_artefact": str(tmp_path / "capacity")}
     settings = quick_settings(tmp_path, broker=broker.url, **given)
     lines = random_lines(seed=3, events=200, users=10)
     run = await run_flow(settings, encoded(lines), encoder=HashEncoder())

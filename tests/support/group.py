@@ -27,7 +27,7 @@ from streams.broker.lease import Lease, LeaseLostError
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher, Written
 from streams.broker.throttling import Throttle
-from streams.contract import CLICKS, DEAD_LETTERS, SEARCHES, changelog_name
+from streams.contract import CLICKS, DEAD_LETTERS, INPUTS, SEARCHES, changelog_name
 from streams.inference.active_scorer import Served
 from streams.inference.loading import Inference
 from streams.inference.title_reader import TitleReader
@@ -39,11 +39,12 @@ from streams.telemetry.tally import Tally
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.engine import Engine
-from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
+from streams.worker.stage_spec import USERS
 from streams.worker.state.local_store import Progress
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.users.emitter import Emitter
+from streams.worker.users.equipment import UserEquipment
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -73,7 +74,7 @@ class Shelf:
         yield from list(self._states[partition].items())
 
     def progress(self, partition: int) -> Progress:
-        return self._progress.get(partition, Progress())
+        return self._progress.get(partition) or Progress.of(len(INPUTS))
 
     def size(self, partition: int) -> tuple[int, int]:
         return len(self._states[partition]), 0
@@ -276,7 +277,9 @@ class Worker:
         self.told = asyncio.Lock()
         """A member is told of one rebalance after the other."""
         held, watchers = HeldPartitions(), Unwatched()
-        equipment = Equipment(
+        equipment = UserEquipment(
+            settings=group.settings,
+            inference=group.inference,
             # None of its records is refused.
             letters=Letters(Publisher(group.settings), DEAD_LETTERS),
             online=group.store,  # type: ignore[arg-type]
@@ -288,10 +291,10 @@ class Worker:
             metrics=Metrics(),
             throttle=Throttle(),
             clock=group.clock,
-            on_failure=self.failures.append,
         )
         self.engine = Engine(
             group.settings,
+            USERS,
             member=self,
             held=held,
             losses=Untaken(),  # type: ignore[arg-type]
@@ -301,7 +304,7 @@ class Worker:
             watchers=watchers,
             on_failure=self.failures.append,
         )
-        self.engine.equip(group.inference, equipment)
+        self.engine.equip(equipment)
 
     @property
     def states(self) -> Shelf:

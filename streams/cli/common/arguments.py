@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from streams.exceptions import ConfigurationError
-from streams.records.events import MAX_ID_BYTES
+from streams.records.events import LATEST_MS, MAX_ID_BYTES
+from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, load_settings
 
 MAX_NAME: Final = 200
 """Characters of a name that a card shows."""
+
+EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
+_INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
 def user_id(text: str) -> str:
@@ -46,6 +51,23 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def as_of_instant(text: str) -> int:
+    """Return the instant that `--as-of` names, ms.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    try:
+        instant = int(text) if _INTEGER.fullmatch(text) else parse_rfc3339(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--as-of: expected epoch milliseconds or RFC 3339 text with an offset, found {text!r}"
+        ) from error
+    if not EARLIEST_MS <= instant <= LATEST_MS:
+        raise ConfigurationError(f"--as-of: expected an instant in the years 1 to 9999, found {text}")
+    return instant
 
 
 def in_words(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,20 +24,11 @@ if TYPE_CHECKING:
     from streams.offline.capacity.making import Made
     from streams.offline.capacity.people import Gathered
 
-SPEND: Final = "spend"
-CAPACITY: Final = "capacity"
-
 _PARTS: Final = {"behaviour": "behaviour (scalars)", "text": "text (two vectors)", "both": "both"}
 
 
-def add_head_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `--head` and `--labels`."""
-    parser.add_argument(
-        "--head",
-        choices=(SPEND, CAPACITY),
-        default=SPEND,
-        help=f"money to be spent, or where a user stands in the order of labels (default: {SPEND})",
-    )
+def add_labels_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--labels`."""
     parser.add_argument(
         "--labels", type=file, metavar="CSV", help="with --head capacity: user_id,label of some users of --rows"
     )
@@ -53,40 +44,9 @@ def add_evidence_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_head(
-    arguments: argparse.Namespace, of_capacity: Sequence[str], of_spend: Mapping[str, Any], *, bundled: bool = False
-) -> None:
-    """Refuse options that belong to the other head, and a head of capacity without rows or labels.
-
-    Args:
-        arguments: with `head`, `rows`, `labels` and the options.
-        of_capacity: the options of the head of capacity alone, whose default is None.
-        of_spend: those of the head of spend alone, with their defaults.
-        bundled: whether there are bundled data for a head of capacity without rows and labels.
-
-    Raises:
-        ConfigurationError: there is such an option, or rows or labels are missing.
-    """
-    if arguments.head == SPEND:
-        for name in of_capacity:
-            if getattr(arguments, name) is not None:
-                raise ConfigurationError(
-                    f"{_option(name)}: expected --head capacity beside it, found none; leave it out"
-                )
-        return
-    for name, default in of_spend.items():
-        if getattr(arguments, name) != default:
-            raise ConfigurationError(f"{_option(name)}: expected --head spend beside it, found capacity; leave it out")
-    if bundled and arguments.rows is None and arguments.labels is None:
-        return
-    if arguments.rows is None or arguments.labels is None:
-        raise ConfigurationError(
-            "--head capacity: expected --rows ROWS and --labels CSV beside it, found one missing; name both"
-        )
-
-
 def train_capacity(arguments: argparse.Namespace, made: date) -> int:
     """Judge and fit the head of capacity, and write its artefact with a card."""
+    _require_labels(arguments)
     if arguments.output is None:
         raise ConfigurationError("--output: expected a folder for the artefact, found none; name one")
     from models.artefact.capacity_card import capacity_card
@@ -110,8 +70,9 @@ def train_capacity(arguments: argparse.Namespace, made: date) -> int:
 
 def evaluate_capacity(arguments: argparse.Namespace) -> int:
     """Judge the head of capacity by cross-validation, and print what was found."""
-    if arguments.rows is None:
+    if arguments.rows is None and arguments.labels is None:
         return publish_ablation(arguments)
+    _require_labels(arguments)
     if arguments.output is not None:
         raise ConfigurationError(
             "--output: expected no --rows beside it with --head capacity, found them; leave it out"
@@ -129,6 +90,13 @@ def evaluate_capacity(arguments: argparse.Namespace) -> int:
     else:
         _print_judged(document)
     return 0
+
+
+def _require_labels(arguments: argparse.Namespace) -> None:
+    if arguments.rows is None or arguments.labels is None:
+        raise ConfigurationError(
+            "--head capacity: expected --rows ROWS and --labels CSV beside it, found one missing; name both"
+        )
 
 
 def _gathered(arguments: argparse.Namespace, columns: Sequence[str] = ()) -> tuple[Gathered, Labels]:
@@ -190,7 +158,3 @@ def _command(arguments: argparse.Namespace, made: date) -> str:
     words += [f"--evidence {arguments.evidence}"] if arguments.evidence is not None else []
     words += [f"--seed {arguments.seed}"] if arguments.seed else []
     return " ".join(words)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -11,8 +11,18 @@ import orjson
 
 from streams.cli.common.arguments import file_or_folder, folder, whole_number
 from streams.cli.common.progress import reporting
-from streams.cli.learning.capacity import CAPACITY, add_head_arguments, check_head, evaluate_capacity
+from streams.cli.learning.capacity import add_labels_argument, evaluate_capacity
 from streams.cli.learning.capacity_ablation import OUTPUT
+from streams.cli.learning.heads import (
+    CAPACITY,
+    SENTIMENT,
+    SPEND,
+    Belongs,
+    add_head_arguments,
+    check_head,
+    of_reading,
+)
+from streams.cli.learning.sentiment import evaluate_sentiment
 from streams.progress import Progress
 from streams.settings import load_settings
 
@@ -23,10 +33,21 @@ if TYPE_CHECKING:
 
 DRAWS: Final = 200
 
+_OPTIONS: Final = {
+    "ignore_holdout": Belongs((SPEND,), False),
+    "artefact": Belongs((SPEND, SENTIMENT)),
+    "rows": Belongs((SPEND, CAPACITY)),
+    "group": Belongs((SPEND, CAPACITY)),
+    "labels": Belongs((CAPACITY,)),
+    "reviews": Belongs((SENTIMENT,)),
+}
+"""The options that some heads do not take."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
     add_head_arguments(parser)
+    add_labels_argument(parser)
     parser.add_argument(
         "--rows",
         type=file_or_folder,
@@ -42,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where a report is written (default: {OUTPUT})")
     parser.add_argument(
-        "--bootstrap", type=whole_number(1), metavar="N", help=f"resamplings (default: {DRAWS}, of capacity 1000)"
+        "--bootstrap",
+        type=whole_number(1),
+        metavar="N",
+        help=f"resamplings (default: {DRAWS}, of capacity 1000, of sentiment 500)",
     )
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="of resamplings, refits and rewritten texts (default: 0)"
@@ -52,9 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the results; of the head of spend, write the page and the document as well."""
-    check_head(arguments, ("labels",), {"artefact": None, "ignore_holdout": False}, bundled=True)
+    check_head(arguments, _OPTIONS | of_reading())
     if arguments.head == CAPACITY:
         return evaluate_capacity(arguments)
+    if arguments.head == SENTIMENT:
+        return evaluate_sentiment(arguments)
     settings = load_settings()
     # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from features.users.catalogue import NAMES

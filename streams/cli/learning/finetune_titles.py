@@ -20,22 +20,22 @@ def adapt(arguments: argparse.Namespace, options: Options) -> None:
     from models.finetuning.titles.adapting import adapt_to_titles
     from models.finetuning.titles.card import verdict, ways_of
     from models.finetuning.titles.purchases import Pairs, gather
-    from streams.offline.training.bought import Bought
+    from streams.offline.training.sound_events import SoundEvents, bought
 
     settings = load_settings()
     source = source_options(arguments)
     watch, close = curve(arguments.log_dir, _show)
     try:
         with reporting() as report:
-            bought = Bought(settings, source)
-            purchases = gather(bought.read(arguments.files, report, arguments.max_refused), bought.erased)
+            events = SoundEvents(settings, source)
+            purchases = gather(bought(events.read(arguments.files, report, arguments.max_refused)), events.erased)
             result = adapt_to_titles(
                 arguments.encoder or settings.encoder,
                 purchases,
                 arguments.output,
                 options,
                 pairs=Pairs(arguments.pairs or Pairs.SHOPPERS),
-                data=f"{bought.events:,} events, {len(purchases):,} purchases of {len(purchases.shoppers):,} shoppers",
+                data=f"{events.events:,} events, {len(purchases):,} purchases of {len(purchases.shoppers):,} shoppers",
                 frozen_weights=arguments.projection_only,
                 device=settings.device,
                 cache=settings.cache_dir,
@@ -46,7 +46,7 @@ def adapt(arguments: argparse.Namespace, options: Options) -> None:
     finally:
         close()
     print_left_out(source)
-    print_refused(bought.refusals, bought.places)
+    print_refused(events.refusals, events.places)
     print(
         f"{len(purchases.titles):,} titles in {len(purchases):,} purchases of {len(purchases.shoppers):,} shoppers; "
         f"{purchases.left_out:,} without a title that counts"

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.cli.common.arguments import file_or_folder, in_words, share
 from streams.cli.common.progress import reporting
-from streams.cli.learning.capacity import (
+from streams.cli.learning.capacity import add_evidence_argument, add_labels_argument, train_capacity
+from streams.cli.learning.heads import (
     CAPACITY,
-    add_evidence_argument,
+    SENTIMENT,
+    SPEND,
+    Belongs,
     add_head_arguments,
     check_head,
-    train_capacity,
+    of_reading,
 )
+from streams.cli.learning.sentiment import train_sentiment
 from streams.cli.learning.training_options import (
     ALL,
     FOLDS,
@@ -44,20 +48,25 @@ if TYPE_CHECKING:
     from streams.offline.training.source import Source
 
 
-_OF_SPEND: Final = {
-    "scorer": SCORERS[0],
-    "holdout": None,
-    "categories": None,
-    "folds": FOLDS,
-    "trials": TRIALS,
-    "log_dir": None,
+_OPTIONS: Final = {
+    "scorer": Belongs((SPEND,), SCORERS[0]),
+    "holdout": Belongs((SPEND,)),
+    "categories": Belongs((SPEND,)),
+    "folds": Belongs((SPEND,), FOLDS),
+    "trials": Belongs((SPEND,), TRIALS),
+    "log_dir": Belongs((SPEND,)),
+    "rows": Belongs((SPEND, CAPACITY)),
+    "labels": Belongs((CAPACITY,)),
+    "evidence": Belongs((CAPACITY,)),
+    "reviews": Belongs((SENTIMENT,)),
 }
-"""The options of the head of spend alone, with their defaults."""
+"""The options that some heads do not take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `train`."""
     add_head_arguments(parser)
+    add_labels_argument(parser)
     add_evidence_argument(parser)
     parser.add_argument(
         "--scorer",
@@ -91,9 +100,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Choose, fit and write a scorer."""
     made = version_date(arguments.date)
-    check_head(arguments, ("labels", "evidence"), _OF_SPEND)
+    check_head(arguments, _OPTIONS | of_reading())
     if arguments.head == CAPACITY:
         return train_capacity(arguments, made)
+    if arguments.head == SENTIMENT:
+        return train_sentiment(arguments, made)
     settings = load_settings()
     if arguments.rows is not None and arguments.output is None:
         raise ConfigurationError(

@@ -12,15 +12,15 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from features.observation import Source
 from streams.broker.topics.log_ends import log_bounds
-from streams.contract import INPUTS, topic_name
+from streams.contract import topic_name
 from streams.exceptions import LostInputError, StateMismatchError
 from streams.log import log
 from streams.settings import LostInput, Settings
 from streams.telemetry.metrics import Metrics
 from streams.worker.consuming.first_start import first_offsets
 from streams.worker.consuming.positions import lacking
+from streams.worker.stage_spec import StageSpec
 
 NO_POSITION: Final = (NoOffsetForPartitionError, OffsetOutOfRangeError)
 """Errors that a consumer raises where it has no position and may not choose one."""
@@ -30,15 +30,17 @@ class Losses:
     """Finds lost input, and refuses it or counts it, as the settings say.
 
     Args:
-        settings: of the worker.
+        settings: of the stage.
+        spec: of the stage.
         metrics: where it is counted.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, spec: StageSpec, metrics: Metrics) -> None:
         self._settings = settings
+        self._spec = spec
         self._metrics = metrics
-        self._inputs = {topic_name(settings, topic): topic for topic in INPUTS}
-        for topic in INPUTS:
+        self._inputs = {topic_name(settings, topic): topic for topic in spec.inputs}
+        for topic in spec.inputs:
             metrics.lost_input.labels(topic)
 
     async def starts(
@@ -49,7 +51,7 @@ class Losses:
         That is the beginning of a log whose records it missed, and the setting's place in one it knows nothing of.
 
         Args:
-            applied: for each assigned partition, of each `Source` the greatest offset in any state; -1 for none.
+            applied: for each assigned partition, of each input the greatest offset in any state; -1 for none.
             committed: committed offsets of the assigned input partitions, of those that have one.
 
         Raises:
@@ -75,8 +77,8 @@ class Losses:
     def _remembered(self, applied: Mapping[int, Sequence[int]]) -> Iterator[tuple[TopicPartition, int | None]]:
         """Yield how far the state is in each input partition; None where it knows nothing of it."""
         for number, offsets in applied.items():
-            for source, offset in zip(Source, offsets, strict=True):
-                tp = TopicPartition(topic_name(self._settings, source.name.lower()), number)
+            for topic, offset in zip(self._spec.inputs, offsets, strict=True):
+                tp = TopicPartition(topic_name(self._settings, topic), number)
                 yield tp, offset + 1 if offset >= 0 else None
 
     async def reposition(self, consumer: Any, error: NoOffsetForPartitionError | OffsetOutOfRangeError) -> None:

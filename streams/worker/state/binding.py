@@ -15,15 +15,15 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from features.observation import Source
 from streams.broker.connection import new_producer, reaching
 from streams.broker.errors.explaining import WRITE
 from streams.broker.topics.log_ends import high_watermarks, log_bounds
 from streams.broker.topics.provisioning import Cluster
-from streams.contract import changelog_name, topic_name
+from streams.contract import topic_name
 from streams.exceptions import ConfigurationError, LocalStateError, StateMismatchError
 from streams.records.placement import added_partitions
 from streams.settings import Settings, StateStore
+from streams.worker.stage_spec import StageSpec
 from streams.worker.state.local_store import Progress
 
 _FILE: Final = "binding.json"
@@ -99,7 +99,7 @@ def _read(path: Path) -> Cluster:
 
 
 async def check_logs(
-    settings: Settings, progress: Mapping[int, Progress], committed: Mapping[TopicPartition, int]
+    settings: Settings, spec: StageSpec, progress: Mapping[int, Progress], committed: Mapping[TopicPartition, int]
 ) -> dict[int, int]:
     """Check that every log reaches as far as what was applied or committed of it.
 
@@ -107,7 +107,8 @@ async def check_logs(
     offsets was therefore deleted, or made anew, together with the state.
 
     Args:
-        settings: of the cluster.
+        settings: of the stage.
+        spec: of the stage.
         progress: of each assigned partition.
         committed: committed offsets of the assigned input partitions.
 
@@ -118,8 +119,8 @@ async def check_logs(
         BrokerError: the broker cannot be reached or does not answer.
         StateMismatchError: a log ends too early: it was made anew, or a broker in memory was restarted.
     """
-    changelogs = [TopicPartition(changelog_name(settings), number) for number in progress]
-    reached = _reached(settings, progress)
+    changelogs = [TopicPartition(spec.changelog(settings), number) for number in progress]
+    reached = _reached(settings, spec, progress)
     for tp, offset in committed.items():
         reached[tp] = max(offset, reached.get(tp, 0))
     logs = await log_bounds(settings, list(reached))
@@ -132,24 +133,24 @@ async def check_logs(
     return await _begin(settings, empty) if empty else {}
 
 
-async def check_ends(settings: Settings, progress: Mapping[int, Progress]) -> None:
+async def check_ends(settings: Settings, spec: StageSpec, progress: Mapping[int, Progress]) -> None:
     """Check that no log ends before what was applied of it, the changelog included.
 
     Raises:
         BrokerError: the broker cannot be reached or does not answer.
         StateMismatchError: one does.
     """
-    reached = _reached(settings, progress)
+    reached = _reached(settings, spec, progress)
     _compare(reached, await high_watermarks(settings, list(reached)))
 
 
-def _reached(settings: Settings, progress: Mapping[int, Progress]) -> dict[TopicPartition, int]:
+def _reached(settings: Settings, spec: StageSpec, progress: Mapping[int, Progress]) -> dict[TopicPartition, int]:
     """The offsets after what the local state holds of each log."""
     reached = {}
     for number, partition in progress.items():
-        reached[TopicPartition(changelog_name(settings), number)] = partition.offset + 1
-        for source, offset in zip(Source, partition.applied, strict=True):
-            reached[TopicPartition(topic_name(settings, source.name.lower()), number)] = offset + 1
+        reached[TopicPartition(spec.changelog(settings), number)] = partition.offset + 1
+        for topic, offset in zip(spec.inputs, partition.applied, strict=True):
+            reached[TopicPartition(topic_name(settings, topic), number)] = offset + 1
     return reached
 
 
@@ -178,7 +179,7 @@ def check_beginning(changelog: TopicPartition, start: int, held: int) -> None:
     if start > held + 1:
         raise StateMismatchError(
             f"{changelog.topic}-{changelog.partition} begins at offset {start}, but the local state has it up to "
-            f"{held + 1}: states of users were deleted from it, by retention or an operator; {START_OVER}"
+            f"{held + 1}: states were deleted from it, by retention or an operator; {START_OVER}"
         )
 
 
@@ -193,7 +194,7 @@ def _check_untouched(changelog: TopicPartition, committed: Mapping[TopicPartitio
 
 
 async def _begin(settings: Settings, changelogs: Collection[TopicPartition]) -> dict[int, int]:
-    """Write a tombstone of no user, and return its offset by partition: that the log has begun outlives it."""
+    """Write a tombstone of no key, and return its offset by partition: that the log has begun outlives it."""
     producer = new_producer(settings)
     async with reaching(settings, WRITE):
         await producer.start()

@@ -1,4 +1,4 @@
-"""Local stores: the states of a worker's users, as far as the changelog has acknowledged them.
+"""Local stores: the states of a worker's users or items, as far as the changelog has acknowledged them.
 
 State that a crash could leave in a local store alone would be taken for applied after the restart, and never reach the
 changelog.
@@ -42,7 +42,7 @@ class Progress(msgspec.Struct, frozen=True):
     Attributes:
         offset: of the last changelog record before which it has all; -1 for none.
         epoch: the highest it has seen; 0 for none.
-        applied: for each `Source`, the greatest offset that any user's state has applied; -1 for none.
+        applied: for each input of the stage, the greatest offset that any state has applied; -1 for none.
         kept_until: wall time (ms) up to which users whose features change by the clock are published; 0 if unknown.
         outranked: keys of users with a record in the changelog that an earlier one outranks. Compaction would keep the
             later of the two, so the owner of the partition has to write these users again.
@@ -50,9 +50,14 @@ class Progress(msgspec.Struct, frozen=True):
 
     offset: int = -1
     epoch: int = 0
-    applied: tuple[int, ...] = (-1, -1, -1, -1)
+    applied: tuple[int, ...] = ()
     kept_until: int = 0
     outranked: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, sources: int) -> Progress:
+        """Return the progress of a store that holds nothing, of a stage with so many inputs."""
+        return cls(applied=(-1,) * sources)
 
     def onward(
         self, offset: int, epoch: int, offsets: Iterable[Iterable[int]], kept_until: int | None = None
@@ -120,7 +125,7 @@ class MemoryStore(memory.Store):
 
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""
-        return self._progress.get(partition, Progress())
+        return self._progress.get(partition) or Progress.of(self.table.spec.entity.sources)
 
     def size(self, partition: int) -> int:
         """Return the bytes of the states of a partition."""
@@ -193,7 +198,9 @@ class RocksStore(rocksdb.Store):
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""
         known = self.read(partition, _PROGRESS_KEY)
-        return Progress() if known is None else msgspec.json.decode(known, type=Progress)
+        if known is None:
+            return Progress.of(self.table.spec.entity.sources)
+        return msgspec.json.decode(known, type=Progress)
 
     def _open_for_partition(self, partition: int) -> Any:
         return open_or_remake(self.partition_path(partition), partial(self._open_and_read, partition))

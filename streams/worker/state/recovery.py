@@ -1,4 +1,4 @@
-"""Faust's recovery of the user table, tied to the assignment that it was begun for."""
+"""Faust's recovery of the table of states, tied to the assignment that it was begun for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mode import Service
 from features.exceptions import FeaturesError
 from streams.exceptions import BrokerError, StreamsError
 from streams.worker.state.binding import check_beginning
-from streams.worker.state.user_table import UserTable
+from streams.worker.state.state_table import StateTable
 
 
 class TiedRecovery(Recovery):
@@ -30,7 +30,7 @@ class TiedRecovery(Recovery):
     def __init__(
         self,
         app: Any,
-        table: UserTable,
+        table: StateTable,
         take_over: Callable[[int, set[int]], Awaitable[bool]],
         begin_delivery: Callable[[int], None],
     ) -> None:

@@ -16,8 +16,8 @@ from support.encoders import HashEncoder
 
 from streams.contract import CLICKS, topic_name
 from streams.settings import WindowEdge, load_settings
-from streams.worker import stores
 from streams.worker.flow import Flow
+from streams.worker.stages import stores
 
 POLL_S: Final = 0.02
 

@@ -28,8 +28,8 @@ from streams.contract import topic_name
 from streams.operating.drain import Drain
 from streams.settings import Settings, WindowEdge, load_settings
 from streams.telemetry.tally import Tally
-from streams.worker import stores
 from streams.worker.flow import Flow
+from streams.worker.stages import stores
 from streams.worker.users.user_partition import UserPartition
 
 WARM_UP_S: Final = 2.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from features.items.tails import MOST_DECADES, binomial_tail, decades, evidence
+from features.items.tails import MOST_DECADES, TESTS, binomial_tail, decades, evidence
 
 
 @given(st.integers(0, 3_000), st.data(), st.floats(1e-6, 1 - 1e-6))
@@ -36,7 +36,11 @@ def test_decades_count_what_is_left_of_a_tail_after_all_looks():
 
 
 def test_evidence_holds_the_numbers_that_it_comes_from():
-    found = evidence(8, 10, 0.2, 10)
+    found = evidence(8, 10, 0.2)
     assert (found.found, found.of, found.expected) == (8, 10, 2.0)
     assert found.tail == pytest.approx(float(binom.sf(7, 10, 0.2)))
-    assert found.decades == decades(found.tail, 10)
+    assert found.decades == decades(found.tail, TESTS * 10)
+
+
+def test_nothing_looked_at_is_no_evidence():
+    assert evidence(0, 0, 0.2) == (0, 0, 0.0, 1.0, 0.0)

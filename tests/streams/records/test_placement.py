@@ -24,7 +24,8 @@ from streams.settings import Settings
 from streams.telemetry.tally import Fate
 from streams.worker.applying import partition as partition_module
 from streams.worker.flow import Flow
-from streams.worker.state.user_table import UserTable
+from streams.worker.stage_spec import USERS
+from streams.worker.state.state_table import StateTable
 
 PARTITIONS = 3
 
@@ -92,7 +93,7 @@ async def test_a_state_in_a_partition_that_is_not_its_users_ends_the_recovery(
 ) -> None:
     app = faust.App("placement-test", broker="memory://", datadir=tmp_path)
     settings = quick_settings(tmp_path, partitions=PARTITIONS)
-    table = UserTable(app, settings, on_recovered=lambda _: None, on_erased=lambda *_: None)
+    table = StateTable(app, settings, USERS, on_recovered=lambda _: None, on_erased=lambda *_: None)
     record = SimpleNamespace(key=b"u", value=encode(UserState()))
 
     def batch(number: int) -> SimpleNamespace:

@@ -29,9 +29,9 @@ from streams.telemetry.metrics import LATENCY_BUCKETS_S, BatchHistogram, Metrics
 from streams.telemetry.server import Server
 from streams.telemetry.tally import Fate, Tally
 from streams.worker import monitor as monitor_module
-from streams.worker import stores
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
+from streams.worker.stages import stores
 
 UNITS = ("total", "seconds", "bytes", "tokens", "texts", "titles", "messages", "users", "info", "difference", "psi")
 YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded", "wherewithal_clicks_paused"}

@@ -17,7 +17,7 @@ from streams.records.outgoing import Outgoing
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.worker.consuming.ledger import Ledger
-from streams.worker.lag import Behind, LagGauges, behind, check_ends, show_only
+from streams.worker.lag import Behind, LagGauges, behind, check_ends, deliveries, show_only
 
 HERE, THERE = TP("p-clicks", 0), TP("p-clicks", 1)
 NOW = 2_000.0
@@ -139,16 +139,18 @@ TOPICS = {"p-clicks": "clicks"}
 async def test_partitions_that_left_are_not_shown_any_more() -> None:
     metrics = Metrics()
     gauges = LagGauges(metrics, lambda: NOW)
-    await gauges.show(TOPICS, {HERE: Behind(3, 1), THERE: Behind(0, 1)}, Consumer([HERE, THERE]), Logs(None))
+    await gauges.show(
+        TOPICS, {HERE: Behind(3, 1), THERE: Behind(0, 1)}, deliveries(Consumer([HERE, THERE])), Logs(None)
+    )
     assert shown(metrics) == {"messages": {"0": 3, "1": 0}, "seconds": {"0": 1000, "1": 0}}
-    await gauges.show(TOPICS, {THERE: Behind(2, 1)}, Consumer([THERE]), Logs(None))
+    await gauges.show(TOPICS, {THERE: Behind(2, 1)}, deliveries(Consumer([THERE])), Logs(None))
     assert shown(metrics) == {"messages": {"1": 2}, "seconds": {"1": 1000}}
 
 
 async def test_nothing_is_shown_while_nothing_is_known() -> None:
     metrics = Metrics()
     gauges = LagGauges(metrics, lambda: NOW)
-    await gauges.show(TOPICS, {HERE: Behind(0, 1)}, Consumer([HERE]), Logs(None))
+    await gauges.show(TOPICS, {HERE: Behind(0, 1)}, deliveries(Consumer([HERE])), Logs(None))
     gauges.clear()
     assert shown(metrics) == {"messages": {}, "seconds": {}}
 
@@ -157,25 +159,25 @@ async def test_before_the_first_delivery_the_age_is_that_of_the_first_record_tha
     metrics, logs = Metrics(), Logs(500_000)
     gauges = LagGauges(metrics, lambda: NOW)
     for _ in range(3):
-        await gauges.show(TOPICS, {HERE: Behind(3, 1)}, Consumer(), logs)
+        await gauges.show(TOPICS, {HERE: Behind(3, 1)}, deliveries(Consumer()), logs)
         assert shown(metrics) == {"messages": {"0": 3}, "seconds": {"0": 1500}}
     assert logs.asked == [(TopicPartition("p-clicks", 0), 1)], "the broker is asked once for each offset"
-    await gauges.show(TOPICS, {HERE: Behind(2, 2)}, Consumer(), logs)
+    await gauges.show(TOPICS, {HERE: Behind(2, 2)}, deliveries(Consumer()), logs)
     assert len(logs.asked) == 2
 
 
 async def test_an_age_that_nobody_knows_is_not_shown_as_none() -> None:
     metrics = Metrics()
-    await LagGauges(metrics, lambda: NOW).show(TOPICS, {HERE: Behind(3, 1)}, Consumer(), Logs(None))
+    await LagGauges(metrics, lambda: NOW).show(TOPICS, {HERE: Behind(3, 1)}, deliveries(Consumer()), Logs(None))
     assert shown(metrics) == {"messages": {"0": 3}, "seconds": {}}
 
 
 def test_a_gauge_shows_only_what_it_is_told() -> None:
     metrics = Metrics()
-    show_only(metrics.table_bytes, [(("0",), 10), (("1",), 20)])
-    show_only(metrics.table_bytes, [(("1",), 30)])
+    show_only(metrics.table_bytes, [(("users", "0"), 10), (("users", "1"), 20)])
+    show_only(metrics.table_bytes, [(("users", "1"), 30)])
     assert [(sample.labels, sample.value) for family in metrics.table_bytes.collect() for sample in family.samples] == [
-        ({"partition": "1"}, 30)
+        ({"stage": "users", "partition": "1"}, 30)
     ]
 
 

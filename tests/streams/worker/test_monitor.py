@@ -27,10 +27,10 @@ from streams.records.ndjson import partition_of
 from streams.settings import Settings
 from streams.worker import flow as flow_module
 from streams.worker import monitor as monitor_module
-from streams.worker import stores
 from streams.worker.flow import Flow
 from streams.worker.lifecycle.awaited import Awaited
 from streams.worker.monitor import Monitor, StalledError
+from streams.worker.stages import stores
 
 PATIENCE_S = 60.0
 STALL_S = 120.0

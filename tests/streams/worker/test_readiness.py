@@ -20,7 +20,7 @@ from streams.worker.engine import Engine
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
 from streams.worker.readiness import STOPPING, Readiness
-from streams.worker.state.user_table import UserTable
+from streams.worker.state.state_table import StateTable
 
 pytestmark = pytest.mark.usefixtures("broker")
 
@@ -106,14 +106,14 @@ async def test_a_recovery_is_told_with_its_numbers(tmp_path: Path, monkeypatch: 
         await work(flow, random_lines(seed=1, events=200, users=20))
     readiness, seen = Readiness(), []
     flow = Flow(settings, encoder=HashEncoder(), progress=readiness.begin)
-    real = UserTable.take_in
+    real = StateTable.take_in
 
-    def told(self: UserTable, message: Any) -> None:
+    def told(self: StateTable, message: Any) -> None:
         readiness.look(flow)
         seen.extend(readiness.missing(flow))
         real(self, message)
 
-    monkeypatch.setattr(UserTable, "take_in", told)
+    monkeypatch.setattr(StateTable, "take_in", told)
     async with flow:
         assert readiness.missing(flow) == []
     assert any("records left in 1 partitions)" in reason for reason in seen)

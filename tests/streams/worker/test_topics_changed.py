@@ -24,13 +24,15 @@ from streams.broker.topics.admin import Admin
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
+from streams.broker.topics.topic_settings import wanted
 from streams.contract import CLICKS, INPUTS, TOPICS, changelog_name, topic_name
 from streams.exceptions import BrokerError, StateMismatchError
 from streams.settings import Settings, StateStore
-from streams.worker import topic_watch
 from streams.worker.flow import Flow
+from streams.worker.stage_spec import USERS
+from streams.worker.stages import topic_watch
+from streams.worker.stages.topic_watch import TopicWatch
 from streams.worker.state.local_store import Progress
-from streams.worker.topic_watch import TopicWatch
 
 LINES = random_lines(seed=7, events=120, users=30)
 PARTITIONS = 3
@@ -142,7 +144,7 @@ async def test_inputs_that_were_given_more_partitions_than_the_state_are_refused
 
 async def test_partitions_added_while_the_worker_runs_end_it(settings: Settings) -> None:
     await make_topics(settings)
-    watch = TopicWatch(settings, dict, pytest.fail)
+    watch = TopicWatch(settings, USERS, list(wanted(settings)), dict, pytest.fail)
     await watch.look()
     await grow(settings, *every_topic(settings))
     with pytest.raises(StateMismatchError, match=f"expected {PARTITIONS} partitions, .* partitions were added"):
@@ -167,7 +169,7 @@ async def test_a_worker_ends_by_what_its_watch_of_the_topics_finds(
 
 async def test_a_topic_that_is_gone_ends_the_worker_at_the_second_sight(settings: Settings) -> None:
     await make_topics(settings)
-    watch = TopicWatch(settings, dict, pytest.fail)
+    watch = TopicWatch(settings, USERS, list(wanted(settings)), dict, pytest.fail)
     await watch.look()
     await delete(settings, topic_name(settings, CLICKS))
     await watch.look()
@@ -177,7 +179,9 @@ async def test_a_topic_that_is_gone_ends_the_worker_at_the_second_sight(settings
 
 async def test_a_topic_made_anew_ends_the_worker(settings: Settings) -> None:
     await make_topics(settings)
-    watch = TopicWatch(settings, lambda: {0: Progress(applied=(-1, -1, 7, -1))}, pytest.fail)
+    watch = TopicWatch(
+        settings, USERS, list(wanted(settings)), lambda: {0: Progress(applied=(-1, -1, 7, -1))}, pytest.fail
+    )
     name = topic_name(settings, CLICKS)
     with pytest.raises(StateMismatchError, match=f"{name}-0 ends at offset 0, .* 8: the topic was made anew"):
         await watch.look()

@@ -28,9 +28,9 @@ from streams.contract import CLICKS, EVENTS, SCORES, changelog_name, topic_name
 from streams.operating.drain import Drain
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings
-from streams.worker import stores
 from streams.worker.consuming.ledger import Ledger
 from streams.worker.flow import Flow
+from streams.worker.stages import stores
 
 
 def record(offset: int) -> ConsumerRecord[bytes, bytes]:

@@ -246,16 +246,16 @@ async def test_what_is_taken_of_a_partition_ends_with_its_room_and_nothing_is_le
 async def test_recovery_holds_a_few_batches_of_the_changelog_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streams.worker.state.user_table import UserTable
+    from streams.worker.state.state_table import StateTable
 
     held: list[int] = []
-    take_in = UserTable.take_in
+    take_in = StateTable.take_in
 
-    def watch(table: UserTable, message: Any) -> None:
+    def watch(table: StateTable, message: Any) -> None:
         held.append(table.app.tables.changelog_queue.qsize() + 1)
         take_in(table, message)
 
-    monkeypatch.setattr(UserTable, "take_in", watch)
+    monkeypatch.setattr(StateTable, "take_in", watch)
     with EmbeddedBroker() as broker:
         settings = quick_settings(tmp_path, broker=broker.url, partitions=1, batch_records=5)
         async with Flow(settings, encoder=HashEncoder()) as flow:

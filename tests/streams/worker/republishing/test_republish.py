@@ -39,7 +39,7 @@ from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
-from streams.worker.stores import open_store
+from streams.worker.stages.stores import open_store
 
 PATIENCE_S = 60.0
 

@@ -16,20 +16,21 @@ from rocksdb.errors import RocksIOError
 from streams.contract import changelog_name
 from streams.exceptions import LocalStateError
 from streams.settings import load_settings
+from streams.worker.stage_spec import USERS
 from streams.worker.state.local_store import Progress, RocksStore
-from streams.worker.state.user_table import UserTable
+from streams.worker.state.state_table import StateTable
 
-GROUPS, USERS, BYTES = 400, 50, 16_384
+GROUPS, WRITTEN, BYTES = 400, 50, 16_384
 
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from test_local_store import BYTES, GROUPS, USERS, make_store
+from test_local_store import BYTES, GROUPS, WRITTEN, make_store
 from streams.worker.state.local_store import Progress
 
 store = make_store(Path(sys.argv[1]))
 for group in range(GROUPS):
-    states = {b"%d" % (group * 7 % USERS + user): b"%d" % group + bytes(BYTES) for user in range(5)}
+    states = {b"%d" % (group * 7 % WRITTEN + user): b"%d" % group + bytes(BYTES) for user in range(5)}
     store.write(0, states, Progress(offset=group, epoch=group))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -38,7 +39,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def make_store(folder: Path) -> RocksStore:
     app = faust.App("table-test", broker="memory://", datadir=folder)
     settings = load_settings(state_store="rocksdb", state_dir=folder)
-    store = UserTable(app, settings, on_recovered=lambda _: None, on_erased=lambda *_: None).data
+    store = StateTable(app, settings, USERS, on_recovered=lambda _: None, on_erased=lambda *_: None).data
     assert isinstance(store, RocksStore)
     return store
 
@@ -54,7 +55,7 @@ def test_a_crash_leaves_states_and_offset_of_one_instant(tmp_path: Path) -> None
     expected = {}
     for group in range(reached + 1):
         for user in range(5):
-            expected[b"%d" % (group * 7 % USERS + user)] = b"%d" % group + bytes(BYTES)
+            expected[b"%d" % (group * 7 % WRITTEN + user)] = b"%d" % group + bytes(BYTES)
     assert dict(store.items(0)) == expected
     assert store.persisted_offset(TP(changelog_name(load_settings()), 0)) == reached
 

@@ -7,16 +7,15 @@ hears nothing of a topic that was deleted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from streams.broker.topics.counts import partition_counts
-from streams.broker.topics.topic_settings import wanted
-from streams.contract import changelog_name
 from streams.exceptions import BrokerError, MissingLogError, StateMismatchError, StreamsError
 from streams.records.placement import added_partitions
 from streams.settings import Settings
 from streams.tasks import Tasks
+from streams.worker.stage_spec import StageSpec
 from streams.worker.state.binding import START_OVER, check_ends
 from streams.worker.state.local_store import Progress
 
@@ -34,7 +33,9 @@ class TopicWatch:
     """Looks at the topics from time to time; it says nothing of a broker that does not answer.
 
     Args:
-        settings: with the number of partitions found at the start.
+        settings: of the stage, with the number of partitions found at the start.
+        spec: of the stage.
+        names: of its topics on the broker.
         progress: tells how far the local state of each assigned partition is.
         on_failure: told of what ends the worker.
     """
@@ -42,12 +43,15 @@ class TopicWatch:
     def __init__(
         self,
         settings: Settings,
+        spec: StageSpec,
+        names: Collection[str],
         progress: Callable[[], Mapping[int, Progress]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
+        self._spec = spec
         self._progress = progress
-        self._names = list(wanted(settings))
+        self._names = list(names)
         self._missing: dict[str, int] = {}
         self._reached: Mapping[int, Progress] = {}
         self._tasks = Tasks("topic-watch", on_failure)
@@ -98,7 +102,7 @@ class TopicWatch:
         counts = await partition_counts(self._settings, self._names)
         known = self._settings.partitions
         if changed := {name: count for name, count in counts.items() if count > known}:
-            raise added_partitions(changed, known, f"the state of {changelog_name(self._settings)!r}")
+            raise added_partitions(changed, known, f"the state of {self._spec.changelog(self._settings)!r}")
         if fewer := {name: count for name, count in counts.items() if count < known}:
             name, count = next(iter(fewer.items()))
             raise StateMismatchError(
@@ -119,4 +123,4 @@ class TopicWatch:
         # A worker that is on its way out holds no partition any more.
         self._reached = self._progress() or self._reached
         if not missing:
-            await check_ends(self._settings, self._reached)
+            await check_ends(self._settings, self._spec, self._reached)

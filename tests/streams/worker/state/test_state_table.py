@@ -20,7 +20,8 @@ from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.ndjson import partition_of
 from streams.records.withheld import Why, Withheld
 from streams.settings import load_settings
-from streams.worker.state.user_table import UserTable
+from streams.worker.stage_spec import USERS
+from streams.worker.state.state_table import StateTable
 
 BASE = 1_764_000_000_000
 SETTINGS = load_settings(partitions=1, state_store="memory")
@@ -45,9 +46,9 @@ def batch(first: int, records: Sequence[tuple[bytes | None, bytes | None]]) -> A
 
 
 @pytest.fixture
-async def table(tmp_path: Path) -> UserTable:
+async def table(tmp_path: Path) -> StateTable:
     app = faust.App("changelog-test", broker="memory://", datadir=tmp_path)
-    return UserTable(app, SETTINGS, on_recovered=lambda _: None, on_erased=lambda *_: None)
+    return StateTable(app, SETTINGS, USERS, on_recovered=lambda _: None, on_erased=lambda *_: None)
 
 
 def newer_release(version: int) -> bytes:
@@ -69,7 +70,7 @@ def withheld() -> bytes:
     ids=["of a newer release", "damaged", "not unpacked", "without a key"],
 )
 async def test_a_batch_that_cannot_be_taken_in_is_an_error_in_one_line_and_leaves_no_trace(
-    table: UserTable, key: bytes | None, value: Callable[[], bytes], error: type[Exception]
+    table: StateTable, key: bytes | None, value: Callable[[], bytes], error: type[Exception]
 ) -> None:
     table.take_in(batch(0, [(b"before", state(1, 2))]))
     with pytest.raises(error) as refused:
@@ -81,7 +82,7 @@ async def test_a_batch_that_cannot_be_taken_in_is_an_error_in_one_line_and_leave
     assert decode(table.states.read(0, b"before") or b"").revision == 2
 
 
-async def test_whoever_has_an_outranked_record_last_is_remembered_until_written_again(table: UserTable) -> None:
+async def test_whoever_has_an_outranked_record_last_is_remembered_until_written_again(table: StateTable) -> None:
     assert partition_of(b"u", 1, 0) == 0
     table.take_in(batch(0, [(b"u", state(5, 4)), (b"u", state(4, 3)), (b"v", state(5, 1))]))
     progress = table.states.progress(0)

@@ -1,6 +1,6 @@
-"""The user table: Faust's assignment and recovery, with the changelog and the local store written by the batch.
+"""The table of states: Faust's assignment and recovery, with the changelog and the local store written by the batch.
 
-States of one user are ordered by (epoch, sequence), not by their place in the changelog: a worker that lost its
+States of one key are ordered by (epoch, sequence), not by their place in the changelog: a worker that lost its
 partitions without noticing can append, but never outrank, what the new owner wrote.
 """
 
@@ -13,26 +13,26 @@ import faust
 from msgspec.structs import replace
 
 from features.exceptions import FeaturesError
-from features.users.codec import offsets_and_erasure, order
-from streams.contract import changelog_name
 from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.many_keys import check_states
 from streams.records.withheld import Withheld
 from streams.settings import Settings, StateStore
 from streams.worker.consuming.raw_schema import RawSchema
+from streams.worker.stage_spec import StageSpec
 from streams.worker.state.local_store import ROCKSDB_OPTIONS, LocalStore, MemoryStore, RocksStore
 
 
-class UserTable(faust.Table):
-    """The states of all users of the assigned partitions, keyed by user id (UTF-8).
+class StateTable(faust.Table):
+    """The states of all keys of the assigned partitions: ids of users or items, in UTF-8.
 
     It registers itself with the app.
 
     Args:
         app: Faust's.
-        settings: of the worker.
-        on_recovered: told how many users' states were taken from the changelog.
-        on_erased: told of a partition and the users taken from its changelog who were erased at some time, before the
+        settings: of the stage.
+        spec: of the stage whose table it is.
+        on_recovered: told how many states were taken from the changelog.
+        on_erased: told of a partition and the keys taken from its changelog that were erased at some time, before the
             local store holds that.
     """
 
@@ -40,16 +40,18 @@ class UserTable(faust.Table):
         self,
         app: faust.App,
         settings: Settings,
+        spec: StageSpec,
         *,
         on_recovered: Callable[[int], object],
         on_erased: Callable[[int, Collection[bytes]], object],
     ) -> None:
         self.settings = settings
+        self.spec = spec
         self._on_recovered = on_recovered
         self._on_erased = on_erased
         super().__init__(
             app,
-            name="users",
+            name=spec.name,
             partitions=settings.partitions,
             key_type=bytes,
             value_type=bytes,
@@ -60,7 +62,7 @@ class UserTable(faust.Table):
         app.tables.add(self)
 
     def _changelog_topic_name(self) -> str:
-        return changelog_name(self.settings)
+        return self.spec.changelog(self.settings)
 
     def _new_store_by_url(self, url: Any) -> Any:
         kind = RocksStore if self.settings.state_store is StateStore.ROCKSDB else MemoryStore
@@ -104,7 +106,7 @@ class UserTable(faust.Table):
             ) from error
 
     def _recover(self, partition: int, records: Iterable[Any], offset: int) -> None:
-        name = changelog_name(self.settings)
+        name, entity = self.spec.changelog(self.settings), self.spec.entity
         kept = []
         for record in records:
             if isinstance(record.value, Withheld):
@@ -123,15 +125,15 @@ class UserTable(faust.Table):
         outranked = set(progress.outranked)
         epoch, reached = 0, []
         for key, state in kept:
-            rank = order(state)
+            rank = entity.order(state)
             epoch = max(epoch, rank[0])
             known = newest.get(key) or states.read(partition, key)
-            if known is not None and rank < order(known):
+            if known is not None and rank < entity.order(known):
                 outranked.add(key)
                 continue
             newest[key] = state
             outranked.discard(key)
-            offsets, erasure = offsets_and_erasure(state)
+            offsets, erasure = entity.offsets_and_erasure(state)
             reached.append(offsets)
             (erased.discard if erasure is None else erased.add)(key)
         if erased:

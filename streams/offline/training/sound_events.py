@@ -1,16 +1,16 @@
-"""The purchases in files of events, from which an encoder learns titles."""
+"""The sound events of files, from which a model learns what was bought or written."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from models.finetuning.titles.purchases import Line
 from streams.exceptions import RefusedInputError
 from streams.progress import Progress
 from streams.records.decoder import Decoder
-from streams.records.events import Click, Erasure
+from streams.records.events import Click, Erasure, Event
 from streams.records.judging import judge
 from streams.records.refusals import Refusals, check_share
 from streams.records.rejection import Rejection
@@ -20,8 +20,8 @@ from streams.sources.places import Places
 from streams.sources.reading import check_sources, packed_bytes, read_sources
 
 
-class Bought:
-    """Reads purchases that have a title, as a worker would decode them.
+class SoundEvents:
+    """Reads events as a worker would decode them.
 
     Args:
         settings: of the deployment, such as its currency.
@@ -42,8 +42,8 @@ class Bought:
         self.places = Places()
         self.erased: set[str] = set()
 
-    def read(self, files: Sequence[Path], report: Progress, max_refused: float) -> Iterator[Line]:
-        """Yield the purchases of files.
+    def read(self, files: Sequence[Path], report: Progress, max_refused: float) -> Iterator[Event]:
+        """Yield the events of files.
 
         Args:
             files: of events.
@@ -71,8 +71,14 @@ class Bought:
                 self.erased.add(event.user_id)
             else:
                 self.events += 1
-                if isinstance(event, Click) and event.action == "purchase" and event.title:
-                    yield Line(event.user_id, event.order_id, event.title, event.timestamp)
+                yield event
         if not self.events:
             raise RefusedInputError("expected events, found none: a line is left out or the files are empty")
         check_share(self.refusals, self.events + self.refusals.total, max_refused)
+
+
+def bought(events: Iterable[Event]) -> Iterator[Line]:
+    """Yield the purchases that have a title."""
+    for event in events:
+        if isinstance(event, Click) and event.action == "purchase" and event.title:
+            yield Line(event.user_id, event.order_id, event.title, event.timestamp)

@@ -1,0 +1,1 @@
+"""Forecasts of demand: daily units of items in, sums over the coming days out."""

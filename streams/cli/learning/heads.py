@@ -1,0 +1,79 @@
+"""The heads that `train` and `evaluate` know, and the options that belong to some of them alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from streams.cli.common.refusals import add_max_refused
+from streams.cli.common.sources import FILES_HELP, add_source_arguments
+from streams.exceptions import ConfigurationError
+
+SPEND: Final = "spend"
+CAPACITY: Final = "capacity"
+SENTIMENT: Final = "sentiment"
+
+HEADS: Final = (SPEND, CAPACITY, SENTIMENT)
+
+
+class Belongs(NamedTuple):
+    """An option that only some heads take.
+
+    Attributes:
+        heads: that take it.
+        default: its value where it was not given.
+    """
+
+    heads: tuple[str, ...]
+    default: Any = None
+
+
+def add_head_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--head`, and the options by which the head of sentiment reads files."""
+    parser.add_argument(
+        "--head",
+        choices=HEADS,
+        default=SPEND,
+        help="money to be spent, where a user stands in the order of labels, or whether a review praises "
+        f"(default: {SPEND})",
+    )
+    parser.add_argument(
+        "--reviews",
+        nargs="+",
+        type=Path,
+        metavar="EVENTS",
+        help=f"with --head sentiment: {FILES_HELP} (default: reviews that packages ship)",
+    )
+    _add_reading(parser)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    add_max_refused(parser)
+    add_source_arguments(parser)
+
+
+def of_reading() -> dict[str, Belongs]:
+    """Return the options by which the head of sentiment reads files."""
+    parser = argparse.ArgumentParser()
+    _add_reading(parser)
+    return {name: Belongs((SENTIMENT,), default) for name, default in vars(parser.parse_args([])).items()}
+
+
+def check_head(arguments: argparse.Namespace, options: Mapping[str, Belongs]) -> None:
+    """Refuse options that belong to another head.
+
+    Args:
+        arguments: with `head` and the options.
+        options: those that some heads do not take, by the names of their attributes.
+
+    Raises:
+        ConfigurationError: there is such an option.
+    """
+    for name, belongs in options.items():
+        if arguments.head not in belongs.heads and getattr(arguments, name) != belongs.default:
+            raise ConfigurationError(
+                f"--{name.replace('_', '-')}: expected --head {' or '.join(belongs.heads)} beside it, found "
+                f"{arguments.head}; leave it out"
+            )

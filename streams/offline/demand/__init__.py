@@ -1,0 +1,1 @@
+"""Demand over files: daily series of items and categories, their forecasts, and the backtest on real sales."""

@@ -1,0 +1,89 @@
+"""What is planted into an item's year: four kinds of campaigns, and a promotion, which is none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from features.tiles import DAY, HOUR
+from streams.offline.risk.rewriting import rewritten
+from streams.offline.risk.traffic import NEW, Item, Said, Written, reviewed
+
+Texts = Mapping[bool, Sequence[Said]]
+
+SIZES: Final = (6, 10, 20)
+"""Reviews of a campaign."""
+
+PRAISE_BURST: Final = "five-star burst by new accounts"
+ATTACK: Final = "one-star attack"
+COPIES: Final = "one text, lightly rewritten"
+PAID: Final = "paid ratings"
+PROMOTION: Final = "promotion"
+ORDINARY: Final = "ordinary"
+
+CAMPAIGNS: Final = (PRAISE_BURST, ATTACK, COPIES, PAID)
+
+LONGEST: Final = 21 * DAY
+"""How long an item is watched from the first planted event on, ms."""
+
+_BURST: Final = 30 * HOUR
+_SPREAD: Final = 14 * DAY
+_PROMOTED_DAYS: Final = 7
+_PROMOTED: Final = (3, 8)
+_NEW_IN_PROMOTION: Final = 0.5
+_LEAST_COPIED_BYTES: Final = 60
+
+
+def praise_burst(begin: int, size: int, said: Texts, rng: random.Random) -> list[Written]:
+    """Return five stars with praise, by new accounts, within 30 hours; nothing is bought."""
+    return [Written(begin + rng.randrange(_BURST), 5, rng.choice(said[True]), True) for _ in range(size)]
+
+
+def attack(begin: int, size: int, said: Texts, rng: random.Random) -> list[Written]:
+    """Return one star with complaint, by accounts as old as any, within 30 hours; nothing is bought."""
+    return [Written(begin + rng.randrange(_BURST), 1, rng.choice(said[False]), rng.random() < NEW) for _ in range(size)]
+
+
+def copies(begin: int, size: int, said: Texts, rng: random.Random) -> list[Written]:
+    """Return five stars with one praise, each copy rewritten in one to three ways, over two weeks."""
+    one = rng.choice([each for each in said[True] if len(each.text.encode()) >= _LEAST_COPIED_BYTES])
+    return [
+        Written(
+            begin + rng.randrange(_SPREAD),
+            5,
+            one._replace(text=rewritten(one.text, rng, rng.randint(1, 3))),
+            rng.random() < NEW,
+        )
+        for _ in range(size)
+    ]
+
+
+def paid(begin: int, size: int, said: Texts, rng: random.Random) -> list[Written]:
+    """Return five stars over two weeks, half of them with a complaint, half without a word."""
+    return [
+        Written(
+            begin + rng.randrange(_SPREAD),
+            5,
+            rng.choice(said[False]) if rng.random() < 0.5 else None,
+            rng.random() < NEW,
+        )
+        for _ in range(size)
+    ]
+
+
+PLANTED: Final[Mapping[str, Callable[[int, int, Texts, random.Random], list[Written]]]] = {
+    PRAISE_BURST: praise_burst,
+    ATTACK: attack,
+    COPIES: copies,
+    PAID: paid,
+}
+
+
+def promote(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
+    """Sell an item three to eight times as often for a week, half to new customers, and have it reviewed as usual."""
+    days = max(1.0, (item.bought[-1] - item.bought[0]) / DAY)
+    more = round(len(item.bought) / days * _PROMOTED_DAYS * rng.randint(*_PROMOTED))
+    sold = sorted(begin + rng.randrange(_PROMOTED_DAYS * DAY) for _ in range(more))
+    item.bought = sorted(item.bought + sold)
+    item.reviews += reviewed(item, sold, said, rng, _NEW_IN_PROMOTION)

@@ -1,0 +1,113 @@
+"""Items as they sold in Complete Journey, with real reviews placed on their purchases.
+
+It is a composite: no package ships reviews and orders of the same people. What is real is when an item was bought and
+by whom, and each text with its praise or complaint; which purchase a text stands on, and when, is drawn.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from features.tiles import DAY, HOUR
+from streams.offline.complete_journey.purchases import Purchase
+
+REVIEWED: Final = (0.05, 0.3)
+"""Share of an item's purchases that are reviewed: drawn for each item between these."""
+PRAISED: Final = (0.6, 0.95)
+"""Share of an item's reviews that praise: likewise."""
+WORDLESS: Final = 0.2
+"""Share of reviews that have a rating and no word."""
+NEW: Final = 0.2
+"""Share of reviews by people who are new to the shop."""
+MEAN_DELAY: Final = 3 * DAY
+"""From a purchase to its review, on average, ms; the delays are exponential."""
+
+
+class Said(NamedTuple):
+    """A real text.
+
+    Attributes:
+        text: cleaned.
+        praises: whether it praises; else it complains.
+        polarity: -1..1, by a head that was not fitted to it.
+    """
+
+    text: str
+    praises: bool
+    polarity: float
+
+
+class Written(NamedTuple):
+    """A review.
+
+    Attributes:
+        timestamp: ms.
+        rating: 1..5.
+        said: its text; None for a rating without a word.
+        new_reviewer: whether its writer is new to the shop.
+    """
+
+    timestamp: int
+    rating: int
+    said: Said | None
+    new_reviewer: bool
+
+
+@dataclass
+class Item:
+    """One item and its year.
+
+    Attributes:
+        name: of the item.
+        language: of its reviews.
+        reviewed: share of its purchases that are reviewed.
+        praised: share of its reviews that praise.
+        bought: times of its purchases, ms, ascending.
+        reviews: in no order.
+    """
+
+    name: str
+    language: str
+    reviewed: float
+    praised: float
+    bought: list[int] = field(default_factory=list)
+    reviews: list[Written] = field(default_factory=list)
+
+
+def most_bought(purchases: Iterable[Purchase], count: int, languages: Sequence[str], rng: random.Random) -> list[Item]:
+    """Return the items with the most purchase lines, fuel left out, each with its purchases and no review yet."""
+    times: dict[str, list[int]] = {}
+    for purchase in purchases:
+        if not purchase.item.fuel:
+            times.setdefault(purchase.product, []).append(purchase.timestamp)
+    chosen = sorted(times, key=lambda product: (-len(times[product]), product))[:count]
+    return [
+        Item(name, rng.choice(languages), rng.uniform(*REVIEWED), rng.uniform(*PRAISED), times[name])
+        for name in sorted(chosen)
+    ]
+
+
+def reviewed(
+    item: Item, bought: Iterable[int], said: Mapping[bool, Sequence[Said]], rng: random.Random, new: float = NEW
+) -> list[Written]:
+    """Return honest reviews of purchases.
+
+    Args:
+        item: that was bought.
+        bought: times of the purchases, ms.
+        said: texts that praise, by True, and that complain.
+        rng: draws.
+        new: share of writers that are new to the shop.
+    """
+    found = []
+    for when in bought:
+        if rng.random() < item.reviewed:
+            praises = rng.random() < item.praised
+            text = None if rng.random() < WORDLESS else rng.choice(said[praises])
+            delay = max(HOUR, round(rng.expovariate(1 / MEAN_DELAY)))
+            rating = rng.choice((4, 5, 5) if praises else (1, 1, 2))
+            found.append(Written(when + delay, rating, text, rng.random() < new))
+    return found

@@ -1,0 +1,1 @@
+"""The stages of a worker: one of users, one of items."""

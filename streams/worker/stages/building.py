@@ -1,0 +1,74 @@
+"""Building the parts of a stage that know one another, in an order in which each is whole once it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from streams.broker.throttling import Throttle
+from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
+from streams.worker.app import App, GroupMember, attach, create_app
+from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.consuming.losses import Losses
+from streams.worker.engine import Engine
+from streams.worker.republishing.recovered_erasures import RecoveredErasures
+from streams.worker.republishing.resetting import Resetter
+from streams.worker.stage_spec import StageSpec
+from streams.worker.state.recovery_news import RecoveryNews
+from streams.worker.state.state_table import StateTable
+from streams.worker.users.emitter import Watchers
+
+
+class Built(NamedTuple):
+    """An app and an engine that are tied to one another; the engine is still to be equipped."""
+
+    app: App
+    engine: Engine
+
+
+def build(
+    settings: Settings,
+    spec: StageSpec,
+    *,
+    held: HeldPartitions[Any],
+    watchers: Watchers,
+    metrics: Metrics,
+    throttle: Throttle,
+    clock: Callable[[], int],
+    on_failure: Callable[[BaseException], None],
+) -> Built:
+    """Build the app and the engine of a stage.
+
+    The app delivers to the engine, and the engine asks the app's consumer back. So the table of held partitions comes
+    first, the app without its agents next, then the engine, and the two are tied last.
+
+    Args:
+        settings: of the stage, with the address of the broker and the number of partitions filled in.
+        spec: of the stage.
+        held: empty, to be filled by the engine.
+        watchers: told of what is served, and of partitions that are let go.
+        metrics: what is counted.
+        throttle: shared by the clients of the worker.
+        clock: the wall clock, ms, by which what is quiet becomes due.
+        on_failure: told of the error that makes going on unsound.
+    """
+    erasures = RecoveredErasures(settings, lambda: held.partitions, on_failure)
+    losses = Losses(settings, spec, metrics)
+    news = RecoveryNews(metrics)
+    app = create_app(settings)
+    table = StateTable(app, settings, spec, on_recovered=news.count, on_erased=erasures.met)
+    engine = Engine(
+        settings,
+        spec,
+        member=GroupMember(app, table, settings),
+        held=held,
+        losses=losses,
+        erasures=erasures,
+        resetter=Resetter(settings, held.partitions, clock, metrics, on_failure),
+        news=news,
+        watchers=watchers,
+        on_failure=on_failure,
+    )
+    attach(app, table, engine, losses, settings, throttle)
+    return Built(app, engine)

@@ -1,0 +1,92 @@
+"""The stage of users: events become states of users, rows and scores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from streams.broker.letters import Letters
+from streams.inference.active_capacity import PURPOSE
+from streams.inference.loading import Inference
+from streams.inference.text_reader import TextReader
+from streams.inference.title_reader import TitleReader
+from streams.log import log
+from streams.telemetry.served_log import ServedLog
+from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.lifecycle.closing import Closing
+from streams.worker.production.model_watch import Production
+from streams.worker.production.served_watch import ServedWatch
+from streams.worker.stages.stage import Stage
+from streams.worker.users.emitter import Emitter, Watchers
+from streams.worker.users.equipment import UserEquipment
+
+
+class UserStage(Stage):
+    """The users of a worker.
+
+    Attributes:
+        production: the models at work, once there are some.
+    """
+
+    production: Production
+    _watch: ServedWatch
+
+    def watchers(self, held: HeldPartitions[Any]) -> Watchers:
+        """Return what feeds shadow, drift, fit and calibration."""
+        shared = self.shared
+        self._watch = ServedWatch(self.settings, held, shared.metrics, shared.clock, shared.on_failure)
+        return self._watch
+
+    async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
+        """Return the log of what was served, where one is kept."""
+        settings = self.settings
+        if settings.served_log is None:
+            return None
+        kept = await asyncio.to_thread(ServedLog, settings.served_log, settings.served_log_share, self.shared.metrics)
+        closing.add("log of what was served", partial(asyncio.to_thread, kept.stop))
+        return kept.take
+
+    def equip(self, inference: Inference, letters: Letters) -> None:
+        """Equip the engine with models and outlets: from now on it takes partitions over."""
+        settings, shared = self.settings, self.shared
+        self.production = Production(
+            settings,
+            inference,
+            self.engine,
+            self._watch,
+            shared.tally,
+            self.owed,
+            shared.metrics,
+            shared.on_failure,
+        )
+        if inference.estimating is not None:
+            log.warning(PURPOSE, scorer=inference.estimating.version, fitted=inference.estimating.fitted)
+        reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
+        equipment = UserEquipment(
+            settings=settings,
+            inference=inference,
+            letters=letters,
+            online=self.online,
+            reader=reader,
+            titles=TitleReader(
+                TextReader(inference.batcher, inference.projection), settings.cached_titles, shared.metrics
+            ),
+            emitter=Emitter(inference.encoder, inference.scoring, self.as_of, self._watch, inference.estimating),
+            tally=shared.tally,
+            metrics=shared.metrics,
+            throttle=shared.throttle,
+            clock=shared.clock,
+        )
+        self.engine.equip(equipment)
+
+    def start_production(self) -> None:
+        """Begin to watch models, and publish what the online store was found to lack."""
+        self.production.start()
+        self.production.republisher.refill()
+
+    async def stop_production(self) -> None:
+        """Watch models no more."""
+        if self.engine.equipped:
+            await self.production.stop()
