@@ -10,11 +10,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-from streams.cli.common.arguments import check_outputs
+from streams.cli.common.arguments import ITEM, add_entity, check_outputs
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
 from streams.cli.common.sources import (
@@ -28,9 +28,6 @@ from streams.exceptions import ConfigurationError, NoRowsError, RefusedInputErro
 from streams.settings import load_settings
 from streams.sources.places import Place
 
-USER: Final = "user"
-ITEM: Final = "item"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `history`."""
@@ -43,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or of item_id and timestamp",
     )
     when.add_argument("--every", metavar="STEP", help="regular instants within the history, such as 30d or 12h")
-    parser.add_argument("--entity", choices=(USER, ITEM), default=USER, help="whose features (default: user)")
+    add_entity(parser, "features")
     parser.add_argument("--output", type=Path, default=Path("history"), metavar="FOLDER", help="new (default: history)")
     parser.add_argument("--targets", action="store_true", help="add what was spent in the 30 days after")
     parser.add_argument("--dead-letters", type=Path, metavar="FILE", help="write what is refused")

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,36 +21,26 @@ from numpy.typing import NDArray
 
 from features.users.point_in_time import Folded
 from features.users.state import Outcome
-from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
-from streams.inference.text_reader import TextReader
 from streams.offline.history.lives import Life, Recorded
 from streams.offline.history.pace import Pace
 from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
+from streams.offline.history.words import Texts, Words
 from streams.offline.training.categories import is_listable
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of, title_of
 from streams.records.judging import judge
 from streams.records.ndjson import RejectedLine
-from streams.records.observer import NOTHING_READ, Observer, Reading
+from streams.records.observer import Observer
 from streams.records.refusals import Position
 from streams.records.rejection import Rejection
 from streams.settings import Settings
 from streams.sources.arrived import Arrived
 from streams.sources.options import AS_THEY_ARE, SourceOptions
 from streams.sources.reading import packed_bytes, plain_bytes, read_sources
-
-TEXTS_AT_ONCE: Final = 2048
-"""Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
-
-TITLES_KEPT: Final = 200_000
-"""Titles whose readings are kept from one bucket to the next, 0.6 kB each: a shop has few, and every bucket has all."""
-
-Readings = dict[str, Reading | TextRejectedError]
-"""What was read of each text or title."""
 
 _EVENTS: Final = (Review, Search, Click, Erasure)
 _NOTE: Final = len(_EVENTS)
@@ -150,12 +141,10 @@ class History:
         self.head = "" if inference.sentiment is None else inference.sentiment.identity
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
-        self._reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
-        self._title_reader = TextReader(inference.batcher, inference.projection)
-        self._titles: Readings = {}
         self._spill = Spill(folder, plain_bytes(self._files))
         self._refused = refused or Refused()
         self._pace = Pace(progress, packed_bytes(self._files))
+        self._words = Words(inference, self._pace)
         self.account = Account()
         self.categories: Counter[str] = Counter()
         self.first_duplicate: Position | None = None
@@ -163,12 +152,12 @@ class History:
     @property
     def texts_read(self) -> int:
         """The number of distinct texts per bucket that got an embedding."""
-        return self._reader.encoded
+        return self._words.texts_read
 
     @property
     def titles_read(self) -> int:
         """The number of distinct titles that got an embedding."""
-        return self._title_reader.encoded
+        return self._words.titles_read
 
     def gather(self) -> None:
         """Decode and spill the files. It is called once, before `users`.
@@ -193,12 +182,10 @@ class History:
         """
         for frames in self._spill.buckets():
             gathered = self._group(frames)
-            readings: Readings = {}
-            await self._read(self._reader, (text_of(event) for event in _all(gathered)), readings)
-            await self._read_titles(title_of(event) for event in _all(gathered))
+            texts = await self._words.read(list(_all(gathered)))
             # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
-                yield self._fold(user_id, gathered.pop(user_id), readings)
+                yield self._fold(user_id, gathered.pop(user_id), texts)
 
     async def read_titles(self, titles: Iterable[str]) -> dict[str, NDArray[np.float64] | None]:
         """Return the projected embedding of each title, float64[64]; None for one that says nothing.
@@ -206,9 +193,7 @@ class History:
         Raises:
             EncoderUnavailableError: the encoder is down.
         """
-        wanted = set(titles)
-        await self._read_titles(wanted)
-        return {title: _of_title(self._titles.get(title)).projected for title in wanted}
+        return await self._words.embedded(titles)
 
     def _take(self, arrived: Arrived, now: int) -> None:
         record, account = arrived.record, self.account
@@ -248,30 +233,9 @@ class History:
                 user.events.append(Recorded(event, (file, line), record_time))
         return users
 
-    async def _read_titles(self, titles: Iterable[str]) -> None:
-        if len(self._titles) > TITLES_KEPT:
-            self._titles.clear()
-        await self._read(self._title_reader, titles, self._titles)
-
-    async def _read(self, reader: TextReader, words: Iterable[str], readings: Readings) -> None:
-        """Add the reading of each text that has none yet."""
-        counts = Counter(filter(None, words))
-        texts = [text for text in counts if text not in readings]
-        self._pace.texts_read(counts.total() - sum(counts[text] for text in texts))
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = texts[start : start + TEXTS_AT_ONCE]
-            readings.update(zip(some, await reader.read(some), strict=True))
-            self._pace.texts_read(sum(counts[text] for text in some))
-
-    def _fold(self, user_id: str, user: _Gathered, readings: Readings) -> User:
-        def reading_of(event: Event) -> Reading | None:
-            if isinstance(event, Click):
-                return _of_title(self._titles.get(title_of(event)))
-            found = readings.get(text_of(event), NOTHING_READ)
-            return None if isinstance(found, TextRejectedError) else found
-
+    def _fold(self, user_id: str, user: _Gathered, texts: Texts) -> User:
         *ended, life = (
-            Life(events, erased_at, reading_of, self._observer, self.encoder)
+            Life(events, erased_at, partial(self._words.of, texts), self._observer, self.encoder)
             for events, erased_at in (*user.ended, (user.events, user.erased_at))
         )
         folded, account = life.folded, self.account
@@ -288,11 +252,6 @@ class History:
         if (duplicate := life.first_duplicate) is not None:
             self.first_duplicate = min(self.first_duplicate or duplicate, duplicate)
         return User(user_id, folded, user.notes, user.erased_at is not None, [*ended, life])
-
-
-def _of_title(reading: Reading | TextRejectedError | None) -> Reading:
-    # A title that fails alone counts as noisy, and the click is none the worse for it.
-    return reading if isinstance(reading, Reading) else NOTHING_READ
 
 
 def _all(users: Mapping[str, _Gathered]) -> Iterator[Event]:
