@@ -27,8 +27,8 @@ async def judge_all(flow: Flow, *, publish: bool) -> None:
 
 def suitability(flow: Flow) -> list[str]:
     """Return what a user has to know about the models before trusting them, in lines; none where nothing is wrong."""
-    scoring, tally = flow.engine.emitter.scoring, flow.tally
-    lines = [] if flow.engine.emitter.estimating is None else [PURPOSE]
+    scoring, tally = flow.engine.equipment.emitter.scoring, flow.tally
+    lines = [] if flow.engine.equipment.emitter.estimating is None else [PURPOSE]
     if scoring.verdict.fit is Fit.FOREIGN:
         lines.append(
             f"scorer {scoring.version} is foreign to this shop: {scoring.verdict.why}; scores, expected_spend and "

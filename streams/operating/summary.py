@@ -60,8 +60,8 @@ def summarise(flow: Flow, feeder: Feeder, seconds: float) -> Summary:
         erased=fates[Fate.ERASED],
         users=len(known_users(flow)),
         scores_out=flow.tally.scores_out,
-        texts_encoded=flow.engine.reader.encoded,
-        titles_encoded=flow.engine.titles.encoded,
+        texts_encoded=flow.engine.equipment.reader.encoded,
+        titles_encoded=flow.engine.equipment.titles.encoded,
         seconds=round(seconds, 3),
         event_to_score_ms=flow.tally.latency_percentiles(),
     )

@@ -96,6 +96,7 @@ class Metrics(MetricSet):
         self.titles_read = counter("titles_read", "Distinct titles that were read, by what came of it", "outcome")
         self.titles_waited = counter("titles_waited", "Clicks whose titles were not known yet, and had to wait")
         self.waiting_titles = gauge("waiting_titles", "Clicks that are applied and whose titles wait", "partition")
+        self.waiting_item_titles = gauge("waiting_item_titles", "Items whose titles are to be read", "partition")
         self.title_wait = gauge("title_wait_seconds", "For how long the first of them has waited", "partition")
         self.clicks_paused = gauge("clicks_paused", "1 while clicks wait since too many titles do", "partition")
         self.clicks_pauses = counter("clicks_pauses", "Times that clicks had to wait for titles", "partition")

@@ -134,7 +134,9 @@ def create_app(settings: Settings) -> App:
     )
 
 
-def attach(app: App, table: StateTable, engine: Engine, losses: Losses, settings: Settings, throttle: Throttle) -> None:
+def attach(
+    app: App, table: StateTable, engine: Engine[Any], losses: Losses, settings: Settings, throttle: Throttle
+) -> None:
     """Have an app deliver to an engine: its consumer, an agent per input topic, and the recovery of the table.
 
     Args:

@@ -18,13 +18,13 @@ from aiokafka import TopicPartition
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
-from streams.telemetry.metrics import Metrics
 from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane
 from streams.worker.applying.partition import Partition
 from streams.worker.applying.quiet_users import Decay, schedules
-from streams.worker.applying.tenure import Equipment, Tenure, Terms
 from streams.worker.epochs import epoch_of
+from streams.worker.equipment import Equipment
+from streams.worker.publishing.committer import Outlets
 from streams.worker.republishing.strays import Strays
 from streams.worker.state.local_store import LocalStore
 
@@ -47,26 +47,20 @@ class Furnishing:
         states: the local store.
         epochs: the last epoch that this process took for each partition. Two assignments in one second of one
             generation would have the same, and what the first has under way may lie behind the recovered changelog.
-        equipment: what partitions and lanes are made of.
-        cached_users: live states kept decoded, in all partitions together.
-        metrics: what is counted.
-        clock: the wall clock, ms, by which quiet users become due; None where features are not as of a clock.
+        equipment: of the stage: makes outlets, partitions and handlers.
+        clock: the wall clock, ms, by which what is quiet becomes due; None where features are not as of a clock.
         publisher: makes a producer under a lease, told who listens to its acknowledgements.
         strays: makes the watch on the logs of partitions.
-        on_encoder: told (who waits, whether the encoder is down for it).
-        hold: told (serial of the assignment, partition, offset) of the first click whose title waits; None for none.
+        hold: told (serial of the assignment, partition, the offset that is not to be committed yet; None for none).
         on_failure: told of (assignment, error): it cannot go on.
     """
 
     states: LocalStore
     epochs: dict[int, int]
     equipment: Equipment
-    cached_users: int
-    metrics: Metrics
     clock: Callable[[], int] | None
     publisher: Callable[[Lease, Callable[[str, int, int, int], None]], Publisher]
     strays: Callable[[Mapping[int, Partition[Any]], Callable[[BaseException], None]], Strays]
-    on_encoder: Callable[[object, bool], None]
     hold: Callable[[int, int, int | None], None]
     on_failure: Callable[[Assignment, BaseException], None]
 
@@ -98,7 +92,6 @@ class Assignment:
         self._ending: asyncio.Task[None] | None = None
         self._steps: set[asyncio.Task[Any]] = set()
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._tenure: Tenure[Any]
         self._publisher: Publisher | None = None
         self._strays: Strays | None = None
         self._furnishing: Furnishing
@@ -127,34 +120,29 @@ class Assignment:
         task.result()
 
     async def open(
-        self, furnishing: Furnishing, clicks_from: Mapping[int, int], ends: Mapping[TopicPartition, int]
+        self,
+        furnishing: Furnishing,
+        begins: Mapping[int, Mapping[str, int]],
+        ends: Mapping[TopicPartition, int],
     ) -> None:
         """Take over partitions whose state is recovered and checked, and accept events of them.
 
         Args:
             furnishing: what to do it with.
-            clicks_from: for each partition, the offset from which its clicks are delivered.
+            begins: for each partition, by topic of the contract, the offset from which it is delivered.
             ends: of the logs that only their owner writes; the recovered state knows all before them.
         """
         self._furnishing = furnishing
         self._strays = furnishing.strays(self.partitions, self._failed)
         self._publisher = furnishing.publisher(self.lease, self._strays.written)
         await self._publisher.start()
-        self._tenure = furnishing.equipment.begin(
-            Terms(
-                publisher=self._publisher,
-                lease=self.lease,
-                hold=partial(furnishing.hold, self.serial),
-                on_encoder=furnishing.on_encoder,
-                on_failure=self._failed,
-            )
-        )
-        for number, first in clicks_from.items():
-            self.partitions[number] = self._take(number, first)
+        outlets = furnishing.equipment.outlets(self._publisher, self.lease, self._failed)
+        for number, first in begins.items():
+            self.partitions[number] = self._take(number, first, outlets)
         self._strays.watch(ends)
         self.accepting = True
 
-    def _take(self, number: int, first: int) -> Partition[Any]:
+    def _take(self, number: int, begins: Mapping[str, int], outlets: Outlets[Any]) -> Partition[Any]:
         furnishing, clock, due = self._furnishing, self._furnishing.clock, DueTimes()
         progress = furnishing.states.progress(number)
         seen = max(progress.epoch, furnishing.epochs.get(number, 0))
@@ -162,16 +150,18 @@ class Assignment:
         # A worker that is back after a restart may be in the same generation, with a clock that went back since, and
         # rows that went out under this epoch are not always in the changelog.
         furnishing.states.write(number, {}, progress.onward(progress.offset, epoch, []))
-        partition = self._tenure.partition(
+        equipment = furnishing.equipment
+        partition = equipment.partition(
             number,
             epoch,
             furnishing.states,
-            first=first,
-            cached=lambda: furnishing.cached_users // max(1, len(self.partitions)),
+            outlets,
+            cached=lambda: equipment.cached // max(1, len(self.partitions)),
+            begins=begins,
             on_applied=None if clock is None else schedules(due, clock),
         )
         if clock is not None:
-            self.decays[number] = Decay(partition, due, clock, furnishing.metrics, self._failed)
+            self.decays[number] = Decay(partition, due, clock, equipment.metrics, self._failed)
             self.decays[number].start()
         return partition
 
@@ -182,7 +172,10 @@ class Assignment:
         number = event.message.partition
         lane = self._lanes.get((topic, number))
         if lane is None:
-            lane = self._lanes[topic, number] = self._tenure.lane(topic, number)
+            partition, furnishing = self.partitions[number], self._furnishing
+            hold = partial(furnishing.hold, self.serial)
+            handler = furnishing.equipment.handler(topic, partition, hold, self._failed)
+            lane = self._lanes[topic, number] = Lane(f"{topic}-{number}", handler, partition.settled, self._failed)
         lane.submit(event)
 
     @property

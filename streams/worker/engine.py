@@ -1,28 +1,24 @@
-"""The engine: what a worker applies events and publishes users with, and the assignment it has now."""
+"""The engine of a stage: what it applies records and publishes keys with, and the assignment it has now."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
-from features.users.state import UserState
 from streams.broker.lease import Lease, LeaseLostError, no_lease
 from streams.broker.publisher import Publisher
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CLICKS, topic_name
-from streams.inference.active_capacity import Estimating
-from streams.inference.active_scorer import Scoring
-from streams.inference.text_reader import TextReader
-from streams.inference.title_reader import TitleReader
+from streams.contract import topic_name
 from streams.log import log
 from streams.settings import Settings, WindowEdge
 from streams.tasks import Tasks
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
+from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
@@ -30,11 +26,11 @@ from streams.worker.stage_spec import StageSpec
 from streams.worker.state.binding import check_logs
 from streams.worker.state.local_store import LocalStore
 from streams.worker.state.recovery_news import RecoveryNews
-from streams.worker.users.emitter import Emitter, Watchers
-from streams.worker.users.equipment import UserEquipment
 
 NEVER: Final = -1
 """The serial number, and the generation, of no assignment."""
+
+E = TypeVar("E", bound=Equipment)
 
 
 class Member(Protocol):
@@ -57,8 +53,8 @@ class Member(Protocol):
         """Leave the partitions and join the group again."""
 
 
-class Engine:
-    """Applies batches of events and publishes what comes of them, under one assignment after the other.
+class Engine(Generic[E]):
+    """Applies batches of records and publishes what comes of them, under one assignment after the other.
 
     It may join its group before its models are loaded. Partitions are not taken over until it is equipped.
 
@@ -71,19 +67,17 @@ class Engine:
         erasures: publishes the erased that a recovery meets.
         resetter: looks for records ahead of the clock.
         news: told when a recovery begins and ends.
-        watchers: told that partitions are let go.
+        on_released: told that partitions are let go.
         on_failure: told of the error that makes going on unsound.
 
     Attributes:
         assignment: the newest; one that has ended until the first begins.
         held: see above.
         partitions: those of `held`.
-        emitter, reader, titles: of the equipment, once there is one.
+        equipment: once there is one.
     """
 
-    emitter: Emitter
-    reader: TextReader
-    titles: TitleReader
+    equipment: E
 
     def __init__(
         self,
@@ -91,12 +85,12 @@ class Engine:
         spec: StageSpec,
         *,
         member: Member,
-        held: HeldPartitions[UserState],
+        held: HeldPartitions[Any],
         losses: Losses,
         erasures: RecoveredErasures,
         resetter: Resetter,
         news: RecoveryNews,
-        watchers: Watchers,
+        on_released: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
@@ -109,19 +103,16 @@ class Engine:
         self._erasures = erasures
         self._resetter = resetter
         self._news = news
-        self._watchers = watchers
-        self._waiting_for_encoder: set[object] = set()
+        self._on_released = on_released
         self._on_failure = on_failure
         self._abandoning = Tasks("abandon", on_failure)
         self._closed = False
         self._epochs: dict[int, int] = {}
         self.assignment = Assignment(NEVER, NEVER, no_lease())
 
-    def equip(self, equipment: UserEquipment) -> None:
+    def equip(self, equipment: E) -> None:
         """Give it what it works with, once: from now on partitions are taken over."""
-        self._equipment = equipment
-        self._metrics = equipment.metrics
-        self.reader, self.titles, self.emitter = equipment.reader, equipment.titles, equipment.emitter
+        self.equipment = equipment
         self._equipped.set()
 
     @property
@@ -132,15 +123,6 @@ class Engine:
     def submit(self, topic: str, event: Any) -> None:
         """Take a batch of a topic of the contract, as a Faust event."""
         self.assignment.submit(topic, event)
-
-    def swap(self, scoring: Scoring) -> None:
-        """Score with another artefact from the next micro-batch on, and count its categories from the next event on."""
-        self.emitter.scoring = scoring
-        self._equipment.observer.use(scoring.artefact.categories)
-
-    def swap_capacity(self, estimating: Estimating) -> None:
-        """Estimate capacity with another artefact from the next micro-batch on."""
-        self.emitter.estimating = estimating
 
     async def begin(self, serial: int, generation: int, lease: Lease) -> None:
         """Begin an assignment (see `Assignment`), and end the one before it."""
@@ -190,16 +172,19 @@ class Engine:
         starts = await self._losses.starts(applied, offsets)
         await member.begin_at(starts)
         positions = {**offsets, **starts}
-        clicks = topic_name(self._settings, CLICKS)
-        clicks_from = {number: positions.get(TopicPartition(clicks, number), 0) for number in numbers}
+        begins = {
+            number: {
+                topic: positions.get(TopicPartition(topic_name(self._settings, topic), number), 0)
+                for topic in self._spec.inputs
+            }
+            for number in numbers
+        }
         outputs = [topic_name(self._settings, topic) for topic in self._spec.outputs(self._settings)]
         logs = [TopicPartition(output, number) for output in outputs for number in numbers]
         ends = dict(await high_watermarks(self._settings, logs))
-        ends |= {
-            TopicPartition(self._spec.changelog(self._settings), number): known.offset + 1
-            for number, known in progress.items()
-        }
-        await assignment.open(self._furnishing(), clicks_from, ends)
+        changelog = self._spec.changelog(self._settings)
+        ends |= {TopicPartition(changelog, number): known.offset + 1 for number, known in progress.items()}
+        await assignment.open(self._furnishing(), begins, ends)
         for number, known in progress.items():
             for key in known.outranked:
                 assignment.partitions[number].rewrite(key.decode())
@@ -210,19 +195,16 @@ class Engine:
         self._resetter.begin()
 
     def _furnishing(self) -> Furnishing:
-        settings, equipment = self._settings, self._equipment
+        settings, equipment, changelog = self._settings, self.equipment, self._spec.changelog(self._settings)
         return Furnishing(
             states=self._member.states,
             epochs=self._epochs,
             equipment=equipment,
-            cached_users=settings.cached_users,
-            metrics=self._metrics,
             clock=equipment.clock if settings.window_edge is WindowEdge.CLOCK else None,
             publisher=lambda lease, on_written: Publisher(settings, lease, on_written, equipment.throttle),
             strays=lambda partitions, on_failure: Strays(
-                settings, self._spec.changelog(settings), partitions, self._metrics, on_failure
+                settings, changelog, partitions, equipment.metrics, on_failure
             ),
-            on_encoder=self._encoder_changed,
             hold=self._member.hold,
             on_failure=self._failed,
         )
@@ -232,7 +214,7 @@ class Engine:
         self._resetter.stop()
         self.held.let_go()
         await self.assignment.end()
-        self._watchers.released()
+        self._on_released()
 
     def _failed(self, assignment: Assignment, error: BaseException) -> None:
         """Drop everything and rejoin where the partitions were lost; end the worker for any other reason."""
@@ -251,17 +233,9 @@ class Engine:
     @property
     def encoder_down(self) -> bool:
         """Whether texts or titles wait for an encoder that does not work."""
-        return self.equipped and self.emitter.encoder_down
+        return self.equipped and self.equipment.encoder_down
 
     @property
     def clicks_paused(self) -> bool:
         """Whether clicks wait because as many of their titles do as may."""
         return self.assignment.paused
-
-    def _encoder_changed(self, lane: object, down: bool) -> None:
-        if down:
-            self._waiting_for_encoder.add(lane)
-        else:
-            self._waiting_for_encoder.discard(lane)
-        self.emitter.encoder_down = bool(self._waiting_for_encoder)
-        self._metrics.degraded.set(1 if self.emitter.degraded else 0)

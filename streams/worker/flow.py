@@ -38,6 +38,7 @@ from streams.worker.production.model_watch import Production
 from streams.worker.stage_spec import USERS
 from streams.worker.stages.stage import Shared, Stage
 from streams.worker.stages.user_stage import UserStage
+from streams.worker.users.user_equipment import UserEquipment
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may stand still."""
@@ -249,7 +250,7 @@ class Flow:
         return self.users.app
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine[UserEquipment]:
         """The engine of the stage of users."""
         return self.users.engine
 
@@ -280,8 +281,9 @@ class Flow:
         of_stages = [what for stage in self.stages for what in stage.failing()]
         return [*dict.fromkeys(of_stages), *(what for what, fails in known.items() if fails)]
 
-    def excuse(self, stage: Stage, topic: str) -> str | None:
+    def excuse(self, topic: str) -> str | None:
         """Return which dependency is known to fail that a topic of the contract has to wait for, or None."""
+        stage = next(stage for stage in self.stages if topic in stage.spec.inputs)
         waits = topic in stage.spec.texts or (topic == CLICKS and stage.engine.clicks_paused)
         return next((what for what in self.failing_dependencies() if waits or what != _ENCODER_DOWN), None)
 

@@ -143,7 +143,7 @@ class Monitor:
     def _judge_partitions(self, stage: Stage, found: Mapping[TP, Behind]) -> None:
         consumer: Any = stage.app.consumer
         for tp, (messages, position) in found.items():
-            if not consumer.delivering or self._waits or self._flow.excuse(stage, self._topics[tp.topic]) is not None:
+            if not consumer.delivering or self._waits or self._flow.excuse(self._topics[tp.topic]) is not None:
                 continue
             name = f"{tp.topic}-{tp.partition}"
             self._judged.add(name)

@@ -44,7 +44,7 @@ from streams.worker.stage_spec import USERS
 from streams.worker.state.local_store import Progress
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.users.emitter import Emitter
-from streams.worker.users.equipment import UserEquipment
+from streams.worker.users.user_equipment import UserEquipment
 
 TOPICS = (CLICKS, SEARCHES)
 LONG_S = 3600.0
@@ -301,7 +301,7 @@ class Worker:
             erasures=RecoveredErasures(group.settings, lambda: held.partitions, self.failures.append),
             resetter=Untaken(),  # type: ignore[arg-type]
             news=RecoveryNews(Metrics()),
-            watchers=watchers,
+            on_released=watchers.released,
             on_failure=self.failures.append,
         )
         self.engine.equip(equipment)

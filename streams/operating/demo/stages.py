@@ -72,7 +72,7 @@ class Stages:
             settled=self._feeder.events - waiting,
             waiting=waiting,
             scores=tally.scores_out,
-            texts=self.flow.engine.reader.encoded,
+            texts=self.flow.engine.equipment.reader.encoded,
             dead_letters=tally.fates[Fate.DEAD_LETTER] + self._feeder.rejected,
             latency_ms=self._latency(),
         )

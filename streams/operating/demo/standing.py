@@ -54,7 +54,7 @@ class Standing:
         known = {user: state for user, state in states.items() if state.revision}
         rows = [scalars(state, state.instant(instant)) for state in known.values()]
         vectors = profiles(list(known.values()), flow.inference.encoder)
-        predicted = flow.engine.emitter.scoring.predict(rows, vectors)
+        predicted = flow.engine.equipment.emitter.scoring.predict(rows, vectors)
         return cls({user: position for position, user in enumerate(known)}, rows, predicted)
 
     def features(self, user_id: str) -> dict[str, Value]:

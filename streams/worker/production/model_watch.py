@@ -22,6 +22,7 @@ from streams.worker.production.served_watch import ServedWatch
 from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
+from streams.worker.users.user_equipment import UserEquipment
 
 PUBLISH_S: Final = 15.0
 """How often drift is computed: about as often as it is scraped."""
@@ -50,7 +51,7 @@ class Production:
         self,
         settings: Settings,
         inference: Inference,
-        engine: Engine,
+        engine: Engine[UserEquipment],
         watch: ServedWatch,
         tally: Tally,
         owed: Owed,
@@ -71,7 +72,7 @@ class Production:
             "live",
             artefact_folder(settings),
             accept=inference.read,
-            current=lambda: engine.emitter.scoring.version,
+            current=lambda: engine.equipment.emitter.scoring.version,
             take=self._swap,
             metrics=metrics,
             on_failure=on_failure,
@@ -99,7 +100,7 @@ class Production:
                 "capacity",
                 Path(settings.capacity_artefact),
                 accept=inference.read_capacity,
-                current=lambda: (engine.emitter.estimating or first).version,
+                current=lambda: (engine.equipment.emitter.estimating or first).version,
                 take=self._swap_capacity,
                 metrics=metrics,
                 on_failure=on_failure,
@@ -107,7 +108,7 @@ class Production:
 
     def start(self) -> None:
         """Watch until stopped."""
-        self._watch.start(self._engine.emitter.scoring, self._judged)
+        self._watch.start(self._engine.equipment.emitter.scoring, self._judged)
         self._tasks.begin(self._publish())
         for watch in self._watches():
             watch.start(self._poll_s)
@@ -141,8 +142,8 @@ class Production:
         return [watch for watch in (self.live, self.shadow_watch, self.capacity_watch) if watch is not None]
 
     def _swap(self, scoring: Scoring) -> None:
-        before = self._engine.emitter.scoring
-        self._engine.swap(scoring)
+        before = self._engine.equipment.emitter.scoring
+        self._engine.equipment.swap(scoring)
         self._metrics.model.remove(before.version, before.model["encoder"])
         self._metrics.model.labels(scoring.version, scoring.model["encoder"]).set(1)
         self._watch.use(scoring, self._judged)
@@ -150,8 +151,8 @@ class Production:
         self._refresher.begin()
 
     def _swap_capacity(self, estimating: Estimating) -> None:
-        before = self._engine.emitter.estimating
-        self._engine.swap_capacity(estimating)
+        before = self._engine.equipment.emitter.estimating
+        self._engine.equipment.swap_capacity(estimating)
         if before is not None:
             self._metrics.capacity_model.remove(before.version, before.model["encoder"])
         self._metrics.capacity_model.labels(estimating.version, estimating.model["encoder"]).set(1)
@@ -159,11 +160,11 @@ class Production:
 
     def _judged(self, scoring: Scoring) -> None:
         """Have the records tell whether the scorer fits; nobody is published for that alone."""
-        self._engine.emitter.scoring = scoring
+        self._engine.equipment.emitter.scoring = scoring
 
     async def _publish(self) -> None:
         while True:
             self._watch.drift.publish()
             self._watch.fit.judge()
-            self._categories.look(self._engine.emitter.scoring.version)
+            self._categories.look(self._engine.equipment.emitter.scoring.version)
             await asyncio.sleep(PUBLISH_S)

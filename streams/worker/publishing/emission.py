@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, NamedTuple, Protocol
 
 import msgspec
 
 from features.entity import S
+from features.online.rows import Forget
 from streams.records.outgoing import Outgoing
 from streams.records.score_record import Trigger
 
@@ -62,6 +64,59 @@ class Emission:
     def count(self, topic: str) -> int:
         """Return the number of records for a topic, tombstones left out."""
         return sum(record.value is not None for record in self.records.get(topic, ()))
+
+
+class Living(NamedTuple, Generic[S]):
+    """Those of whom a record and a row follow, and for each the emission that takes them."""
+
+    subjects: list[Subject[S]]
+    into: list[Emission]
+
+
+def begin(
+    groups: Sequence[Sequence[Subject[S]]],
+    emitted_at: int,
+    forget: Callable[[Emission, Subject[S]], None],
+    reset: Callable[[Emission, Subject[S]], None],
+) -> tuple[list[Emission], Living[S]]:
+    """Return an emission of each group, with the removals of those that are erased or gone.
+
+    Removals come first even where a record and a row follow: the tombstone resets the revisions that consumers
+    remember, and the removal takes what the row does not replace.
+
+    Args:
+        groups: of subjects.
+        emitted_at: see `Emission`.
+        forget: adds the tombstones of one that is erased or gone.
+        reset: adds the tombstones of one whose record before is to be forgotten.
+    """
+    emissions: list[Emission] = []
+    living = Living[S]([], [])
+    for subjects in groups:
+        emission = Emission(emitted_at)
+        emissions.append(emission)
+        for subject in subjects:
+            if subject.erased or not subject.state.revision:
+                forget(emission, subject)
+                emission.rows.append(Forget(subject.key, subject.fence(emitted_at - 1)))
+            elif subject.reset:
+                reset(emission, subject)
+            if subject.state.revision:
+                living.subjects.append(subject)
+                living.into.append(emission)
+    return emissions, living
+
+
+class Instants:
+    """The instants of emissions, ms. Never the same one twice: the online fence and the consumers order by it."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        """Return the wall clock, or the instant after the last one where the clock is not beyond it."""
+        self._last = max(int(time.time() * 1000), self._last + 1)
+        return self._last
 
 
 class Emits(Protocol[S]):

@@ -1,4 +1,4 @@
-"""The online store's writer: rows coalesced per user within the freshness deadline, written off the event loop."""
+"""The online store's writer: rows coalesced per key within the freshness deadline, written off the event loop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from features.exceptions import OnlineStoreError
-from features.online.rows import Forget, OnlineRow
+from features.online.rows import Forget, Row
 from features.online.store import OnlineStore
 from streams.log import log
 from streams.tasks import Tasks
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 class OnlineWriter:
-    """Writes the newest row of each user.
+    """Writes the newest row of each user or item.
 
     A store that refuses is tried again, with growing pauses, until it takes the rows or the writer is stopped:
     nothing is dropped and nothing is committed meanwhile, and the bound on unacknowledged records ends the intake.
@@ -42,7 +42,7 @@ class OnlineWriter:
         *,
         freshness_s: float,
         batch_rows: int,
-        on_served: Callable[[Sequence[OnlineRow]], None] | None = None,
+        on_served: Callable[[Sequence[Any]], None] | None = None,
     ) -> None:
         self._store = store
         self._on_served = on_served
@@ -51,7 +51,7 @@ class OnlineWriter:
         self._patience_s = freshness_s / 2
         self._batch_rows = batch_rows
         self._forgets: dict[str, Forget] = {}
-        self._rows: dict[str, OnlineRow] = {}
+        self._rows: dict[str, Row] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._since = 0.0
         self._arrived = asyncio.Event()
@@ -75,8 +75,8 @@ class OnlineWriter:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         self._thread.shutdown()
 
-    def put(self, changes: Iterable[OnlineRow | Forget]) -> asyncio.Future[None]:
-        """Queue rows; the future is done when each of them, or a newer one of its user, is in the store."""
+    def put(self, changes: Iterable[Row | Forget]) -> asyncio.Future[None]:
+        """Queue rows; the future is done when each of them, or a newer one of its key, is in the store."""
         if not self._rows and not self._forgets:
             self._since = time.monotonic()
         for change in changes:
@@ -99,7 +99,7 @@ class OnlineWriter:
             rows, self._rows = list(self._rows.values()), {}
             waiters, self._waiters = self._waiters, []
             try:
-                # Removals first: a row queued after the removal of its user is of the user who came back.
+                # Removals first: a row queued after the removal of its key is of one that came back.
                 for forgotten in _batches(forgets, self._batch_rows):
                     await self._insist(partial(self._store.delete, dict(forgotten)))
                 for batch in _batches(rows, self._batch_rows):
@@ -122,7 +122,7 @@ class OnlineWriter:
         except TimeoutError:
             return
 
-    def _write(self, rows: Sequence[OnlineRow]) -> None:
+    def _write(self, rows: Sequence[Row]) -> None:
         result = self._store.write(rows)
         self._metrics.online_rows.inc(result.written)
         self._metrics.online_fenced.inc(result.fenced)

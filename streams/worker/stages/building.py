@@ -17,14 +17,13 @@ from streams.worker.republishing.resetting import Resetter
 from streams.worker.stage_spec import StageSpec
 from streams.worker.state.recovery_news import RecoveryNews
 from streams.worker.state.state_table import StateTable
-from streams.worker.users.emitter import Watchers
 
 
 class Built(NamedTuple):
     """An app and an engine that are tied to one another; the engine is still to be equipped."""
 
     app: App
-    engine: Engine
+    engine: Engine[Any]
 
 
 def build(
@@ -32,7 +31,7 @@ def build(
     spec: StageSpec,
     *,
     held: HeldPartitions[Any],
-    watchers: Watchers,
+    on_released: Callable[[], None],
     metrics: Metrics,
     throttle: Throttle,
     clock: Callable[[], int],
@@ -47,7 +46,7 @@ def build(
         settings: of the stage, with the address of the broker and the number of partitions filled in.
         spec: of the stage.
         held: empty, to be filled by the engine.
-        watchers: told of what is served, and of partitions that are let go.
+        on_released: told that partitions are let go.
         metrics: what is counted.
         throttle: shared by the clients of the worker.
         clock: the wall clock, ms, by which what is quiet becomes due.
@@ -58,7 +57,7 @@ def build(
     news = RecoveryNews(metrics)
     app = create_app(settings)
     table = StateTable(app, settings, spec, on_recovered=news.count, on_erased=erasures.met)
-    engine = Engine(
+    engine = Engine[Any](
         settings,
         spec,
         member=GroupMember(app, table, settings),
@@ -67,7 +66,7 @@ def build(
         erasures=erasures,
         resetter=Resetter(settings, held.partitions, clock, metrics, on_failure),
         news=news,
-        watchers=watchers,
+        on_released=on_released,
         on_failure=on_failure,
     )
     attach(app, table, engine, losses, settings, throttle)

@@ -30,7 +30,6 @@ from streams.worker.stages.building import build
 from streams.worker.stages.stores import open_store
 from streams.worker.stages.topic_watch import TopicWatch
 from streams.worker.state.binding import bind
-from streams.worker.users.emitter import Watchers
 
 
 @dataclass(kw_only=True)
@@ -71,7 +70,7 @@ class Stage(ABC):
     """
 
     app: App
-    engine: Engine
+    engine: Engine[Any]
     online: OnlineWriter
     topics: TopicWatch
 
@@ -112,12 +111,13 @@ class Stage(ABC):
             topics: names on the broker of those that the stage watches.
         """
         held = HeldPartitions[Any]()
+        self.watch(held)
         shared = self.shared
         self.app, self.engine = build(
             self.settings,
             self.spec,
             held=held,
-            watchers=self.watchers(held),
+            on_released=self.released,
             metrics=shared.metrics,
             throttle=shared.throttle,
             clock=shared.clock,
@@ -152,8 +152,12 @@ class Stage(ABC):
         """Equip the engine with models and outlets: from now on it takes partitions over."""
 
     @abstractmethod
-    def watchers(self, held: HeldPartitions[Any]) -> Watchers:
-        """Return who is told of what is served, given the partitions that will be held."""
+    def watch(self, held: HeldPartitions[Any]) -> None:
+        """Take note of the partitions that will be held."""
+
+    @abstractmethod
+    def released(self) -> None:
+        """Take note that partitions are let go."""
 
     async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
         """Return who is told of the rows that the store took; None for nobody."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from features.users.state import UserState
 from streams.broker.letters import Letters
 from streams.inference.active_capacity import PURPOSE
 from streams.inference.loading import Inference
@@ -15,12 +16,13 @@ from streams.inference.title_reader import TitleReader
 from streams.log import log
 from streams.telemetry.served_log import ServedLog
 from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.engine import Engine
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.production.model_watch import Production
 from streams.worker.production.served_watch import ServedWatch
 from streams.worker.stages.stage import Stage
-from streams.worker.users.emitter import Emitter, Watchers
-from streams.worker.users.equipment import UserEquipment
+from streams.worker.users.emitter import Emitter
+from streams.worker.users.user_equipment import UserEquipment
 
 
 class UserStage(Stage):
@@ -30,14 +32,18 @@ class UserStage(Stage):
         production: the models at work, once there are some.
     """
 
+    engine: Engine[UserEquipment]
     production: Production
     _watch: ServedWatch
 
-    def watchers(self, held: HeldPartitions[Any]) -> Watchers:
-        """Return what feeds shadow, drift, fit and calibration."""
+    def watch(self, held: HeldPartitions[UserState]) -> None:
+        """Make what feeds shadow, drift, fit and calibration."""
         shared = self.shared
         self._watch = ServedWatch(self.settings, held, shared.metrics, shared.clock, shared.on_failure)
-        return self._watch
+
+    def released(self) -> None:
+        """Have the watch forget what it keeps of users: their erasures are not heard of any more."""
+        self._watch.released()
 
     async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
         """Return the log of what was served, where one is kept."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.online.rows import Forget, OnlineRow
+from features.online.rows import OnlineRow
 from features.users.row import profiles, scalars, tastes
 from features.users.state import UserState
 from streams.contract import CAPACITY, SCORES
@@ -17,7 +16,7 @@ from streams.inference.active_capacity import Estimating
 from streams.inference.active_scorer import Scoring, Served
 from streams.records.outgoing import Outgoing
 from streams.records.score_record import encode_score
-from streams.worker.publishing.emission import Emission, Subject
+from streams.worker.publishing.emission import Emission, Instants, Subject, begin
 from streams.worker.users.estimates import Estimates
 
 AsOf = Callable[[], int | None]
@@ -59,7 +58,7 @@ class Emitter:
         self._encoder = encoder
         self._as_of = as_of
         self._watchers = watchers
-        self._last_emitted = 0
+        self._instants = Instants()
         self.encoder_down = False
         self.scoring = scoring
         self.estimating = estimating
@@ -71,30 +70,19 @@ class Emitter:
 
     def emit(self, groups: Sequence[Sequence[Subject[UserState]]]) -> list[Emission]:
         """Return what is to be published of each group of users, as their states are now."""
-        # Never the same instant twice: the online fence and the consumers order by it.
-        emitted_at = self._last_emitted = max(int(time.time() * 1000), self._last_emitted + 1)
-        emissions: list[Emission] = []
-        living: list[Subject[UserState]] = []
-        into: list[Emission] = []
-        for subjects in groups:
-            emission = Emission(emitted_at)
-            emissions.append(emission)
-            for subject in subjects:
-                if subject.erased or not subject.state.revision:
-                    # First even where a record and a row follow: the tombstone resets the revisions that consumers
-                    # remember, and the removal takes what the row does not replace. Where no capacity is estimated
-                    # any more, there may be records from before.
-                    _forget(emission, subject.key, capacity=True)
-                    emission.rows.append(Forget(subject.key, subject.fence(emitted_at - 1)))
-                    self._watchers.erased(subject.key)
-                elif subject.reset:
-                    _forget(emission, subject.key, capacity=self.estimating is not None)
-                if subject.state.revision:
-                    living.append(subject)
-                    into.append(emission)
-        if living:
-            self._score(living, emitted_at, into)
+        emitted_at = self._instants.next()
+        emissions, living = begin(groups, emitted_at, self._forget, self._reset)
+        if living.subjects:
+            self._score(living.subjects, emitted_at, living.into)
         return emissions
+
+    def _forget(self, emission: Emission, user: Subject[UserState]) -> None:
+        # Where no capacity is estimated any more, there may be records from before.
+        _add_tombstones(emission, user.key, capacity=True)
+        self._watchers.erased(user.key)
+
+    def _reset(self, emission: Emission, user: Subject[UserState]) -> None:
+        _add_tombstones(emission, user.key, capacity=self.estimating is not None)
 
     def _score(self, subjects: Sequence[Subject[UserState]], emitted_at: int, into: Sequence[Emission]) -> None:
         as_of, encoder, scoring = self._as_of(), self._encoder, self.scoring
@@ -177,7 +165,7 @@ def _lines(vectors: NDArray[np.float32]) -> list[bytes]:
     return [joined[start : start + width] for start in range(0, len(joined), width)]
 
 
-def _forget(emission: Emission, user_id: str, *, capacity: bool) -> None:
+def _add_tombstones(emission: Emission, user_id: str, *, capacity: bool) -> None:
     """Have consumers forget the scores of a user so far, and the records of capacity too."""
     tombstone = Outgoing(user_id.encode(), None)
     emission.add(SCORES, tombstone)

@@ -45,5 +45,4 @@ class SilentEmitter(Emitter):
 
     def emit(self, groups: Sequence[Sequence[Subject]]) -> list[Emission]:
         """Return emissions without records and rows."""
-        self._last_emitted += 1
-        return [Emission(self._last_emitted) for _ in groups]
+        return [Emission(self._instants.next()) for _ in groups]

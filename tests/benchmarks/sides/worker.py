@@ -147,7 +147,7 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
             producers = await load(running, arguments["loads"])
             # A flood is not waited for: what it leaves behind is not what is asked.
             topics = [one["topic"] for one in arguments["loads"] if not one.get("flood")]
-            titles_read = running.engine.titles.encoded
+            titles_read = running.engine.equipment.titles.encoded
             began = time.monotonic()
             ends = await ends_of(running.settings, topics)
             if arguments.get("wait_for_titles", True):

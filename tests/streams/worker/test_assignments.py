@@ -185,7 +185,7 @@ class Rebalances(RuleBasedStateMachine):
 
     @rule(worker=st.integers(0, 2))
     def swap(self, worker: int) -> None:
-        self.workers[worker].engine.swap(self.inference.scoring)
+        self.workers[worker].engine.equipment.swap(self.inference.scoring)
 
     @rule(worker=st.integers(0, 2))
     def decay(self, worker: int) -> None:

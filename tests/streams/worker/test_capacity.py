@@ -140,8 +140,8 @@ async def test_a_changed_artefact_is_taken_on_and_everybody_is_estimated_anew(se
         async with asyncio.timeout(PATIENCE_S):
             while not refused.get():
                 await asyncio.sleep(0.05)
-        assert flow.engine.emitter.estimating is not None
-        assert flow.engine.emitter.estimating.version == changed.version
+        assert flow.engine.equipment.emitter.estimating is not None
+        assert flow.engine.equipment.emitter.estimating.version == changed.version
         last = dict(await log_of(flow.settings, CAPACITY))
     assert {record["model"]["scorer"] for record in last.values()} == {changed.version}
     assert {record["evidence"] for record in last.values()} == {1}

@@ -161,5 +161,5 @@ async def test_every_dependency_that_fails_is_on_a_line_of_its_own(
     async with Flow(quick_settings(tmp_path), encoder=HashEncoder()) as flow:
         monitor = Monitor(flow, stall_s=3600)
         monkeypatch.setattr(flow, "broker_silent", True)
-        monkeypatch.setattr(flow.engine.emitter, "encoder_down", True)
+        monkeypatch.setattr(flow.engine.equipment.emitter, "encoder_down", True)
         assert str(monitor.ready()).splitlines() == ["the broker does not answer", "the encoder is down"]

@@ -83,12 +83,12 @@ async def test_an_artefact_swapped_in_under_traffic_leaves_the_state_and_the_sco
     old, new = fitted_artefact(), fitted_artefact(intercept=1.0)
     before = ship(old, tmp_path / "a" / "live")
     async with Flow(live_settings(tmp_path / "a"), encoder=HashEncoder(), keep_latencies=True) as flow:
-        assert not flow.engine.emitter.degraded
+        assert not flow.engine.equipment.emitter.degraded
         drain = Drain(flow, 200)
         await feed(flow, drain, arriving(lines[:800]))
         after = ship(new, tmp_path / "a" / "live")
         await feed(flow, drain, arriving(lines[800:1600]))
-        await until(lambda: flow.engine.emitter.scoring.version == after)
+        await until(lambda: flow.engine.equipment.emitter.scoring.version == after)
         feeder = await feed(flow, drain, arriving(lines[1600:]))
         await drain.drained(feeder.ends)
         await everybody_scored_by(flow, after)
@@ -175,7 +175,7 @@ async def test_a_shadow_is_compared_on_every_score_and_never_published(tmp_path)
         newer = ship(fitted_artefact(intercept=0.5), tmp_path / "shadow")
         await until(lambda: value(flow, "shadow_info", scorer=newer) == 1)
         assert value(flow, "shadow_info", scorer=other) is None
-        assert flow.engine.emitter.scoring.version == before
+        assert flow.engine.equipment.emitter.scoring.version == before
 
 
 async def test_drift_is_shown_by_feature_where_the_artefact_has_a_reference(tmp_path, monkeypatch):

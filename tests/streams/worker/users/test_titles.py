@@ -103,14 +103,14 @@ async def test_titles_are_taken_in_behind_their_clicks_and_then_with_them(tmp_pa
         await flow.settled(await flow.sent(*clicks))
         assert flow.waiting == []
         np.testing.assert_allclose(flow.taste, expected(clicks), atol=1e-5)
-        assert flow.engine.titles.encoded == 2
-        assert flow.engine.reader.encoded == 0
+        assert flow.engine.equipment.titles.encoded == 2
+        assert flow.engine.equipment.reader.encoded == 0
         assert flow.metric("titles_waited_total") == 3
         more = click(6, "Oat milk", "favorite")
         await flow.settled(await flow.sent(more))
         np.testing.assert_allclose(flow.taste, expected([*clicks, more]), atol=1e-5)
         assert flow.metric("titles_waited_total") == 3, "a title that is known is taken in with its click"
-        assert flow.engine.titles.encoded == 2
+        assert flow.engine.equipment.titles.encoded == 2
 
 
 async def test_while_the_encoder_is_down_clicks_go_on_and_their_offsets_are_held_back(tmp_path):
