@@ -13,6 +13,7 @@ from typing import Any
 
 from models.text.cleaning import clean
 from models.text.noise import is_noisy
+from support.item_reference import Said
 from support.reference import Raw
 from support.twofold.records import Event, Refusal, read_line
 
@@ -23,22 +24,8 @@ Embed = Callable[[str], "tuple[float, ...] | None"]
 """The projected embedding of a cleaned text; None where the encoder fails on this text alone."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """What one applied event tells of an item: the fields of a fact, as they are in the event.
-
-    `what` is an action or "review"; `text` is that of a review; `place` is the number of the line.
-    """
-
-    place: int
-    what: str
-    timestamp: int
-    price: float | None = None
-    quantity: int = 1
-    rating: float | None = None
-    title: str | None = None
-    category: str | None = None
-    text: str = ""
+Polarity = Callable[[str], float]
+"""That of a cleaned text, -1..1."""
 
 
 @dataclass
@@ -50,7 +37,7 @@ class Reading:
         applied, duplicates, erased: counts as `replay` gives them.
         letters: the reason of each dead letter by the number of its line.
         users: the events of each user that count, in the order of arrival.
-        items: what was told of each item, in the order of the lines.
+        items: what was said of each item, in the order of the lines.
     """
 
     events_in: int = 0
@@ -59,7 +46,7 @@ class Reading:
     erased: int = 0
     letters: dict[int, str] = field(default_factory=dict)
     users: dict[str, list[Raw]] = field(default_factory=dict)
-    items: dict[str, list[Told]] = field(default_factory=dict)
+    items: dict[str, list[Said]] = field(default_factory=dict)
 
     @property
     def facts(self) -> int:
@@ -75,16 +62,19 @@ class _Life:
     remembered: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read_file(lines: Iterable[bytes], embed: Embed, arrived: Callable[[int], int]) -> Reading:
+def read_file(
+    lines: Iterable[bytes], embed: Embed, polarity: Polarity | None, arrived: Callable[[int], int]
+) -> Reading:
     """Read a file.
 
     Args:
         lines: of the file.
         embed: the encoder.
+        polarity: the head over it; None without one.
         arrived: the Kafka timestamp (ms) of the record of a line, by the line's number.
     """
     reading, lives = Reading(), defaultdict[str, _Life](_Life)
-    items: defaultdict[str, list[Told]] = defaultdict(list)
+    items: defaultdict[str, list[Said]] = defaultdict(list)
     users: defaultdict[str, list[Raw]] = defaultdict(list)
     for number, line in enumerate(lines, 1):
         event = read_line(line, arrived(number))
@@ -112,18 +102,19 @@ def read_file(lines: Iterable[bytes], embed: Embed, arrived: Callable[[int], int
             del remembered[:-REMEMBERED_IDS]
             users[event.user_id].append(raw)
             if event.topic != "searches":
-                items[event.fields["item_id"]].append(_told(number, event, arrived(number)))
+                items[event.fields["item_id"]].append(_said(event, raw, polarity, arrived(number)))
     reading.users, reading.items = dict(users), dict(items)
     return reading
 
 
-def _told(number: int, event: Event, arrived: int) -> Told:
-    fields = event.fields
-    timestamp = min(event.timestamp, arrived)
+def _said(event: Event, raw: Raw, polarity: Polarity | None, arrived: int) -> Said:
+    fields, timestamp = event.fields, min(event.timestamp, arrived)
     if event.topic == "reviews":
-        return Told(number, "review", timestamp, rating=fields["rating"], text=fields["text"])
+        left = says(fields["text"])
+        judged = polarity(left) if left and polarity is not None else None
+        return Said("review", timestamp, rating=raw.rating, noisy=raw.noisy, polarity=judged)
     taken = {name: fields[name] for name in ("price", "quantity", "title", "category")}
-    return Told(number, fields["action"], timestamp, **taken)
+    return Said(fields["action"], timestamp, vector=raw.title, **taken)
 
 
 def says(text: str) -> str:

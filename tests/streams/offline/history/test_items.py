@@ -13,11 +13,12 @@ from typing import Any
 import pandas
 import pytest
 from support.encoders import SwitchableEncoder
+from support.item_reference import Said, fields
 from support.reference import DAY
 from support.twofold import words
-from support.twofold.fields import differing, item_fields
+from support.twofold.comparing import differing
 from support.twofold.hostile import AHEAD, hostile_lines
-from support.twofold.reading import Reading, Told, read_file
+from support.twofold.reading import Reading, read_file
 
 from streams.cli.main import main
 from streams.inference.loading import Inference, load_inference
@@ -50,8 +51,8 @@ def fold(folder: Path, lines: Sequence[bytes], plan: Plan) -> tuple[Written, lis
     return written, pq.read_table(folder / "made" / "offline_items").to_pylist()
 
 
-def wanted_rows(reading: Reading, instants: Sequence[int]) -> dict[tuple[str, int], Sequence[Told]]:
-    """What was told of each item by each instant, where anything was."""
+def wanted_rows(reading: Reading, instants: Sequence[int]) -> dict[tuple[str, int], Sequence[Said]]:
+    """What was said of each item by each instant, where anything was."""
     by_instant = {
         (item_id, instant): [one for one in told if one.timestamp <= instant]
         for item_id, told in reading.items.items()
@@ -66,7 +67,7 @@ def test_rows_of_a_hostile_file_are_those_of_brute_force_at_every_instant(
 ) -> None:
     monkeypatch.setattr(spill, "BUCKET_BYTES", bucket_bytes)
     lines = hostile_lines(8, 1200, NOW - 1000)
-    reading = read_file(lines, words.embed, lambda _: NOW)
+    reading = read_file(lines, words.embed, words.polarity, lambda _: NOW)
     written, rows = fold(tmp_path, lines, Plan(instants=sorted(INSTANTS)))
     assert (written.facts, written.items) == (reading.facts, len(reading.items))
     wanted = wanted_rows(reading, INSTANTS)
@@ -74,8 +75,8 @@ def test_rows_of_a_hostile_file_are_those_of_brute_force_at_every_instant(
     ahead = {place for place in {*wanted, *found} if place[0].startswith(AHEAD)}
     assert found.keys() - ahead == wanted.keys() - ahead
     for place in wanted.keys() - ahead:
-        fields = item_fields(wanted[place], words.embed, words.polarity, place[1])
-        assert not (wrong := differing(found[place], fields)), f"{place}: (row, wanted) {wrong}"
+        wrong = differing(found[place], fields(wanted[place], place[1]))
+        assert not wrong, f"{place}: (row, wanted) {wrong}"
 
 
 def view(item_id: str, timestamp: int, event_id: str = "1", **more: Any) -> bytes:
