@@ -12,7 +12,7 @@ from streams.broker.connection import new_consumer, reaching
 from streams.broker.topics.admin import Admin
 from streams.broker.topics.counts import partitions_of
 from streams.broker.topics.log_ends import stable_ends
-from streams.contract import CAPACITY, TOPICS, changelog_name, topic_name
+from streams.contract import CAPACITY, ITEM_TOPICS, TOPICS, changelog_name, items_changelog_name, topic_name
 from streams.exceptions import BrokerError
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
@@ -107,5 +107,7 @@ async def drop_topics(settings: Settings) -> None:
     Raises:
         BrokerError: the broker cannot be reached.
     """
+    names = {topic_name(settings, topic) for topic in (*TOPICS, CAPACITY, *ITEM_TOPICS)}
+    names |= {changelog_name(settings), items_changelog_name(settings)}
     async with Admin(settings) as admin:
-        await admin.delete({*(topic_name(settings, topic) for topic in (*TOPICS, CAPACITY)), changelog_name(settings)})
+        await admin.delete(names)

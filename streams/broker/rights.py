@@ -10,16 +10,19 @@ from streams.broker.tools import tool_line
 from streams.contract import (
     DEAD_LETTERS,
     ERASURES,
+    FACTS,
     INPUTS,
+    ITEM_SIGNALS,
     SCORES,
     changelog_name,
+    items_changelog_name,
     journal_name,
     published,
     rekey_group_name,
     topic_name,
 )
 from streams.login_settings import check_login
-from streams.name_settings import group_name
+from streams.name_settings import group_name, items_group_name
 from streams.settings import Settings
 
 
@@ -92,12 +95,8 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
     group = Right(Resource.GROUP, group_name(settings), frozenset(read))
     match command:
         case "worker":
-            return [
-                *_topics(inputs, read),
-                *_topics([changelog_name(settings), *outputs], both),
-                *_topics([letters], write),
-                group,
-            ]
+            of_users = _of_users(settings) if settings.runs_users else []
+            return joined([*of_users, *(_of_items(settings) if settings.runs_items else ())])
         case "produce":
             return _topics([*inputs, letters], write)
         case "scores":
@@ -116,6 +115,9 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
         case "topics" | "topics --go":
             looking = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
             names = [*inputs, letters, *outputs, changelog_name(settings), journal_name(settings)]
+            if settings.items:
+                facts, signals = topic_name(settings, FACTS), topic_name(settings, ITEM_SIGNALS)
+                names += [facts, signals, items_changelog_name(settings)]
             return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
         case "leave":
             return [group]
@@ -135,6 +137,30 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
                 Right(Resource.TOPIC, begin, everything, prefixed=True),
                 Right(Resource.GROUP, begin, frozenset(read), prefixed=True),
             ]
+
+
+def _of_users(settings: Settings) -> list[Right]:
+    """Return the rights that the stage of users needs."""
+    read, write, both = {Operation.READ}, {Operation.WRITE}, {Operation.READ, Operation.WRITE}
+    outputs = [topic_name(settings, topic) for topic in published(settings)]
+    facts = [topic_name(settings, FACTS)] if settings.items else []
+    return [
+        *_topics([topic_name(settings, topic) for topic in INPUTS], read),
+        *_topics([changelog_name(settings), *outputs], both),
+        *_topics([topic_name(settings, DEAD_LETTERS), *facts], write),
+        Right(Resource.GROUP, group_name(settings), frozenset(read)),
+    ]
+
+
+def _of_items(settings: Settings) -> list[Right]:
+    """Return the rights that the stage of items needs."""
+    read, write, both = {Operation.READ}, {Operation.WRITE}, {Operation.READ, Operation.WRITE}
+    return [
+        *_topics([topic_name(settings, FACTS)], read),
+        *_topics([items_changelog_name(settings), topic_name(settings, ITEM_SIGNALS)], both),
+        *_topics([topic_name(settings, DEAD_LETTERS)], write),
+        Right(Resource.GROUP, items_group_name(settings), frozenset(read)),
+    ]
 
 
 def _of_copy(target: Settings) -> list[Right]:

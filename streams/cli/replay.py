@@ -34,10 +34,19 @@ from streams.cli.common.sources import (
 )
 from streams.cli.common.stopping import Stopper
 from streams.exceptions import ConfigurationError
+from streams.item_settings import Stages
 from streams.name_settings import names_of_its_own
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
-from streams.operating.read_back import known_users, last_scores, served_capacity, served_features, write_ndjson
+from streams.operating.read_back import (
+    known_items,
+    known_users,
+    last_scores,
+    served_capacity,
+    served_features,
+    served_items,
+    write_ndjson,
+)
 from streams.operating.refused import read_refused
 from streams.operating.replay_pace import ReplayPace
 from streams.operating.suitability import judge_all, suitability
@@ -67,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=Path, metavar="F", help="write every user's features as served")
     parser.add_argument("--scores", type=Path, metavar="S", help="write the last score record per user")
     parser.add_argument("--capacity", type=Path, metavar="C", help="write every user's capacity as served")
+    parser.add_argument("--items", type=Path, metavar="I", help="write every item's signals as served")
     parser.add_argument("--dead-letters", type=Path, metavar="D", help="write the dead letters")
     parser.add_argument(
         "--as-of", metavar="TIME", help="features as of then: epoch milliseconds, or RFC 3339 with an offset"
@@ -80,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay the files; return 0 if every input event is accounted for, else 1.
 
     Raises:
-        ConfigurationError: `--capacity` is asked for, and no artefact estimates it.
+        ConfigurationError: `--capacity` is asked for, and no artefact estimates it; or `--items`, and none are kept.
         RefusedInputError: every event is, and more of them are refused than `--max-refused` allows.
     """
     as_of = None if arguments.as_of is None else as_of_instant(arguments.as_of)
@@ -90,8 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
             "--capacity: expected WHEREWITHAL_CAPACITY_ARTEFACT to name the artefact that estimates it, found it "
             "unset; set it, or leave --capacity out"
         )
+    if arguments.items is not None and not load_settings().items:
+        raise ConfigurationError(
+            "--items: expected WHEREWITHAL_ITEMS to be true, found false; unset it, or leave --items out"
+        )
     check_sources(arguments.files, options)
-    outputs = (arguments.features, arguments.scores, arguments.capacity, arguments.dead_letters)
+    outputs = (arguments.features, arguments.scores, arguments.capacity, arguments.items, arguments.dead_letters)
     check_outputs([path for path in outputs if path is not None], arguments.files)
     with Stopper("replay", STOP_S) as stopper, local_settings(stopper) as settings, reporting() as report:
         account = stopper.run(_replay(settings, arguments, options, as_of, report))
@@ -129,6 +143,7 @@ def local_settings(stopper: Stopper) -> Iterator[Settings]:
             session_timeout_s=6.0,
             heartbeat_interval_s=0.5,
             group_instance_id=None,
+            stages=Stages.BOTH,
         )
         if not settings.embedded:
             # The run has its own topics, because a replay is no member of the cluster's flow.
@@ -180,6 +195,9 @@ async def _replay(
         if arguments.capacity is not None:
             rows = await asyncio.to_thread(served_capacity, flow.settings, known_users(flow))
             write_ndjson(arguments.capacity, rows)
+        if arguments.items is not None:
+            rows = await asyncio.to_thread(served_items, flow.settings, known_items(flow))
+            write_ndjson(arguments.items, rows)
         for line in suitability(flow):
             print(f"wherewithal replay: {line}", file=sys.stderr)
         return _Account(
@@ -225,5 +243,7 @@ def print_summary(summary: Summary) -> None:
         f"{summary.titles_encoded:,} titles encoded in {summary.seconds:,.1f} s; "
         f"event to score: {shown or 'nothing scored'}"
     )
+    if summary.items or summary.facts_sent:
+        print(f"{summary.facts_applied:,} of {summary.facts_sent:,} facts applied to {summary.items:,} items")
     if not summary.complete:
-        print("some events are not accounted for", file=sys.stderr)
+        print("some events or facts are not accounted for", file=sys.stderr)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from features.online.reading import read_users
+from features.online.reading import read_items, read_users
 from features.online.user_views import CAPACITY, JOIN_KEY
 from features.users.catalogue import NAMES
-from features.users.codec import decode
 from streams.broker.reading import read_topic
 from streams.contract import DEAD_LETTERS, SCORES, topic_name
 from streams.records.ndjson import text_or_base64
@@ -21,6 +20,7 @@ from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.worker.flow import Flow
+    from streams.worker.stages.stage import Stage
 
 Scores = dict[str, dict[str, Any]]
 """The newest score record of each user."""
@@ -80,12 +80,22 @@ def letter_of(record: ConsumerRecord) -> dict[str, Any]:
 
 def known_users(flow: Flow) -> list[str]:
     """Return the users with an applied event, sorted."""
-    users = []
-    for number, partition in flow.engine.partitions.items():
+    return _known(flow.users)
+
+
+def known_items(flow: Flow) -> list[str]:
+    """Return the items with an applied fact, sorted; none of a flow without items."""
+    return [] if flow.items is None else _known(flow.items)
+
+
+def _known(stage: Stage) -> list[str]:
+    decode = stage.spec.entity.decode
+    known = []
+    for number, partition in stage.engine.partitions.items():
         for key, state in partition.states.items(number):
             if decode(state).revision:
-                users.append(key.decode())
-    return sorted(users)
+                known.append(key.decode())
+    return sorted(known)
 
 
 def served_features(settings: Settings, users: Sequence[str]) -> list[dict[str, Any]]:
@@ -98,6 +108,11 @@ def served_capacity(settings: Settings, users: Sequence[str]) -> list[dict[str, 
     """Return what the view of capacity serves of these users, of those that it serves."""
     rows = read_users(settings.online_url, users)
     return [{JOIN_KEY: row[JOIN_KEY], **row[CAPACITY]} for row in rows if CAPACITY in row]
+
+
+def served_items(settings: Settings, items: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the signals of these items as the online store serves them."""
+    return read_items(settings.online_url, items)
 
 
 def write_ndjson(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.operating.feeder import Feeder
-from streams.operating.read_back import known_users
+from streams.operating.read_back import known_items, known_users
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
 
@@ -24,18 +24,25 @@ class Summary:
     scores_out: int
     texts_encoded: int
     titles_encoded: int
+    facts_sent: int
+    facts_applied: int
+    items: int
     seconds: float
     event_to_score_ms: dict[str, float | None]
 
     @property
     def complete(self) -> bool:
-        """Whether every input event is accounted for."""
+        """Whether every input event is accounted for, and every fact that was sent."""
+        return self._events_complete and self.facts_sent == self.facts_applied
+
+    @property
+    def _events_complete(self) -> bool:
         return self.events_in == self.events_applied + self.duplicates + self.dead_letters + self.erased
 
     @property
     def account(self) -> str:
         """The fates of the input events, in one line."""
-        equal = "=" if self.complete else "!="
+        equal = "=" if self._events_complete else "!="
         return (
             f"{self.events_in:,} events in {equal} {self.events_applied:,} applied + {self.duplicates:,} duplicates + "
             f"{self.dead_letters:,} dead letters + {self.erased:,} erased"
@@ -62,6 +69,9 @@ def summarise(flow: Flow, feeder: Feeder, seconds: float) -> Summary:
         scores_out=flow.tally.scores_out,
         texts_encoded=flow.engine.equipment.reader.encoded,
         titles_encoded=flow.engine.equipment.titles.encoded,
+        facts_sent=flow.tally.facts_sent,
+        facts_applied=flow.tally.facts_applied,
+        items=len(known_items(flow)),
         seconds=round(seconds, 3),
         event_to_score_ms=flow.tally.latency_percentiles(),
     )

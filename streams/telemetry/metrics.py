@@ -119,9 +119,11 @@ class Metrics(MetricSet):
             "partition",
         )
         self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store", "stage", "partition")
-        self.decay_backlog = gauge("decay_backlog_users", "Users due to be scored again by the clock", "partition")
+        self.decay_backlog = gauge(
+            "decay_backlog_users", "Users or items due to be published again by the clock", "stage", "partition"
+        )
         self.decay_lateness = gauge(
-            "decay_lateness_seconds", "For how long the longest due of them has been due", "partition"
+            "decay_lateness_seconds", "For how long the longest due of them has been due", "stage", "partition"
         )
         self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
         self.foreign_records = counter(

@@ -19,10 +19,11 @@ from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import check_topics, make_topics
-from streams.broker.topics.topic_settings import wanted
 from streams.contract import CLICKS, DEAD_LETTERS, topic_name
 from streams.exceptions import StreamsError
 from streams.inference.loading import Inference
+from streams.inference.text_reader import TextReader
+from streams.inference.title_reader import TitleReader
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
@@ -35,7 +36,8 @@ from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import as_ours, explain
 from streams.worker.models import Models
 from streams.worker.production.model_watch import Production
-from streams.worker.stage_spec import USERS
+from streams.worker.stage_spec import ITEMS, USERS
+from streams.worker.stages.item_stage import ItemStage
 from streams.worker.stages.stage import Shared, Stage
 from streams.worker.stages.user_stage import UserStage
 from streams.worker.users.user_equipment import UserEquipment
@@ -107,6 +109,8 @@ class Flow:
         self.stages: list[Stage] = []
         if settings.runs_users:
             self.stages.append(UserStage(USERS.own_settings(settings), USERS, self.shared))
+        if settings.runs_items:
+            self.stages.append(ItemStage(ITEMS.own_settings(settings), ITEMS, self.shared))
 
     async def __aenter__(self) -> Flow:
         try:
@@ -167,7 +171,7 @@ class Flow:
             await letters.start()
         closing.add("dead letters", letters.abandon)
         for stage in self.stages:
-            stage.build(list(wanted(self.settings)))
+            stage.build(list(stage.spec.topics(self.settings)))
             # Stopped after the app, whose last micro-batches it still takes in.
             closing.add(f"production of {stage.spec.name}", stage.stop_production)
         equipping = asyncio.create_task(models.given_to(partial(self._equip, letters)), name="equip")
@@ -184,8 +188,10 @@ class Flow:
     def _equip(self, letters: Publisher, inference: Inference) -> None:
         self.inference = inference
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
+        reader = TextReader(inference.batcher, inference.projection)
+        titles = TitleReader(reader, self.settings.cached_titles, self.metrics)
         for stage in self.stages:
-            stage.equip(inference, refused)
+            stage.equip(inference, titles, refused)
 
     async def _join(self, equipping: asyncio.Task[None]) -> None:
         self._progress("consumer")
@@ -243,6 +249,11 @@ class Flow:
             if isinstance(stage, UserStage):
                 return stage
         raise LookupError("expected a worker with the stage of users, found one of items alone")
+
+    @property
+    def items(self) -> ItemStage | None:
+        """The stage of items; None where this worker runs none."""
+        return next((stage for stage in self.stages if isinstance(stage, ItemStage)), None)
 
     @property
     def app(self) -> App:

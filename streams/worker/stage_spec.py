@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from features.entity import Entity
+from features.items.entity import ITEM
+from features.online.item_views import ITEMS as ITEM_ROWS
+from features.online.user_views import USERS as USER_ROWS
+from features.online.views import Serving
 from features.users.entity import USER
-from streams.contract import INPUTS, TEXTS, published
-from streams.name_settings import name_of
+from streams.broker.topics.topic_settings import wanted_by_items, wanted_by_users
+from streams.contract import FACTS, INPUTS, ITEM_SIGNALS, TEXTS, published
+from streams.name_settings import items_group_name, name_of
 from streams.settings import Settings
 
 
@@ -20,17 +25,21 @@ class StageSpec:
     Attributes:
         name: of the stage, as metrics and the log have it; its table is called so too.
         entity: whose states it keeps.
+        serving: how its rows lie in the online store.
         inputs: topics of the contract that it reads, in the order of `offsets` in a state.
         texts: those of them whose records wait for the encoder.
         outputs: the compacted topics of the contract that it publishes to.
+        topics: all that it reads or writes, by name on the broker, with the settings that they are made with.
         own_settings: from the settings of the worker, those of the stage: its group, and its folder of local state.
     """
 
     name: str
     entity: Entity[Any]
+    serving: Serving[Any]
     inputs: tuple[str, ...]
     texts: tuple[str, ...]
     outputs: Callable[[Settings], tuple[str, ...]]
+    topics: Callable[[Settings], Mapping[str, Mapping[str, str]]]
     own_settings: Callable[[Settings], Settings]
 
     def changelog(self, settings: Settings) -> str:
@@ -38,6 +47,30 @@ class StageSpec:
         return name_of(settings, f"{self.name}-changelog")
 
 
+def _of_items(settings: Settings) -> Settings:
+    """Return settings by which a second group keeps its states apart, and shares the online store."""
+    own = {"group_id": items_group_name(settings), "state_dir": settings.state_dir / "items"}
+    return settings.model_copy(update={**own, "online_store": settings.online_url})
+
+
 USERS: Final = StageSpec(
-    name="users", entity=USER, inputs=INPUTS, texts=TEXTS, outputs=published, own_settings=lambda settings: settings
+    name="users",
+    entity=USER,
+    serving=USER_ROWS,
+    inputs=INPUTS,
+    texts=TEXTS,
+    outputs=published,
+    topics=wanted_by_users,
+    own_settings=lambda settings: settings,
+)
+
+ITEMS: Final = StageSpec(
+    name="items",
+    entity=ITEM,
+    serving=ITEM_ROWS,
+    inputs=(FACTS,),
+    texts=(),
+    outputs=lambda _: (ITEM_SIGNALS,),
+    topics=wanted_by_items,
+    own_settings=_of_items,
 )

@@ -15,11 +15,15 @@ from streams.contract import (
     CLICKS,
     DEAD_LETTERS,
     ERASURES,
+    FACTS,
     INPUTS,
+    ITEM_SIGNALS,
+    ITEM_TOPICS,
     REVIEWS,
     SCORES,
     SEARCHES,
     changelog_name,
+    items_changelog_name,
     journal_name,
     published,
     topic_name,
@@ -36,8 +40,11 @@ _HOLDS: Final = {
     ERASURES: "requests to forget a user, keyed by user",
     SCORES: "the newest score of each user, for those who use it",
     CAPACITY: "the newest estimate of each user's capacity, for those who use it",
+    FACTS: "what applied events say of items, from the stage of users to that of items; nobody else reads it",
+    ITEM_SIGNALS: "the newest signals of each item, for those who use them",
     DEAD_LETTERS: "records that were refused, whole, with the reason",
 }
+_HOLDS_ITEMS: Final = "the state of each item, from which a worker recovers; nobody else reads it"
 _HOLDS_STATES: Final = "the state of each user, from which a worker recovers; nobody else reads it"
 _HOLDS_JOURNAL: Final = "which dead letters were sent back; redrive alone uses it, and makes it"
 
@@ -51,13 +58,18 @@ _OF_INPUTS: Final = {
 }
 _OF_LETTERS: Final = _OF_INPUTS | {"max.message.bytes": "a dead letter holds a whole record of the inputs, and headers"}
 _OF_COMPACTED: Final = {
-    "cleanup.policy": "the newest record of each user stays for good",
+    "cleanup.policy": "the newest record of each user, or item, stays for good",
     "min.compaction.lag.ms": "a worker that lost its partitions may have written last; its successor has 24 h to write "
     "after it",
     "max.compaction.lag.ms": "bounds how long older records of an erased user stay: 48 h",
     INSYNC: "what is acknowledged lies on two disks",
     "max.message.bytes": "room for a batch of records of any size",
     "segment.ms": "compaction does not touch the segment that is written to: erased records outlive it by up to 24 h",
+}
+_OF_FACTS: Final = _OF_INPUTS | {
+    "max.message.bytes": "room for a batch of facts of any size",
+    "retention.ms": "WHEREWITHAL_FACTS_RETENTION_H: an item stage that was away for longer has lost what was deleted",
+    INSYNC: "what is acknowledged lies on two disks",
 }
 _OF_JOURNAL: Final = {"cleanup.policy": "an entry that is deleted lets redrive send its letter again"}
 
@@ -125,13 +137,16 @@ class Difference(NamedTuple):
 def planned(settings: Settings) -> list[Planned]:
     """Return every topic that the commands of a deployment use."""
     configs = wanted(settings)
+    reasons = dict.fromkeys(INPUTS, _OF_INPUTS) | {DEAD_LETTERS: _OF_LETTERS, FACTS: _OF_FACTS}
+    items = ITEM_TOPICS if settings.items else ()
     plans = []
-    for topic in (*INPUTS, *published(settings), DEAD_LETTERS):
+    for topic in (*INPUTS, *published(settings), *items, DEAD_LETTERS):
         name = topic_name(settings, topic)
-        reasons = _OF_INPUTS if topic in INPUTS else _OF_LETTERS if topic == DEAD_LETTERS else _OF_COMPACTED
-        plans.append(Planned(name, _HOLDS[topic], configs[name], reasons))
-    changelog = changelog_name(settings)
-    plans.append(Planned(changelog, _HOLDS_STATES, configs[changelog], _OF_COMPACTED))
+        plans.append(Planned(name, _HOLDS[topic], configs[name], reasons.get(topic, _OF_COMPACTED)))
+    changelogs = {changelog_name(settings): _HOLDS_STATES}
+    if settings.items:
+        changelogs[items_changelog_name(settings)] = _HOLDS_ITEMS
+    plans += [Planned(name, holds, configs[name], _OF_COMPACTED) for name, holds in changelogs.items()]
     journal = journal_name(settings)
     return [*plans, Planned(journal, _HOLDS_JOURNAL, JOURNAL_SETTINGS, _OF_JOURNAL, of_worker=False)]
 

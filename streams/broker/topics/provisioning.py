@@ -8,8 +8,8 @@ import msgspec
 
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import common_count
-from streams.broker.topics.topic_settings import complaints, wanted
-from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, topic_name
+from streams.broker.topics.topic_settings import complaints, wanted, wanted_by_worker
+from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, items_changelog_name, topic_name
 from streams.exceptions import StateMismatchError
 from streams.log import log
 from streams.records.placement import added_partitions
@@ -35,7 +35,7 @@ async def make_topics(settings: Settings) -> Cluster:
         StateMismatchError: the topics have more partitions than the changelog.
     """
     async with Admin(settings) as admin:
-        return await _make(settings, admin, wanted(settings))
+        return await _make(settings, admin, wanted_by_worker(settings))
 
 
 async def make_sent_topics(settings: Settings) -> Cluster:
@@ -74,7 +74,7 @@ async def check_topics(settings: Settings) -> None:
         BrokerError: the broker cannot be reached.
         StateMismatchError: with the settings found, committed events are lost.
     """
-    names = list(wanted(settings))
+    names = list(wanted_by_worker(settings))
     async with Admin(settings) as admin:
         found = await admin.configs(names)
         replicas = {name: topic.replicas for name, topic in (await admin.topics(names)).items()}
@@ -92,10 +92,11 @@ def co_partitioned(settings: Settings, counts: Mapping[str, int]) -> int:
 
     Raises:
         BrokerError: they differ.
-        StateMismatchError: some have more partitions than the changelog, which holds the state.
+        StateMismatchError: some have more partitions than a changelog, which holds the state.
     """
-    known = counts.get(changelog_name(settings), 0)
-    if known and any(count > known for count in counts.values()):
-        grown = {name: count for name, count in counts.items() if count != known}
-        raise added_partitions(grown, known, f"the changelog {changelog_name(settings)!r}")
+    for changelog in (changelog_name(settings), items_changelog_name(settings)):
+        known = counts.get(changelog, 0)
+        if known and any(count > known for count in counts.values()):
+            grown = {name: count for name, count in counts.items() if count != known}
+            raise added_partitions(grown, known, f"the changelog {changelog!r}")
     return common_count(counts)

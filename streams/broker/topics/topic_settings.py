@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 
 from streams.broker.connection import HEADROOM_BYTES
 from streams.broker.publisher import BATCH_BYTES
-from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, published, topic_name
+from streams.contract import (
+    DEAD_LETTERS,
+    FACTS,
+    INPUTS,
+    ITEM_SIGNALS,
+    changelog_name,
+    items_changelog_name,
+    published,
+    topic_name,
+)
 from streams.settings import MAX_TOPIC_BYTES, Settings
 
 HOUR_MS: Final = 3_600_000
@@ -29,6 +38,8 @@ SHORT_RETENTION_MS: Final = 24 * HOUR_MS
 
 INSYNC: Final = "min.insync.replicas"
 """The replicas without which a topic takes no record, since every record waits for all that are in sync."""
+
+RETENTION: Final = "retention.ms"
 
 _POLICY: Final = "cleanup.policy"
 _FOREVER: Final = -1
@@ -71,14 +82,37 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     letters = plain | {"max.message.bytes": str(MAX_TOPIC_BYTES + 2 * HEADROOM_BYTES)}
     configs = {topic_name(settings, topic): inputs for topic in INPUTS}
     configs[topic_name(settings, DEAD_LETTERS)] = letters
+    replicated = {INSYNC: "2"} if settings.replication >= _NODES_THAT_CAN_REPLICATE else {}
     compacted = plain | {
         _POLICY: "compact",
         "min.compaction.lag.ms": str(MIN_COMPACTION_LAG_MS),
         "max.compaction.lag.ms": str(MAX_COMPACTION_LAG_MS),
     }
-    if settings.replication >= _NODES_THAT_CAN_REPLICATE:
-        compacted[INSYNC] = "2"
+    compacted |= replicated
+    if settings.items:
+        facts = inputs | {RETENTION: str(int(settings.facts_retention_h * HOUR_MS))}
+        # States of users that hold the events of facts know nothing of the facts, so lost ones never come again.
+        configs[topic_name(settings, FACTS)] = facts | replicated
     return configs | dict.fromkeys(_compacted(settings), compacted)
+
+
+def wanted_by_users(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the settings of those topics that the stage of users reads or writes, by name on the broker."""
+    others = {topic_name(settings, ITEM_SIGNALS), items_changelog_name(settings)}
+    return {name: configs for name, configs in wanted(settings).items() if name not in others}
+
+
+def wanted_by_items(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the settings of those topics that the stage of items reads or writes, by name on the broker."""
+    names = {topic_name(settings, topic) for topic in (FACTS, ITEM_SIGNALS, DEAD_LETTERS)}
+    names.add(items_changelog_name(settings))
+    return {name: configs for name, configs in wanted(settings).items() if name in names}
+
+
+def wanted_by_worker(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the settings of the topics of those stages that a worker runs, by name on the broker."""
+    of_users = wanted_by_users(settings) if settings.runs_users else {}
+    return of_users | (wanted_by_items(settings) if settings.runs_items else {})
 
 
 def complaints(
@@ -106,6 +140,12 @@ def complaints(
         configs = found.get(topic_name(settings, topic), {})
         wrong += _of_retained(topic_name(settings, topic), configs, "events")
         largest = max(largest, _number(configs, "max.message.bytes", 0))
+    if settings.items:
+        facts = topic_name(settings, FACTS)
+        wrong += _of_retained(facts, found.get(facts, {}), "facts of items")
+        wrong += _of_room(facts, found.get(facts, {}))
+        if nodes >= _NODES_THAT_CAN_REPLICATE:
+            wrong += _of_replicas(facts, found.get(facts, {}), replicas.get(facts, 0))
     letters = topic_name(settings, DEAD_LETTERS)
     wrong += _of_retained(letters, found.get(letters, {}), "dead letters")
     room = _number(found.get(letters, {}), "max.message.bytes", largest)
@@ -121,17 +161,14 @@ _CUT_LETTERS: Final = "an input topic takes larger records, whose dead letters a
 
 def _of_compacted(name: str, configs: Configs) -> Iterator[Complaint]:
     policy = _policy(configs, {"compact"})
-    kept_for_good = [_number(configs, setting, _FOREVER) == _FOREVER for setting in ("retention.ms", "retention.bytes")]
+    kept_for_good = [_number(configs, setting, _FOREVER) == _FOREVER for setting in (RETENTION, "retention.bytes")]
     if "compact" not in policy or ("delete" in policy and not all(kept_for_good)):
-        why = "the newest records of users are deleted with time, and what they have bought is forgotten"
+        why = "the newest records of keys are deleted with time, and what was bought is forgotten"
         yield Complaint(name, f"{_POLICY}=compact", configs[_POLICY], why, fatal=True)
-    room = _number(configs, "max.message.bytes", BATCH_BYTES)
-    if room < BATCH_BYTES:
-        why = "a batch of records that is larger ends the worker"
-        yield Complaint(name, f"max.message.bytes={BATCH_BYTES}", str(room), why, fatal=True)
+    yield from _of_room(name, configs)
     lag = _number(configs, "min.compaction.lag.ms", MIN_COMPACTION_LAG_MS)
     if lag < MIN_COMPACTION_LAG_MS:
-        why = "compaction may leave of a user only what a worker wrote that had lost its partitions"
+        why = "compaction may leave of a key only what a worker wrote that had lost its partitions"
         yield Complaint(name, f"min.compaction.lag.ms={MIN_COMPACTION_LAG_MS}", str(lag), why)
     longest = _number(configs, "max.compaction.lag.ms", MAX_COMPACTION_LAG_MS)
     if longest > MAX_COMPACTION_LAG_MS:
@@ -139,19 +176,26 @@ def _of_compacted(name: str, configs: Configs) -> Iterator[Complaint]:
         yield Complaint(name, f"max.compaction.lag.ms={MAX_COMPACTION_LAG_MS}", str(longest), why)
 
 
+def _of_room(name: str, configs: Configs) -> Iterator[Complaint]:
+    room = _number(configs, "max.message.bytes", BATCH_BYTES)
+    if room < BATCH_BYTES:
+        why = "a batch of records that is larger ends the worker"
+        yield Complaint(name, f"max.message.bytes={BATCH_BYTES}", str(room), why, fatal=True)
+
+
 def _of_retained(name: str, configs: Configs, holds: str) -> Iterator[Complaint]:
     if "compact" in _policy(configs, {"delete"}):
-        why = f"of each user only the last of the {holds} is kept, and a record without a key is refused"
+        why = f"of each key only the last of the {holds} is kept, and a record without a key is refused"
         yield Complaint(name, f"{_POLICY}=delete", configs[_POLICY], why, fatal=True)
-    retention = _number(configs, "retention.ms", _FOREVER)
+    retention = _number(configs, RETENTION, _FOREVER)
     if _FOREVER < retention < SHORT_RETENTION_MS:
         why = f"{holds} are deleted before workers that were away for long have read them"
-        yield Complaint(name, f"retention.ms={SHORT_RETENTION_MS}", str(retention), why)
+        yield Complaint(name, f"{RETENTION}={SHORT_RETENTION_MS}", str(retention), why)
 
 
 def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complaint]:
     if replicas == 1:
-        why = "the state of users is lost with one disk; kafka-reassign-partitions.sh adds replicas"
+        why = "the state is lost with one disk; kafka-reassign-partitions.sh adds replicas"
         yield Complaint(name, "3 replicas", "1", why)
     elif _number(configs, INSYNC, 2) == 1:
         why = "what one node alone has acknowledged is lost with its disk"
@@ -159,7 +203,10 @@ def _of_replicas(name: str, configs: Configs, replicas: int) -> Iterator[Complai
 
 
 def _compacted(settings: Settings) -> list[str]:
-    return [*(topic_name(settings, topic) for topic in published(settings)), changelog_name(settings)]
+    names = [*(topic_name(settings, topic) for topic in published(settings)), changelog_name(settings)]
+    if settings.items:
+        names += [topic_name(settings, ITEM_SIGNALS), items_changelog_name(settings)]
+    return names
 
 
 def _policy(configs: Configs, default: set[str]) -> set[str]:

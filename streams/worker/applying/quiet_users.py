@@ -66,6 +66,7 @@ class Decay(Generic[S]):
         self._clock = clock
         self._steps = ClockSteps(clock)
         self._metrics = metrics
+        self._labels = f"{partition.entity.name}s", str(partition.number)
         self._due = due
         self._tasks = Tasks(f"decay-{partition.number}", on_failure)
 
@@ -78,7 +79,7 @@ class Decay(Generic[S]):
         """Touch nobody any more, and tell no more of this partition."""
         self._tasks.cancel()
         for gauge in (self._metrics.decay_backlog, self._metrics.decay_lateness):
-            gauge.remove(str(self._partition.number))
+            gauge.remove(*self._labels)
 
     async def _run(self) -> None:
         await self._schedule_stored()
@@ -106,9 +107,8 @@ class Decay(Generic[S]):
         return len(users)
 
     def _tell(self, now: int) -> None:
-        number = str(self._partition.number)
-        self._metrics.decay_backlog.labels(number).set(self._due.backlog(now))
-        self._metrics.decay_lateness.labels(number).set(self._due.lateness(now) / 1000)
+        self._metrics.decay_backlog.labels(*self._labels).set(self._due.backlog(now))
+        self._metrics.decay_lateness.labels(*self._labels).set(self._due.lateness(now) / 1000)
 
     async def _notice_a_step(self) -> None:
         back = self._steps.back()

@@ -61,12 +61,14 @@ class TitleLane:
         self._reading = 0
         self._arrived = asyncio.Event()
         self._arrived.set()
+        self._rested = asyncio.Event()
         self._waiting = workshop.metrics.waiting_item_titles.labels(str(partition.number))
         self._tasks = Tasks(f"item-titles-{partition.number}", workshop.on_failure)
         self._tasks.begin(self._run())
 
     def wait(self, item_id: str) -> None:
         """Have the title of an item read."""
+        self._rested.clear()
         if len(self._queue) < self._shop.waiting_titles:
             self._queue[item_id] = None
         else:
@@ -79,6 +81,10 @@ class TitleLane:
         """Whether every title is read and taken in; what came of it may still be on its way out."""
         return not (self._queue or self._to_scan or self._reading)
 
+    async def rest(self) -> None:
+        """Wait until every title is read and taken in."""
+        await self._rested.wait()
+
     async def stop(self) -> None:
         """Read nothing more. The states remember what is unread."""
         self._tasks.cancel()
@@ -88,6 +94,8 @@ class TitleLane:
 
     async def _run(self) -> None:
         while True:
+            if self.settled:
+                self._rested.set()
             await self._arrived.wait()
             self._arrived.clear()
             while self._queue:

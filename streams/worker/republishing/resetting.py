@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import published, topic_name
+from streams.contract import topic_name
 from streams.exceptions import BrokerError
 from streams.log import log
 from streams.settings import Settings
@@ -24,6 +24,7 @@ from streams.worker.applying.clock_steps import TOLERANCE_MS, ClockSteps
 from streams.worker.applying.partition import Partition
 from streams.worker.republishing.ahead import Limits, Rank, by_partition
 from streams.worker.republishing.ahead_log import find_ahead
+from streams.worker.stage_spec import StageSpec
 
 POLL_S: Final = 1.0
 
@@ -39,6 +40,7 @@ class Resetter:
 
     Args:
         settings: where the records are.
+        spec: of the stage that publishes them.
         partitions: those assigned now, by number.
         clock: the wall clock, ms, that features are as of.
         metrics: count the users.
@@ -52,6 +54,7 @@ class Resetter:
     def __init__(
         self,
         settings: Settings,
+        spec: StageSpec,
         partitions: Mapping[int, Partition[Any]],
         clock: Callable[[], int],
         metrics: Metrics,
@@ -59,6 +62,7 @@ class Resetter:
         wall: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         self._settings = settings
+        self._spec = spec
         self._partitions = partitions
         self._clock = clock
         self._metrics = metrics
@@ -88,7 +92,7 @@ class Resetter:
 
     async def _look(self, limits_now: Callable[[], Limits]) -> None:
         assigned = dict(self._partitions)
-        topics = [topic_name(self._settings, topic) for topic in published(self._settings)]
+        topics = [topic_name(self._settings, topic) for topic in self._spec.outputs(self._settings)]
         logs = [TopicPartition(topic, number) for topic in topics for number in assigned]
         told = False
         while True:

@@ -64,7 +64,7 @@ def build(
         held=held,
         losses=losses,
         erasures=erasures,
-        resetter=Resetter(settings, held.partitions, clock, metrics, on_failure),
+        resetter=Resetter(settings, spec, held.partitions, clock, metrics, on_failure),
         news=news,
         on_released=on_released,
         on_failure=on_failure,

@@ -13,6 +13,7 @@ from streams.broker.letters import Letters
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import Cluster
 from streams.inference.loading import Inference
+from streams.inference.title_reader import TitleReader
 from streams.settings import Settings, WindowEdge
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
@@ -95,7 +96,7 @@ class Stage(ABC):
         """Open the online store, and begin to write rows to it."""
         self.owed = Owed(self.settings.state_dir)
         self.online = OnlineWriter(
-            await asyncio.to_thread(open_store, self.settings, self.owed),
+            await asyncio.to_thread(open_store, self.settings, self.spec, self.owed),
             self.shared.metrics,
             freshness_s=self.settings.freshness_ms / 1000,
             batch_rows=self.settings.online_batch_rows,
@@ -148,8 +149,14 @@ class Stage(ABC):
             await self.app.consumer.commit()
 
     @abstractmethod
-    def equip(self, inference: Inference, letters: Letters) -> None:
-        """Equip the engine with models and outlets: from now on it takes partitions over."""
+    def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:
+        """Equip the engine with models and outlets: from now on it takes partitions over.
+
+        Args:
+            inference: the models.
+            titles: reads titles of items; shared, as what it remembers is.
+            letters: where records go that are refused.
+        """
 
     @abstractmethod
     def watch(self, held: HeldPartitions[Any]) -> None:

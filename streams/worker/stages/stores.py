@@ -9,13 +9,15 @@ from streams.exceptions import ConfigurationError, StreamsError
 from streams.log import log
 from streams.settings import Settings
 from streams.worker.republishing.owed import Owed
+from streams.worker.stage_spec import StageSpec
 
 
-def open_store(settings: Settings, owed: Owed) -> OnlineStore:
+def open_store(settings: Settings, spec: StageSpec, owed: Owed) -> OnlineStore:
     """Open the store that the settings name; one that is empty is noted, because its rows are owed.
 
     Args:
         settings: that name it.
+        spec: of the stage whose rows are written.
         owed: takes the note.
 
     Raises:
@@ -23,7 +25,7 @@ def open_store(settings: Settings, owed: Owed) -> OnlineStore:
         StreamsError: the store cannot be used.
     """
     try:
-        store = open_online_store(settings.online_url)
+        store = open_online_store(settings.online_url, serving=spec.serving)
         store.ping()
         for risk in store.risks():
             log.warning("the online store may lose rows", reason=risk)

@@ -54,7 +54,7 @@ class UserStage(Stage):
         closing.add("log of what was served", partial(asyncio.to_thread, kept.stop))
         return kept.take
 
-    def equip(self, inference: Inference, letters: Letters) -> None:
+    def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:
         """Equip the engine with models and outlets: from now on it takes partitions over."""
         settings, shared = self.settings, self.shared
         self.production = Production(
@@ -76,9 +76,7 @@ class UserStage(Stage):
             letters=letters,
             online=self.online,
             reader=reader,
-            titles=TitleReader(
-                TextReader(inference.batcher, inference.projection), settings.cached_titles, shared.metrics
-            ),
+            titles=titles,
             emitter=Emitter(inference.encoder, inference.scoring, self.as_of, self._watch, inference.estimating),
             tally=shared.tally,
             metrics=shared.metrics,

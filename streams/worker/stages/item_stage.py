@@ -1,0 +1,75 @@
+"""The stage of items: facts become states of items, rows and signals."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from streams.broker.letters import Letters
+from streams.inference.loading import Inference
+from streams.inference.title_reader import TitleReader
+from streams.worker.applying.held_partitions import HeldPartitions
+from streams.worker.engine import Engine
+from streams.worker.items.emitter import ItemEmitter
+from streams.worker.items.item_equipment import ItemEquipment
+from streams.worker.items.item_partition import ItemPartition
+from streams.worker.republishing.republishing import Republisher
+from streams.worker.stages.stage import Stage
+
+
+class ItemStage(Stage):
+    """The items of a worker.
+
+    Attributes:
+        republisher: publishes every item again.
+    """
+
+    engine: Engine[ItemEquipment]
+    republisher: Republisher
+
+    def watch(self, held: HeldPartitions[Any]) -> None:
+        """Do nothing: no model is judged by what is served of items."""
+
+    def released(self) -> None:
+        """Do nothing."""
+
+    def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:
+        """Equip the engine with models and outlets: from now on it takes partitions over."""
+        settings, shared, engine = self.settings, self.shared, self.engine
+        head = "" if inference.sentiment is None else inference.sentiment.identity
+        self.republisher = Republisher(
+            lambda: engine.partitions,
+            settings.partitions,
+            settings.refresh_users_per_s,
+            shared.metrics,
+            shared.on_failure,
+            self.owed,
+        )
+        equipment = ItemEquipment(
+            settings=settings,
+            encoder=inference.encoder,
+            letters=letters,
+            online=self.online,
+            titles=titles,
+            emitter=ItemEmitter(inference.encoder, head, self.as_of),
+            tally=shared.tally,
+            metrics=shared.metrics,
+            throttle=shared.throttle,
+            clock=shared.clock,
+        )
+        engine.equip(equipment)
+
+    async def titles_settled(self) -> None:
+        """Wait until the titles of all items are read, and what came of them is published."""
+        held = self.engine.partitions.values()
+        await asyncio.gather(*(one.titles.rest() for one in held if isinstance(one, ItemPartition)))
+        await self.engine.held.settle()
+
+    def start_production(self) -> None:
+        """Publish what the online store was found to lack."""
+        self.republisher.refill()
+
+    async def stop_production(self) -> None:
+        """Publish nothing again any more."""
+        if self.engine.equipped:
+            await self.republisher.stop()
