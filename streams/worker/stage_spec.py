@@ -16,6 +16,7 @@ from streams.broker.topics.topic_settings import wanted_by_items, wanted_by_user
 from streams.contract import FACTS, INPUTS, ITEM_SIGNALS, TEXTS, published
 from streams.name_settings import items_group_name, name_of
 from streams.settings import Settings
+from streams.telemetry.served_log import ITEMS_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class StageSpec:
 def _of_items(settings: Settings) -> Settings:
     """Return settings by which a second group keeps its states apart, and shares the online store."""
     own = {"group_id": items_group_name(settings), "state_dir": settings.state_dir / "items"}
-    return settings.model_copy(update={**own, "online_store": settings.online_url})
+    log = None if settings.served_log is None else settings.served_log / ITEMS_FOLDER
+    return settings.model_copy(update={**own, "online_store": settings.online_url, "served_log": log})
 
 
 USERS: Final = StageSpec(
