@@ -52,6 +52,8 @@ class StatusLog:
             redelivered=fates[Fate.REDELIVERED],
             dead_letters={reason: letters[reason] for reason in sorted(letters) if letters[reason]},
             scores=self._since(metrics.scores, "")[""],
+            facts=self._since(metrics.facts_applied, "")[""],
+            signals=self._since(metrics.signals, "")[""],
             **_partitions(flow),
             lag=_lag(metrics),
             lag_s=_lag_s(metrics),
