@@ -75,7 +75,7 @@ class StatusLog:
 def _partitions(flow: Flow) -> dict[str, int]:
     """Return how many partitions each stage holds; those of users are `partitions` alone."""
     held = {stage.spec.name: len(stage.engine.partitions) if flow.started else 0 for stage in flow.stages}
-    return {"partitions" if name == "users" else f"{name}_partitions": number for name, number in held.items()}
+    return {"partitions": held.pop("users", 0)} | {f"{name}_partitions": number for name, number in held.items()}
 
 
 def _lag(metrics: Metrics) -> int | None:

@@ -1,4 +1,4 @@
-"""Publishing every user, or item, again on request: what an online store has lost is served again, and the erased are removed."""
+"""Publishing every user or item again on request: what a store has lost is served again, and the erased are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.worker.republishing.sweeping import Partitions, Passed, Sweep
 
 
 class Republisher:
-    """Publishes every user, or item, of the assigned partitions on request, the erased among them; one request at a time.
+    """Publishes all of the assigned partitions on request, the erased among them; one request at a time.
 
     Args:
         partitions: those assigned now.
