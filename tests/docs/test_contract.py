@@ -42,7 +42,7 @@ from features.users.service_v1 import FIELDS
 from models.labels.table import LABELS
 from models.scoring.capacity import NOT_FOR
 from streams.cli.main import COMMANDS
-from streams.contract import CAPACITY, TOPICS
+from streams.contract import CAPACITY, ITEM_SIGNALS, TOPICS
 from streams.operating.summary import Summary
 from streams.records.capacity_record import encode_capacity
 from streams.records.decoder import Decoder
@@ -92,7 +92,7 @@ def test_each_dead_letter_reason_is_listed_and_no_other() -> None:
 
 
 def test_each_topic_is_listed_and_no_other() -> None:
-    assert set(first_names(section(CONTRACT, "Topics"))) == {*TOPICS, CAPACITY}
+    assert set(first_names(section(CONTRACT, "Topics"))) == {*TOPICS, CAPACITY, ITEM_SIGNALS}
 
 
 @pytest.mark.parametrize(("name", "event"), [("review", Review), ("search", Search), ("click", Click)])
