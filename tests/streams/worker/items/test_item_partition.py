@@ -126,7 +126,7 @@ class Stage:
         self.tally = Tally(self.metrics, keep_latencies=False)
         self.failures: list[BaseException] = []
         self.letters: list[tuple[Any, Rejection]] = []
-        self.emitter = ItemEmitter(ENCODER, HEAD, lambda: None, RiskWatch(Metrics()))
+        self.emitter = ItemEmitter(ENCODER, HEAD, lambda: None, RiskWatch(self.metrics))
         outlets: Any = Outlets(
             changelog=CHANGELOG,
             topics=log,
