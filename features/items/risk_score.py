@@ -10,7 +10,7 @@ from features.items.review_oddities import oddities
 from features.items.state import ItemState
 
 ALERT_SCORE: Final = 70.0
-"""The score from which on an item is counted as one to look at; chosen on a trial (docs/report/risk.md)."""
+"""The score from which on an item is counted as one to look at; no item without a campaign reached it on trial."""
 
 EVIDENCE: Final = ("burst_24h", "burst_7d", "new_reviewers_7d", "alike", "contrary", "wordless")
 """The kinds of evidence, as a block names them."""

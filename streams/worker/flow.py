@@ -132,7 +132,7 @@ class Flow(Running):
         closing = self._closing
         tune_interpreter()
         for stage in self.stages:
-            await stage.lock(closing)
+            stage.lock(closing)
         alone = self.settings.embedded
         if alone:
             self._progress("broker")
@@ -158,7 +158,7 @@ class Flow(Running):
             await letters.start()
         closing.add("dead letters", letters.abandon)
         for stage in self.stages:
-            stage.build(list(stage.spec.topics(self.settings)))
+            stage.build()
             # Stopped after the app, whose last micro-batches it still takes in.
             closing.add(f"production of {stage.spec.name}", stage.stop_production)
         equipping = asyncio.create_task(models.given_to(partial(self._equip, letters)), name="equip")
@@ -209,12 +209,16 @@ class Flow(Running):
         self.started = False
         self.metrics.ready.set(0)
         patience_s = SETTLE_S / len(self.stages)
-        settling = []
-        for stage in self.stages:
-            settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
-            # One that cannot settle must not take the time of the other.
-            await asyncio.wait(settling[-1:], timeout=patience_s)
-        await asyncio.gather(*settling)
+        settling: list[asyncio.Future[None]] = []
+        try:
+            for stage in self.stages:
+                settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
+                # One that cannot settle must not take the time of the other.
+                await asyncio.wait(settling[-1:], timeout=patience_s)
+            await asyncio.gather(*settling)
+        finally:
+            for one in settling:
+                one.cancel()
 
     @property
     def as_of(self) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from streams.cli.common.arguments import whole_number
 from streams.cli.common.refusals import add_max_refused
 from streams.cli.common.sources import FILES_HELP, add_source_arguments
 from streams.exceptions import ConfigurationError
@@ -18,6 +19,10 @@ RISK: Final = "risk"
 
 HEADS: Final = (SPEND, CAPACITY, SENTIMENT)
 """Those that are trained. Risk is not: its tests are exact, and it is only judged."""
+
+
+TEXTS: Final = 20_000
+"""Reviews that a head of sentiment reads at most, unless told: more teach it little, and take the encoder hours."""
 
 
 class Belongs(NamedTuple):
@@ -58,6 +63,13 @@ def add_head_arguments(parser: argparse.ArgumentParser, heads: Sequence[str] = H
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--texts",
+        type=whole_number(1),
+        default=TEXTS,
+        metavar="N",
+        help=f"with --head sentiment: reviews to read of each language or shop, at most, by hash (default: {TEXTS:,})",
+    )
     add_max_refused(parser)
     add_source_arguments(parser)
 

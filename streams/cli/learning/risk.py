@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -11,12 +11,6 @@ from streams.cli.common.progress import reporting
 from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def evaluate_risk(arguments: argparse.Namespace) -> int:
@@ -30,7 +24,6 @@ def evaluate_risk(arguments: argparse.Namespace) -> int:
     from streams.offline.risk.report import report
     from streams.offline.sentiment.corpora import bundled
     from streams.offline.sentiment.embedding import embed
-    from streams.offline.sentiment.pairs import gather
 
     # What is judged depends on the last digits of embeddings, and those on the number of threads.
     settings = load_settings().model_copy(update={"encoder_threads": 1})
@@ -44,14 +37,11 @@ def evaluate_risk(arguments: argparse.Namespace) -> int:
     artefact = Artefact.load(artefact_folder(settings))
     draws = arguments.bootstrap or DRAWS
 
-    def embedded(texts: Sequence[str]) -> NDArray[np.float32]:
-        return embed(texts, encoder)
-
     with reporting() as progress:
         document: dict[str, Any] = report(
-            gather(bundled()).pairs,
+            bundled(),
             purchases,
-            embedded,
+            lambda texts: embed(texts, encoder),
             head,
             artefact.projection,
             draws=draws,

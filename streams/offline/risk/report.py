@@ -35,7 +35,7 @@ EMBEDDED: Final = 100
 
 
 def report(
-    pairs: Sequence[Pair],
+    pairs: Iterable[Pair],
     purchases: Callable[[], Iterable[Purchase]],
     embed: Embed,
     head: PolarityHead,
@@ -49,7 +49,7 @@ def report(
     """Run the trial.
 
     Args:
-        pairs: texts whose polarity is known.
+        pairs: texts whose polarity is known, as they were written.
         purchases: yields a year of purchases by time.
         embed: gives the embeddings of texts: float32 [n, width].
         head: of polarity.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from models.sentiment.head import PolarityHead
 from streams.offline.risk.campaigns import Texts
 from streams.offline.risk.traffic import Said
-from streams.offline.sentiment.pairs import HELD_OUT, Pair, share_of
+from streams.offline.sentiment.pairs import HELD_OUT, Pair, gather, share_of
 
-MOST_TEXTS: Final = 500
+MOST_TEXTS: Final = 400
 """Texts of a language that praise, and that complain."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -32,22 +32,24 @@ class Words(NamedTuple):
     subjects: dict[str, list[str]]
 
 
-def words(pairs: Sequence[Pair], embed: Embed, head: PolarityHead, rng: random.Random) -> Words:
+def words(pairs: Iterable[Pair], embed: Embed, head: PolarityHead, rng: random.Random) -> Words:
     """Choose texts at random among those held out, and read them.
 
     Args:
-        pairs: all that there are.
+        pairs: all that there are, as they were written.
         embed: gives the embeddings of texts: float32 [n, width].
         head: that was fitted to the others.
         rng: draws.
     """
     found = Words({}, {})
-    for language in sorted({pair.corpus for pair in pairs}):
-        held_out = [pair for pair in pairs if pair.corpus == language and share_of(pair.group) < HELD_OUT]
-        chosen: list[Pair] = []
+    held_out = [pair for pair in pairs if share_of(pair.group) < HELD_OUT]
+    for language in sorted({pair.corpus for pair in held_out}):
+        drawn: list[Pair] = []
         for praises in (True, False):
-            one = [pair for pair in held_out if pair.positive == praises]
-            chosen += rng.sample(one, min(MOST_TEXTS, len(one)))
+            one = [pair for pair in held_out if (pair.corpus, pair.positive) == (language, praises)]
+            drawn += rng.sample(one, min(MOST_TEXTS, len(one)))
+        # Cleaning takes longer than all else: only those drawn are cleaned, and some of them fall out.
+        chosen = sorted(gather(drawn).pairs, key=lambda pair: not pair.positive)
         polarities = head.polarity(embed([pair.text for pair in chosen]))
         said = [
             Said(pair.text, pair.positive, float(polarity)) for pair, polarity in zip(chosen, polarities, strict=True)

@@ -50,7 +50,7 @@ class RepublishEndpoint:
     def post(self, body: bytes) -> Answer:
         """Begin; a run that is under way ends."""
         republishers = self._republishers()
-        if not any(republishers):
+        if all(republisher is None for republisher in republishers):
             return _STARTING
         try:
             request = msgspec.json.decode(body or b"{}", type=Request)

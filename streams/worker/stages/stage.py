@@ -16,6 +16,7 @@ from streams.inference.loading import Inference
 from streams.inference.title_reader import TitleReader
 from streams.settings import Settings, WindowEdge
 from streams.telemetry.metrics import Metrics
+from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
 from streams.worker.app import App
 from streams.worker.applying.held_partitions import HeldPartitions
@@ -66,7 +67,7 @@ class Stage(ABC):
         engine: takes its partitions over.
         online: writes its rows.
         topics: watches its topics.
-        owed: remembers that the online store lacks rows.
+        owed: remembers that the online store lacks rows, once that is opened.
         joined: whether its group was joined and its state recovered, once.
     """
 
@@ -74,16 +75,16 @@ class Stage(ABC):
     engine: Engine[Any]
     online: OnlineWriter
     topics: TopicWatch
+    owed: Owed
 
     def __init__(self, settings: Settings, spec: StageSpec, shared: Shared) -> None:
         self.settings = settings
         self.spec = spec
         self.shared = shared
-        self.owed: Owed
         self.joined = False
         self._crash: asyncio.Task[None] | None = None
 
-    async def lock(self, closing: Closing) -> None:
+    def lock(self, closing: Closing) -> None:
         """Take the folder of local state for this process."""
         closing.add(f"lock of {self.spec.name}", partial(asyncio.to_thread, lock_state(self.settings)))
 
@@ -105,12 +106,8 @@ class Stage(ABC):
         self.online.start(self.shared.on_failure)
         closing.add(f"online store of {self.spec.name}", self.online.stop)
 
-    def build(self, topics: Sequence[str]) -> None:
-        """Build the app and the engine, which is still to be equipped.
-
-        Args:
-            topics: names on the broker of those that the stage watches.
-        """
+    def build(self) -> None:
+        """Build the app and the engine, which is still to be equipped."""
         held = HeldPartitions[Any]()
         self.watch(held)
         shared = self.shared
@@ -124,7 +121,8 @@ class Stage(ABC):
             clock=shared.clock,
             on_failure=shared.on_failure,
         )
-        self.topics = TopicWatch(self.settings, self.spec, topics, held.progress, shared.on_failure)
+        names = self.spec.topics(self.settings)
+        self.topics = TopicWatch(self.settings, self.spec, names, held.progress, shared.on_failure)
 
     async def join(self, equipping: asyncio.Task[None], patience_s: float) -> None:
         """Join the group and recover the states, beside what the engine is still equipped with.
@@ -167,8 +165,16 @@ class Stage(ABC):
         """Take note that partitions are let go."""
 
     async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
-        """Return who is told of the rows that the store took; None for nobody."""
-        return None
+        """Return the log of what was served, where one is kept."""
+        settings = self.settings
+        if settings.served_log is None:
+            return None
+        shared, serving = self.shared, self.spec.serving
+        kept = await asyncio.to_thread(
+            ServedLog, settings.served_log, settings.served_log_share, shared.metrics, serving
+        )
+        closing.add(f"log of {self.spec.name} served", partial(asyncio.to_thread, kept.stop))
+        return kept.take
 
     @abstractmethod
     def start_production(self) -> None:

@@ -142,7 +142,7 @@ def test_the_shipped_head_fits_the_bundled_encoder_and_tells_plain_praise_from_p
 
 def test_every_shipped_head_loads_and_has_a_card() -> None:
     folders = [path.parent for path in SHIPPED.glob("*/model.json")]
-    assert {folder.name for folder in folders} == {"all-MiniLM-L6-v2", "multilingual-e5-small"}
+    assert "all-MiniLM-L6-v2" in {folder.name for folder in folders}
     for folder in folders:
         artefact = artefact_for_folder(folder)
         assert artefact.polarity.identity in (folder / "card.md").read_text(encoding="utf-8")

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from support.encoders import SwitchableEncoder
+from support.encoders import HashEncoder, SwitchableEncoder
 from support.reference import DAY
+from support.runs import quick_settings, run_flow
+from support.shoppers import encoded, random_lines
 from support.twofold import words
 
 from features.items.catalogue import INDEX
@@ -24,7 +26,11 @@ from features.online.item_views import ITEMS
 from features.online.rows import ItemRow
 from streams.cli.main import main
 from streams.inference.loading import Inference, load_inference
+from streams.offline.history.consistency import log_parts
+from streams.offline.history.folding import History
+from streams.offline.history.item_consistency import compare_items
 from streams.offline.history.item_output import row_of
+from streams.offline.history.items import ItemHistory
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ITEMS_FOLDER, ServedLog
@@ -109,3 +115,23 @@ def test_a_log_without_items_is_refused_in_one_line(encoder: str, events: Path, 
     err = capsys.readouterr().err
     assert "expected the folder of WHEREWITHAL_SERVED_LOG with its parts, found none" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("broker")
+async def test_what_a_flow_serves_of_items_is_what_the_history_says(tmp_path: Path) -> None:
+    lines = random_lines(seed=17, events=500, users=30)
+    (tmp_path / "events.ndjson").write_bytes(b"".join(line + b"\n" for _, line in encoded(lines)))
+    settings = quick_settings(tmp_path / "flow", items=True, served_log=tmp_path / "log")
+    await run_flow(settings, encoded(lines))
+    inference = load_inference(settings, Metrics(), HashEncoder())
+    for folder in ("users", "items"):
+        (tmp_path / folder).mkdir()
+    history = History(settings, inference, [tmp_path / "events.ndjson"], tmp_path / "users", keeps_lives=True)
+    items = ItemHistory(history, tmp_path / "items", 1)
+    await inference.batcher.start()
+    report = await compare_items(history, items, log_parts(tmp_path / "log" / ITEMS_FOLDER), 3)
+    await inference.batcher.stop()
+    assert not report.differences
+    assert (report.mismatches, report.extra, report.missing) == (0, 0, 0)
+    # Of each item the last row at least.
+    assert report.equal >= items.items > 0
