@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from features.observation import Observation
+from features.outcome import Outcome
 from features.users.point_in_time import Folded, UserHistory
-from features.users.state import Outcome
 from models.exceptions import TextRejectedError
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
