@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from streams.cli.common.arguments import whole_number
 from streams.cli.common.refusals import add_max_refused
 from streams.cli.common.sources import FILES_HELP, add_source_arguments
 from streams.exceptions import ConfigurationError
@@ -16,6 +17,10 @@ CAPACITY: Final = "capacity"
 SENTIMENT: Final = "sentiment"
 
 HEADS: Final = (SPEND, CAPACITY, SENTIMENT)
+
+
+TEXTS: Final = 20_000
+"""Reviews that a head of sentiment reads at most, unless told: more teach it little, and take the encoder hours."""
 
 
 class Belongs(NamedTuple):
@@ -50,6 +55,13 @@ def add_head_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--texts",
+        type=whole_number(1),
+        default=TEXTS,
+        metavar="N",
+        help=f"with --head sentiment: reviews to read of each language or shop, at most, by hash (default: {TEXTS:,})",
+    )
     add_max_refused(parser)
     add_source_arguments(parser)
 
