@@ -21,7 +21,7 @@ from streams.contract import ITEM_SIGNALS
 from streams.exceptions import ConfigurationError
 from streams.operating.items.forgetting import forget
 from streams.operating.items.newest import newest_record
-from streams.operating.items.ordering import NAMED, height_by, number_at
+from streams.operating.items.ordering import NAMED, field_of, height_by, number_at
 from streams.operating.items.table import items_table, written
 from streams.operating.top_records import top_records
 from streams.settings import Settings
@@ -60,8 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("--top, --by: expected them without ITEM and --follow, which order nothing")
     if arguments.forget and (arguments.item is None or ordered or arguments.follow):
         raise ConfigurationError("--forget: expected ITEM beside it, without --follow, --top and --by")
-    by = BY if arguments.by is None else arguments.by
-    height = height_by(by)
+    by = field_of(BY if arguments.by is None else arguments.by)
     settings = load_cluster_settings("to read from")
     if arguments.forget:
         return _forget(settings, arguments)
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.item is not None:
         return _print_one(asyncio.run(newest_record(settings, arguments.item)), arguments.json)
-    records = asyncio.run(top_records(settings, ITEM_SIGNALS, arguments.top or TOP, height))
+    records = asyncio.run(top_records(settings, ITEM_SIGNALS, arguments.top or TOP, height_by(by)))
     if not records:
         print(f"wherewithal items: no item has a number at {shown(by)}", file=sys.stderr)
     elif arguments.json:
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             _print_json(record)
     else:
         console = Console()
-        console.print(items_table(console, f"items by {by}", records))
+        console.print(items_table(console, f"items by {by}", records, by))
     return 0
 
 

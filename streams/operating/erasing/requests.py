@@ -75,8 +75,18 @@ async def publish(settings: Settings, target: TopicPartition, key: bytes, value:
     return Place(target.topic, target.partition, sent.offset)
 
 
-async def settled(settings: Settings, group: str, place: Place, timeout_s: float, progress: Progress) -> None:
+async def settled(
+    settings: Settings, group: str, place: Place, timeout_s: float, progress: Progress, workers: str = "its workers run"
+) -> None:
     """Wait until a group has committed past a request.
+
+    Args:
+        settings: of the cluster.
+        group: by its name on the broker.
+        place: of the request.
+        timeout_s: how long the group may take.
+        progress: told for how long it has been waited for.
+        workers: what is to be looked at where the group does not.
 
     Raises:
         BrokerError: the broker cannot be used.
@@ -99,7 +109,7 @@ async def settled(settings: Settings, group: str, place: Place, timeout_s: float
         except TimeoutError as error:
             raise DrainTimeoutError(
                 f"the request {place} was not settled within {timeout_s:g} s: expected the group {group!r} to commit "
-                f"offset {place.offset + 1} there, found {committed}; check that its workers run and are ready, and "
+                f"offset {place.offset + 1} there, found {committed}; check that {workers} and are ready, and "
                 "that WHEREWITHAL_GROUP and WHEREWITHAL_TOPIC_PREFIX are theirs"
             ) from error
         finally:

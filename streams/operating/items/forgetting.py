@@ -30,6 +30,8 @@ from streams.settings import Settings
 READINGS: Final = 3
 """How often an unclean place is read at most: an item that facts come for meanwhile changes one place after another."""
 
+_WORKERS: Final = "workers with an item stage (WHEREWITHAL_STAGES both or items) run"
+
 
 async def forget(
     settings: Settings, item_id: str, timeout_s: float, progress: Progress = lambda what, done, of: None
@@ -61,7 +63,7 @@ async def forget(
     request = Forget(item_id)
     place = await publish(settings, TopicPartition(facts, number), key, encode(request), FORGET)
     with obeyed_all_the_same(place, FORGET):
-        await settled(settings, items_group_name(settings), place, timeout_s, progress)
+        await settled(settings, items_group_name(settings), place, timeout_s, progress, _WORKERS)
         names = {facts: FACTS, changelog: ITEM_TABLE, signals: ITEM_SIGNALS}
         kept = kept_after(await configs_of(settings, names), int(time.time() * 1000))
         for _ in range(READINGS):

@@ -20,8 +20,6 @@ NAMED: Final[Mapping[str, str]] = {
 Demand is ordered by the least rise that may be believed: the ratio itself is greatest where two sales follow on one.
 """
 
-TREND: Final = "demand.trend.ratio"
-
 _GAP: Final = NAMED["gap"]
 """Text better than the rating is as far off as text worse than the rating: its size counts, not its sign."""
 
@@ -34,24 +32,25 @@ def number_at(record: Mapping[str, Any], field: str) -> float | None:
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def height_by(field: str) -> HeightOf:
-    """Return what orders items by a field, the greatest first; an item without a number there is left out.
-
-    Args:
-        field: one of `NAMED`, or of the record itself.
+def field_of(name: str) -> str:
+    """Return the field that is meant: by one of `NAMED`, or by itself.
 
     Raises:
         ConfigurationError: the words are no name of a field.
     """
-    if not all(part.isidentifier() for part in field.split(".")):
+    if not all(part.isidentifier() for part in name.split(".")):
         raise ConfigurationError(
             f"--by: expected {', '.join(NAMED)}, or a field of the record such as views_24h or risk.score, "
-            f"found {field!r}"
+            f"found {name!r}"
         )
-    place = NAMED.get(field, field)
+    return NAMED.get(name, name)
+
+
+def height_by(field: str) -> HeightOf:
+    """Return what orders items by a field, the greatest first; an item without a number there is left out."""
 
     def height(record: Mapping[str, Any]) -> Height | None:
-        number = number_at(record, place)
-        return None if number is None else (abs(number) if place == _GAP else number,)
+        number = number_at(record, field)
+        return None if number is None else (abs(number) if field == _GAP else number,)
 
     return height
