@@ -11,10 +11,10 @@ _HEAD: Final = """# Sentiment: whether a review praises
 
 The texts are cleaned as a worker cleans them; {noisy:,} noisy or empty ones are left out, {repeated:,} that repeat
 another but for case, spaces and punctuation, and {disputed:,} that are said with praise and with complaint. A fifth of
-the groups (films; of the Chinese, single texts) is held out by the hash of its name: {unseen:,} texts, which this page
-measures on. The heads are fitted to {train:,} others; {alike:,} were left out because one that is held out is nearly
-the same (cosine of their runs of four letters 0.7 or more). Intervals are of 95 %, by resampling groups.
-`wherewithal evaluate --head sentiment` writes this page again (seed {seed}).
+the groups (films; of the Chinese, single texts) is held out by the hash of its name, and this page measures on
+{unseen:,} of these texts, drawn by hash. {train:,} others are there to learn from; {alike:,} were left out because one
+that is held out is nearly the same (cosine of their runs of four letters 0.7 or more). Intervals are of 95 %, by
+resampling groups. `wherewithal evaluate --head sentiment --texts {most}` writes this page again (seed {seed}).
 
 Accuracy counts p >= 0.5 as praise. The Brier score is the mean squared error of p: 0 is best, and 0.25 is a coin. The
 calibration error is how far p is from what is true, over ten bins of as many texts.
@@ -29,6 +29,7 @@ _MODELS: Final = {
 _TAIL: Final = """
 ## How to read it
 
+- The heads did not learn from equally many texts, see above; the baselines had all of them.
 - The *lexicon* adds up words: in English the list of Pattern that `textblob` ships (public domain), in Chinese 200
   words of our own choice, both with negations. It is made a probability on the training texts of its language.
 - *Runs of letters* is a logistic regression on tf-idf, fitted to the training texts of one language: what these texts
@@ -48,8 +49,15 @@ def page(document: dict[str, Any]) -> str:
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:
-    yield _HEAD.format(data=document["data"], seed=document["seed"], **document["left_out"], **document["texts"])
+    yield _HEAD.format(
+        data=document["data"], seed=document["seed"], most=document["most"], **document["left_out"], **document["texts"]
+    )
     heads, baselines = document["heads"], document["baselines"]
+    yield "| encoder | head | texts that it learnt from |"
+    yield "|---|---|---|"
+    for name, head in heads.items():
+        yield f"| `{name}` | `{head['head']}` of {head['artefact']} | {head['texts']:,.0f} |"
+    yield ""
     first = next(iter(baselines.values()))
     for corpus, found in first.items():
         yield f"## {corpus}\n"
