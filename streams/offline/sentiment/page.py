@@ -45,7 +45,7 @@ _TAIL: Final = """
 
 def page(document: dict[str, Any]) -> str:
     """Return the page; the same document gives the same text."""
-    return "\n".join(_lines(document)) + _TAIL
+    return "\n".join(_lines(document)) + "\n" + _TAIL
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:
@@ -68,7 +68,10 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
             yield _row(f"head on `{name}`", head["corpora"][corpus])
         for name, judged in baselines.items():
             yield _row(_MODELS[name], judged[corpus])
-        yield ""
+        rows = {f"the head on `{name}`": head["corpora"][corpus] for name, head in heads.items()}
+        rows |= {_MODELS[name]: judged[corpus] for name, judged in baselines.items()}
+        ranked = sorted(rows, key=lambda name: float(rows[name]["brier"]["value"]))
+        yield f"\nBy the Brier score, the best first: {'; '.join(ranked)}.\n"
     yield "## Calibration\n"
     yield "Ten bins of as many texts, by rising p: what the head says, and the share that praises.\n"
     yield "| head, texts | said / true |"
