@@ -47,7 +47,8 @@ def fit(embeddings: NDArray[np.float32], positive: Mask, groups: NDArray[np.int6
         seed: of the folds.
 
     Raises:
-        InvalidInputError: one class alone, or a class that is in fewer groups than there are folds.
+        InvalidInputError: one class alone, or a class that is in fewer groups than there are folds; or texts that teach
+            nothing that holds in other groups.
         MissingLibraryError: scikit-learn is not installed.
     """
     require_enough(positive, groups)
@@ -65,6 +66,10 @@ def fit(embeddings: NDArray[np.float32], positive: Mask, groups: NDArray[np.int6
     best = int(np.argmin(losses))
     weights, intercept = _regress(values, positive, DECAYS[best])
     slope, offset = _platt(unseen[best], positive)
+    if slope <= 0:
+        raise InvalidInputError(
+            "texts: expected some from which praise can be told on items not seen, found none; name more reviews"
+        )
     return Fit(weights, np.array([intercept, slope, offset]), DECAYS[best])
 
 

@@ -80,7 +80,8 @@ def source_options(arguments: argparse.Namespace) -> SourceOptions:
     given = [field for field, _ in columns + constants]
     if twice := sorted({field for field in given if given.count(field) > 1}):
         raise ConfigurationError(f"--map, --set: expected every field once, found `{twice[0]}` twice")
-    files = vars(arguments).get("files") or vars(arguments).get("events") or ()
+    named = vars(arguments)
+    files = named.get("files") or named.get("events") or named.get("reviews") or ()
     if STANDARD_INPUT in files and sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty():
         print("reading events from the terminal, one JSON object a line; Ctrl-D ends them", file=sys.stderr)
     return SourceOptions(

@@ -11,10 +11,10 @@ _HEAD: Final = """# Sentiment: whether a review praises
 
 The texts are cleaned as a worker cleans them; {noisy:,} noisy or empty ones are left out, {repeated:,} that repeat
 another but for case, spaces and punctuation, and {disputed:,} that are said with praise and with complaint. A fifth of
-the groups (films; of the Chinese, single texts) is held out by the hash of its name: {unseen:,} texts, which this page
-measures on. The heads are fitted to {train:,} others; {alike:,} were left out because one that is held out is nearly
-the same (cosine of their runs of four letters 0.7 or more). Intervals are of 95 %, by resampling groups.
-`wherewithal evaluate --head sentiment` writes this page again (seed {seed}).
+the groups (films; of the Chinese, single texts) is held out by the hash of its name, and this page measures on
+{unseen:,} of these texts, drawn by hash. {train:,} others are there to learn from; {alike:,} were left out because one
+that is held out is nearly the same (cosine of their runs of four letters 0.7 or more). Intervals are of 95 %, by
+resampling groups. `wherewithal evaluate --head sentiment --texts {most}` writes this page again (seed {seed}).
 
 Accuracy counts p >= 0.5 as praise. The Brier score is the mean squared error of p: 0 is best, and 0.25 is a coin. The
 calibration error is how far p is from what is true, over ten bins of as many texts.
@@ -29,6 +29,7 @@ _MODELS: Final = {
 _TAIL: Final = """
 ## How to read it
 
+- The heads did not learn from equally many texts, see above; the baselines had all of them.
 - The *lexicon* adds up words: in English the list of Pattern that `textblob` ships (public domain), in Chinese 200
   words of our own choice, both with negations. It is made a probability on the training texts of its language.
 - *Runs of letters* is a logistic regression on tf-idf, fitted to the training texts of one language: what these texts
@@ -44,12 +45,19 @@ _TAIL: Final = """
 
 def page(document: dict[str, Any]) -> str:
     """Return the page; the same document gives the same text."""
-    return "\n".join(_lines(document)) + _TAIL
+    return "\n".join(_lines(document)) + "\n" + _TAIL
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:
-    yield _HEAD.format(data=document["data"], seed=document["seed"], **document["left_out"], **document["texts"])
+    yield _HEAD.format(
+        data=document["data"], seed=document["seed"], most=document["most"], **document["left_out"], **document["texts"]
+    )
     heads, baselines = document["heads"], document["baselines"]
+    yield "| encoder | head | texts that it learnt from |"
+    yield "|---|---|---|"
+    for name, head in heads.items():
+        yield f"| `{name}` | `{head['head']}` of {head['artefact']} | {head['texts']:,.0f} |"
+    yield ""
     first = next(iter(baselines.values()))
     for corpus, found in first.items():
         yield f"## {corpus}\n"
@@ -60,7 +68,10 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
             yield _row(f"head on `{name}`", head["corpora"][corpus])
         for name, judged in baselines.items():
             yield _row(_MODELS[name], judged[corpus])
-        yield ""
+        rows = {f"the head on `{name}`": head["corpora"][corpus] for name, head in heads.items()}
+        rows |= {_MODELS[name]: judged[corpus] for name, judged in baselines.items()}
+        ranked = sorted(rows, key=lambda name: float(rows[name]["brier"]["value"]))
+        yield f"\nBy the Brier score, the best first: {'; '.join(ranked)}.\n"
     yield "## Calibration\n"
     yield "Ten bins of as many texts, by rising p: what the head says, and the share that praises.\n"
     yield "| head, texts | said / true |"

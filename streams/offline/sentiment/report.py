@@ -102,6 +102,7 @@ def report(
     return {
         "data": corpora.DATA,
         "seed": seed,
+        "most": most,
         "held_out": HELD_OUT,
         "left_out": {
             "noisy": gathered.noisy,

@@ -89,7 +89,8 @@ def _of_models(settings: Settings) -> str:
             else "not fitted to it: estimates come from behaviour alone, as degraded"
         )
         said += f"; capacity {estimating.version} of {settings.capacity_artefact}, {how}; {PURPOSE}"
-    return said
+    head = inference.sentiment
+    return f"{said}; reviews have {'no polarity' if head is None else f'their polarity by {head.identity}'}"
 
 
 def _of_folders(settings: Settings) -> Iterator[Finding]:
