@@ -36,7 +36,6 @@ ITEM: Final = "item"
 CATEGORY: Final = "category"
 _NAMES: Final = {ITEM: "item_id", CATEGORY: "category"}
 _DAY_MS: Final = 86_400_000
-_PLOTS: Final = (".svg", ".png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write every row as NDJSON; a folder for --backtest"
     )
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw those that will sell most: an .svg or a .png")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw those that will sell most, as SVG")
     parser.add_argument("--publish", action="store_true", help="send the forecasts of items to the item stage")
     parser.add_argument(
         "--backtest",
@@ -130,8 +129,8 @@ def _checked(arguments: argparse.Namespace) -> Settings:
         raise ConfigurationError("FILE: expected a file or folder of events, or --backtest, found neither")
     if arguments.publish and arguments.by != ITEM:
         raise ConfigurationError("--publish: expected --by item, for a category has no record; leave one of them out")
-    if arguments.plot is not None and arguments.plot.suffix.lower() not in _PLOTS:
-        raise ConfigurationError(f"--plot: expected a name that ends in {' or '.join(_PLOTS)}, found another")
+    if arguments.plot is not None and arguments.plot.suffix.lower() != ".svg":
+        raise ConfigurationError("--plot: expected a name that ends in .svg, found another")
     check_outputs([path for path in (arguments.output, arguments.plot) if path is not None], arguments.files)
     if not arguments.publish:
         return load_settings()
