@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from features.tiles import DAY
 from streams.cli.common.arguments import as_of_instant, check_outputs, load_cluster_settings, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
@@ -35,7 +36,6 @@ REPORT: Final = Path("docs/report")
 ITEM: Final = "item"
 CATEGORY: Final = "category"
 _NAMES: Final = {ITEM: "item_id", CATEGORY: "category"}
-_DAY_MS: Final = 86_400_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         if sales.newest is None:
             raise RefusedInputError(_nothing(sales, arguments.as_of))
-        first_day = (sales.newest if as_of is None else as_of) // _DAY_MS
+        first_day = (sales.newest if as_of is None else as_of) // DAY
         known = sales.by_item(first_day) if arguments.by == ITEM else sales.by_category(first_day)
         # The library takes two seconds to import, which a wrong argument or --help should not cost.
         from streams.offline.demand.forecasting import forecasts
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         told = forecasts(known, first_day, report)
     published = None
     if arguments.publish:
-        published = _publish(settings, first_day * _DAY_MS, told)
+        published = _publish(settings, first_day * DAY, told)
     order = _order(told, arguments.horizon)
     name = _NAMES[arguments.by]
     if arguments.output is not None:
@@ -174,7 +174,7 @@ def _plot(path: Path, order: list[str], known: Mapping[str, Daily], told: Mappin
 
 
 def _day(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY_MS // 1000, UTC).date().isoformat()
+    return datetime.fromtimestamp(day * DAY // 1000, UTC).date().isoformat()
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
