@@ -93,15 +93,13 @@ def run(arguments: argparse.Namespace) -> int:
         from streams.offline.demand.forecasting import forecasts
 
         told = forecasts(known, first_day, report)
-    published = None
-    if arguments.publish:
-        published = _publish(settings, first_day * DAY, told)
     order = _order(told, arguments.horizon)
     name = _NAMES[arguments.by]
     if arguments.output is not None:
         arguments.output.write_bytes(b"".join(orjson.dumps({name: key, **told[key]}) + b"\n" for key in sorted(told)))
     if arguments.plot is not None:
         _plot(arguments.plot, order, known, told)
+    published = _publish(settings, first_day * DAY, told) if arguments.publish else None
     summary = {
         "by": arguments.by,
         "first_day": _day(first_day),
