@@ -21,18 +21,31 @@ from feast.protos.feast.types.Value_pb2 import FloatList, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from support.online_rows import make_item_row
 from support.plain_feast import read_users
 
 from features.exceptions import OfflineColumnsError, OnlineRowError, OnlineStoreURLError
-from features.online import OnlineRow, OnlineStore, open_online_store
+from features.items.catalogue import SCALARS as ITEM_SCALARS
+from features.online import ITEMS, OnlineRow, OnlineStore, open_online_store
 from features.online.address import parse
+from features.online.reading import read_items
 from features.online.redis import RedisOnlineStore
 from features.online.rows import CapacityRow
 from features.online.sqlite import SqliteOnlineStore
 from features.online.user_views import USERS
 from features.online.views import Kind
 from features.online.wire import texts, timestamp, values
-from features.repository import SERVICE, SERVICE_V2, apply, capacity_view, feature_services, feature_views, repo_config
+from features.repository import (
+    ITEM_SERVICE,
+    SERVICE,
+    SERVICE_V2,
+    apply,
+    capacity_view,
+    feature_services,
+    feature_views,
+    item_views,
+    repo_config,
+)
 from features.users.catalogue import NAMES, SCALARS
 
 NOW_NS = 1_764_000_123_456_789_000
@@ -157,6 +170,38 @@ def test_the_views_are_those_of_the_contract() -> None:
         },
     }
     assert {view.entities[0] for view in feature_views()} == {"user"}
+
+
+def test_the_view_of_an_item_is_that_of_the_contract() -> None:
+    (view,) = item_views()
+    assert (view.name, view.entities) == ("item_signals", ["item"])
+    assert {field.name: str(field.dtype) for field in view.features} == {
+        **{scalar.name: "Int64" if scalar.integer else "Float64" for scalar in ITEM_SCALARS},
+        "title": "String",
+        "category": "String",
+        "price": "Float64",
+        "title_vector": "Array(Float32)",
+        "encoder": "String",
+        "event_time": "Int64",
+        "revision": "Int64",
+    }
+
+
+def test_items_read_back_equal_through_feast(repository: Served) -> None:
+    rows = [make_item_row(f"back-{number}", number + 1) for number in range(30)]
+    with closing(open_online_store(repository.url, serving=ITEMS)) as items:
+        items.write(rows)
+        items.delete({"back-3": (2, 0, 0)})
+    service = repository.feast.get_feature_service(ITEM_SERVICE)
+    asked = [{"item_id": row.item_id} for row in rows]
+    found = repository.feast.get_online_features(features=service, entity_rows=asked).to_dict()
+    ours = {row["item_id"]: row for row in read_items(repository.url, [row.item_id for row in rows])}
+    assert set(ours) == {row.item_id for row in rows} - {"back-3"}
+    for place, item_id in enumerate(found["item_id"]):
+        feast = {name: values[place] for name, values in found.items()}
+        wanted = ours.get(item_id, {"item_id": item_id})
+        assert {name: wanted.get(name) for name in feast} == feast
+        assert set(feast) == {"item_id", *(field.name for field in item_views()[0].features)}
 
 
 def test_capacity_is_a_view_of_its_own_in_no_service_and_in_no_history(repository: Served, make_row: Any) -> None:

@@ -10,50 +10,53 @@ from typing import Any
 
 import mmh3
 
-from features.online import OnlineStore, open_online_store
-from features.online.user_views import USERS, VIEWS
+from features.online import USERS, OnlineStore, open_online_store
+from features.online.views import Serving
 
 
 class Backend:
     """A real store, and a way to look into it that shares nothing with the code under test but the key."""
 
-    def __init__(self, url: str, look: Callable[[str, str, str], Any]) -> None:
+    def __init__(self, url: str, look: Callable[[str, str, bytes], Any], serving: Serving[Any]) -> None:
         self.url = url
         self._look = look
+        self._serving = serving
 
-    def revisions(self, user_id: str) -> list[int | None]:
-        """The revision each view holds of a user, None where the view holds nothing."""
-        return [self._look(view.name, "revision", user_id) for view in VIEWS]
+    def revision(self, key: str) -> int | None:
+        """The revision that every view holds of a key, None where none holds anything."""
+        encoded = self._serving.keys.encode(key)
+        (revision,) = {self._look(view.name, "revision", encoded) for view in self._serving.views}
+        return revision
 
     def open(self) -> OnlineStore:
-        return open_online_store(self.url)
+        return open_online_store(self.url, serving=self._serving)
 
 
-def sqlite_backend(path: Path) -> Backend:
-    def look(view: str, feature: str, user_id: str) -> int | None:
+def sqlite_backend(path: Path, serving: Serving[Any] = USERS) -> Backend:
+    def look(view: str, feature: str, key: bytes) -> int | None:
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute(
                 f"SELECT value_text FROM wherewithal_{view} WHERE feature_name = ? AND entity_key = ?",
-                (feature, USERS.keys.encode(user_id)),
+                (feature, key),
             ).fetchone()
         return None if found is None else int(found[0])
 
-    return Backend(f"sqlite:///{path}", look)
+    return Backend(f"sqlite:///{path}", look, serving)
 
 
-def redis_backend(server: Any) -> Backend:
+def redis_backend(server: Any, serving: Serving[Any] = USERS) -> Backend:
     client = server.client()
     client.flushdb()
 
-    def look(view: str, feature: str, user_id: str) -> int | None:
+    def look(view: str, feature: str, key: bytes) -> int | None:
         field = mmh3.hash(f"{view}:{feature}", signed=False).to_bytes(4, "little")
-        found = client.hget(USERS.keys.encode(user_id) + b"wherewithal", field)
+        found = client.hget(key + b"wherewithal", field)
         if found is None:
             return None
         assert found[:1] == b"\x20"
         return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(found[1:]))
 
-    return Backend(server.url(), look)
+    return Backend(server.url(), look, serving)
 
 
 def assert_silent(error: BaseException | None, *secrets: str) -> None:
