@@ -76,12 +76,14 @@ def bands(rolled: Rolled, method: str, back: int) -> NDArray[np.float64]:
         for name in {name for name in patterns if name is not None}:
             pool = errors[rolled.patterns[:, over] == name]
             pool = pool[np.isfinite(pool)]
+            # One pool for all levels: of two, the wider level might get the narrower interval.
+            if len(pool) < least_errors(LEVELS[-1]):
+                pool = everything
             rows = np.flatnonzero(patterns == name)
             for column, level in enumerate(LEVELS):
-                enough = pool if len(pool) >= least_errors(level) else everything
-                if len(enough) < least_errors(level):
+                if len(pool) < least_errors(level):
                     continue
-                sides = np.array(_sides(enough, level))
+                sides = np.array(_sides(pool, level))
                 middle, spreads = means[rows, at, place, None], rolled.spreads[rows, at, place, None]
                 found[rows, place, column] = np.maximum(0.0, middle + sides * spreads)
     return found

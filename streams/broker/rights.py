@@ -98,10 +98,8 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
         case "worker":
             of_users = _of_users(settings) if settings.runs_users else []
             return joined([*of_users, *(_of_items(settings) if settings.runs_items else ())])
-        case "produce":
-            return _topics([*inputs, letters], write)
-        case "demand --publish":
-            return _topics([topic_name(settings, FACTS)], write)
+        case "produce" | "demand --publish":
+            return _topics([*inputs, letters] if command == "produce" else [topic_name(settings, FACTS)], write)
         case "scores":
             return _topics([topic_name(settings, SCORES)], read)
         case "erase":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from features.tiles import DAY
 from streams.cli.common.arguments import as_of_instant, check_outputs, load_cluster_settings, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
@@ -35,8 +36,6 @@ REPORT: Final = Path("docs/report")
 ITEM: Final = "item"
 CATEGORY: Final = "category"
 _NAMES: Final = {ITEM: "item_id", CATEGORY: "category"}
-_DAY_MS: Final = 86_400_000
-_PLOTS: Final = (".svg", ".png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write every row as NDJSON; a folder for --backtest"
     )
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw those that will sell most: an .svg or a .png")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw those that will sell most, as SVG")
     parser.add_argument("--publish", action="store_true", help="send the forecasts of items to the item stage")
     parser.add_argument(
         "--backtest",
@@ -88,21 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         if sales.newest is None:
             raise RefusedInputError(_nothing(sales, arguments.as_of))
-        first_day = (sales.newest if as_of is None else as_of) // _DAY_MS
+        first_day = (sales.newest if as_of is None else as_of) // DAY
         known = sales.by_item(first_day) if arguments.by == ITEM else sales.by_category(first_day)
         # The library takes two seconds to import, which a wrong argument or --help should not cost.
         from streams.offline.demand.forecasting import forecasts
 
         told = forecasts(known, first_day, report)
-    published = None
-    if arguments.publish:
-        published = _publish(settings, first_day * _DAY_MS, told)
     order = _order(told, arguments.horizon)
     name = _NAMES[arguments.by]
     if arguments.output is not None:
         arguments.output.write_bytes(b"".join(orjson.dumps({name: key, **told[key]}) + b"\n" for key in sorted(told)))
     if arguments.plot is not None:
         _plot(arguments.plot, order, known, told)
+    published = _publish(settings, first_day * DAY, told) if arguments.publish else None
     summary = {
         "by": arguments.by,
         "first_day": _day(first_day),
@@ -130,8 +127,8 @@ def _checked(arguments: argparse.Namespace) -> Settings:
         raise ConfigurationError("FILE: expected a file or folder of events, or --backtest, found neither")
     if arguments.publish and arguments.by != ITEM:
         raise ConfigurationError("--publish: expected --by item, for a category has no record; leave one of them out")
-    if arguments.plot is not None and arguments.plot.suffix.lower() not in _PLOTS:
-        raise ConfigurationError(f"--plot: expected a name that ends in {' or '.join(_PLOTS)}, found another")
+    if arguments.plot is not None and arguments.plot.suffix.lower() != ".svg":
+        raise ConfigurationError("--plot: expected a name that ends in .svg, found another")
     check_outputs([path for path in (arguments.output, arguments.plot) if path is not None], arguments.files)
     if not arguments.publish:
         return load_settings()
@@ -175,7 +172,7 @@ def _plot(path: Path, order: list[str], known: Mapping[str, Daily], told: Mappin
 
 
 def _day(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY_MS // 1000, UTC).date().isoformat()
+    return datetime.fromtimestamp(day * DAY // 1000, UTC).date().isoformat()
 
 
 def _backtest(arguments: argparse.Namespace) -> int:

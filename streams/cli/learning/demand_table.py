@@ -11,7 +11,9 @@ from rich.text import Text
 
 from streams.terminal import shown
 
-_WIDTH: Final = 80
+_WIDTH: Final = 110
+_NAME: Final = 24
+_LONG: Final = 1e6
 
 
 def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[str, Mapping[str, Any]]) -> None:
@@ -30,7 +32,7 @@ def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[
         row = told[name]
         share = row["conversion_7d"]["value"]
         table.add_row(
-            Text(shown(name), overflow="fold"),
+            Text(_cut(shown(name)), no_wrap=True),
             _number(row["units_per_day_30d"]),
             _ratio(row["trend"]),
             "" if share is None else f"{share:.1%}",
@@ -38,7 +40,7 @@ def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[
             _sum(row["forecast"], 28),
         )
     console = Console(highlight=False)
-    # Below this width numbers would break. A narrower terminal wraps lines, and a file has no width.
+    # Below this width the longest numbers would break. A narrower terminal wraps lines, and a file has no width.
     console.width = max(console.width, _WIDTH)
     console.print(table)
     print("sold a day in 30 days; trend of 7 days to the 23 before, * where 95 % leave out 1;")
@@ -69,5 +71,11 @@ def _sum(forecast: Mapping[str, Any], days: int) -> str:
     return f"{_number(sums['mean'])} ({_number(sums['low_80'])}-{_number(sums['high_80'])})"
 
 
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
+
+
 def _number(value: float) -> str:
+    if value >= _LONG:
+        return f"{value:.1e}"
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.demand.conformal import LEVELS, bands, origins_for
+from models.demand.conformal import LEVELS, backs_for, bands
 from models.demand.intermittence import Pattern
 from models.demand.measures import coverage, errors, scale
 from models.demand.methods import BASELINES, BLENDS, CHOSEN, SEASON, SINGLE, Vector
@@ -101,12 +101,16 @@ def backtest(
     compared, judged = {}, {}
     for kind, named in kinds.items():
         series = list(named.values())
-        before = _rolled(series, kind, _backs(choosing), methods, progress)
+
+        def report(done: int, of: int, kind: str = kind) -> None:
+            progress(f"forecasts of {kind}", done, of)
+
+        before = roll(series, _backs(choosing), methods, report)
         compared[kind] = {
             str(days): _table(Judged(before, series, _backs(choosing), place), methods)
             for place, days in enumerate(HORIZONS)
         }
-        later = _rolled(series, kind, _backs(judging), [*BASELINES, CHOSEN], progress)
+        later = roll(series, _with_earlier(_backs(judging), len(series)), [*BASELINES, CHOSEN], report)
         judged[kind] = {
             str(days): _judged(Judged(later, series, _backs(judging), place), list(named))
             for place, days in enumerate(HORIZONS)
@@ -128,38 +132,9 @@ def _backs(origins: Sequence[date]) -> list[int]:
     return [(LAST_DAY - origin).days + 1 for origin in origins]
 
 
-def _rolled(
-    series: Sequence[Vector], kind: str, origins: Sequence[int], methods: Sequence[str], progress: Progress
-) -> Rolled:
-    """Forecast at the origins, and with the chosen method at those before them that its intervals need."""
-    last = max(origins) + HORIZONS[-1] + 7 * (origins_for(len(series)) - 1)
-    earlier = [back for back in range(min(origins), last + 1, 7) if back not in set(origins)]
-
-    def report(done: int, of: int) -> None:
-        progress(f"forecasts of {kind}", done, of)
-
-    main = roll(series, origins, methods, report)
-    if CHOSEN not in methods or not earlier:
-        return main
-    return _joined(main, roll(series, earlier, [CHOSEN], report))
-
-
-def _joined(main: Rolled, earlier: Rolled) -> Rolled:
-    backs = np.array(main.backs + earlier.backs)
-    order = np.argsort(-backs)
-    means = {}
-    for name, told in main.means.items():
-        more = earlier.means.get(name)
-        if more is None:
-            more = np.full((len(told), len(earlier.backs), told.shape[2]), np.nan)
-        means[name] = np.concatenate([told, more], axis=1)[:, order]
-    return Rolled(
-        tuple(backs[order].tolist()),
-        means,
-        np.concatenate([main.sold, earlier.sold], axis=1)[:, order],
-        np.concatenate([main.spreads, earlier.spreads], axis=1)[:, order],
-        np.concatenate([main.patterns, earlier.patterns], axis=1)[:, order],
-    )
+def _with_earlier(origins: Sequence[int], series: int) -> list[int]:
+    """Return origins, and those before them whose errors their intervals are made of."""
+    return sorted({back for origin in origins for back in backs_for(series, origin)})
 
 
 def _table(found: Judged, methods: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.libraries import library
 from streams.offline.evaluation.svg import ACCENT, INK, drawn
 
 MOST: Final = 6
@@ -22,7 +21,7 @@ _WIDTH, _HEIGHT = 9.5, 2.1
 
 
 def write_plot(path: Path, shown: Mapping[str, tuple[NDArray[np.float64], Mapping[str, Any]]]) -> None:
-    """Write a plot of at most `MOST` series: an SVG, or a PNG for a path that ends so.
+    """Write a plot of at most `MOST` series as SVG.
 
     Args:
         path: of the file, which is replaced.
@@ -32,25 +31,19 @@ def write_plot(path: Path, shown: Mapping[str, tuple[NDArray[np.float64], Mappin
         MissingLibraryError: matplotlib is not installed.
     """
     some = dict(list(shown.items())[:MOST])
-    height = _HEIGHT * max(1, -(-len(some) // 2)) + 0.4
 
     def draw(figure: Any) -> None:
         _draw(figure, some)
 
-    if path.suffix.lower() != ".png":
-        path.write_text(drawn("demand", draw, _WIDTH, height), encoding="utf-8")
-        return
-    figure = library("matplotlib.figure").Figure(figsize=(_WIDTH, height), layout="constrained")
-    draw(figure)
-    for axes in figure.axes:
-        for line in [*axes.lines, *axes.texts]:
-            line.set_color("black" if line.get_color() == INK else line.get_color())
-    figure.savefig(path, dpi=150)
+    path.write_text(drawn("demand", draw, _WIDTH, _HEIGHT * _rows(some) + 0.4), encoding="utf-8")
+
+
+def _rows(shown: Mapping[str, Any]) -> int:
+    return max(1, -(-len(shown) // 2))
 
 
 def _draw(figure: Any, shown: Mapping[str, tuple[NDArray[np.float64], Mapping[str, Any]]]) -> None:
-    rows = max(1, -(-len(shown) // 2))
-    panels: Sequence[Any] = figure.subplots(rows, 2, squeeze=False).ravel()
+    panels: Sequence[Any] = figure.subplots(_rows(shown), 2, squeeze=False).ravel()
     for axes, (name, (units, told)) in zip(panels, shown.items(), strict=False):
         weeks = _weeks(units)
         axes.plot(range(1 - len(weeks), 1), weeks, color=INK, linewidth=1.2)
@@ -65,7 +58,7 @@ def _draw(figure: Any, shown: Mapping[str, tuple[NDArray[np.float64], Mapping[st
                     ends = [low / per_week, high / per_week]
                     axes.plot([place, place], ends, color=ACCENT, linewidth=width, solid_capstyle="butt")
             axes.plot(place, sums["mean"] / per_week, "o", color=ACCENT, markersize=4)
-        axes.set_title(_short(name), fontsize=8, loc="left")
+        axes.set_title(_short(name), fontsize=8, loc="left", parse_math=False)
         axes.set_ylim(bottom=0)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
@@ -83,6 +76,5 @@ def _weeks(units: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _short(name: str) -> str:
-    # A dollar sign begins a formula there.
-    plain = "".join(letter if letter.isprintable() else " " for letter in name).replace("$", r"\$")
+    plain = "".join(letter if letter.isprintable() else " " for letter in name)
     return plain if len(plain) <= 40 else f"{plain[:39]}…"

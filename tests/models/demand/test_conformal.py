@@ -14,7 +14,7 @@ def _poisson(series: int, days: int, rate: float = 4.0, seed: int = 0) -> list[n
 
 
 def test_intervals_of_steady_sales_hold_the_sums_as_often_as_they_say() -> None:
-    series, back = _poisson(300, 200), 28
+    series, back = _poisson(150, 160), 28
     rolled = roll(series, backs_for(len(series), back), [CHOSEN])
     found, at = bands(rolled, CHOSEN, back), rolled.backs.index(back)
     for place, _ in enumerate(HORIZONS):
@@ -22,8 +22,8 @@ def test_intervals_of_steady_sales_hold_the_sums_as_often_as_they_say() -> None:
         for column, level in enumerate(LEVELS):
             low, high = found[:, place, column].T
             covered = np.mean((sold >= low) & (sold <= high))
-            # Three standard deviations of a share of 300.
-            assert abs(covered - level / 100) < 3 * np.sqrt(level / 100 * (1 - level / 100) / 300) + 0.01
+            # Three standard deviations of a share of 150.
+            assert abs(covered - level / 100) < 3 * np.sqrt(level / 100 * (1 - level / 100) / 150) + 0.01
 
 
 def test_the_wider_level_holds_the_narrower_one_and_none_is_below_0() -> None:
@@ -34,6 +34,22 @@ def test_the_wider_level_holds_the_narrower_one_and_none_is_below_0() -> None:
     assert np.all(told >= 0)
     assert np.all(told[:, :, 1, 0] <= told[:, :, 0, 0])
     assert np.all(told[:, :, 1, 1] >= told[:, :, 0, 1])
+
+
+def test_a_pattern_of_too_few_errors_takes_those_of_all_for_every_level() -> None:
+    steady, wild = np.full((10, 60, 2), np.nan), np.full((1, 60, 2), np.nan)
+    rng = np.random.default_rng(3)
+    backs = tuple(range(59, -1, -1))
+    steady[:, :50], wild[:, :50] = rng.normal(100, 1, (10, 50, 2)), rng.normal(100, 50, (1, 50, 2))
+    shape = (11, 60, 2)
+    patterns = np.full(shape[:2], "smooth", dtype=object)
+    patterns[10] = "lumpy"
+    means, sold = {CHOSEN: np.full(shape, 100.0)}, np.concatenate([steady, wild])
+    found = bands(Rolled(backs, means, sold, np.ones(shape), patterns), CHOSEN, 0)[:, 0]
+    assert np.all(found[:, 1, 0] <= found[:, 0, 0])
+    assert np.all(found[:, 1, 1] >= found[:, 0, 1])
+    # Eight errors of its own would be too few: its interval is that of all.
+    assert found[10, 0, 1] - found[10, 0, 0] < 10
 
 
 def test_no_error_of_days_that_are_not_over_is_used() -> None:

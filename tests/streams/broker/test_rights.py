@@ -111,6 +111,20 @@ def test_a_command(
     assert_each_is_needed(rights, access, tried)
 
 
+def test_publishing_forecasts(
+    settings: Settings, administrator: Settings, node: SecuredKafka, access: Access, tmp_path: Path
+) -> None:
+    asyncio.run(make_topics(administrator.model_copy(update={"items": True})))
+    file = write_lines(tmp_path / "events.ndjson", [{"topic": "clicks", "value": VIEW}])
+
+    def tried() -> tuple[int, str]:
+        words = ("demand", file, "--as-of", str(VIEW["timestamp"] + 86_400_000), "--publish")
+        code, _, said = here(*words, **environment(settings, node), WHEREWITHAL_ITEMS="true")
+        return code, said
+
+    assert_each_is_needed(rights_of("demand --publish", settings), access, tried)
+
+
 def test_an_erasure(settings: Settings, administrator: Settings, node: SecuredKafka, access: Access) -> None:
     rights = rights_of("erase", settings)
 

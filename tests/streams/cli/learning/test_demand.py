@@ -68,7 +68,7 @@ def test_categories_are_told_as_items_are(shop: Path) -> None:
         ((), "FILE: expected a file or folder of events, or --backtest, found neither"),
         (("nowhere.ndjson",), "nowhere.ndjson"),
         (("{shop}", "--as-of", "yesterday"), "--as-of: expected epoch milliseconds or RFC 3339"),
-        (("{shop}", "--plot", "d.pdf"), "--plot: expected a name that ends in .svg or .png"),
+        (("{shop}", "--plot", "d.pdf"), "--plot: expected a name that ends in .svg"),
         (("{shop}", "--output", "{shop}"), "expected a file of its own for every output"),
         (("{shop}", "--publish", "--by", "category"), "--publish: expected --by item"),
         (("{shop}", "--publish"), "WHEREWITHAL_BROKER: expected kafka://host:port"),

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from support.paths import ROOT
 
 from models.demand.methods import BASELINES, BLENDS, CHOSEN
 from models.demand.rolling import HORIZONS
@@ -66,3 +68,17 @@ def test_the_page_names_the_data_and_says_where_the_forecast_loses(document, tmp
     assert text.count("It loses to the best") == 4
     assert "nan" not in text
     assert text.count("By pattern, it is behind a baseline on:") == 4
+
+
+def test_the_report_of_the_repository_is_of_the_method_that_serves_and_keeps_what_its_page_claims() -> None:
+    report = json.loads((ROOT / "docs" / "report" / "demand.json").read_bytes())
+    assert page(report) == (ROOT / "docs" / "report" / "demand.md").read_text(), "run `make report`"
+    assert (report["chosen"], report["blend"]) == (CHOSEN, list(BLENDS[CHOSEN])), "run `make report`"
+    assert report["best_choosing"] == CHOSEN
+    assert report["judging"]["origins"] == [day.isoformat() for day in JUDGING]
+    for horizons in report["judging"]["kinds"].values():
+        for found in horizons.values():
+            ours = found["methods"][CHOSEN]["mase"]
+            assert all(ours < found["methods"][name]["mase"] for name in BASELINES)
+            for level, told in found["coverage"].items():
+                assert abs(told["covered"] - int(level) / 100) <= 0.03
