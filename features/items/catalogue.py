@@ -15,6 +15,7 @@ from features.observation import Kind
 from features.scalars import COUNT, NUMBER, Scalar, Transform, per_window
 
 Sum: Final = partial(expressions.Sum, TILES)
+"""Of a column of an item's tiles over a window."""
 
 POLARITY_PRIOR: Final = 5
 """Reviews of polarity 0 that every item is taken to have besides its own, so that few do not make an extreme."""

@@ -50,8 +50,27 @@ class _Prefix(msgspec.Struct, array_like=True):
     offsets: list[int]
 
 
+class _Titled(msgspec.Struct, array_like=True):
+    revision: msgspec.Raw
+    offsets: msgspec.Raw
+    places: msgspec.Raw
+    newest: msgspec.Raw
+    oldest: msgspec.Raw
+    lifetime_purchases: msgspec.Raw
+    lifetime_revenue: msgspec.Raw
+    widths: msgspec.Raw
+    by_five_minutes: msgspec.Raw
+    by_hour: msgspec.Raw
+    by_day: msgspec.Raw
+    head: msgspec.Raw
+    title: str | None
+    title_at: msgspec.Raw
+    title_encoder: str
+
+
 _FORMAT: Final = StateFormat("item", VERSION, VERSION, _Body)
 _prefix_decoder: Final = msgspec.msgpack.Decoder(_Prefix)
+_titled_decoder: Final = msgspec.msgpack.Decoder(_Titled)
 
 order: Final = _FORMAT.order
 """Return (epoch, sequence) of encoded state: of two states of an item, the greater is the later one."""
@@ -134,6 +153,16 @@ def offsets_and_erasure(data: bytes) -> tuple[list[int], None]:
         StateFormatError: as `decode`.
     """
     return _FORMAT.prefix(data, _prefix_decoder).offsets, None
+
+
+def title_waits(data: bytes, encoder: str) -> bool:
+    """Return `ItemState.title_waits` of encoded state, at a small part of what it costs to decode it.
+
+    Raises:
+        StateFormatError: as `decode`.
+    """
+    state = _FORMAT.prefix(data, _titled_decoder)
+    return bool(state.title) and state.title_encoder != encoder
 
 
 def moved(data: bytes, epoch: int) -> bytes:

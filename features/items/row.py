@@ -29,7 +29,8 @@ def scalars(state: ItemState, instant: int, head: str) -> tuple[Value, ...]:
         Counts as int; money, means, shares and days as float; None where nothing defines one.
     """
     row = _row(state, instant)
-    if state.head == head:
+    # Of an item of which no head has judged anything, the two are null anyway.
+    if state.head in (head, ""):
         return row
     values = list(row)
     for place in _HEAD_PLACES:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from itertools import repeat
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from features.exceptions import OnlineStoreError
 from features.online.rows import Fence, Row, check_fence, newest_per_key
+from features.online.sqlite_rows import blocks_of, feast_seconds, fence_table, quoted, upsert
 from features.online.store import DeleteResult, WriteResult
 from features.online.user_views import USERS
-from features.online.views import Column, Serving, View
-from features.online.wire import texts, values
+from features.online.views import Serving
 
 _PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -58,13 +58,14 @@ class SqliteOnlineStore:
     ) -> None:
         self._path = path
         self._timeout_s = timeout_s
+        self._turn = turn_of(path.absolute())
         self._clock_ns = clock_ns
         self._serving = serving
         self._key = serving.keys.encode
-        self._tables = [_quoted(f"{project}_{view.name}") for view in serving.stored]
-        self._upserts = [(view, _upsert(table, view)) for table, view in zip(self._tables, serving.stored, strict=True)]
+        self._tables = [quoted(f"{project}_{view.name}") for view in serving.stored]
+        self._upserts = [(view, upsert(table, view)) for table, view in zip(self._tables, serving.stored, strict=True)]
         self._fence_name = fence_table(project, serving)
-        self._fences = _quoted(self._fence_name)
+        self._fences = quoted(self._fence_name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,15 +92,15 @@ class SqliteOnlineStore:
             return WriteResult(0, 0)
         newest = newest_per_key(rows)
         keyed = {self._key(row.key): row for row in newest}
-        event_ts = _feast_seconds(self._clock_ns())
+        event_ts = feast_seconds(self._clock_ns())
         with self._transaction() as connection:
             stored = self._stored_fences(connection, list(keyed))
             landing = {key: row for key, row in keyed.items() if key not in stored or row.fence > stored[key]}
             if landing:
-                blocks = self._blocks(landing, event_ts)
-                for view, upsert in self._upserts:
+                blocks = blocks_of(self._serving, landing, event_ts)
+                for view, statement in self._upserts:
                     if view.name in blocks:
-                        connection.executemany(upsert, blocks[view.name])
+                        connection.executemany(statement, blocks[view.name])
                 self._raise_fences(connection, [(key, *row.fence, None) for key, row in landing.items()])
         return WriteResult(len(landing), len(rows) - len(landing))
 
@@ -158,29 +159,16 @@ class SqliteOnlineStore:
                 "value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  "
                 "PRIMARY KEY(entity_key, feature_name))"
             )
-            index = _quoted(f"{project}_{view.name}_ek")
+            index = quoted(f"{project}_{view.name}_ek")
             connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {table} (entity_key);")
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {self._fences} (entity_key BLOB PRIMARY KEY, epoch INTEGER NOT NULL, "
             "sequence INTEGER NOT NULL, emitted_at INTEGER NOT NULL, expires_at INTEGER)"
         )
-        index = _quoted(f"{self._fence_name}_expiry")
+        index = quoted(f"{self._fence_name}_expiry")
         connection.execute(
             f"CREATE INDEX IF NOT EXISTS {index} ON {self._fences} (expires_at) WHERE expires_at IS NOT NULL"
         )
-
-    def _blocks(self, landing: Mapping[bytes, Any], event_ts: int) -> dict[str, Iterator[tuple[Any, ...]]]:
-        """Return by the name of each view that is written the parameters of its upsert, one tuple per key."""
-        serving = self._serving
-        batch = iter(serving.columns(list(landing.values())))
-        blocks = {view.name: _block(view, list(landing), event_ts, batch) for view in serving.views}
-        if serving.extra is not None:
-            having = {key: row for key, row in landing.items() if serving.extra.has(row)}
-            if having:
-                batch = iter(serving.extra.columns(list(having.values())))
-                view = serving.extra.view
-                blocks[view.name] = _block(view, list(having), event_ts, batch)
-        return blocks
 
     def _stored_fences(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Fence]:
         fences: dict[bytes, Fence] = {}
@@ -205,13 +193,18 @@ class SqliteOnlineStore:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock from the first statement, so that what was read cannot change before the commit."""
         with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
+            if not self._turn.acquire(timeout=self._timeout_s):
+                raise sqlite3.OperationalError("database is locked")
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                finally:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
             finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._turn.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -222,52 +215,17 @@ class SqliteOnlineStore:
             found = str(error)
             advice = "check the file, its folder's rights and the free disk space"
             if "locked" in found:
-                advice = f"another process held it for more than {self._timeout_s:g} s; end or await that one"
+                advice = f"another writer held it for more than {self._timeout_s:g} s; end or await that one"
             raise OnlineStoreError(
                 f"expected the SQLite online store at {self._path} to answer, found {found!r}: {advice}"
             ) from error
 
 
-def fence_table(project: str, serving: Serving[Any]) -> str:
-    """Return the table of the fences of an entity; that of users is older than the second entity."""
-    return f"{project}_fence" if serving.entity == USERS.entity else f"{project}_{serving.entity}_fence"
+# One that is forgotten while it is held costs a wait, and nothing else.
+@lru_cache(maxsize=64)
+def turn_of(path: Path) -> threading.Lock:
+    """Return the lock by which the writers of a file in this process take turns.
 
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _upsert(table: str, view: View) -> str:
-    """Build the statement that writes one view of one key: a single one costs half of one per feature.
-
-    Its parameters: the entity key, the event timestamp, then value and text of each feature.
+    SQLite's own wait looks again after ever longer sleeps, and a neighbour that writes batch after batch outlasts it.
     """
-    # In the order of the primary key, neighbours in the index are written one after the other.
-    in_key_order = sorted(enumerate(view.features), key=lambda numbered: numbered[1].name)
-    lines = ", ".join(
-        f"(?1, '{feature.name}', ?{2 * position + 3}, ?{2 * position + 4}, ?2, NULL)"
-        for position, feature in in_key_order
-    )
-    return (
-        f"INSERT INTO {table} (entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES {lines} "
-        "ON CONFLICT(entity_key, feature_name) DO UPDATE SET value = excluded.value, "
-        "value_text = excluded.value_text, event_ts = excluded.event_ts, created_ts = excluded.created_ts"
-    )
-
-
-def _block(view: View, keys: Column, event_ts: int, batch: Iterator[Column]) -> Iterator[tuple[Any, ...]]:
-    bound: list[Column | Iterator[int]] = [keys, repeat(event_ts)]
-    for feature in view.features:
-        column = next(batch)
-        bound += (values(feature.kind, column), texts(feature.kind, column))
-    return zip(*bound, strict=False)
-
-
-def _feast_seconds(nanoseconds: int) -> int:
-    """Return the `event_ts` that Feast stores for an instant.
-
-    Feast drops the zone of its UTC time and then takes the epoch seconds of that, read as local time; its
-    reader undoes both. Outside UTC the stored number is therefore not the epoch's.
-    """
-    instant = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
-    return int(instant.replace(tzinfo=None).timestamp())
+    return threading.Lock()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic
 
 from features.online.keys import EntityKeys
-from features.online.rows import Row
+from features.online.rows import R
 
 PROJECT: Final = "wherewithal"
 
@@ -40,8 +40,6 @@ class View:
 
 Column = Sequence[Any]
 """One feature of every row of a batch."""
-
-R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from features.text_sum import PROFILE_WIDTH as PROFILE_WIDTH
 from features.users.columns import TILES
 
 Sum: Final = partial(expressions.Sum, TILES)
+"""Of a column of a user's tiles over a window."""
 
 _PURCHASE: Final = frozenset({Kind.PURCHASE})
 _REFUND: Final = frozenset({Kind.REFUND})

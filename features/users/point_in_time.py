@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.observation import Observation, Source
+from features.outcome import Outcome
 from features.users.orders import REMEMBERED_ORDERS
 from features.users.row import Value, profile, scalars, taste
-from features.users.state import REMEMBERED_IDS, Outcome, UserState
+from features.users.state import REMEMBERED_IDS, UserState
 
 _BEFORE_ALL: Final = 0
 

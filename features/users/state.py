@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.observation import KEY_BYTES, Kind, Observation
-from features.outcome import Outcome as Outcome
+from features.outcome import Outcome
 from features.text_sum import NO_TEXTS, NO_TITLES
 from features.tiles import CategoryTiles, TileLevel
 from features.users import orders

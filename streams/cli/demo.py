@@ -22,13 +22,14 @@ from streams.broker.publisher import Publisher
 from streams.cli.common.arguments import new_file
 from streams.cli.common.stopping import Stopper
 from streams.cli.replay import STOP_S, local_settings
-from streams.contract import HORIZON
+from streams.contract import HORIZON, ITEM_SIGNALS, SCORES
 from streams.offline.sample.orders import CURRENCY, PERIOD_END, Order, demo_orders
 from streams.offline.sample.simulator import simulate
 from streams.offline.sample.training_set import of_customers, spend_after
 from streams.operating.demo.choosing import choose
 from streams.operating.demo.closing import Outcome, show, show_essence
 from streams.operating.demo.journey import days_of, records_of
+from streams.operating.demo.movers import Movers
 from streams.operating.demo.picture import picture
 from streams.operating.demo.quality import quality_of
 from streams.operating.demo.screen import Screen
@@ -38,7 +39,7 @@ from streams.operating.demo.stories import Story, story
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.operating.read_back import Scores, last_scores
-from streams.operating.score_stream import follow_scores
+from streams.operating.record_stream import follow_records
 from streams.operating.summary import Summary, summarise
 from streams.settings import Settings
 from streams.worker.flow import Flow
@@ -161,18 +162,20 @@ async def _scores_as_of(flow: Flow, instant: int) -> Scores:
 
 @asynccontextmanager
 async def _showing(stages: Stages, screen: Screen, quiet: bool) -> AsyncIterator[None]:
-    """Keep the screen current, and follow the score topic as any consumer would."""
+    """Keep the screen current, and follow scores and signals as any consumer would."""
 
     async def refresh() -> None:
         while True:
             screen.show(stages.reading())
             await asyncio.sleep(0.25)
 
-    async def follow() -> None:
-        async for user_id, score in follow_scores(stages.flow.settings):
-            screen.movers.take(user_id, score)
+    async def follow(topic: str, movers: Movers) -> None:
+        async for key, record in follow_records(stages.flow.settings, topic):
+            movers.take(key, record)
 
-    tasks = [] if quiet else [asyncio.create_task(refresh()), asyncio.create_task(follow())]
+    followed = {SCORES: screen.movers} | ({ITEM_SIGNALS: screen.items} if stages.flow.settings.items else {})
+    work = () if quiet else (refresh(), *(follow(topic, movers) for topic, movers in followed.items()))
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
     finally:

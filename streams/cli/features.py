@@ -1,4 +1,4 @@
-"""`wherewithal features USER`: the features of a user in the online store."""
+"""`wherewithal features USER`, `features --item ITEM`: what the online store serves."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import argparse
 import sys
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from features.online.address import SqliteAddress, parse
-from features.online.reading import read_users
-from streams.cli.common.arguments import user_id
+from features.online.reading import read_items, read_users
+from streams.cli.common.arguments import an_id
+from streams.cli.common.fields import print_fields
 from streams.exceptions import ConfigurationError
 from streams.settings import load_settings
-from streams.terminal import literal, shown
+from streams.terminal import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `features`."""
-    parser.add_argument("user", type=user_id, metavar="USER", help="user id")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("user", type=an_id, nargs="?", metavar="USER", help="user id")
+    which.add_argument("--item", type=an_id, metavar="ITEM", help="item id, in place of a user")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the user's features and score; return 1 if the store knows no such user."""
+    """Print what is served of a user or an item; return 1 if the store knows no such one."""
     settings = load_settings()
     address = parse(settings.online_url)
     if isinstance(address, SqliteAddress) and not address.path.exists():
@@ -32,17 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
             f"WHEREWITHAL_STATE_DIR, WHEREWITHAL_ONLINE_STORE: expected the file that the workers write, found none at "
             f"{address.path}; give them the values that the workers have"
         )
-    found = read_users(settings.online_url, [arguments.user])
+    if arguments.item is not None:
+        entity, found = "item", read_items(settings.online_url, [arguments.item])
+    else:
+        entity, found = "user", read_users(settings.online_url, [arguments.user])
     if not found:
-        print("wherewithal features: the online store knows no such user", file=sys.stderr)
+        print(f"wherewithal features: the online store knows no such {entity}", file=sys.stderr)
         return 1
     row = found[0]
     if arguments.json:
         print(shown(orjson.dumps(row).decode()))
         return 0
-    table = Table("feature", "value", title="as served now")
-    for name, value in row.items():
-        text = f"[{len(value)} numbers]" if isinstance(value, list) else "-" if value is None else str(value)
-        table.add_row(name, literal(text))
-    Console().print(table)
+    print_fields("feature", "as served now", row)
     return 0

@@ -1,4 +1,4 @@
-"""`wherewithal repartition`: copy what is known of the users to topics with another number of partitions."""
+"""`wherewithal repartition`: copy what is known of users and items to topics with another number of partitions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import orjson
 from streams.cli.common.arguments import load_cluster_settings, whole_number
 from streams.cli.common.copy_target import add_target_arguments, target_of
 from streams.cli.common.progress import reporting
-from streams.contract import DEAD_LETTERS, INPUTS, journal_name, published, rekey_group_name, topic_name
-from streams.name_settings import TOPIC_SETTINGS, group_name
+from streams.contract import DEAD_LETTERS, INPUTS, ITEM_SIGNALS, journal_name, published, rekey_group_name, topic_name
+from streams.name_settings import TOPIC_SETTINGS, group_name, items_group_name
 from streams.operating.repartitioning.repartitioning import Repartitioned, repartition
 from streams.settings import EARLIEST, Settings, variable
 
@@ -58,7 +58,7 @@ def report(done: Repartitioned) -> dict[str, Any]:
 def changes(source: Settings, target: Settings) -> dict[str, str | None]:
     """Return the variables that differ for workers, producers and `rekey` of the copy; None for one to be unset."""
     found: dict[str, str | None] = {}
-    for field in ("topic_prefix", "group_id", *TOPIC_SETTINGS.values()):
+    for field in ("topic_prefix", "group_id", "items_group_id", *TOPIC_SETTINGS.values()):
         before, after = getattr(source, field), getattr(target, field)
         if before != after:
             found[variable(field)] = after
@@ -86,14 +86,15 @@ def _print(done: Repartitioned) -> None:
     for name, value in changes(source, target).items():
         print(f"     unset {name}" if value is None else f"     {name}={value}")
     print(f"     {variable('state_dir')}=a new folder for each, where the state is recovered from the copy")
-    print(f"   Their group is {group_name(target)}. With access control lists, `wherewithal acls` prints by these")
-    print("   variables the rights that workers, producers and readers need of the copy.")
+    items = f", that of items {items_group_name(target)}" if target.items else ""
+    print(f"   Their group is {group_name(target)}{items}. With access control lists, `wherewithal acls` prints by")
+    print("   these variables the rights that workers, producers and readers need of the copy.")
     print("2. When they are ready, have the producers publish by key (murmur2) to:")
     for topic in INPUTS:
         print(f"     {topic_name(source, topic)} -> {topic_name(target, topic)}, partitions {target.partitions}")
     print(f"   `rekey` takes the same variables and stays in its group, {rekey_group_name(source)}.")
     print("3. Have the readers of each read the old topic to its end, then the new one from its beginning:")
-    for topic in published(source):
+    for topic in (*published(source), *((ITEM_SIGNALS,) if source.items else ())):
         print(f"     {topic_name(source, topic)} -> {topic_name(target, topic)}")
     print(
         f"The online store stays, and so do the old topics, with {topic_name(source, DEAD_LETTERS)} and "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,9 +14,10 @@ from rich.table import Table
 
 from models.labels.table import PRICE_BANDS
 from streams.cli.common.arguments import load_cluster_settings, whole_number
-from streams.exceptions import BrokerError, ConfigurationError
+from streams.cli.common.following import following
+from streams.contract import SCORES
+from streams.exceptions import ConfigurationError
 from streams.operating.read_back import last_scores
-from streams.operating.score_stream import follow_scores
 from streams.operating.segments import (
     CLOSED,
     INTEREST,
@@ -26,7 +28,7 @@ from streams.operating.segments import (
     matches,
     parse_conditions,
 )
-from streams.operating.top_scores import top_scores
+from streams.operating.top_records import Height, top_records
 from streams.settings import Settings
 from streams.terminal import literal, shown
 
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         asyncio.run(_follow(settings, arguments.json))
         return 0
     if arguments.top:
-        for record in asyncio.run(top_scores(settings, arguments.top, wanted)):
+        for record in asyncio.run(top_records(settings, SCORES, arguments.top, partial(_height, wanted))):
             _print(record, arguments.json)
         return 0
     scores = asyncio.run(last_scores(settings))
@@ -72,6 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_all(chosen, wanted, arguments.json)
     return 0
+
+
+def _height(wanted: Wanted, record: Mapping[str, Any]) -> Height | None:
+    """Return the height of a user who meets the conditions: of equal scores the higher prediction is first."""
+    return (record["score"], record["prediction"]) if matches(record, wanted) else None
 
 
 def _print_all(records: list[dict[str, Any]], wanted: Wanted, as_json: bool) -> None:
@@ -100,10 +107,7 @@ def _print_segments(segments: Segments, as_json: bool) -> None:
 
 
 async def _follow(settings: Settings, as_json: bool) -> None:
-    def warn(error: BrokerError) -> None:
-        print(f"wherewithal scores: {error}; waiting for it", file=sys.stderr, flush=True)
-
-    async for user_id, score in follow_scores(settings, warn):
+    async for user_id, score in following("scores", settings, SCORES):
         if score is not None:
             _print(score, as_json)
         elif as_json:

@@ -30,8 +30,8 @@ def add_entity(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--entity", choices=(USER, ITEM), default=USER, help=f"whose {what} (default: {USER})")
 
 
-def user_id(text: str) -> str:
-    """Return a user id.
+def an_id(text: str) -> str:
+    """Return the id of a user or of an item.
 
     Raises:
         argparse.ArgumentTypeError: no event could have this id.

@@ -19,8 +19,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.outcome import Outcome
 from features.users.point_in_time import Folded
-from features.users.state import Outcome
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
 from streams.offline.history.lives import Life, Recorded

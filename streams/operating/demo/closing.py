@@ -12,9 +12,9 @@ from rich.text import Text
 
 from streams.operating.demo.quality import Quality
 from streams.operating.demo.stories import Story
-from streams.operating.demo.tables import Column, fitting
 from streams.operating.demo.telling import told
 from streams.operating.demo.words import date_of, latency, money
+from streams.operating.narrow_tables import Column, fitting
 from streams.operating.read_back import Scores
 
 SHOWN: Final = 10

@@ -14,12 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.operating.demo.movers import Movers
-from streams.operating.demo.tables import Column, fitting
 from streams.operating.demo.words import latency
+from streams.operating.items.table import items_table
+from streams.operating.narrow_tables import Column, fitting
 from streams.terminal import literal
 
 PLAIN_EVERY_S: Final = 5.0
 RATE_OVER_S: Final = 5.0
+_ITEMS: Final = 5
+"""Items that are shown: with the shoppers above them, the screen fits into 24 lines."""
 _MOVERS: Final = (
     Column("user", 0),
     Column("score", 1, right=True),
@@ -71,7 +74,8 @@ class Screen:
         self._plain = plain
         self._printed = 0.0
         self._seen: deque[tuple[float, int]] = deque()
-        self.movers = Movers()
+        self.movers = Movers("score")
+        self.items = Movers("units_7d")
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -106,7 +110,8 @@ class Screen:
         rate = (reading.settled - before) / elapsed if elapsed > 0 else 0.0
         if not self._plain:
             self._advance(reading)
-            self._live.update(Group(self._progress, _figures(reading, rate), self._top_movers()))
+            figures = _figures(reading, rate, len(self.items.records))
+            self._live.update(Group(self._progress, figures, self._top_movers(), self._moving_items()))
         elif last or now - self._printed >= PLAIN_EVERY_S:
             self._printed = now
             stage = "backlog" if reading.latency_ms is None else "live"
@@ -127,7 +132,7 @@ class Screen:
     def _top_movers(self) -> Table:
         rows = []
         for user_id, move in self.movers.top():
-            score = self.movers.scores.get(user_id)
+            score = self.movers.records.get(user_id)
             if score is not None:
                 reason = score["reasons"][0]
                 rows.append(
@@ -143,13 +148,18 @@ class Screen:
                 )
         return fitting(self._console, f"top movers ({self._currency} expected in 30 days)", _MOVERS, rows)
 
+    def _moving_items(self) -> Table:
+        records = [self.items.records[item] for item in self.items.risen(_ITEMS)]
+        return items_table(self._console, "items that sell", records)
 
-def _figures(reading: Reading, rate: float) -> Text:
+
+def _figures(reading: Reading, rate: float, items: int) -> Text:
     figures = (
         (f"{rate:,.0f}", " events/s"),
         (f"{reading.waiting:,}", " waiting"),
         (f"{reading.scores:,}", " scores"),
         (f"{reading.texts:,}", " texts"),
+        (f"{items:,}", " items"),
         (f"{reading.dead_letters:,}", " dead letters"),
     )
     text = Text()

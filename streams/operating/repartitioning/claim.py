@@ -14,9 +14,9 @@ from streams.broker.topics.admin import Admin
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.provisioning import check_topics, make_topics
 from streams.broker.topics.topic_settings import wanted
-from streams.contract import DEAD_LETTERS, INPUTS, changelog_name, published, topic_name
+from streams.contract import DEAD_LETTERS, changelog_name, topic_name
 from streams.exceptions import StreamsError
-from streams.name_settings import group_name
+from streams.operating.repartitioning.parts import parts_of
 from streams.operating.repartitioning.standstill import committed_offsets
 from streams.settings import Settings
 
@@ -72,20 +72,19 @@ async def check_unused(target: Settings) -> None:
         TakenTargetError: one does, or did.
         BrokerError: the broker cannot be used.
     """
-    group = group_name(target)
-    if await count_members(target, group):
-        raise TakenTargetError(
-            f"expected no worker in the group {group!r}, found one: it would miss what is copied; choose another "
-            "--to-prefix"
-        )
-    inputs = [TopicPartition(topic_name(target, topic), n) for topic in INPUTS for n in range(target.partitions)]
-    for partition, offset in (await committed_offsets(target, inputs)).items():
-        if offset is not None:
+    for part in parts_of(target):
+        if await count_members(target, part.group):
             raise TakenTargetError(
-                f"expected a group {group!r} that has never read, found that it has committed offset {offset} of "
-                f"{partition.topic}-{partition.partition}: workers have gone on from this copy; choose another "
-                "--to-prefix"
+                f"expected no worker in the group {part.group!r}, found one: it would miss what is copied; choose "
+                "another --to-prefix"
             )
+        for partition, offset in (await committed_offsets(target, part.group, part.inputs(target))).items():
+            if offset is not None:
+                raise TakenTargetError(
+                    f"expected a group {part.group!r} that has never read, found that it has committed offset {offset} "
+                    f"of {partition.topic}-{partition.partition}: workers have gone on from this copy; choose another "
+                    "--to-prefix"
+                )
 
 
 async def _holding(target: Settings) -> list[str]:
@@ -94,8 +93,9 @@ async def _holding(target: Settings) -> list[str]:
     Raises:
         TakenTargetError: one of them is no table.
     """
-    plain = [topic_name(target, topic) for topic in (*INPUTS, DEAD_LETTERS)]
-    tables = [changelog_name(target), *(topic_name(target, topic) for topic in published(target))]
+    parts = parts_of(target)
+    plain = [topic_name(target, DEAD_LETTERS), *(name for part in parts for name in part.topics)]
+    tables = [table.name(target) for part in parts for table in part.tables]
     partitions = [TopicPartition(name, n) for name in (*plain, *tables) for n in range(target.partitions)]
     consumer = AIOKafkaConsumer(**connection(target), group_id=None, enable_auto_commit=False)
     async with reading(target, consumer):

@@ -1,4 +1,4 @@
-"""The last member of the source's group: it keeps workers out, and its generation is above all before it.
+"""The last member of a group of the source: it keeps workers out, and its generation is above all before it.
 
 An owner of partitions takes an epoch by the generation of the group, and rows in the online store carry it. A group of
 another name begins its generations anew, so the states that it finds must carry an epoch above every row's.
@@ -20,7 +20,6 @@ from streams.broker.connection import connection, reaching
 from streams.broker.login.connecting import Patience
 from streams.broker.members import count_members
 from streams.exceptions import BrokerError
-from streams.name_settings import group_name
 from streams.operating.repartitioning.standstill import NotStillError, session_s
 from streams.settings import Settings
 from streams.worker.epochs import epoch_of
@@ -49,11 +48,13 @@ class LastMember:
 
     Args:
         settings: of the source.
-        inputs: every partition of its inputs.
+        group: by its name on the broker.
+        inputs: every partition that the group reads.
     """
 
-    def __init__(self, settings: Settings, inputs: Collection[TopicPartition]) -> None:
+    def __init__(self, settings: Settings, group: str, inputs: Collection[TopicPartition]) -> None:
         self._settings = settings
+        self._group = group
         self._inputs = frozenset(inputs)
         self._disturbed: asyncio.Future[None]
         self._consumer: AIOKafkaConsumer
@@ -71,11 +72,10 @@ class LastMember:
             try:
                 await self._join(_Alone)
             except InconsistentGroupProtocolError as error:
-                group = group_name(self._settings)
-                if await count_members(self._settings, group):
+                if await count_members(self._settings, self._group):
                     raise NotStillError(
-                        f"expected no worker in the group {group!r}, found that one has just started: stop it, and run "
-                        "this again"
+                        f"expected no worker in the group {self._group!r}, found that one has just started: stop it, "
+                        "and run this again"
                     ) from error
                 await self._join(_AsWorkers)
         return self
@@ -86,7 +86,7 @@ class LastMember:
         patience = Patience.of(max(settings.request_timeout_s, session), settings.connect_timeout_s)
         self._consumer = AIOKafkaConsumer(
             **connection(settings) | {"request_timeout_ms": patience},
-            group_id=group_name(settings),
+            group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
@@ -102,7 +102,7 @@ class LastMember:
         except TimeoutError as error:
             await self._consumer.stop()
             raise BrokerError(
-                f"expected the broker to let this command into the group {group_name(settings)!r} within "
+                f"expected the broker to let this command into the group {self._group!r} within "
                 f"{patience_s:g} s, found no answer: check its log and its load, and run this again"
             ) from error
         except BaseException:
@@ -167,7 +167,7 @@ class LastMember:
         if not self._disturbed.done():
             self._disturbed.set_exception(
                 NotStillError(
-                    f"expected to stay the only member of the group {group_name(self._settings)!r}, found that it is "
+                    f"expected to stay the only member of the group {self._group!r}, found that it is "
                     "divided anew: a worker was started, or the broker was out of reach for "
                     f"{session_s(self._settings):g} s; stop the worker, and run this again"
                 )

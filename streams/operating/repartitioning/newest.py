@@ -1,4 +1,4 @@
-"""The newest row of each user of a compacted log, kept on disk: a log may hold more users than memory does."""
+"""The newest row of each key of a compacted log, kept on disk: a log may hold more of them than memory does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Newest:
         table: what the log holds.
 
     Attributes:
-        count: users with a row.
+        count: keys with a row.
         highest: the greatest rank of any row that was ever taken in.
     """
 

@@ -14,9 +14,7 @@ from streams.broker.connection import connection
 from streams.broker.members import count_members
 from streams.broker.reading import read_from, reading
 from streams.broker.topics.log_ends import high_watermarks, log_bounds
-from streams.contract import changelog_name
 from streams.exceptions import StateMismatchError, StreamsError
-from streams.name_settings import group_name
 from streams.progress import Progress
 from streams.settings import Settings
 
@@ -37,14 +35,13 @@ def session_s(settings: Settings) -> float:
     return max(settings.session_timeout_s, SESSION_SHARE * settings.request_timeout_s)
 
 
-async def check_no_workers(settings: Settings, progress: Progress) -> None:
+async def check_no_workers(settings: Settings, group: str, progress: Progress) -> None:
     """Wait for those members to leave the group that were killed, for as long as the broker keeps them.
 
     Raises:
         NotStillError: a member is left.
         BrokerError: the broker cannot be used.
     """
-    group = group_name(settings)
     until = time.monotonic() + session_s(settings) + _GRACE_S
     told = False
     while members := await count_members(settings, group):
@@ -60,28 +57,28 @@ async def check_no_workers(settings: Settings, progress: Progress) -> None:
 
 
 async def committed_offsets(
-    settings: Settings, partitions: Collection[TopicPartition]
+    settings: Settings, group: str, partitions: Collection[TopicPartition]
 ) -> dict[TopicPartition, int | None]:
-    """Return what the group has committed of these partitions; None where nothing is.
+    """Return what a group has committed of these partitions; None where nothing is.
 
     Raises:
         BrokerError: the broker cannot be used.
     """
     # The consumer names the group only to read its offsets. Without a subscription it never joins the group.
-    consumer = AIOKafkaConsumer(**connection(settings), group_id=group_name(settings), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     async with reading(settings, consumer):
         return {partition: await consumer.committed(partition) for partition in partitions}
 
 
-async def check_drained(settings: Settings, inputs: Collection[TopicPartition]) -> None:
-    """Check that the group has settled every record of the inputs.
+async def check_drained(settings: Settings, group: str, inputs: Collection[TopicPartition]) -> None:
+    """Check that a group has settled every record of its inputs.
 
     Raises:
         NotStillError: a record is left, or may be.
         StateMismatchError: an input was made anew.
         BrokerError: the broker cannot be used.
     """
-    committed = await committed_offsets(settings, inputs)
+    committed = await committed_offsets(settings, group, inputs)
     bounds = await log_bounds(settings, inputs)
     left: dict[TopicPartition, int] = {}
     for partition, log in bounds.items():
@@ -104,21 +101,26 @@ async def check_drained(settings: Settings, inputs: Collection[TopicPartition]) 
         total = sum(bounds[partition].end - left[partition] for partition in waiting)
         worst = max(waiting, key=lambda partition: bounds[partition].end - left[partition])
         raise NotStillError(
-            f"expected a group {group_name(settings)!r} without lag, found {total:,} records to do in "
+            f"expected a group {group!r} without lag, found {total:,} records to do in "
             f"{len(waiting)} partitions, most in {worst.topic}-{worst.partition} (offset {left[worst]} of "
             f"{bounds[worst].end}): stop the producers, let the workers settle the rest, stop them, and run this again"
         )
 
 
-async def check_changelog(settings: Settings, inputs: Collection[TopicPartition]) -> None:
-    """Check that the changelog is not one that was made anew: nothing would be copied from it, and nobody told.
+async def check_changelog(settings: Settings, group: str, name: str, inputs: Collection[TopicPartition]) -> None:
+    """Check that a changelog is not one that was made anew: nothing would be copied from it, and nobody told.
+
+    Args:
+        settings: of the source.
+        group: whose states the changelog holds.
+        name: of the changelog on the broker.
+        inputs: every partition that the group reads.
 
     Raises:
         StateMismatchError: it has a partition without a record, of whose inputs some were settled.
         BrokerError: the broker cannot be used.
     """
-    committed = await committed_offsets(settings, inputs)
-    name = changelog_name(settings)
+    committed = await committed_offsets(settings, group, inputs)
     ends = await high_watermarks(settings, [TopicPartition(name, tp.partition) for tp in inputs])
     for partition, offset in committed.items():
         if offset and not ends[TopicPartition(name, partition.partition)]:

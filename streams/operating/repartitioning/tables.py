@@ -1,23 +1,24 @@
-"""The tables that are copied, and what is particular to each: which of two rows is newer, and how a row moves."""
+"""The tables that are copied, and what is particular to each: which of two rows is newer, and how one moves."""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from features.users.codec import moved, offsets_and_erasure, order, substance
-from streams.contract import CAPACITY, SCORES, changelog_name, topic_name
+from features.entity import Entity
+from streams.contract import CAPACITY, ITEM_SIGNALS, SCORES, topic_name
 from streams.settings import Settings
 from streams.worker.republishing.ahead import rank_of
 
-_RECORDS: Final = {SCORES: "scores", CAPACITY: "estimates"}
+_RECORDS: Final = {SCORES: "scores", CAPACITY: "estimates", ITEM_SIGNALS: "signals"}
 
 
 class Table(Protocol):
-    """A compacted topic as a table of users.
+    """A compacted topic as a table of users or items.
 
     Attributes:
         what: its rows, for people.
-        forgets: whether a tombstone has readers forget the user.
+        forgets: whether a tombstone has readers forget the key.
     """
 
     what: str
@@ -41,37 +42,41 @@ class Table(Protocol):
 
 
 class States:
-    """The changelog: the state of every user, and the marker of every erased one."""
+    """A changelog: the state of every user, and the marker of every erased one, or the state of every item.
 
-    what = "states"
+    Args:
+        what: its rows, for people.
+        entity: whose states they are.
+        changelog: returns its name on the broker.
+    """
+
     forgets = False
     """A tombstone in the changelog is nobody's: it only says that the log has begun."""
 
+    def __init__(self, what: str, entity: Entity[Any], changelog: Callable[[Settings], str]) -> None:
+        self.what = what
+        self._entity = entity
+        self._changelog = changelog
+
     def name(self, settings: Settings) -> str:
         """Return the name of the changelog."""
-        return changelog_name(settings)
+        return self._changelog(settings)
 
     def rank(self, value: bytes) -> tuple[int, ...] | None:
         """Return (epoch, sequence)."""
-        return order(value)
+        return self._entity.order(value)
 
     def moved(self, value: bytes, epoch: int) -> bytes:
         """Return the state with nothing applied of the new inputs."""
-        return moved(value, epoch)
+        return self._entity.moved(value, epoch)
 
     def substance(self, value: bytes) -> bytes:
-        """Return all but epoch and offsets."""
-        return substance(value)
-
-    @staticmethod
-    def is_marked(value: bytes) -> bool:
-        """Return whether the user was ever erased."""
-        _, erased_at = offsets_and_erasure(value)
-        return erased_at is not None
+        """Return all but epoch, offsets and places."""
+        return self._entity.substance(value)
 
 
 class Records:
-    """A topic of records of users, of scores or of capacity: the newest of every user.
+    """A topic of records: of scores or of capacity the newest of every user, of signals that of every item.
 
     Args:
         topic: of the contract.

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from streams.exceptions import ConfigurationError
-from streams.name_settings import TOPIC_SETTINGS, group_name, name_of, names_of_its_own
+from streams.name_settings import TOPIC_SETTINGS, group_name, items_group_name, name_of, names_of_its_own
 from streams.settings import Settings, load_settings
 
 GROUP: Final = "group"
-"""What names the consumer group among the names of topics."""
+ITEMS_GROUP: Final = "items-group"
+"""What names a consumer group among the names of topics."""
 
-NAMED: Final = (*TOPIC_SETTINGS, GROUP)
+_GROUP_SETTINGS: Final = {GROUP: "group_id", ITEMS_GROUP: "items_group_id"}
+
+NAMED: Final = (*TOPIC_SETTINGS, *_GROUP_SETTINGS)
 """What can be given a name of its own."""
 
 
@@ -31,17 +34,13 @@ def settings_behind(settings: Settings, prefix: str, names: Mapping[str, str], p
         ConfigurationError: a name that Kafka does not take or that the source has, or that two topics would share.
     """
     fields: dict[str, object] = {**names_of_its_own(prefix), "partitions": partitions}
-    fields |= {_field(what): name for what, name in names.items()}
+    fields |= {(TOPIC_SETTINGS | _GROUP_SETTINGS)[what]: name for what, name in names.items()}
     try:
         target = load_settings(**(settings.model_dump(exclude_none=True) | fields))
     except ConfigurationError as error:
         raise ConfigurationError(f"of the names of the copy, {error}") from error
     _check_apart(settings, target)
     return target
-
-
-def _field(what: str) -> str:
-    return "group_id" if what == GROUP else TOPIC_SETTINGS[what]
 
 
 def _check_apart(settings: Settings, target: Settings) -> None:
@@ -52,8 +51,9 @@ def _check_apart(settings: Settings, target: Settings) -> None:
                 f"--to-prefix: expected names that the present topics do not have, found {name_of(target, topic)!r} "
                 f"for {topic}: choose another prefix, or name it with --to-name {topic}=NAME"
             )
-    if group_name(target) == group_name(settings):
-        raise ConfigurationError(
-            f"--to-prefix: expected another group than the present one, found {group_name(target)!r}: choose another "
-            f"prefix, or name it with --to-name {GROUP}=NAME"
-        )
+    for what, name_of_group in ((GROUP, group_name), (ITEMS_GROUP, items_group_name)):
+        if (name := name_of_group(target)) in (group_name(settings), items_group_name(settings)):
+            raise ConfigurationError(
+                f"--to-prefix: expected another group than the present one, found {name!r}: choose another prefix, or "
+                f"name it with --to-name {what}=NAME"
+            )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.items.codec import title_waits
 from features.items.entity import ITEM
 from features.items.fact import Fact
 from features.items.state import ItemState
@@ -111,7 +112,7 @@ class ItemPartition(Partition[ItemState]):
 
     def is_unread(self, state: bytes) -> bool:
         """Return whether encoded state has a title that is still to be read."""
-        return self.entity.decode(state).title_waits(self._encoder)
+        return title_waits(state, self._encoder)
 
     def title_of(self, item_id: str) -> str | None:
         """Return the title of an item if it is still to be read; None if not."""

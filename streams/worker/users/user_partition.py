@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from features.items.fact import Fact
 from features.observation import Observation, Source
+from features.outcome import Outcome
 from features.users.entity import USER
-from features.users.state import Outcome, UserState
+from features.users.state import UserState
 from streams.contract import ERASURES
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate

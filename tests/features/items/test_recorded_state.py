@@ -77,6 +77,8 @@ def test_a_state_comes_back_from_its_bytes(events, partitions):
     assert codec.encode(again) == data
     assert ITEM.order(data) == (state.epoch, state.sequence)
     assert ITEM.offsets_and_erasure(data) == (state.offsets, None)
+    for encoder in (ENCODER, "another@1"):
+        assert codec.title_waits(data, encoder) == state.title_waits(encoder)
     if events:
         instant = state.instant(None)
         assert row.scalars(again, instant, HEAD) == row.scalars(state, instant, HEAD)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from support.online_backends import Backend, assert_silent
+from support.online_rows import make_item_row
 
 from features.exceptions import OnlineStoreError
-from features.online import DeleteResult, OnlineStore, WriteResult, open_online_store
+from features.online import ITEMS, DeleteResult, OnlineStore, WriteResult, open_online_store
+from features.online.sqlite import turn_of
 from features.online.user_views import USERS
 
 
@@ -126,6 +128,18 @@ def test_a_locked_sqlite_file_is_reported_and_the_next_write_lands(tmp_path: Pat
                 store.write([make_row()])
             assert not store.has("u1")
         assert store.write([make_row()]) == WriteResult(written=1, fenced=0)
+
+
+def test_writers_of_one_process_take_turns_and_one_that_waits_too_long_says_so(tmp_path: Path, make_row: Any) -> None:
+    path = tmp_path / "online.db"
+    with (
+        closing(open_online_store(f"sqlite:///{path}", timeout_s=0.05)) as users,
+        closing(open_online_store(f"sqlite:///{path}", serving=ITEMS, timeout_s=0.05)) as items,
+    ):
+        with turn_of(path), pytest.raises(OnlineStoreError, match="locked"):
+            users.write([make_row()])
+        assert users.write([make_row()]) == WriteResult(written=1, fenced=0)
+        assert items.write([make_item_row()]) == WriteResult(written=1, fenced=0)
 
 
 def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:

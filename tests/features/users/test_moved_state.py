@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source
+from features.outcome import Outcome
 from features.users import codec
-from features.users.state import NO_OFFSET, Outcome, UserState
+from features.users.state import NO_OFFSET, UserState
 
 from .test_recorded_state import HEADER_BYTES, VERSION_1, VERSION_2, VERSION_3, VERSION_4
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from features.observation import TITLE_WEIGHTS, Kind, Observation, Source
 from features.offline_parquet import OFFLINE_FOLDER, TIMESTAMP_FIELD, offline_table, view_schema, view_table
+from features.outcome import Outcome
 from features.tiles import DAY
 from features.users.catalogue import NAMES
 from features.users.point_in_time import Folded, UserHistory, arrival_decides, snapshot_of
 from features.users.row import profile, scalars, taste
-from features.users.state import Outcome, UserState
+from features.users.state import UserState
 
 BASE = 1_760_000_000_000
 ENCODER = "test@1"

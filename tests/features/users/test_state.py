@@ -11,10 +11,11 @@ from support.reference import DAY, HOUR, Raw
 
 from features.exceptions import StateFormatError
 from features.observation import Kind, Observation, Source, category_key, event_key, to_micros
+from features.outcome import Outcome
 from features.users import codec, row
 from features.users.catalogue import NAMES
 from features.users.columns import DAYS
-from features.users.state import REMEMBERED_IDS, Outcome, UserState
+from features.users.state import REMEMBERED_IDS, UserState
 
 BASE = 1_764_000_123_456
 ENCODER = "test@0123456789ab"

@@ -11,8 +11,9 @@ from support import reference
 from support.reference import DAY, Raw
 
 from features.observation import Source
+from features.outcome import Outcome
 from features.users import codec, row
-from features.users.state import Outcome, UserState
+from features.users.state import UserState
 
 from .test_state import AGES, BASE, ENCODER, VECTORS, assert_equal, observe
 

@@ -32,10 +32,11 @@ from streams.cli import erase as command
 from streams.cli.replay import feed
 from streams.contract import SCORES, TOPICS, changelog_name, topic_name
 from streams.exceptions import BrokerError, ConfigurationError, DrainTimeoutError
-from streams.operating import erasing
 from streams.operating.drain import Drain
-from streams.operating.erasing import erase, look_up
-from streams.operating.receipt import Place, judge_records, judge_state, kept_after
+from streams.operating.erasing import erasing
+from streams.operating.erasing.erasing import erase, look_up
+from streams.operating.erasing.receipt import judge_records, judge_state, kept_after
+from streams.operating.erasing.requests import Place
 from streams.operating.summary import summarise
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate
@@ -207,13 +208,13 @@ async def test_events_newer_than_the_erasure_make_the_user_anew_and_the_receipt_
     tmp_path, online_store, monkeypatch
 ):
     async with worker(quick_settings(tmp_path, online_store=online_store), [click("u", 1), review("u", 2)]) as flow:
-        settle = erasing._settled
+        settle = erasing.settled
 
         async def settle_and_click_on(*arguments):
             await settle(*arguments)
             await flow.take([click("u", 3, BASE + 11)])
 
-        monkeypatch.setattr(erasing, "_settled", settle_and_click_on)
+        monkeypatch.setattr(erasing, "settled", settle_and_click_on)
         receipt = await erase(flow.settings, Erasure("u", BASE + 10), PATIENCE_S)
         run = await flow.take([])
     assert receipt.verified
@@ -331,6 +332,14 @@ def test_the_setting_that_limits_a_place_is_told_as_the_broker_has_it():
     assert (kept["clicks"].setting, kept["clicks"].value) == ("retention.ms", "5")
     assert (kept["reviews"].setting, kept["reviews"].value) == ("retention.ms", None)
     assert kept["online_store"].as_dict()["until"] == "kept for good"
+
+
+def test_facts_of_items_are_listed_where_there_are_any():
+    configs = {"item-facts": {"retention.ms": str(7 * DAY), "segment.ms": str(DAY)}}
+    kept = {entry.place: entry for entry in kept_after([SCORES], configs, BASE, items=True)}
+    assert kept["item-facts"].holds.endswith("no fact names a user")
+    assert kept["item-facts"].lifetime.latest == BASE + 8 * DAY + BROKER_MS
+    assert "item-facts" not in {entry.place for entry in kept_after([SCORES], configs, BASE)}
 
 
 @pytest.mark.parametrize(

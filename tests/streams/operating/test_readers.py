@@ -18,9 +18,9 @@ from streams.broker.connection import new_producer
 from streams.cli.main import main
 from streams.contract import SCORES, topic_name
 from streams.operating.read_back import dead_letters, last_scores
+from streams.operating.record_stream import follow_records
 from streams.operating.redriving.letters import Choice, Standing
 from streams.operating.redriving.redrive import Redrive
-from streams.operating.score_stream import follow_scores
 from streams.settings import Settings
 from streams.worker.flow import Flow
 
@@ -50,7 +50,7 @@ async def publish_and_read(settings: Settings) -> None:
     (letter,) = await dead_letters(settings)
     assert (letter["reason"], letter["raw"]) == ("malformed", "no JSON")
 
-    async with aclosing(follow_scores(settings)) as scores:
+    async with aclosing(follow_records(settings, SCORES)) as scores:
         following = asyncio.ensure_future(anext(scores))
         producer = new_producer(settings)
         await producer.start()

@@ -21,7 +21,7 @@ from streams.broker.reading import read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.counts import partition_counts
 from streams.contract import CAPACITY, SCORES, topic_name
-from streams.operating.erasing import erase
+from streams.operating.erasing.erasing import erase
 from streams.operating.read_back import served_capacity
 from streams.records.events import Erasure
 from streams.settings import Settings

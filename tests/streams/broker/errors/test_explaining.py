@@ -31,7 +31,7 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
 from streams.contract import CLICKS, DEAD_LETTERS, ERASURES, SCORES, changelog_name, topic_name
 from streams.exceptions import BrokerError, BrokerRefusalError, StreamsError
-from streams.operating.erasing import erase
+from streams.operating.erasing.erasing import erase
 from streams.records.events import Erasure
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings, load_settings

@@ -1,4 +1,4 @@
-"""Following the score topic."""
+"""Following a compacted topic: of scores, or of the signals of items."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from streams.broker.connection import new_consumer, reaching
 from streams.broker.topics.counts import partitions_of
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import SCORES, topic_name
+from streams.contract import topic_name
 from streams.exceptions import BrokerError
 from streams.settings import Settings
 
@@ -20,19 +20,20 @@ QUIET_S: Final = 10.0
 """Seconds without a record after which the broker is asked whether it still answers."""
 
 
-async def follow_scores(
-    settings: Settings, on_silence: Callable[[BrokerError], None] = lambda _: None
+async def follow_records(
+    settings: Settings, topic: str, on_silence: Callable[[BrokerError], None] = lambda _: None
 ) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
-    """Yield (user, record) for every score published from now on, without end; the record is None for a tombstone.
+    """Yield (key, record) for every record published from now on, without end; the record is None for a tombstone.
 
     Args:
         settings: of the cluster.
+        topic: of the contract; its values are JSON.
         on_silence: called once each time that the broker stops answering; the broker is then waited for.
 
     Raises:
-        BrokerError: there is no score topic, or the broker does not answer from the start.
+        BrokerError: there is no such topic, or the broker does not answer from the start.
     """
-    partitions = await partitions_of(settings, topic_name(settings, SCORES))
+    partitions = await partitions_of(settings, topic_name(settings, topic))
     consumer = new_consumer(settings)
     async with reaching(settings):
         await consumer.start()

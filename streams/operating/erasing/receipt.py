@@ -1,5 +1,7 @@
 """The receipt of an erasure: a verdict on each place that was read back, and a list of the data that stays.
 
+Of an item that was forgotten it is the same, with places of its own (`streams.operating.items.forgotten`).
+
 A place counts as clean only on evidence that the request has passed there; an empty place is no evidence. The evidence
 is a marker in the changelog that has seen the request's offset, a tombstone behind the request in each topic of records
 of users, and the user's fence in the online store, which only a store that the workers write can hold.
@@ -9,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 from aiokafka import ConsumerRecord
 
+from features.entity import State
 from features.observation import Source
-from features.online.user_views import STORED
+from features.online.views import Serving
 from features.users.state import UserState
 from streams.broker.topics.lifetimes import (
     COMPACTION,
@@ -26,11 +30,17 @@ from streams.broker.topics.lifetimes import (
     of_replaced,
     of_tombstone,
 )
-from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, REVIEWS, SCORES, SEARCHES
+from streams.contract import CAPACITY, CLICKS, DEAD_LETTERS, ERASURES, FACTS, REVIEWS, SCORES, SEARCHES
+from streams.operating.erasing.requests import Place
 from streams.records.events import Erasure
 
 USER_TABLE: Final = "user_table"
 ONLINE_STORE: Final = "online_store"
+
+Request = TypeVar("Request", bound=msgspec.Struct)
+
+ERASE: Final = "erase"
+"""The verb of what is to be done where a place is not clean."""
 
 _KEPT_RECORDS: Final = {
     REVIEWS: "the user's reviews",
@@ -39,6 +49,7 @@ _KEPT_RECORDS: Final = {
     ERASURES: "the requests, which name the user",
     DEAD_LETTERS: "rejected records of the user as they came",
 }
+_KEPT_FACTS: Final = "what users did with items, the user's part among it; no fact names a user"
 _KEPT_STATES: Final = "older states of the user"
 _KEPT_OUTPUTS: Final = {
     SCORES: "older scores of the user",
@@ -48,17 +59,6 @@ _KEPT_FOR_GOOD: Final = {
     USER_TABLE: "the marker: the user's key and the time of the erasure, so that late events stay refused",
     ONLINE_STORE: "the fence: version numbers under the user's key, so that no older row returns",
 }
-
-
-class Place(NamedTuple):
-    """The place of a record: the name of its topic on the broker, its partition and offset."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +105,19 @@ class Kept(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Generic[Request]):
     """The result of a request.
 
     Attributes:
-        request: the erasure that was published.
+        request: the one that was published: to erase a user, or to forget an item.
         place: the place of the request.
         removed: the verdict by place.
-        kept: the data that an erasure does not remove.
-        revision: events newer than the erasure that were applied since; 0 while the user is gone.
-        served_before: whether the online store served the user before the request; None if it could not be asked.
+        kept: the data that is not removed.
+        revision: what was applied after the request; 0 while the user or item is gone.
+        served_before: whether the online store served it before the request; None if it could not be asked.
     """
 
-    request: Erasure
+    request: Request
     place: Place
     removed: Mapping[str, Finding]
     kept: Sequence[Kept]
@@ -132,8 +132,7 @@ class Receipt:
     def as_dict(self) -> dict[str, Any]:
         """Return the receipt in the form of JSON."""
         return {
-            "user_id": self.request.user_id,
-            "timestamp": self.request.timestamp,
+            **msgspec.structs.asdict(self.request),
             "request": self.place._asdict(),
             "verified": self.verified,
             "served_before": self.served_before,
@@ -173,26 +172,33 @@ def _remembers(state: UserState) -> bool:
     return words or any(state.remembered) or bool(state.orders or state.waiting)
 
 
-def judge_records(published: Sequence[ConsumerRecord], topic: str, state: UserState) -> Finding:
-    """Judge the user's records that were appended to a topic of scores or of capacity since the request."""
+def judge_records(published: Sequence[ConsumerRecord], topic: str, state: State, again: str = ERASE) -> Finding:
+    """Judge the records of a user or an item that were appended to a topic since the request.
+
+    Args:
+        published: the records.
+        topic: by its name on the broker.
+        state: the newest one.
+        again: the verb of what is to be done where a place is not clean.
+    """
     tombstones = [record for record in published if record.value is None]
     if not tombstones:
-        return Finding(topic, "no tombstone was published: erase again", {})
+        return Finding(topic, f"no tombstone was published: {again} again", {})
     last = tombstones[-1]
     remains: str | None = None
     if published[-1] is not last and not state.revision:
-        remains = "a record of an erased user follows the tombstone: erase again"
+        remains = f"a record of before follows the tombstone: {again} again"
     return Finding(str(Place(topic, last.partition, last.offset)), remains, {"tombstone": True})
 
 
 @dataclass(frozen=True, slots=True)
 class StoreReading:
-    """The record of the online store about a user.
+    """The record of the online store about a user or an item.
 
     Attributes:
         address: of the store, without its password.
         serves: whether any view holds a value.
-        fenced: whether the store knows a version of the user, erased or not.
+        fenced: whether the store knows a version of the key, erased or not.
         trouble: the reason why the store could not be read; None if it could.
     """
 
@@ -202,39 +208,49 @@ class StoreReading:
     trouble: str | None = None
 
 
-def judge_store(found: StoreReading, state: UserState) -> Finding:
-    """Judge the record of the online store, given the newest state."""
+def judge_store(found: StoreReading, state: State, serving: Serving[Any], again: str = ERASE) -> Finding:
+    """Judge the record of the online store.
+
+    Args:
+        found: what was read.
+        state: the newest one.
+        serving: whose views they are.
+        again: the verb of what is to be done where a place is not clean.
+    """
     remains: str | None = None
     if found.trouble is not None:
         remains = f"it could not be read: {found.trouble}"
     elif not found.fenced:
         remains = (
-            "it holds no fence of the erasure, so it is not what the workers write: set WHEREWITHAL_ONLINE_STORE "
-            "to theirs (or it has lost the fence: erase again)"
+            "it holds no fence of the request, so it is not what the workers write: set WHEREWITHAL_ONLINE_STORE "
+            f"to theirs (or it has lost the fence: {again} again)"
         )
     elif found.serves and not state.revision:
-        remains = "a view still serves the user, by another writer's doing: find that one, then erase again"
-    return Finding(found.address, remains, {"views": [view.name for view in STORED], "serves": found.serves})
+        remains = (
+            f"a view still serves the {serving.entity}, by another writer's doing: find that one, then {again} again"
+        )
+    return Finding(found.address, remains, {"views": [view.name for view in serving.stored], "serves": found.serves})
 
 
-def kept_after(outputs: Collection[str], configs: Mapping[str, Mapping[str, str]], now: int) -> list[Kept]:
+def kept_after(
+    outputs: Collection[str], configs: Mapping[str, Mapping[str, str]], now: int, *, items: bool = False
+) -> list[Kept]:
     """Return the data that an erasure leaves behind.
 
     Args:
         outputs: the topics of records of users that there are, of the contract.
         configs: the settings of the topics by their place, as far as the broker tells them.
         now: when the erasure was settled, epoch ms.
+        items: whether there is a topic of facts of items.
     """
 
     def kept(place: str, holds: str, setting: str, lifetime: Lifetime) -> Kept:
         return Kept(place, holds, setting, configs.get(place, {}).get(setting), lifetime)
 
+    records = _KEPT_RECORDS | ({FACTS: _KEPT_FACTS} if items else {})
     replaced = {USER_TABLE: _KEPT_STATES} | {topic: _KEPT_OUTPUTS[topic] for topic in outputs}
     return [
-        *(
-            kept(place, holds, RETENTION, of_records(configs.get(place, {}), now))
-            for place, holds in _KEPT_RECORDS.items()
-        ),
+        *(kept(place, holds, RETENTION, of_records(configs.get(place, {}), now)) for place, holds in records.items()),
         *(
             kept(place, holds, COMPACTION, of_replaced(configs.get(place, {}), now))
             for place, holds in replaced.items()

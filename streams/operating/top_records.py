@@ -1,9 +1,10 @@
-"""The users with the highest scores now, found without holding everybody's record."""
+"""The highest of a compacted topic now, of users or of items, found without holding everybody's record."""
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -13,47 +14,52 @@ from aiokafka import TopicPartition
 from streams.broker.reading import read_from
 from streams.broker.topics.counts import partitions_of
 from streams.broker.topics.log_ends import log_bounds
-from streams.contract import SCORES, topic_name
-from streams.operating.segments import Wanted, matches
+from streams.contract import topic_name
 from streams.records.score_record import Rank, rank
 from streams.settings import Settings
 
+Height = tuple[float, ...]
+"""What records are ordered by; the greatest comes first."""
+
+HeightOf = Callable[[Mapping[str, Any]], Height | None]
+
 
 class _Newest(NamedTuple):
-    """What is kept of a user's newest record while a partition is read."""
+    """What is kept of a key's newest record while a partition is read."""
 
     rank: Rank
     offset: int
-    height: tuple[float, float] | None
-    """(score, prediction), by which users are ordered; None of one that does not meet the conditions."""
+    height: Height | None
+    """None of one that is not wanted."""
 
 
 class _Candidate(NamedTuple):
-    height: tuple[float, float]
-    user_id: str
+    height: Height
+    key: str
     partition: TopicPartition
     offset: int
 
 
-async def top_scores(settings: Settings, count: int, wanted: Wanted) -> list[dict[str, Any]]:
-    """Return the newest records of the users with the highest scores; of equal scores the higher prediction is first.
+async def top_records(settings: Settings, topic: str, count: int, height_of: HeightOf) -> list[dict[str, Any]]:
+    """Return the newest records of the keys that stand highest; of equal ones the first by key.
 
-    The topic is read one partition after the other, and of a partition's users only place and score are remembered, not
-    their records. These are read again, of those who are chosen.
+    The topic is read one partition after the other, and of a partition's keys only place and height are remembered, not
+    their records. These are read again, of those that are chosen.
 
     Args:
         settings: of the cluster.
-        count: how many users.
-        wanted: conditions that a user has to meet, see `streams.operating.segments.parse_conditions`.
+        topic: of the contract; its values are JSON.
+        count: how many.
+        height_of: returns what a record is ordered by; None leaves its key out.
 
     Raises:
-        BrokerError: there is no score topic, or the broker cannot be reached or does not answer.
+        BrokerError: there is no such topic, or the broker cannot be reached or does not answer.
     """
-    partitions = await partitions_of(settings, topic_name(settings, SCORES))
+    partitions = await partitions_of(settings, topic_name(settings, topic))
     bounds = await log_bounds(settings, partitions)
     best: list[_Candidate] = []
     for partition in partitions:
-        newest = await _newest(settings, partition, bounds[partition].start, wanted)
+        newest = await _newest(settings, partition, bounds[partition].start, height_of)
         found = (
             _Candidate(known.height, key.decode(), partition, known.offset)
             for key, known in newest.items()
@@ -63,24 +69,24 @@ async def top_scores(settings: Settings, count: int, wanted: Wanted) -> list[dic
     return await _records(settings, best)
 
 
-async def _newest(settings: Settings, partition: TopicPartition, start: int, wanted: Wanted) -> dict[bytes, _Newest]:
+async def _newest(
+    settings: Settings, partition: TopicPartition, start: int, height_of: HeightOf
+) -> dict[bytes, _Newest]:
     newest: dict[bytes, _Newest] = {}
     async for records in read_from(settings, {partition: start}):
         for record in records:
             if record.value is None:
                 newest.pop(record.key, None)
                 continue
-            score = orjson.loads(record.value)
-            known, age = newest.get(record.key), rank(score)
+            value = orjson.loads(record.value)
+            known, age = newest.get(record.key), rank(value)
             if known is None or age > known.rank:
-                height = (score["score"], score["prediction"]) if matches(score, wanted) else None
-                newest[record.key] = _Newest(age, record.offset, height)
+                newest[record.key] = _Newest(age, record.offset, height_of(value))
     return newest
 
 
-def _place(candidate: _Candidate) -> tuple[float, float, str]:
-    score, prediction = candidate.height
-    return -score, -prediction, candidate.user_id
+def _place(candidate: _Candidate) -> tuple[Height, str]:
+    return tuple(-part for part in candidate.height), candidate.key
 
 
 async def _records(settings: Settings, best: list[_Candidate]) -> list[dict[str, Any]]:

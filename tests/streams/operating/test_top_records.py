@@ -16,8 +16,8 @@ from streams.broker.topics.provisioning import make_topics
 from streams.cli.main import main
 from streams.contract import SCORES, topic_name
 from streams.operating.read_back import last_scores
-from streams.operating.segments import parse_conditions
-from streams.operating.top_scores import top_scores
+from streams.operating.segments import matches, parse_conditions
+from streams.operating.top_records import HeightOf, top_records
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings, load_settings
 
@@ -53,6 +53,11 @@ def history() -> list[tuple[str, dict[str, Any] | None]]:
     return [*records, (HOSTILE, record(HOSTILE, 100.0, 2.0)), ("gone", record("gone", 100.0, 3.0)), ("gone", None)]
 
 
+def height_among(conditions: list[str]) -> HeightOf:
+    wanted = parse_conditions(conditions)
+    return lambda record: (record["score"], record["prediction"]) if matches(record, wanted) else None
+
+
 @pytest.fixture(scope="module")
 def published(shared_broker: str) -> tuple[Broker, Settings]:
     broker = Broker(shared_broker, fresh_prefix())
@@ -84,7 +89,7 @@ def test_the_highest_are_those_of_everybody_newest_record(
         score for score in asyncio.run(last_scores(settings)).values() if not conditions or score["tier"] == "high"
     ]
     expected = sorted(everybody, key=lambda score: (-score["score"], -score["prediction"], score["user_id"]))[:count]
-    assert asyncio.run(top_scores(settings, count, parse_conditions(conditions))) == expected
+    assert asyncio.run(top_records(settings, SCORES, count, height_among(conditions))) == expected
     assert len(expected) == min(count, len(everybody)) > 0
 
 
@@ -94,7 +99,7 @@ def test_an_empty_topic_has_none(published: tuple[Broker, Settings]) -> None:
 
     async def asked() -> list[dict[str, Any]]:
         await make_topics(empty)
-        return await top_scores(empty, 3, {})
+        return await top_records(empty, SCORES, 3, height_among([]))
 
     assert asyncio.run(asked()) == []
 

@@ -16,17 +16,17 @@ from streams.broker.embedded import EmbeddedBroker
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import SCORES, topic_name
 from streams.exceptions import BrokerError
-from streams.operating import score_stream
-from streams.operating.score_stream import follow_scores
+from streams.operating import record_stream
+from streams.operating.record_stream import follow_records
 
 
 async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_stream, "QUIET_S", 0.1)
+    monkeypatch.setattr(record_stream, "QUIET_S", 0.1)
     told: list[BrokerError] = []
     asked: list[object] = []
-    ask = score_stream.high_watermarks
+    ask = record_stream.high_watermarks
 
     async def high_watermarks(*arguments: Any) -> Any:
         asked.append(arguments)
@@ -38,11 +38,11 @@ async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
             while len(asked) < until:
                 await asyncio.sleep(0.05)
 
-    monkeypatch.setattr(score_stream, "high_watermarks", high_watermarks)
+    monkeypatch.setattr(record_stream, "high_watermarks", high_watermarks)
     with EmbeddedBroker() as broker:
         settings = quick_settings(tmp_path, broker=broker.url)
         await make_topics(settings)
-        async with aclosing(follow_scores(settings, told.append)) as scores:
+        async with aclosing(follow_records(settings, SCORES, told.append)) as scores:
             following_on = asyncio.ensure_future(anext(scores))
             await asked_again(3)
             assert told == [], "a topic that is quiet is none that is silent"
@@ -65,6 +65,6 @@ async def test_a_broker_that_answers_no_more_is_told_once_and_waited_for(
 
 async def test_a_broker_that_is_not_there_is_named_at_the_start(tmp_path: Path, unused_port: int) -> None:
     settings = quick_settings(tmp_path, broker=f"kafka://127.0.0.1:{unused_port}", request_timeout_s=1.0)
-    async with aclosing(follow_scores(settings)) as scores:
+    async with aclosing(follow_records(settings, SCORES)) as scores:
         with pytest.raises(BrokerError, match=f"the broker at 127.0.0.1:{unused_port} refuses connections"):
             await anext(scores)

@@ -1,0 +1,1 @@
+"""Erasing a user: the request, the wait for the workers, the places that are read back, and the receipt."""
