@@ -13,14 +13,14 @@ MOST_ITEMS: Final = 10_000
 
 
 class RiskWatch:
-    """Keeps the metric `items_at_risk` up to date with the records that are published.
+    """Keeps the metric `risk_items` up to date with the records that are published.
 
     Args:
         metrics: of the process.
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        self._gauge = metrics.items_at_risk
+        self._gauge = metrics.risk_items
         self._foremost: dict[str, str] = {}
         self._show()
 

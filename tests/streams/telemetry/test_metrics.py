@@ -33,7 +33,20 @@ from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
 from streams.worker.stages import stores
 
-UNITS = ("total", "seconds", "bytes", "tokens", "texts", "titles", "messages", "users", "info", "difference", "psi")
+UNITS = (
+    "total",
+    "seconds",
+    "bytes",
+    "tokens",
+    "texts",
+    "titles",
+    "messages",
+    "users",
+    "items",
+    "info",
+    "difference",
+    "psi",
+)
 YES_OR_NO = {"wherewithal_ready", "wherewithal_degraded", "wherewithal_clicks_paused"}
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]

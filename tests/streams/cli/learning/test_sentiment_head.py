@@ -144,6 +144,8 @@ def test_reviews_that_teach_nothing_are_refused_in_one_line(
         (["evaluate", "--head", "sentiment", "--artefact", "."], "--artefact: expected --reviews"),
         (["evaluate", "--head", "sentiment", "--reviews", "R", "--output", "o"], "--output: expected no --reviews"),
         (["train", "--head", "sentiment", "--reviews", "none.ndjson", "--output", "o"], "none.ndjson"),
+        (["evaluate", "--head", "risk", "--reviews", "R"], "--reviews: expected --head sentiment"),
+        (["evaluate", "--head", "risk", "--group", "age"], "--group: expected --head spend or capacity"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_line(

@@ -40,7 +40,7 @@ def test_the_record_has_the_risk_and_the_metric_counts_the_item_until_it_is_gone
             sample.value
             for family in metrics.registry.collect()
             for sample in family.samples
-            if sample.name == "wherewithal_items_at_risk"
+            if sample.name == "wherewithal_risk_items"
         )
 
     (emission,) = emitter.emit([[Subject("i", attacked(), 1)]])

@@ -17,9 +17,7 @@ def block(kind: str, score: float = ALERT_SCORE) -> dict[str, Any]:
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
-    found = {
-        kind: metrics.registry.get_sample_value("wherewithal_items_at_risk", {"evidence": kind}) for kind in EVIDENCE
-    }
+    found = {kind: metrics.registry.get_sample_value("wherewithal_risk_items", {"evidence": kind}) for kind in EVIDENCE}
     assert None not in found.values()
     return {kind: value for kind, value in found.items() if value}
 
