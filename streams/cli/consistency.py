@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from streams.cli.common.arguments import ITEM, add_entity
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import as_json, print_refused
 from streams.cli.common.sources import (
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `consistency`."""
     parser.add_argument("log", type=Path, metavar="LOG", help="the folder that WHEREWITHAL_SERVED_LOG named")
     parser.add_argument("events", nargs="+", type=Path, metavar="EVENTS", help=f"{FILES_HELP}; in order of arrival")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="differences and users shown (default: 20)")
+    add_entity(parser, "rows")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="differences and names shown (default: 20)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     add_source_arguments(parser)
 
@@ -48,10 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import load_inference
     from streams.offline.history.consistency import compare, log_parts
     from streams.offline.history.folding import History
+    from streams.offline.history.item_consistency import compare_items
+    from streams.offline.history.items import ItemHistory
     from streams.offline.history.refused import Refused
+    from streams.sources.reading import plain_bytes
     from streams.telemetry.metrics import Metrics
+    from streams.telemetry.served_log import ITEMS_FOLDER
 
-    parts = log_parts(arguments.log)
+    of_items = arguments.entity == ITEM
+    parts = log_parts(arguments.log / ITEMS_FOLDER if of_items else arguments.log)
     inference = load_inference(settings, Metrics(), offline=True)
 
     refused = Refused()
@@ -59,15 +66,22 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(folder: Path, progress: Progress) -> dict[str, Any]:
         await inference.batcher.start()
         try:
-            history = History(settings, inference, [*arguments.events], folder, options, refused, progress)
-            return asdict(await compare(history, parts, inference.encoder, arguments.limit))
+            files = [*arguments.events]
+            history = History(settings, inference, files, folder, options, refused, progress, keeps_lives=of_items)
+            if not of_items:
+                return asdict(await compare(history, parts, inference.encoder, arguments.limit))
+            (folder / ITEMS_FOLDER).mkdir()
+            items = ItemHistory(history, folder / ITEMS_FOLDER, plain_bytes(files))
+            return asdict(await compare_items(history, items, parts, arguments.limit))
         finally:
             await inference.batcher.stop()
 
     with tempfile.TemporaryDirectory(prefix="wherewithal-") as folder, reporting() as progress:
         report = asyncio.run(work(Path(folder), progress))
     del report["limit"]
-    report["differences"] = [_readable(difference) for difference in report["differences"]]
+    report["differences"] = [_readable(difference, arguments.entity) for difference in report["differences"]]
+    if of_items:
+        report |= {f"{name}_items": report.pop(f"{name}_users") for name in ("extra", "missing")}
     if arguments.json:
         document = report | {
             "refused": as_json(refused.refusals, refused.places),
@@ -75,17 +89,17 @@ def run(arguments: argparse.Namespace) -> int:
         }
         print(shown(orjson.dumps(document).decode()))
     else:
-        _print(report)
+        _print(report, arguments.entity)
         print_refused(refused.refusals, refused.places)
         print_left_out(options)
     return 1 if report["mismatches"] else 0
 
 
-def _readable(difference: Any) -> dict[str, Any]:
+def _readable(difference: Any, entity: str) -> dict[str, Any]:
     fields = difference._asdict()
     pairs = fields.pop("features").items()
     return {
-        "user_id": fields["user_id"],
+        f"{entity}_id": fields["user_id"],
         "event_time": fields["instant"],
         "revision": fields["revision"],
         "emitted_at": fields["emitted_at"],
@@ -93,19 +107,19 @@ def _readable(difference: Any) -> dict[str, Any]:
     }
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(report: dict[str, Any], entity: str) -> None:
     print(
         f"{report['logged']:,} rows logged = {report['equal']:,} equal + {report['late']:,} before late arrivals + "
         f"{report['mismatches']:,} mismatches + {report['extra']:,} extra + {report['erased']:,} erased since"
     )
-    print(f"{report['missing']:,} users of the history are sampled (share {report['share']:g}) and not in the log")
+    print(f"{report['missing']:,} {entity}s of the history are sampled (share {report['share']:g}) and not in the log")
     if report["vectors_not_compared"]:
         print(f"{report['vectors_not_compared']:,} vectors come from another encoder and were not compared")
     if report["features_not_logged"]:
         names = ", ".join(report["features_not_logged"])
         print(f"parts of the log that an earlier release wrote lack {names}, which were not compared there")
     for difference in report["differences"]:
-        print(f"{shown(difference['user_id'])} at {difference['event_time']}, revision {difference['revision']}:")
+        print(f"{shown(difference[f'{entity}_id'])} at {difference['event_time']}, revision {difference['revision']}:")
         for name, values in difference["features"].items():
             pair = "" if name.endswith("_vector") else f": served {values['served']}, offline {values['offline']}"
             print(f"  {name}{pair}")

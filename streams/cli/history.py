@@ -8,12 +8,13 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from streams.cli.common.arguments import check_outputs
+from streams.cli.common.arguments import ITEM, add_entity, check_outputs
 from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import add_max_refused, as_json, print_refused
 from streams.cli.common.sources import (
@@ -35,9 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when.add_argument(
         "--at",
         metavar="TIMES",
-        help="epoch milliseconds or RFC 3339, comma-separated; or a Parquet or CSV file of user_id and timestamp",
+        help="epoch milliseconds or RFC 3339, comma-separated; or a Parquet or CSV file of user_id and timestamp, "
+        "or of item_id and timestamp",
     )
     when.add_argument("--every", metavar="STEP", help="regular instants within the history, such as 30d or 12h")
+    add_entity(parser, "features")
     parser.add_argument("--output", type=Path, default=Path("history"), metavar="FOLDER", help="new (default: history)")
     parser.add_argument("--targets", action="store_true", help="add what was spent in the 30 days after")
     parser.add_argument("--dead-letters", type=Path, metavar="FILE", help="write what is refused")
@@ -51,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         RefusedInputError: too much is refused, and nothing was folded.
-        NoRowsError: no user has an event by any of the instants, and no folder was written.
+        NoRowsError: nobody has an event by any of the instants, and no folder was written.
     """
     from streams.offline.history.output import check_output
     from streams.sources.reading import check_sources
@@ -64,9 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
         check_outputs([arguments.dead_letters], arguments.events)
         if arguments.output.resolve() in arguments.dead_letters.resolve().parents:
             raise ConfigurationError(f"--dead-letters: expected a file outside of {arguments.output}, found one in it")
+    if arguments.targets and arguments.entity == ITEM:
+        raise ConfigurationError("--targets: expected a history of users, found --entity item: an item spends nothing")
     plan = _plan(arguments)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
+    from streams.offline.history.item_output import write_item_history
     from streams.offline.history.output import write_history
     from streams.offline.history.refused import Refused
     from streams.telemetry.metrics import Metrics
@@ -78,16 +84,18 @@ def run(arguments: argparse.Namespace) -> int:
         refused = Refused(letters, arguments.max_refused)
         progress = closing.enter_context(reporting())
         try:
-            written = write_history(
+            write = (
+                write_item_history if arguments.entity == ITEM else partial(write_history, targets=arguments.targets)
+            )
+            written = write(
                 settings,
                 inference,
                 arguments.events,
                 plan,
                 arguments.output,
-                arguments.targets,
-                options,
-                refused,
-                progress,
+                options=options,
+                refused=refused,
+                progress=progress,
             )
         except RefusedInputError as error:
             print_refused(refused.refusals, refused.places, sys.stderr)
@@ -106,6 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         "refused": as_json(refused.refusals, refused.places),
         "first_duplicate": None if duplicate is None else duplicate.as_dict(),
         "left_out": left_out_as_json(options),
+        "facts": written.facts,
+        "items": written.items,
     }
     if arguments.json:
         print(orjson.dumps(summary).decode())
@@ -131,8 +141,8 @@ def _plan(arguments: argparse.Namespace) -> Any:
         return Plan(instants=parse_instants(arguments.at))
     path = Path(arguments.at)
     if not path.is_file():
-        raise ConfigurationError(f"--at: expected a file of users and instants at {path}, found none")
-    return Plan(entities=read_entities(path))
+        raise ConfigurationError(f"--at: expected a file of {arguments.entity}s and instants at {path}, found none")
+    return Plan(entities=read_entities(path, f"{arguments.entity}_id"))
 
 
 def _print(summary: dict[str, Any], output: Path, duplicate: Place | None) -> None:
@@ -142,8 +152,11 @@ def _print(summary: dict[str, Any], output: Path, duplicate: Place | None) -> No
     )
     if duplicate is not None:
         print(f"the first duplicate: {duplicate}")
+    whose = f"{summary['users']:,} users"
+    if summary["items"] is not None:
+        whose = f"{summary['items']:,} items, from {summary['facts']:,} facts"
     print(
-        f"{summary['rows']:,} rows of {summary['users']:,} users, {summary['texts_encoded']:,} texts and "
+        f"{summary['rows']:,} rows of {whose}, {summary['texts_encoded']:,} texts and "
         f"{summary['titles_encoded']:,} titles encoded in {summary['seconds']:,.1f} s"
         + (f", written to {output}" if summary["rows"] else "")
     )
@@ -169,7 +182,10 @@ def _why_no_rows(summary: dict[str, Any]) -> str:
     if not summary["events_applied"]:
         return "expected events that count, found none, so nothing was written: mend what was refused or erased"
     span = f"{_written(summary['oldest'])} to {_written(summary['newest'])}"
-    return f"expected an instant by which a user has an event, found none, so nothing was written: events are of {span}"
+    whose = "a user" if summary["items"] is None else "an item"
+    return (
+        f"expected an instant by which {whose} has an event, found none, so nothing was written: events are of {span}"
+    )
 
 
 def _written(instant: int | None) -> str:

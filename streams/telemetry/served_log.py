@@ -1,4 +1,4 @@
-"""The log of what was served: the rows that the online store took, of a sample of users, as Parquet parts.
+"""The log of what was served: the rows that the online store took, of a sample of users or items, as Parquet parts.
 
 The log never delays or fails the flow. Rows wait in a bounded queue for the log's own thread. Rows that do not fit into
 the queue, or that the disk does not take, are dropped and counted.
@@ -16,7 +16,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from features.offline_parquet import view_table
-from features.online.rows import OnlineRow
+from features.online.rows import Row
+from features.online.user_views import USERS
+from features.online.views import Serving
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.telemetry.metrics import Metrics
@@ -28,6 +30,9 @@ SHARE: Final = b"served_log_share"
 """The entry in a part's metadata that holds the share of users sampled."""
 
 PART_SUFFIX: Final = ".parquet"
+ITEMS_FOLDER: Final = "items"
+"""Where in the folder of the log the rows of items are."""
+
 ROWS_IN_PART: Final = 10_000
 SECONDS_IN_PART: Final = 60.0
 """How long a part stays open, s. A crash loses at most the rows of the open part."""
@@ -39,9 +44,12 @@ STOP_S: Final = 3.0
 """How long writing the last part may take, s. A disk that hangs must not keep a worker from ending."""
 
 
-def is_sampled(user_id: str, share: float) -> bool:
-    """Tell whether a user is in a share (0..1) of all. Every worker agrees; a larger share includes a smaller one."""
-    return int.from_bytes(blake2b(user_id.encode(), digest_size=8, person=b"served-log").digest()) < share * 2.0**64
+def is_sampled(key: str, share: float) -> bool:
+    """Tell whether a user or an item is in a share (0..1) of all.
+
+    Every worker agrees; a larger share includes a smaller one.
+    """
+    return int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"served-log").digest()) < share * 2.0**64
 
 
 class ServedLog:
@@ -49,8 +57,9 @@ class ServedLog:
 
     Args:
         folder: made if missing; workers may share it.
-        share: of users, 0..1.
+        share: of users or items, 0..1.
         metrics: told of rows written and dropped.
+        serving: of the entity whose rows these are.
         rows_in_part, seconds_in_part: when a part is closed.
 
     Raises:
@@ -62,6 +71,7 @@ class ServedLog:
         folder: Path,
         share: float,
         metrics: Metrics,
+        serving: Serving[Any] = USERS,
         *,
         rows_in_part: int = ROWS_IN_PART,
         seconds_in_part: float = SECONDS_IN_PART,
@@ -78,9 +88,10 @@ class ServedLog:
         self._folder = folder
         self._share = share
         self._metrics = metrics
+        self._serving = serving
         self._rows_in_part = rows_in_part
         self._seconds_in_part = seconds_in_part
-        self._waiting: queue.Queue[list[OnlineRow] | None] = queue.Queue(WAITING_BATCHES)
+        self._waiting: queue.Queue[list[Row] | None] = queue.Queue(WAITING_BATCHES)
         self._name = uuid4().hex[:12]
         self._parts = 0
         self._failing = False
@@ -88,9 +99,9 @@ class ServedLog:
         self._thread = threading.Thread(target=self._run, name="served-log", daemon=True)
         self._thread.start()
 
-    def take(self, rows: Sequence[OnlineRow]) -> None:
+    def take(self, rows: Sequence[Row]) -> None:
         """Log rows that the online store took. It may be called from any thread, and returns at once."""
-        if sampled := [row for row in rows if is_sampled(row.user_id, self._share)]:
+        if sampled := [row for row in rows if is_sampled(row.key, self._share)]:
             try:
                 self._waiting.put_nowait(sampled)
             except queue.Full:
@@ -106,7 +117,7 @@ class ServedLog:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        rows: list[OnlineRow] = []
+        rows: list[Row] = []
         due = 0.0
         while True:
             try:
@@ -122,7 +133,7 @@ class ServedLog:
             if taken is None:
                 return
 
-    def _write(self, rows: Sequence[OnlineRow]) -> None:
+    def _write(self, rows: Sequence[Row]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -130,7 +141,7 @@ class ServedLog:
         part = self._folder / f"part-{self._name}-{self._parts:06}{PART_SUFFIX}"
         unfinished = part.with_suffix(".unfinished")
         try:
-            pq.write_table(_table(rows, self._share), unfinished)
+            pq.write_table(self._table(rows), unfinished)
             unfinished.replace(part)
         except (OSError, pa.ArrowException) as error:
             _remove(unfinished)
@@ -142,18 +153,18 @@ class ServedLog:
             log.info("the log of what was served goes on", folder=str(self._folder))
             self._failing = False
 
+    def _table(self, rows: Sequence[Row]) -> Any:
+        import pyarrow as pa
+
+        table = view_table(rows, self._serving)
+        table = table.append_column(EMITTED_AT, pa.array([row.fence[2] for row in rows], pa.int64()))
+        return table.replace_schema_metadata({SHARE: repr(self._share).encode()})
+
     def _drop(self, rows: int, why: str) -> None:
         self._metrics.served_log_dropped.inc(rows)
         if not self._failing:
             self._failing = True
             log.error("rows are missing from the log of what was served", folder=str(self._folder), why=why)
-
-
-def _table(rows: Sequence[OnlineRow], share: float) -> Any:
-    import pyarrow as pa
-
-    table = view_table(rows).append_column(EMITTED_AT, pa.array([row.fence[2] for row in rows], pa.int64()))
-    return table.replace_schema_metadata({SHARE: repr(share).encode()})
 
 
 def _remove(path: Path) -> None:

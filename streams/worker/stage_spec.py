@@ -16,6 +16,7 @@ from streams.broker.topics.topic_settings import wanted_by_items, wanted_by_user
 from streams.contract import FACTS, INPUTS, ITEM_SIGNALS, TEXTS, published
 from streams.name_settings import items_group_name, name_of
 from streams.settings import EARLIEST, Settings
+from streams.telemetry.served_log import ITEMS_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,14 @@ class StageSpec:
 def _of_items(settings: Settings) -> Settings:
     """Return settings by which a second group keeps its states apart, and shares the online store."""
     group = items_group_name(settings)
+    log = None if settings.served_log is None else settings.served_log / ITEMS_FOLDER
     return settings.model_copy(
         update={
             "group_id": group,
             "items_group_id": group,
             "state_dir": settings.state_dir / "items",
             "online_store": settings.online_url,
+            "served_log": log,
             # Whatever the input began with: a fact that is there is of an event that a user has.
             "start_from": EARLIEST,
         }

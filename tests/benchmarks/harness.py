@@ -24,6 +24,9 @@ PAIRS: Final = 5
 
 SIDE_TIMEOUT_S: Final = 300.0
 
+# What is measured of users is measured without items; those have a benchmark of their own.
+os.environ.setdefault("WHEREWITHAL_ITEMS", "false")
+
 
 def interleave(sides: Mapping[str, Callable[[], float]], pairs: int = PAIRS) -> dict[str, list[float]]:
     """Measure the sides in turn, A B A B, and return the figures of each in the order of the rounds."""

@@ -62,7 +62,7 @@ def with_capacity(folder: Path) -> str:
 
 @pytest_asyncio.fixture
 async def cluster(tmp_path: Path, broker: Broker) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, broker.url, capacity_artefact=with_capacity(tmp_path)).open()
+    opened = await Cluster(tmp_path, broker.url, items=True, capacity_artefact=with_capacity(tmp_path)).open()
     yield opened
     await opened.close()
 
@@ -76,7 +76,8 @@ def durable_redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest_asyncio.fixture
 async def redis_cluster(tmp_path: Path, broker: Broker, durable_redis: RedisServer) -> AsyncIterator[Cluster]:
     store, capacity = durable_redis.url(), with_capacity(tmp_path)
-    opened = await Cluster(tmp_path, broker.url, online_store=store, capacity_artefact=capacity).open()
+    further = {"items": True, "capacity_artefact": capacity}
+    opened = await Cluster(tmp_path, broker.url, online_store=store, **further).open()
     yield opened
     await opened.close()
 
@@ -93,7 +94,7 @@ async def proxy() -> AsyncIterator[Proxy]:
 
 @pytest_asyncio.fixture
 async def proxied_cluster(tmp_path: Path, proxy: Proxy) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, f"kafka://127.0.0.1:{proxy.port}").open()
+    opened = await Cluster(tmp_path, f"kafka://127.0.0.1:{proxy.port}", items=True).open()
     yield opened
     proxy.restore()
     await opened.close()

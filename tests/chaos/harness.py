@@ -11,14 +11,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from chaos.worker import work
 from support.forked import Forked
+from support.item_oracle import Rows, assert_item_changelog, assert_rows, assert_signals, wanted_items
 from support.oracle import (
     assert_capacity,
     assert_changelog,
@@ -29,13 +31,16 @@ from support.oracle import (
     wanted_features,
 )
 from support.patience import PATIENCE_S
-from support.plain_feast import served_features
+from support.plain_feast import served_features, served_items
 from support.shoppers import encoded
+from support.twofold.comparing import VECTOR, differing
 
 from streams.broker.connection import connection
 from streams.broker.publisher import Publisher
+from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import topic_name
+from streams.contract import FACTS, topic_name
+from streams.name_settings import items_group_name
 from streams.operating.feeder import Ends, Feeder
 from streams.operating.read_back import Scores, last_scores
 from streams.settings import Settings, StateStore, WindowEdge, load_settings
@@ -218,6 +223,7 @@ class Cluster:
         self._publisher: Publisher
         self._feeder: Feeder
         self._consumer: Any = None
+        self._item_consumer: Any = None
 
     async def open(self) -> Cluster:
         """Make the topics and connect."""
@@ -225,10 +231,15 @@ class Cluster:
         self._publisher = Publisher(self.settings)
         await self._publisher.start()
         self._feeder = Feeder(self.settings, self._publisher)
-        group = self.settings.topic_prefix + self.settings.group
-        self._consumer = AIOKafkaConsumer(**connection(self.settings), group_id=group, enable_auto_commit=False)
-        await self._consumer.start()
+        self._consumer = await self._member(self.settings.topic_prefix + self.settings.group)
+        self._item_consumer = await self._member(items_group_name(self.settings))
         return self
+
+    async def _member(self, group: str) -> Any:
+        """What asks how far a group is."""
+        consumer = AIOKafkaConsumer(**connection(self.settings), group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        return consumer
 
     async def close(self) -> None:
         """End every worker and disconnect."""
@@ -236,6 +247,7 @@ class Cluster:
             worker.kill()
         await self._publisher.stop()
         await self._consumer.stop()
+        await self._item_consumer.stop()
 
     def start(self, name: str = "one", script: Path | None = None, **environment: object) -> Worker:
         """Start a worker with a state folder by its name; `stall_s=5` sets WHEREWITHAL_STALL_S=5."""
@@ -292,11 +304,17 @@ class Cluster:
             TopicPartition(topic_name(self.settings, topic), number): end
             for (topic, number), end in (self.ends() if ends is None else ends).items()
         }
-        self._consumer.assign(list(wanted))
-        left = 0
-        for tp, end in wanted.items():
-            left += max(0, end - (await self._consumer.committed(tp) or 0))
-        return left
+        return await self._left(self._consumer, wanted)
+
+    async def items_behind(self) -> int:
+        """Records of facts sent and not committed by the item stage."""
+        topic = topic_name(self.settings, FACTS)
+        partitions = [TopicPartition(topic, number) for number in range(self.settings.partitions)]
+        return await self._left(self._item_consumer, await high_watermarks(self.settings, partitions))
+
+    async def _left(self, consumer: Any, ends: Mapping[TopicPartition, int]) -> int:
+        consumer.assign(list(ends))
+        return sum([max(0, end - (await consumer.committed(tp) or 0)) for tp, end in ends.items()])
 
     async def drained(self, ends: Ends | None = None, within_s: float = PATIENCE_S) -> float:
         """Wait until all that was published (up to these ends) is committed; return how long it took (s)."""
@@ -304,6 +322,12 @@ class Cluster:
         while left := await self.behind(ends):
             waited = time.monotonic() - started
             assert waited < within_s, f"{left} records were not committed within {within_s:g} s: {self.tails()}"
+            await asyncio.sleep(POLL_S)
+        while self.settings.items and ends is None and (left := await self.items_behind()):
+            waited = time.monotonic() - started
+            assert waited < within_s, (
+                f"{left} records of facts were not committed within {within_s:g} s: {self.tails()}"
+            )
             await asyncio.sleep(POLL_S)
         return time.monotonic() - started
 
@@ -324,7 +348,7 @@ class Cluster:
         return Outcome({row["user_id"]: row for row in served}, await last_scores(self.settings))
 
     async def check(self, lines: Sequence[dict[str, Any]]) -> Outcome:
-        """Assert that features, vectors, scores, capacity and logs are those of the reference."""
+        """Assert that features, vectors, scores, capacity, items and logs are those of the reference."""
         outcome = await self.read_back(sorted(wanted_features(lines)))
         assert_reference(outcome, lines)
         assert_scores(self.settings, outcome.scores, lines)
@@ -332,7 +356,31 @@ class Cluster:
         assert await assert_changelog(self.settings, lines) >= len(outcome.scores)
         if self.settings.capacity_artefact:
             await assert_capacity(self.settings, lines)
+        if self.settings.items:
+            await self.check_items(lines)
         return outcome
+
+    async def check_items(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Assert that rows, signals and states of items are those of the reference, once their titles are read."""
+        wanted = wanted_items(lines)
+        deadline = time.monotonic() + PATIENCE_S
+        served = await self.served_items(sorted(wanted))
+        while any(map(partial(_waits_for_title, served), wanted.items())) and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_S)
+            served = await self.served_items(sorted(wanted))
+        assert_rows(served, wanted)
+        assert await assert_signals(self.settings, wanted) >= len(wanted)
+        assert await assert_item_changelog(self.settings, wanted) >= len(wanted)
+
+    async def served_items(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Read what plain Feast serves of these items."""
+        return await asyncio.to_thread(served_items, self.settings, self.folder / "feast", item_ids)
+
+
+def _waits_for_title(served: Rows, wanted: tuple[str, Mapping[str, Any]]) -> bool:
+    """Whether the vector of a title is all that an item lacks: nothing else waits for it, offsets least of all."""
+    item_id, fields = wanted
+    return item_id in served and differing(served[item_id], fields).keys() == {VECTOR}
 
 
 def distinct_texts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ from streams.operating.read_back import last_records
 POINTS = (
     *("after-changelog", "after-state", "after-score", "after-online", "before-commit", "after-commit"),
     *("before-title", "after-title"),
+    *("before-facts", "after-facts"),
+    *("after-item-changelog", "after-item-state", "after-item-signal", "after-item-online"),
+    *("before-item-commit", "after-item-commit", "before-item-title", "after-item-title"),
 )
 
 

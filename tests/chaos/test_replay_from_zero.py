@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.item_oracle import read_lines
 from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
@@ -18,8 +19,10 @@ async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_every_
     async with asyncio.timeout(PATIENCE_S):
         while await first.metric("wherewithal_events_total") < len(lines):
             await asyncio.sleep(0.05)
-    await first.stop()
+        while await first.metric("wherewithal_facts_applied_total") < read_lines(lines).facts:
+            await asyncio.sleep(0.5)
     before = await cluster.check(lines)
+    await first.stop()
     assert await cluster.behind() == len(lines)
     worker = await cluster.start().ready()
     await cluster.drained()

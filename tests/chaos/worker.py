@@ -8,8 +8,9 @@ What goes wrong is chosen by the environment:
     WHEREWITHAL_CHAOS_REJOIN   `TIMES:SECONDS`, leave the partitions and join again so often, about so far apart
     WHEREWITHAL_CHAOS_TAKEOVER `SECONDS` that a take-over waits for the broker, at the most
     WHEREWITHAL_CHAOS_REWIND   if set, every commit is one of offset 0
-Points: before-changelog, after-changelog, after-state, before-score, after-score, before-online, after-online,
-before-title, after-title (a title that waited is taken in), before-commit, after-commit.
+Points of the users' stage: before-facts, after-facts, before-changelog, after-changelog, after-state, before-score,
+after-score, before-online, after-online, before-title, after-title (a title that waited is taken in), before-commit,
+after-commit. Of the items' stage: the same with item- before them, without facts, and with signal in place of score.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 from support.encoders import HashEncoder
 
 import streams.cli.worker as command
+from features.online.rows import ItemRow
 from streams.broker.embedded import _die_with_parent
 from streams.broker.publisher import Publisher, Sent, Written
 from streams.cli.common.stopping import leave
@@ -40,6 +42,7 @@ from streams.log import log
 from streams.worker import engine
 from streams.worker.consuming.consumer_thread import BatchConsumerThread
 from streams.worker.flow import Flow
+from streams.worker.items.item_partition import ItemPartition
 from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.state.local_store import MemoryStore, RocksStore
 from streams.worker.users.user_partition import UserPartition
@@ -97,6 +100,15 @@ class Fault:
             return max(0, self._passages - self._nth + 1)
 
 
+SENT = {
+    "item-facts": "facts",
+    "users-changelog": "changelog",
+    "items-changelog": "item-changelog",
+    "item-signals": "item-signal",
+}
+"""What is sent to a topic whose name ends so; to any other it is a score."""
+
+
 class Points:
     """The places where faults strike."""
 
@@ -138,7 +150,7 @@ class Points:
                 return written
 
         async def watched(publisher: Publisher, topic: str, partition: int, records: Any) -> Sent:
-            kind = "changelog" if topic.endswith("-changelog") else "score"
+            kind = next((kind for end, kind in SENT.items() if topic.endswith(end)), "score")
             await points.passed_waiting(f"before-{kind}")
             sent = Watched(*await send(publisher, topic, partition, records))
             sent.point = f"after-{kind}"
@@ -147,20 +159,17 @@ class Points:
         Publisher.send = watched
 
     def _around_stores(self) -> None:
-        for kind, name, place in (
-            (MemoryStore, "write", "state"),
-            (RocksStore, "write", "state"),
-            (OnlineWriter, "_write", "online"),
-        ):
-            setattr(kind, name, self._between(getattr(kind, name), place))
+        for kind in (MemoryStore, RocksStore):
+            kind.write = self._between(kind.write, _state_written)
+        OnlineWriter._write = self._between(OnlineWriter._write, _rows_written, self._writing_rows)
 
-    def _between(self, method: Any, place: str) -> Any:
+    def _between(self, method: Any, place_of: Callable[..., str | None], lock: Any = None) -> Any:
         def watched(*args: Any) -> Any:
-            if place == "state" and not args[2]:
-                # How far the store is, without a state: a take-over writes that, and a recovery.
+            place = place_of(*args)
+            if place is None:
                 return method(*args)
             self.passed(f"before-{place}")
-            with self._writing_rows if place == "online" else nullcontext():
+            with lock or nullcontext():
                 result = method(*args)
             self.passed(f"after-{place}")
             return result
@@ -168,18 +177,32 @@ class Points:
         return watched
 
     def _around_titles(self) -> None:
-        UserPartition.read_title = self._between(UserPartition.read_title, "title")
+        UserPartition.read_title = self._between(UserPartition.read_title, lambda *_: "title")
+        ItemPartition.read_title = self._between(ItemPartition.read_title, lambda *_: "item-title")
 
     def _around_commit(self) -> None:
         commit = BatchConsumerThread.commit
 
         async def watched(thread: BatchConsumerThread, offsets: Any) -> bool:
-            await self.passed_waiting("before-commit")
+            of_items = any(tp.topic.endswith("item-facts") for tp in offsets)
+            place = "item-commit" if of_items else "commit"
+            await self.passed_waiting(f"before-{place}")
             done: bool = await commit(thread, dict.fromkeys(offsets, 0) if self._rewind else offsets)
-            await self.passed_waiting("after-commit")
+            await self.passed_waiting(f"after-{place}")
             return done
 
         BatchConsumerThread.commit = watched
+
+
+def _state_written(store: Any, _partition: int, states: Mapping[bytes, bytes], *_: Any) -> str | None:
+    """How far a store is, without a state, is no point: a take-over writes that, and a recovery."""
+    if not states:
+        return None
+    return "item-state" if store.table_name == "items" else "state"
+
+
+def _rows_written(_writer: OnlineWriter, rows: Sequence[Any]) -> str:
+    return "item-online" if isinstance(rows[0], ItemRow) else "online"
 
 
 class RestlessFlow(Flow):

@@ -1,4 +1,4 @@
-"""What is served of users as any reader gets it: through plain Feast, which shares nothing with our own reader."""
+"""What is served as any reader gets it: through plain Feast, which shares nothing with our own reader."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from feast import FeatureStore
 
+from features.online.item_views import JOIN_KEY as ITEM_KEY
+from features.online.item_views import VIEW as ITEM_VIEW
 from features.online.user_views import BEHAVIOR, JOIN_KEY, VIEWS
-from features.repository import SERVICE_V2, apply
+from features.repository import ITEM_SERVICE, SERVICE_V2, apply
 from features.users.catalogue import NAMES
 from streams.settings import Settings
 
@@ -21,6 +23,21 @@ def served_features(settings: Settings, folder: Path, users: Sequence[str]) -> l
     """Return the features of these users as `replay --features` writes them."""
     kept = ("user_id", "event_time", "revision", *NAMES, "profile_vector", "encoder", "taste_vector", "titles_waiting")
     return [{name: row[name] for name in kept} for row in read_users(apply(folder, settings.online_url), users)]
+
+
+def served_items(settings: Settings, folder: Path, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what is served of these items, by item; those of which nothing is are left out."""
+    store = apply(folder, settings.online_url)
+    answer = store.get_online_features(
+        features=store.get_feature_service(ITEM_SERVICE),
+        entity_rows=[{ITEM_KEY: item_id} for item_id in item_ids],
+    ).to_dict(include_event_timestamps=True)
+    names = [feature.name for feature in ITEM_VIEW.features]
+    return {
+        item_id: {name: answer[name][place] for name in names}
+        for place, item_id in enumerate(item_ids)
+        if answer["revision__ts"][place]
+    }
 
 
 def read_users(store: FeatureStore, user_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -76,9 +76,11 @@ def order_times(events: Sequence[Raw]) -> list[int]:
     return times
 
 
-def vector(terms: Sequence[tuple[float, int, tuple[float, ...]]], instant: int, half_life: int) -> np.ndarray:
-    """The unit vector of the terms (weight, time, projected embedding) as of an instant; zeros for none."""
+def vector(terms: Sequence[tuple[float, int, tuple[float, ...]]], half_life: int) -> np.ndarray:
+    """The unit vector of the terms (weight, time, projected embedding); zeros for none."""
     total = np.zeros(64)
+    # T cancels, and as of a T long after the newest term nothing would be left of the sum.
+    instant = max((timestamp for _, timestamp, _ in terms), default=0)
     for weight, timestamp, term in terms:
         total = total + weight * 2.0 ** (-(instant - timestamp) / half_life) * np.asarray(term)
     length = float(np.linalg.norm(total))
@@ -135,7 +137,7 @@ def features(events: Sequence[Raw], as_of: int | None = None) -> dict[str, objec
     last = max((e.timestamp for e in purchases), default=None)
     row["days_since_last_purchase"] = None if last is None else (instant - last) / DAY
     texts = [(e.weight, e.timestamp, e.vector) for e in events if e.weight and e.vector is not None]
-    row["profile_vector"] = vector(texts, instant, 14 * DAY)
+    row["profile_vector"] = vector(texts, 14 * DAY)
     titles = [(TITLE_WEIGHTS[e.what], e.timestamp, e.title) for e in events if e.title and e.what in TITLE_WEIGHTS]
-    row["taste_vector"] = vector(titles, instant, 60 * DAY)
+    row["taste_vector"] = vector(titles, 60 * DAY)
     return row

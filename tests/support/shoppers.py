@@ -38,6 +38,8 @@ TITLES = (
     "加微信 vx123456 免费领取",
     "Giant Steps " * 200,
 )
+CLICKED = 40
+"""Items that are clicked and reviewed; a third of it is of the first of them."""
 ITEMS = 150
 """Items with a title of their own: so many that some of their titles are always seen for the first time."""
 ORDERS = 40
@@ -57,7 +59,7 @@ def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
         if rng.random() < 0.5:
             value["category"] = rng.choice(["cheese", "coffee", "no such category"])
         if topic == "clicks":
-            value |= {"item_id": "i1", "action": rng.choice(ACTIONS)}
+            value |= {"item_id": item_of(number), "action": rng.choice(ACTIONS)}
             if rng.random() < 0.8:
                 value |= {"price": rng.choice([0.0, 0.1, 0.2, 0.3, 19.99, 1234.56]), "quantity": rng.randrange(1, 4)}
             if rng.random() < 0.7:
@@ -67,11 +69,16 @@ def random_lines(seed: int, events: int, users: int) -> list[dict[str, Any]]:
         elif topic == "searches":
             value["query"] = rng.choice(QUERIES)
         else:
-            value |= {"item_id": "i1", "text": rng.choice(TEXTS), "rating": rng.choice([1, 2.5, 4, 5])}
+            value |= {"item_id": item_of(number), "text": rng.choice(TEXTS), "rating": rng.choice([1, 2.5, 4, 5])}
         lines.append({"topic": topic, "value": value})
         if rng.random() < 0.03:
             lines.append(lines[-1])
     return lines
+
+
+def item_of(number: int) -> str:
+    """The item of an event by its number, so that no other line of a seed changes because of it."""
+    return f"i{number % CLICKED if number % 3 else 0}"
 
 
 def without_titles(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -21,6 +21,15 @@ EARLIEST_MS: Final = parse_rfc3339("0001-01-01T00:00:00Z")
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
+USER: Final = "user"
+ITEM: Final = "item"
+
+
+def add_entity(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare `--entity`, which says of whom something is."""
+    parser.add_argument("--entity", choices=(USER, ITEM), default=USER, help=f"whose {what} (default: {USER})")
+
+
 def an_id(text: str) -> str:
     """Return the id of a user or of an item.
 

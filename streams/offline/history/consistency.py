@@ -103,6 +103,11 @@ class Report:
     extra_users: list[str] = field(default_factory=list)
     missing_users: list[str] = field(default_factory=list)
 
+    def name(self, users: list[str], user_id: str) -> None:
+        """Add a user to one of these lists, unless it is full."""
+        if len(users) < self.limit:
+            users.append(user_id)
+
 
 def log_parts(log: Path) -> list[Path]:
     """Return the parts of a log, a folder or one part.
@@ -211,7 +216,7 @@ def _compare_user(user: User, encoder: str, report: Report) -> None:
     if not rows:
         if user.folded.applied and is_sampled(user.user_id, report.share):
             report.missing += 1
-            _name(report.missing_users, user.user_id, report.limit)
+            report.name(report.missing_users, user.user_id)
         return
     offline = {found.instant: found for found in user.folded.snapshots(sorted({row.instant for row in rows}))}
     for row in rows:
@@ -230,7 +235,7 @@ def _judge(user: User, row: Logged, found: Snapshot | None, encoder: str, report
         report.erased += 1
     elif found is None:
         report.extra += 1
-        _name(report.extra_users, user.user_id, report.limit)
+        report.name(report.extra_users, user.user_id)
     else:
         report.mismatches += 1
         if len(report.differences) < report.limit:
@@ -289,8 +294,3 @@ def _cuts(fitting: Mapping[Source, Sequence[int]], revision: int) -> Iterator[di
         rest = revision - reviews - searches
         if rest in clicks:
             yield {Source.REVIEWS: reviews, Source.SEARCHES: searches, Source.CLICKS: rest}
-
-
-def _name(users: list[str], user_id: str, limit: int) -> None:
-    if len(users) < limit:
-        users.append(user_id)

@@ -11,28 +11,30 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from features.observation import Observation
 from features.outcome import Outcome
-from features.users.point_in_time import Folded, UserHistory
-from models.exceptions import TextRejectedError
+from features.users.point_in_time import Folded
 from streams.contract import ERASURES
 from streams.inference.loading import Inference
-from streams.inference.text_reader import TextReader
+from streams.offline.history.lives import Life, Recorded
 from streams.offline.history.pace import Pace
 from streams.offline.history.refused import Refused
 from streams.offline.history.spill import Spill
+from streams.offline.history.words import Texts, Words
 from streams.offline.training.categories import is_listable
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of, title_of
 from streams.records.judging import judge
 from streams.records.ndjson import RejectedLine
-from streams.records.observer import NOTHING_READ, Observer, Reading
+from streams.records.observer import Observer
 from streams.records.refusals import Position
 from streams.records.rejection import Rejection
 from streams.settings import Settings
@@ -40,23 +42,14 @@ from streams.sources.arrived import Arrived
 from streams.sources.options import AS_THEY_ARE, SourceOptions
 from streams.sources.reading import packed_bytes, plain_bytes, read_sources
 
-TEXTS_AT_ONCE: Final = 2048
-"""Number of texts handed to the micro-batcher together, from which it sorts and fills batches."""
-
-TITLES_KEPT: Final = 200_000
-"""Titles whose readings are kept from one bucket to the next, 0.6 kB each: a shop has few, and every bucket has all."""
-
-Readings = dict[str, Reading | TextRejectedError]
-"""What was read of each text or title."""
-
 _EVENTS: Final = (Review, Search, Click, Erasure)
 _NOTE: Final = len(_EVENTS)
 _decoders: Final[list[msgspec.msgpack.Decoder[Any]]] = [msgspec.msgpack.Decoder(kind) for kind in _EVENTS]
 _note: Final = msgspec.msgpack.Decoder(tuple[str, Any])
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-_POSITION: Final = struct.Struct("<IQ")
-"""The position of an event's line, ahead of the event in its frame."""
+_ARRIVAL: Final = struct.Struct("<IQq")
+"""The position of an event's line and the Kafka timestamp of its record, ahead of the event in its frame."""
 
 
 @dataclass
@@ -85,19 +78,23 @@ class User(NamedTuple):
     Attributes:
         notes: the notes that the caller attached to the user, in order.
         erased: whether an erasure is in the history.
+        lives: of each life of the user what was applied; those that an erasure ended only if the history keeps lives.
     """
 
     user_id: str
     folded: Folded
     notes: list[Any]
     erased: bool
+    lives: list[Life]
 
 
 @dataclass
 class _Gathered:
-    events: list[tuple[Event, Position]] = field(default_factory=list)
+    events: list[Recorded] = field(default_factory=list)
     erased_at: int | None = None
     notes: list[Any] = field(default_factory=list)
+    ended: list[tuple[list[Recorded], int | None]] = field(default_factory=list)
+    """The events of each life that an erasure ended, and up to when an erasure before it refuses them."""
 
 
 class History:
@@ -114,8 +111,12 @@ class History:
         options: say how the files are read.
         refused: takes what is refused; None for counting it only.
         progress: told how far reading and folding are.
+        keeps_lives: whether each user comes with what was applied in every life. What was told of an item stays told,
+            though its user is forgotten.
 
     Attributes:
+        encoder: identity of the encoder.
+        head: identity of the polarity head; empty without one.
         account: of the events so far.
         categories: how many of the applied events named each category, for the users folded so far.
         first_duplicate: the position of the first duplicate so far, as the places of `refused` number it.
@@ -130,18 +131,20 @@ class History:
         options: SourceOptions = AS_THEY_ARE,
         refused: Refused | None = None,
         progress: Progress | None = None,
+        *,
+        keeps_lives: bool = False,
     ) -> None:
+        self._keeps_lives = keeps_lives
         self._files = list(files)
         self._options = options
-        self._encoder = inference.encoder
+        self.encoder = inference.encoder
+        self.head = "" if inference.sentiment is None else inference.sentiment.identity
         self._decoder = Decoder.of(settings)
         self._observer = Observer(inference.artefact.categories)
-        self._reader = TextReader(inference.batcher, inference.projection, inference.sentiment)
-        self._title_reader = TextReader(inference.batcher, inference.projection)
-        self._titles: Readings = {}
         self._spill = Spill(folder, plain_bytes(self._files))
         self._refused = refused or Refused()
         self._pace = Pace(progress, packed_bytes(self._files))
+        self._words = Words(inference, self._pace)
         self.account = Account()
         self.categories: Counter[str] = Counter()
         self.first_duplicate: Position | None = None
@@ -149,12 +152,12 @@ class History:
     @property
     def texts_read(self) -> int:
         """The number of distinct texts per bucket that got an embedding."""
-        return self._reader.encoded
+        return self._words.texts_read
 
     @property
     def titles_read(self) -> int:
         """The number of distinct titles that got an embedding."""
-        return self._title_reader.encoded
+        return self._words.titles_read
 
     def gather(self) -> None:
         """Decode and spill the files. It is called once, before `users`.
@@ -179,21 +182,26 @@ class History:
         """
         for frames in self._spill.buckets():
             gathered = self._group(frames)
-            readings: Readings = {}
-            await self._read(self._reader, (text_of(event) for event in _all(gathered)), readings)
-            if len(self._titles) > TITLES_KEPT:
-                self._titles.clear()
-            await self._read(self._title_reader, (title_of(event) for event in _all(gathered)), self._titles)
+            texts = await self._words.read(list(_all(gathered)))
             # Users are released one by one, and all before the next bucket is read.
             for user_id in sorted(gathered):
-                yield self._fold(user_id, gathered.pop(user_id), readings)
+                yield self._fold(user_id, gathered.pop(user_id), texts)
+
+    async def read_titles(self, titles: Iterable[str]) -> dict[str, NDArray[np.float64] | None]:
+        """Return the projected embedding of each title, float64[64]; None for one that says nothing.
+
+        Raises:
+            EncoderUnavailableError: the encoder is down.
+        """
+        return await self._words.embedded(titles)
 
     def _take(self, arrived: Arrived, now: int) -> None:
         record, account = arrived.record, self.account
         position = self._refused.arrived(arrived)
         counts = record.topic != ERASURES or isinstance(record, RejectedLine)
         account.events_in += counts
-        event = judge(self._decoder, record, now if arrived.kafka_timestamp is None else arrived.kafka_timestamp)
+        record_time = now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
+        event = judge(self._decoder, record, record_time)
         if isinstance(event, Rejection):
             account.dead_letters += counts
             self._refused.line(arrived, position, event)
@@ -202,7 +210,8 @@ class History:
             account.oldest = event.timestamp if account.oldest is None else min(account.oldest, event.timestamp)
             account.newest = event.timestamp if account.newest is None else max(account.newest, event.timestamp)
             self._pace.expect(text_of(event) or title_of(event))
-        self._spill.add(event.user_id, _EVENTS.index(type(event)), _POSITION.pack(*position) + _encode(event))
+        frame = _ARRIVAL.pack(*position, record_time) + _encode(event)
+        self._spill.add(event.user_id, _EVENTS.index(type(event)), frame)
 
     def _group(self, frames: Iterator[tuple[int, bytes]]) -> dict[str, _Gathered]:
         users: dict[str, _Gathered] = {}
@@ -211,60 +220,41 @@ class History:
                 user_id, what = _note.decode(frame)
                 users.setdefault(user_id, _Gathered()).notes.append(what)
                 continue
-            file, line = _POSITION.unpack_from(frame)
-            event = _decoders[code].decode(memoryview(frame)[_POSITION.size :])
+            file, line, record_time = _ARRIVAL.unpack_from(frame)
+            event = _decoders[code].decode(memoryview(frame)[_ARRIVAL.size :])
             user = users.setdefault(event.user_id, _Gathered())
             if isinstance(event, Erasure):
                 self.account.erased += len(user.events)
-                user.events.clear()
+                if self._keeps_lives and user.events:
+                    user.ended.append((user.events, user.erased_at))
+                user.events = []
                 user.erased_at = event.timestamp if user.erased_at is None else max(user.erased_at, event.timestamp)
             else:
-                user.events.append((event, (file, line)))
+                user.events.append(Recorded(event, (file, line), record_time))
         return users
 
-    async def _read(self, reader: TextReader, words: Iterable[str], readings: Readings) -> None:
-        """Add the reading of each text that has none yet."""
-        counts = Counter(filter(None, words))
-        texts = [text for text in counts if text not in readings]
-        self._pace.texts_read(counts.total() - sum(counts[text] for text in texts))
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = texts[start : start + TEXTS_AT_ONCE]
-            readings.update(zip(some, await reader.read(some), strict=True))
-            self._pace.texts_read(sum(counts[text] for text in some))
-
-    def _fold(self, user_id: str, user: _Gathered, readings: Readings) -> User:
-        arrived: list[Observation] = []
-        positions: list[Position] = []
-        named: list[str | None] = []
-        for event, position in user.events:
-            if isinstance(event, Click):
-                reading = self._titles.get(title_of(event), NOTHING_READ)
-                if isinstance(reading, TextRejectedError):
-                    # A title that fails alone counts as noisy, and the click is none the worse for it.
-                    reading = NOTHING_READ
-            else:
-                reading = readings.get(text_of(event), NOTHING_READ)
-            if isinstance(reading, TextRejectedError):
-                self.account.dead_letters += 1
-                self._refused.text(event, position)
-            else:
-                arrived.append(self._observer.observe(event, len(arrived) + 1, reading))
-                named.append(event.category)
-                positions.append(position)
-        folded = Folded(UserHistory(arrived, user.erased_at), self._encoder)
-        self._pace.folded(len(user.events))
-        self.account.events_applied += len(folded.applied)
-        # An observation's offset is its place among those that arrived, from 1.
-        names = (named[seen.offset - 1] for seen in folded.applied)
+    def _fold(self, user_id: str, user: _Gathered, texts: Texts) -> User:
+        *ended, life = (
+            Life(events, erased_at, partial(self._words.of, texts), self._observer, self.encoder)
+            for events, erased_at in (*user.ended, (user.events, user.erased_at))
+        )
+        folded, account = life.folded, self.account
+        for arrived in life.unreadable:
+            account.dead_letters += 1
+            self._refused.text(arrived.event, arrived.position)
+        self._pace.folded(len(user.events) + sum(len(events) for events, _ in user.ended))
+        account.events_applied += len(folded.applied)
+        names = (one.event.category for one in life.applied())
         self.categories.update(name for name in names if name is not None and is_listable(name))
-        self.account.duplicates += folded.outcomes[Outcome.DUPLICATE]
-        self.account.erased += folded.outcomes[Outcome.REFUSED]
-        self.account.users += bool(folded.applied)
-        if folded.first_duplicate is not None:
-            position = positions[folded.first_duplicate - 1]
-            self.first_duplicate = min(self.first_duplicate or position, position)
-        return User(user_id, folded, user.notes, user.erased_at is not None)
+        account.duplicates += folded.outcomes[Outcome.DUPLICATE]
+        account.erased += folded.outcomes[Outcome.REFUSED]
+        account.users += bool(folded.applied)
+        if (duplicate := life.first_duplicate) is not None:
+            self.first_duplicate = min(self.first_duplicate or duplicate, duplicate)
+        return User(user_id, folded, user.notes, user.erased_at is not None, [*ended, life])
 
 
 def _all(users: Mapping[str, _Gathered]) -> Iterator[Event]:
-    return (event for user in users.values() for event, _ in user.events)
+    for user in users.values():
+        for events in (*(events for events, _ in user.ended), user.events):
+            yield from (arrived.event for arrived in events)

@@ -30,7 +30,6 @@ LEAST_INSTANTS: Final = 6
 _FORM: Final = "epoch milliseconds or RFC 3339 text with an offset"
 _INTEGER: Final = re.compile("-?[0-9]{1,18}")
 _STEP: Final = re.compile("([1-9][0-9]{0,5})([hd])")
-_USER: Final = "user_id"
 _TIMES: Final = ("timestamp", "event_timestamp")
 
 
@@ -91,48 +90,54 @@ def covered(step: int, oldest: int, newest: int) -> list[int]:
     return regular(step, oldest, newest - HORIZON)
 
 
-def read_entities(path: Path) -> Iterator[tuple[str, int]]:
+def read_entities(path: Path, key: str = "user_id") -> Iterator[tuple[str, int]]:
     """Yield the (user, instant in ms) rows of a Parquet or CSV file with the columns `user_id` and `timestamp`.
 
-    Feast's name `event_timestamp` is accepted for `timestamp`.
+    Feast's name `event_timestamp` is accepted for `timestamp`. With `key` `item_id`, they are rows of items.
 
     Raises:
         ConfigurationError: no such file, columns or instants.
     """
-    for number, (user_id, value) in enumerate(_parquet(path) if is_parquet(path) else _csv(path), 1):
-        if not isinstance(user_id, str):
-            raise ConfigurationError(f"{path}: expected a text as `user_id`, found none in row {number}")
-        yield user_id, _instant(f"{path}, row {number}", milliseconds(value))
+    for number, (name, value) in enumerate(_parquet(path, key) if is_parquet(path) else _csv(path, key), 1):
+        if not isinstance(name, str):
+            raise ConfigurationError(f"{path}: expected a text as `{key}`, found none in row {number}")
+        yield name, _instant(f"{path}, row {number}", milliseconds(value))
 
 
-def _parquet(path: Path) -> Iterator[tuple[Any, Any]]:
+def _parquet(path: Path, key: str) -> Iterator[tuple[Any, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
-        time = _time_column(path, file.schema_arrow.names)
-        for batch in file.iter_batches(columns=[_USER, time]):
-            yield from zip(batch[_USER].to_pylist(), batch[time].to_pylist(), strict=True)
+        time = _time_column(path, key, file.schema_arrow.names)
+        for batch in file.iter_batches(columns=[key, time]):
+            yield from zip(batch[key].to_pylist(), batch[time].to_pylist(), strict=True)
     except (OSError, pa.ArrowException) as error:
-        raise ConfigurationError(f"{path}: expected a Parquet file of users and instants, found none") from error
+        raise ConfigurationError(
+            f"{path}: expected a Parquet file of {_plural(key)} and instants, found none"
+        ) from error
 
 
-def _csv(path: Path) -> Iterator[tuple[Any, Any]]:
+def _csv(path: Path, key: str) -> Iterator[tuple[Any, Any]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            time = _time_column(path, rows.fieldnames or ())
-            yield from ((row[_USER], row[time]) for row in rows)
+            time = _time_column(path, key, rows.fieldnames or ())
+            yield from ((row[key], row[time]) for row in rows)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path}: expected a CSV file of users and instants, found none") from error
+        raise ConfigurationError(f"{path}: expected a CSV file of {_plural(key)} and instants, found none") from error
 
 
-def _time_column(path: Path, names: Any) -> str:
+def _time_column(path: Path, key: str, names: Any) -> str:
     time = next((name for name in _TIMES if name in names), None)
-    if time is None or _USER not in names:
-        raise ConfigurationError(f"{path}: expected the columns `user_id` and `timestamp`, found others")
+    if time is None or key not in names:
+        raise ConfigurationError(f"{path}: expected the columns `{key}` and `timestamp`, found others")
     return time
+
+
+def _plural(key: str) -> str:
+    return f"{key.removesuffix('_id')}s"
 
 
 def _instant(where: str, value: object) -> int:

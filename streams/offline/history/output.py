@@ -41,16 +41,23 @@ class Plan:
     """The instants at which to fold, in ms.
 
     Attributes:
-        instants: for every user, rising.
-        step: for every user, its multiples within the history; None for no step.
-        suiting: for every user, the multiples of the step that suits the length of the history.
-        entities: (user, instant) pairs.
+        instants: for every user or item, rising.
+        step: for every one, its multiples within the history; None for no step.
+        suiting: for every one, the multiples of the step that suits the length of the history.
+        entities: (user or item, instant) pairs.
     """
 
     instants: Sequence[int] = ()
     step: int | None = None
     suiting: bool = False
     entities: Iterable[tuple[str, int]] = ()
+
+    def within(self, account: Account) -> list[int]:
+        """Return the instants of everybody in a history that was gathered, rising."""
+        if (self.suiting or self.step is not None) and account.oldest is not None and account.newest is not None:
+            step = self.step or suiting_step(account.oldest, account.newest)
+            return regular(step, account.oldest, account.newest)
+        return list(self.instants)
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,12 @@ class Written:
         account: of the events.
         rows: written; with none there is no folder.
         rows_with_target: of these, those whose 30 days after are over; None if no targets were asked for.
-        instants: that the plan has for every user; None if it names users.
+        instants: that the plan has for everybody; None if it names users or items.
         instants_with_target: of these, those whose 30 days after the history covers.
         texts_read, titles_read: distinct texts and titles that were read.
         first_duplicate: its place; None without a duplicate.
+        facts: that the applied events state, those of users erased since included; None in a history of users.
+        items: that have a fact; None in a history of users.
     """
 
     account: Account
@@ -75,6 +84,8 @@ class Written:
     texts_read: int
     titles_read: int
     first_duplicate: Place | None
+    facts: int | None = None
+    items: int | None = None
 
 
 def write_history(
@@ -154,10 +165,7 @@ async def _fold(history: History, batcher: MicroBatcher, plan: Plan, out: _Outpu
     for user_id, instant in plan.entities:
         history.note(user_id, instant)
     account = history.account
-    instants = list(plan.instants)
-    if (plan.suiting or plan.step is not None) and account.oldest is not None and account.newest is not None:
-        step = plan.step or suiting_step(account.oldest, account.newest)
-        instants = regular(step, account.oldest, account.newest)
+    instants = plan.within(account)
     await batcher.start()
     try:
         async with aclosing(history.users()) as users:

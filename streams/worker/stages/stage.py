@@ -16,6 +16,7 @@ from streams.inference.loading import Inference
 from streams.inference.title_reader import TitleReader
 from streams.settings import Settings, WindowEdge
 from streams.telemetry.metrics import Metrics
+from streams.telemetry.served_log import ServedLog
 from streams.telemetry.tally import Tally
 from streams.worker.app import App
 from streams.worker.applying.held_partitions import HeldPartitions
@@ -167,8 +168,16 @@ class Stage(ABC):
         """Take note that partitions are let go."""
 
     async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
-        """Return who is told of the rows that the store took; None for nobody."""
-        return None
+        """Return the log of what was served, where one is kept."""
+        settings = self.settings
+        if settings.served_log is None:
+            return None
+        shared, serving = self.shared, self.spec.serving
+        kept = await asyncio.to_thread(
+            ServedLog, settings.served_log, settings.served_log_share, shared.metrics, serving
+        )
+        closing.add(f"log of {self.spec.name} served", partial(asyncio.to_thread, kept.stop))
+        return kept.take
 
     @abstractmethod
     def start_production(self) -> None:

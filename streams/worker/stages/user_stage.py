@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
-
 from features.users.state import UserState
 from streams.broker.letters import Letters
 from streams.inference.active_capacity import PURPOSE
@@ -14,10 +9,8 @@ from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
 from streams.inference.title_reader import TitleReader
 from streams.log import log
-from streams.telemetry.served_log import ServedLog
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.engine import Engine
-from streams.worker.lifecycle.closing import Closing
 from streams.worker.production.model_watch import Production
 from streams.worker.production.served_watch import ServedWatch
 from streams.worker.stages.stage import Stage
@@ -44,15 +37,6 @@ class UserStage(Stage):
     def released(self) -> None:
         """Have the watch forget what it keeps of users: their erasures are not heard of any more."""
         self._watch.released()
-
-    async def served(self, closing: Closing) -> Callable[[Sequence[Any]], None] | None:
-        """Return the log of what was served, where one is kept."""
-        settings = self.settings
-        if settings.served_log is None:
-            return None
-        kept = await asyncio.to_thread(ServedLog, settings.served_log, settings.served_log_share, self.shared.metrics)
-        closing.add("log of what was served", partial(asyncio.to_thread, kept.stop))
-        return kept.take
 
     def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:
         """Equip the engine with models and outlets: from now on it takes partitions over."""

@@ -24,7 +24,7 @@ POLL_S: Final = 0.02
 
 async def run(arguments: dict[str, Any], folder: Path) -> None:
     """Work until told to end."""
-    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda *_, **__: NullStore()  # type: ignore[attr-defined]
     settings = load_settings(
         broker=arguments["broker"],
         topic_prefix=arguments["prefix"],

@@ -22,16 +22,16 @@ from streams.contract import CLICKS
 from streams.operating.drain import Drain
 from streams.settings import WindowEdge, load_settings
 from streams.telemetry.tally import Fate
-from streams.worker import building, stores
 from streams.worker.engine import Engine
 from streams.worker.flow import Flow
+from streams.worker.stages import stores, user_stage
 
 
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Consume what is there and return what was measured."""
-    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda *_, **__: NullStore()  # type: ignore[attr-defined]
     if not arguments["emit"]:
-        building.Emitter = SilentEmitter  # type: ignore[attr-defined]
+        user_stage.Emitter = SilentEmitter  # type: ignore[attr-defined]
     started: list[float] = []
     submit = Engine.submit
 
@@ -50,6 +50,8 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
         window_edge=WindowEdge.EVENT,
         session_timeout_s=6.0,
         heartbeat_interval_s=0.5,
+        items=arguments.get("items", False),
+        stages="users",
     )
     ends = {(CLICKS, int(number)): end for number, end in arguments["ends"].items()}
     async with Flow(settings, encoder=HashEncoder()) as running:
@@ -63,6 +65,7 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
             "events_per_second": events / seconds,
             "cpu_us_per_event": cpu / events * 1e6,
             "scores": running.tally.scores_out,
+            "facts": running.tally.facts_sent,
         }
 
 

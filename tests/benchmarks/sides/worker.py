@@ -128,7 +128,7 @@ async def applied(running: Flow, ends: Mapping[tuple[str, int], int]) -> None:
 
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Start a worker, load it, drain it, and return the latencies."""
-    stores.open_online_store = lambda url: NullStore()  # type: ignore[attr-defined]
+    stores.open_online_store = lambda *_, **__: NullStore()  # type: ignore[attr-defined]
     latencies = Latencies()
     latencies.attach()
     with fresh_broker() as broker:
