@@ -209,12 +209,16 @@ class Flow(Running):
         self.started = False
         self.metrics.ready.set(0)
         patience_s = SETTLE_S / len(self.stages)
-        settling = []
-        for stage in self.stages:
-            settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
-            # One that cannot settle must not take the time of the other.
-            await asyncio.wait(settling[-1:], timeout=patience_s)
-        await asyncio.gather(*settling)
+        settling: list[asyncio.Future[None]] = []
+        try:
+            for stage in self.stages:
+                settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
+                # One that cannot settle must not take the time of the other.
+                await asyncio.wait(settling[-1:], timeout=patience_s)
+            await asyncio.gather(*settling)
+        finally:
+            for one in settling:
+                one.cancel()
 
     @property
     def as_of(self) -> int | None:

@@ -31,6 +31,7 @@ class StageSpec:
         texts: those of them whose records wait for the encoder.
         outputs: the compacted topics of the contract that it publishes to.
         topics: all that it reads or writes, by name on the broker, with the settings that they are made with.
+        fetch_wait_ms: longest the broker holds an empty fetch (see `streams.worker.consuming.consumer_thread`).
         own_settings: from the settings of the worker, those of the stage: its group, and its folder of local state.
     """
 
@@ -41,6 +42,7 @@ class StageSpec:
     texts: tuple[str, ...]
     outputs: Callable[[Settings], tuple[str, ...]]
     topics: Callable[[Settings], Mapping[str, Mapping[str, str]]]
+    fetch_wait_ms: int
     own_settings: Callable[[Settings], Settings]
 
     def changelog(self, settings: Settings) -> str:
@@ -73,6 +75,7 @@ USERS: Final = StageSpec(
     texts=TEXTS,
     outputs=published,
     topics=wanted_by_users,
+    fetch_wait_ms=10,
     own_settings=lambda settings: settings,
 )
 
@@ -84,6 +87,8 @@ ITEMS: Final = StageSpec(
     texts=(),
     outputs=lambda _: (ITEM_SIGNALS,),
     topics=wanted_by_items,
+    # Nobody waits for an item as a page waits for its shopper, and an idle consumer asks seldom enough.
+    fetch_wait_ms=50,
     own_settings=_of_items,
 )
 

@@ -204,6 +204,9 @@ def test_the_account_of_a_replay_is_described_field_by_field() -> None:
         scores_out=1,
         texts_encoded=0,
         titles_encoded=0,
+        facts_sent=0,
+        facts_applied=0,
+        items=0,
         seconds=1.0,
         event_to_score_ms={},
     )

@@ -270,7 +270,7 @@ async def test_a_new_deployment_has_nobody_to_publish_again(
     with caplog.at_level("WARNING", "wherewithal"):
         async with Flow(settings, encoder=HashEncoder()) as flow:
             assert flow.production.republisher.progress.state == NONE
-    assert "the online store lacks users, publishing every user again" not in caplog.messages
+    assert "the online store lacks users, publishing all of them again" not in caplog.messages
 
 
 async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_path: Path, online_store: str) -> None:
