@@ -99,7 +99,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.states: dict[bytes, bytes] = {}
-        self.known = Progress()
+        self.known = Progress.of(len(Source))
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         return self.states.get(key)
@@ -282,7 +282,7 @@ async def test_the_local_store_holds_a_state_only_once_the_changelog_does(infere
         await until(lambda: bool(made.changelog))
         await turns()
         assert made.shelf.states == {}
-        assert made.shelf.known == Progress()
+        assert made.shelf.known == Progress.of(len(Source))
         made.changelog[0].acknowledge()
         await until(lambda: bool(made.online.puts))
         assert decode(made.shelf.states[b"u"]).revision == state.revision == 1
