@@ -65,6 +65,8 @@ COMMANDS: Final = (
     "produce",
     "demand --publish",
     "scores",
+    "items",
+    "items --forget",
     "erase",
     "redrive",
     "redrive --go",
@@ -96,12 +98,13 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
     group = Right(Resource.GROUP, group_name(settings), frozenset(read))
     match command:
         case "worker":
-            of_users = _of_users(settings) if settings.runs_users else []
-            return joined([*of_users, *(_of_items(settings) if settings.runs_items else ())])
+            return _of_worker(settings)
         case "produce" | "demand --publish":
             return _topics([*inputs, letters] if command == "produce" else [topic_name(settings, FACTS)], write)
-        case "scores":
-            return _topics([topic_name(settings, SCORES)], read)
+        case "scores" | "items":
+            return _topics([topic_name(settings, SCORES if command == "scores" else ITEM_SIGNALS)], read)
+        case "items --forget":
+            return _of_forgetting(settings)
         case "erase":
             described = Right(Resource.GROUP, group.name, frozenset({Operation.DESCRIBE}))
             return [
@@ -115,10 +118,7 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
             return [*_topics([*inputs, journal_name(settings)], both), *_topics([letters], read)]
         case "topics" | "topics --go":
             looking = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
-            names = [*inputs, letters, *outputs, changelog_name(settings), journal_name(settings)]
-            if settings.items:
-                facts, signals = topic_name(settings, FACTS), topic_name(settings, ITEM_SIGNALS)
-                names += [facts, signals, items_changelog_name(settings)]
+            names = [*inputs, letters, *outputs, changelog_name(settings), journal_name(settings), *_items(settings)]
             return _topics(names, looking if command == "topics" else looking | {Operation.CREATE})
         case "leave":
             return [group]
@@ -129,8 +129,7 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
                 Right(Resource.GROUP, rekey_group_name(settings), frozenset(read)),
             ]
         case "repartition":
-            sources = [*_topics([*inputs, changelog_name(settings), *outputs], read), group]
-            return sources + ([] if target is None else _of_copy(target))
+            return [*_of_source(settings), *(() if target is None else _of_copy(target))]
         case _:
             everything = frozenset({*both, Operation.CREATE, Operation.DELETE})
             begin = settings.topic_prefix + REPLAYS
@@ -138,6 +137,38 @@ def rights_of(command: str, settings: Settings, target: Settings | None = None) 
                 Right(Resource.TOPIC, begin, everything, prefixed=True),
                 Right(Resource.GROUP, begin, frozenset(read), prefixed=True),
             ]
+
+
+def _items(settings: Settings) -> list[str]:
+    """Return the names of the topics of items, of a deployment that keeps any."""
+    names = [topic_name(settings, FACTS), topic_name(settings, ITEM_SIGNALS), items_changelog_name(settings)]
+    return names if settings.items else []
+
+
+def _of_worker(settings: Settings) -> list[Right]:
+    """Return the rights that the stages of a worker need."""
+    of_users = _of_users(settings) if settings.runs_users else []
+    return joined([*of_users, *(_of_items(settings) if settings.runs_items else ())])
+
+
+def _of_forgetting(settings: Settings) -> list[Right]:
+    """Return the rights that `items --forget` needs."""
+    return [
+        *_topics([topic_name(settings, FACTS)], {Operation.WRITE}),
+        *_topics([topic_name(settings, ITEM_SIGNALS), items_changelog_name(settings)], {Operation.READ}),
+        Right(Resource.GROUP, items_group_name(settings), frozenset({Operation.DESCRIBE})),
+    ]
+
+
+def _of_source(settings: Settings) -> list[Right]:
+    """Return the rights that `repartition` needs of what it copies."""
+    inputs, outputs = ([topic_name(settings, topic) for topic in topics] for topics in (INPUTS, published(settings)))
+    names = [*inputs, changelog_name(settings), *outputs]
+    groups = [group_name(settings), *([items_group_name(settings)] if settings.items else ())]
+    return [
+        *_topics([*names, *_items(settings)], {Operation.READ}),
+        *(Right(Resource.GROUP, name, frozenset({Operation.READ})) for name in groups),
+    ]
 
 
 def _of_users(settings: Settings) -> list[Right]:
@@ -168,10 +199,15 @@ def _of_copy(target: Settings) -> list[Right]:
     """Return the rights that `repartition` needs of what it makes."""
     tables = [changelog_name(target), *(topic_name(target, topic) for topic in published(target))]
     others = [topic_name(target, topic) for topic in (*INPUTS, DEAD_LETTERS)]
+    groups = [group_name(target)]
+    if target.items:
+        tables += [items_changelog_name(target), topic_name(target, ITEM_SIGNALS)]
+        others.append(topic_name(target, FACTS))
+        groups.append(items_group_name(target))
     return [
         *_topics(tables, {Operation.READ, Operation.WRITE}),
         *_topics(others, {Operation.DESCRIBE}),
-        Right(Resource.GROUP, group_name(target), frozenset({Operation.DESCRIBE})),
+        *(Right(Resource.GROUP, name, frozenset({Operation.DESCRIBE})) for name in groups),
     ]
 
 

@@ -129,6 +129,7 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
         now, stands = await _scores_as_of(flow, PERIOD_END), Standing.of(flow, PERIOD_END)
         outcome = Outcome(
             account=summary.account,
+            items_account=summary.items_account,
             backlog_events=len(backlog) + len(month),
             backlog_seconds=stages.backlog_s,
             live=stages.live(len(live)),

@@ -243,7 +243,7 @@ def print_summary(summary: Summary) -> None:
         f"{summary.titles_encoded:,} titles encoded in {summary.seconds:,.1f} s; "
         f"event to score: {shown or 'nothing scored'}"
     )
-    if summary.items or summary.facts_sent:
-        print(f"{summary.facts_applied:,} of {summary.facts_sent:,} facts applied to {summary.items:,} items")
+    if summary.items_account:
+        print(summary.items_account)
     if not summary.complete:
         print("some events or facts are not accounted for", file=sys.stderr)

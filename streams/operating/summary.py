@@ -48,6 +48,13 @@ class Summary:
             f"{self.dead_letters:,} dead letters + {self.erased:,} erased"
         )
 
+    @property
+    def items_account(self) -> str:
+        """The fates of the facts, in one line; empty where none was sent."""
+        if not (self.items or self.facts_sent):
+            return ""
+        return f"{self.facts_applied:,} of {self.facts_sent:,} facts applied to {self.items:,} items"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         latency = self.event_to_score_ms

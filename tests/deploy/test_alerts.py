@@ -71,6 +71,11 @@ W1 = 'instance="worker-1:9464"'
 REKEY = 'instance="rekey-1:9464"'
 UP = {f'up{{job="wherewithal",{W1}}}': "1+0x120"}
 LAG = f'wherewithal_consumer_lag_messages{{{W1},topic="clicks",partition="0"}}'
+FACTS_LAG = f'wherewithal_consumer_lag_messages{{{W1},topic="item-facts",partition="0"}}'
+FACTS_AGE = f'wherewithal_consumer_lag_seconds{{{W1},topic="item-facts",partition="0"}}'
+FACTS_SENT, FACTS_APPLIED, FACTS_REPEATED = (
+    f"wherewithal_facts_{what}_total{{{W1}}}" for what in ("sent", "applied", "repeated")
+)
 EVENTS = f'wherewithal_events_total{{{W1},topic="clicks",outcome="applied"}}'
 
 
@@ -124,6 +129,23 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
         pytest.param(UP | {f"wherewithal_ready{{{W1}}}": "0+0x60"}, ["WherewithalWorkerNotReady"], id="not ready"),
         pytest.param(UP | {LAG: "50+0x60"}, ["WherewithalWorkerStuck"], id="stuck from the start"),
         pytest.param(UP | {LAG: "50+0x60", EVENTS: "9000+0x60"}, ["WherewithalWorkerStuck"], id="stuck later on"),
+        pytest.param(
+            UP | {FACTS_LAG: "50+0x60", EVENTS: "0+60x60", FACTS_SENT: "0+60x60"},
+            ["WherewithalFactsWait", "WherewithalWorkerStuck"],
+            id="the stage of items stuck beside users that go on",
+        ),
+        pytest.param(
+            UP | {LAG: "50+0x60", FACTS_LAG: "50+0x60", FACTS_APPLIED: "0+60x60"},
+            ["WherewithalWorkerStuck"],
+            id="users stuck beside items that go on",
+        ),
+        pytest.param(UP | {FACTS_LAG: "50+0x60", FACTS_APPLIED: "0+60x60"}, [], id="a worker of items alone, at work"),
+        pytest.param(UP | {FACTS_LAG: "50+0x60", FACTS_REPEATED: "0+60x60"}, [], id="facts that come twice"),
+        pytest.param(UP | {FACTS_SENT: "0+60x60"}, ["WherewithalFactsWait"], id="no stage of items"),
+        pytest.param(UP | {FACTS_SENT: "0+60x60", FACTS_APPLIED: "0+60x60"}, [], id="both stages at work"),
+        pytest.param(
+            UP | {FACTS_AGE: "900+0x60", FACTS_APPLIED: "0+60x60"}, ["WherewithalFactsOld"], id="facts are old"
+        ),
         pytest.param(UP | {LAG: "50+0x60", EVENTS: "0+600x60"}, [], id="a small steady lag"),
         pytest.param(UP | {LAG: "0+500x60", EVENTS: "0+600x60"}, ["WherewithalLagGrowing"], id="falling behind"),
         pytest.param(UP | {LAG: "90000-500x60", EVENTS: "0+600x60"}, [], id="catching up"),

@@ -57,6 +57,7 @@ class Outcome:
 
     Attributes:
         account: the fates of all events, in one line.
+        items_account: those of all facts; empty where items are not kept.
         backlog_events: events published as fast as they were taken.
         backlog_seconds: how long that took.
         live: the paced stretch.
@@ -69,6 +70,7 @@ class Outcome:
     """
 
     account: str
+    items_account: str
     backlog_events: int
     backlog_seconds: float
     live: Live
@@ -86,7 +88,7 @@ def show(console: Console, outcome: Outcome) -> None:
         console,
         *_essence(outcome),
         _highest(console, outcome),
-        Text(outcome.account),
+        Text("\n".join(filter(None, (outcome.account, outcome.items_account)))),
         Text(
             "Next: wherewithal replay FILE --features F --scores S for events of your own, wherewithal --help, or "
             "docs/running.md for a real Kafka."

@@ -111,7 +111,8 @@ class Screen:
         if not self._plain:
             self._advance(reading)
             figures = _figures(reading, rate, len(self.items.records))
-            self._live.update(Group(self._progress, figures, self._top_movers(), self._moving_items()))
+            items = [self._moving_items()] if self.items.records else []
+            self._live.update(Group(self._progress, figures, self._top_movers(), *items))
         elif last or now - self._printed >= PLAIN_EVERY_S:
             self._printed = now
             stage = "backlog" if reading.latency_ms is None else "live"

@@ -53,6 +53,7 @@ def outcome() -> Outcome:
     ]
     return Outcome(
         account="43,510 events in = 43,283 applied + 213 duplicates + 14 dead letters + 0 erased",
+        items_account="41,000 of 41,000 facts applied to 13,000 items",
         backlog_events=42_068,
         backlog_seconds=21.04,
         live=Live(1_442, 100.0, 14.51, {"p50": 15.2, "p95": 1_027.0, "p99": 12_062.4}),

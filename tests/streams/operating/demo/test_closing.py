@@ -66,6 +66,7 @@ def test_a_run_without_scores_and_stories_still_has_a_page(outcome: Outcome) -> 
     assert "nothing scored" in text
     assert "Shoppers of" not in text
     assert outcome.account in text
+    assert outcome.items_account in text
 
 
 def test_what_stands_in_a_record_is_no_markup(outcome: Outcome) -> None:
