@@ -25,6 +25,7 @@ class ItemSettings(BaseSettings):
     stages: Stages = Field(Stages.BOTH, description="what `worker` runs: `both` stages, `users` or `items` alone")
     facts_retention_h: Hours = Field(
         168.0,
+        le=87_600,
         description="how long facts are kept that the item stage may still have to read, when their topic is made",
     )
 

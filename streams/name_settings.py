@@ -95,7 +95,7 @@ def name_of(settings: NameSettings, topic: str) -> str:
 
 
 def check_names(settings: NameSettings) -> None:
-    """Refuse names that are too long for Kafka, or of which two topics share one.
+    """Refuse names that are too long for Kafka, or of which two topics or groups share one.
 
     Raises:
         ConfigurationError: there is such a name.
@@ -109,6 +109,11 @@ def check_names(settings: NameSettings) -> None:
             f"WHEREWITHAL_{part.upper()}: expected names of topics of at most {MAX_NAME} characters, found {size} for "
             f"{longest}: choose a shorter {part.rpartition('_')[2]}, or name the topic by "
             f"WHEREWITHAL_{TOPIC_SETTINGS[longest].upper()}"
+        )
+    if items_group_name(settings) == group_name(settings):
+        raise ConfigurationError(
+            f"WHEREWITHAL_ITEMS_GROUP_ID: expected a group of its own for the stage of items, found that of users, "
+            f"{group_name(settings)!r}; name another, or unset it"
         )
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:

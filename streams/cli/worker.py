@@ -57,9 +57,7 @@ async def _work(settings: Settings, stopper: Stopper) -> None:
     flow = Flow(settings, progress=begin)
     stopper.hear(signal.SIGHUP, flow.reload)
     monitor = Monitor(flow, settings.stall_s, readiness=readiness)
-    republish = RepublishEndpoint(
-        asyncio.get_running_loop(), lambda: flow.production.republisher if flow.started else None
-    )
+    republish = RepublishEndpoint(asyncio.get_running_loop(), lambda: flow.republishers)
     server = Server(settings, flow.metrics, monitor.live, monitor.ready, {PATH: republish})
     watchers = (monitor.run, lambda: StatusLog(flow, readiness).run(settings.status_interval_s))
 

@@ -148,7 +148,7 @@ def attach(
         throttle: waits out the broker's quotas.
     """
     # Before the agents, for which Faust would make one of its own.
-    app.transport = BatchTransport(app, settings, throttle, losses, engine.begin)
+    app.transport = BatchTransport(app, settings, throttle, losses, engine.begin, table.spec.fetch_wait_ms)
 
     def agent(topic: str) -> None:
         source = app.topic(topic_name(settings, topic), schema=RawSchema(), allow_empty=True)

@@ -14,7 +14,6 @@ from aiokafka.errors import KafkaError
 from models.encoder.bert import Encoder
 from streams.broker.connection import reaching
 from streams.broker.embedded import EmbeddedBroker
-from streams.broker.lease import Lease
 from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
 from streams.broker.throttling import Throttle
@@ -28,19 +27,14 @@ from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
-from streams.worker.app import App, at_joining
+from streams.worker.app import at_joining
 from streams.worker.consuming.static_member import check_place
-from streams.worker.engine import Engine
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import as_ours, explain
 from streams.worker.models import Models
-from streams.worker.production.model_watch import Production
-from streams.worker.stage_spec import ITEMS, USERS
-from streams.worker.stages.item_stage import ItemStage
-from streams.worker.stages.stage import Shared, Stage
-from streams.worker.stages.user_stage import UserStage
-from streams.worker.users.user_equipment import UserEquipment
+from streams.worker.stages.running import Running
+from streams.worker.stages.stage import Shared
 
 START_S: Final = 300.0
 """How long joining the group and recovering the state may stand still."""
@@ -60,7 +54,7 @@ SETTLE_S: Final = 7.0
 _ENCODER_DOWN: Final = "the encoder is down"
 
 
-class Flow:
+class Flow(Running):
     """Runs a worker, as an asynchronous context manager.
 
     Args:
@@ -72,10 +66,8 @@ class Flow:
 
     Attributes:
         settings: with the address of the broker filled in.
-        stages: those that this worker runs, that of users first.
         failed: done with the error that ended the worker, if one does.
         failed_with: that error.
-        started: whether the group is joined and the state recovered.
         broker_silent: whether the broker answers nothing; kept by the monitor.
         throttle: the client quotas of the broker.
     """
@@ -99,18 +91,13 @@ class Flow:
         self._interrupted = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed_with: StreamsError | None = None
-        self.started = False
         self.broker_silent = False
         self._explaining = Tasks("broker error", self.fail)
         self.throttle = Throttle(self.metrics)
         self.shared = Shared(
             metrics=self.metrics, tally=self.tally, throttle=self.throttle, clock=clock, on_failure=self.fail
         )
-        self.stages: list[Stage] = []
-        if settings.runs_users:
-            self.stages.append(UserStage(USERS.own_settings(settings), USERS, self.shared))
-        if settings.runs_items:
-            self.stages.append(ItemStage(ITEMS.own_settings(settings), ITEMS, self.shared))
+        super().__init__(settings, self.shared)
 
     async def __aenter__(self) -> Flow:
         try:
@@ -222,12 +209,16 @@ class Flow:
         self.started = False
         self.metrics.ready.set(0)
         patience_s = SETTLE_S / len(self.stages)
-        settling = []
-        for stage in self.stages:
-            settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
-            # One that cannot settle must not take the time of the other.
-            await asyncio.wait(settling[-1:], timeout=patience_s)
-        await asyncio.gather(*settling)
+        settling: list[asyncio.Future[None]] = []
+        try:
+            for stage in self.stages:
+                settling.append(asyncio.ensure_future(stage.settle(self._interrupted)))
+                # One that cannot settle must not take the time of the other.
+                await asyncio.wait(settling[-1:], timeout=patience_s)
+            await asyncio.gather(*settling)
+        finally:
+            for one in settling:
+                one.cancel()
 
     @property
     def as_of(self) -> int | None:
@@ -237,49 +228,6 @@ class Flow:
     @as_of.setter
     def as_of(self, instant: int | None) -> None:
         self.shared.as_of = instant
-
-    @property
-    def users(self) -> UserStage:
-        """The stage of users.
-
-        Raises:
-            LookupError: this worker runs none.
-        """
-        for stage in self.stages:
-            if isinstance(stage, UserStage):
-                return stage
-        raise LookupError("expected a worker with the stage of users, found one of items alone")
-
-    @property
-    def items(self) -> ItemStage | None:
-        """The stage of items; None where this worker runs none."""
-        return next((stage for stage in self.stages if isinstance(stage, ItemStage)), None)
-
-    @property
-    def app(self) -> App:
-        """The Faust app of the stage of users."""
-        return self.users.app
-
-    @property
-    def engine(self) -> Engine[UserEquipment]:
-        """The engine of the stage of users."""
-        return self.users.engine
-
-    @property
-    def production(self) -> Production:
-        """The models at work in the stage of users."""
-        return self.users.production
-
-    @property
-    def lease(self) -> Lease:
-        """The lease on the partitions of users assigned now; an expired one while there are none."""
-        return self.engine.assignment.lease
-
-    def reload(self) -> None:
-        """Read the artefact folders now; a worker that is not started yet reads them anyway."""
-        for stage in self.stages:
-            if self.started and isinstance(stage, UserStage):
-                stage.production.reload()
 
     def failing_dependencies(self) -> list[str]:
         """Return which dependencies are known to fail."""

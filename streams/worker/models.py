@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from models.encoder.bert import Encoder
 from streams.inference.loading import Inference, load_inference
-from streams.settings import Settings
+from streams.settings import DEFAULT_LABELS, Settings
 from streams.telemetry.metrics import Metrics
 
 
@@ -49,6 +49,9 @@ class Models:
 
     async def _load(self, settings: Settings, metrics: Metrics, encoder: Encoder | None) -> Inference:
         await self._begun.wait()
+        if not settings.runs_users:
+            # Items need the encoder and the projection of the artefact, and nothing of what scores users.
+            settings = settings.model_copy(update={"labels": DEFAULT_LABELS, "capacity_artefact": ""})
         inference = await asyncio.to_thread(load_inference, settings, metrics, encoder)
         await inference.batcher.start()
         return inference

@@ -15,7 +15,7 @@ from features.users.entity import USER
 from streams.broker.topics.topic_settings import wanted_by_items, wanted_by_users
 from streams.contract import FACTS, INPUTS, ITEM_SIGNALS, TEXTS, published
 from streams.name_settings import items_group_name, name_of
-from streams.settings import Settings
+from streams.settings import EARLIEST, Settings
 from streams.telemetry.served_log import ITEMS_FOLDER
 
 
@@ -31,6 +31,7 @@ class StageSpec:
         texts: those of them whose records wait for the encoder.
         outputs: the compacted topics of the contract that it publishes to.
         topics: all that it reads or writes, by name on the broker, with the settings that they are made with.
+        fetch_wait_ms: longest the broker holds an empty fetch (see `streams.worker.consuming.consumer_thread`).
         own_settings: from the settings of the worker, those of the stage: its group, and its folder of local state.
     """
 
@@ -41,6 +42,7 @@ class StageSpec:
     texts: tuple[str, ...]
     outputs: Callable[[Settings], tuple[str, ...]]
     topics: Callable[[Settings], Mapping[str, Mapping[str, str]]]
+    fetch_wait_ms: int
     own_settings: Callable[[Settings], Settings]
 
     def changelog(self, settings: Settings) -> str:
@@ -50,9 +52,19 @@ class StageSpec:
 
 def _of_items(settings: Settings) -> Settings:
     """Return settings by which a second group keeps its states apart, and shares the online store."""
-    own = {"group_id": items_group_name(settings), "state_dir": settings.state_dir / "items"}
+    group = items_group_name(settings)
     log = None if settings.served_log is None else settings.served_log / ITEMS_FOLDER
-    return settings.model_copy(update={**own, "online_store": settings.online_url, "served_log": log})
+    return settings.model_copy(
+        update={
+            "group_id": group,
+            "items_group_id": group,
+            "state_dir": settings.state_dir / "items",
+            "online_store": settings.online_url,
+            "served_log": log,
+            # Whatever the input began with: a fact that is there is of an event that a user has.
+            "start_from": EARLIEST,
+        }
+    )
 
 
 USERS: Final = StageSpec(
@@ -63,6 +75,7 @@ USERS: Final = StageSpec(
     texts=TEXTS,
     outputs=published,
     topics=wanted_by_users,
+    fetch_wait_ms=10,
     own_settings=lambda settings: settings,
 )
 
@@ -74,5 +87,12 @@ ITEMS: Final = StageSpec(
     texts=(),
     outputs=lambda _: (ITEM_SIGNALS,),
     topics=wanted_by_items,
+    # Nobody waits for an item as a page waits for its shopper, and an idle consumer asks seldom enough.
+    fetch_wait_ms=50,
     own_settings=_of_items,
 )
+
+
+def specs_of(settings: Settings) -> list[StageSpec]:
+    """Return the stages that a worker of these settings runs, that of users first."""
+    return [*([USERS] if settings.runs_users else []), *([ITEMS] if settings.runs_items else [])]

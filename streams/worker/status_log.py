@@ -52,6 +52,8 @@ class StatusLog:
             redelivered=fates[Fate.REDELIVERED],
             dead_letters={reason: letters[reason] for reason in sorted(letters) if letters[reason]},
             scores=self._since(metrics.scores, "")[""],
+            facts=self._since(metrics.facts_applied, "")[""],
+            signals=self._since(metrics.signals, "")[""],
             **_partitions(flow),
             lag=_lag(metrics),
             lag_s=_lag_s(metrics),
@@ -73,7 +75,7 @@ class StatusLog:
 def _partitions(flow: Flow) -> dict[str, int]:
     """Return how many partitions each stage holds; those of users are `partitions` alone."""
     held = {stage.spec.name: len(stage.engine.partitions) if flow.started else 0 for stage in flow.stages}
-    return {"partitions" if name == "users" else f"{name}_partitions": number for name, number in held.items()}
+    return {"partitions": held.pop("users", 0)} | {f"{name}_partitions": number for name, number in held.items()}
 
 
 def _lag(metrics: Metrics) -> int | None:

@@ -27,10 +27,13 @@ from support.pages import (
     text_of,
 )
 
+from features.items.catalogue import NAMES as ITEM_NAMES
+from features.items.catalogue import POLARITY_PRIOR
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
+from features.online.item_views import VIEW as ITEM_VIEW
 from features.online.user_views import STORED
 from features.online.views import View
-from features.repository import SERVICE, SERVICE_V2
+from features.repository import ITEM_SERVICE, SERVICE, SERVICE_V2
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE
 from features.tiles import DAY
 from features.users.catalogue import NAMES
@@ -107,13 +110,21 @@ def test_each_action_of_a_click_is_listed_and_no_other() -> None:
     assert [code(actions) for actions in listed] == [[action.value for action in Action]]
 
 
-def test_each_feature_is_listed_with_its_windows_and_no_other() -> None:
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("Features", {*NAMES, "profile_vector", "taste_vector"}),
+        ("Item features", {*ITEM_NAMES, "title", "category", "price", "title_vector"}),
+    ],
+    ids=["users", "items"],
+)
+def test_each_feature_is_listed_with_its_windows_and_no_other(title: str, names: set[str]) -> None:
     listed = set()
-    for cells in rows(section(CONTRACT, "Features")):
+    for cells in rows(section(CONTRACT, title)):
         for family in code(cells[0]):
             windows = cells[1].split(", ")
             listed |= {family.removesuffix("W") + window for window in windows} if family.endswith("_W") else {family}
-    assert listed == {*NAMES, "profile_vector", "taste_vector"}
+    assert listed == names
 
 
 def test_every_window_is_explained() -> None:
@@ -142,11 +153,17 @@ def test_the_orders_that_are_remembered_are_as_many_as_the_page_says() -> None:
     assert f"The last {REMEMBERED_ORDERS} order ids" in section(CONTRACT, "Orders")
 
 
-@pytest.mark.parametrize("view", STORED, ids=lambda view: view.name)
+@pytest.mark.parametrize("view", [*STORED, ITEM_VIEW], ids=lambda view: view.name)
 def test_each_feast_view_is_listed_with_its_fields(view: View) -> None:
     (fields,) = [cells[1] for cells in rows(section(CONTRACT, "Feast")) if cells[0] == f"`{view.name}`"]
-    assert set(code(fields)) == {feature.name for feature in view.features} - set(NAMES)
-    assert ("every scalar" in fields) == any(feature.name in NAMES for feature in view.features)
+    scalars = {*ITEM_NAMES} if view is ITEM_VIEW else {*NAMES}
+    assert set(code(fields)) == {feature.name for feature in view.features} - scalars
+    assert ("every scalar" in fields) == any(feature.name in scalars for feature in view.features)
+
+
+def test_the_polarity_of_few_reviews_is_drawn_to_zero_as_much_as_the_page_says() -> None:
+    assert f"/ (n + {POLARITY_PRIOR})" in section(CONTRACT, "Item features")
+    assert f"The {POLARITY_PRIOR} reviews of polarity 0" in section(CONTRACT, "Item features")
 
 
 def test_the_feature_services_are_listed_and_what_the_first_lacks_is_named() -> None:
@@ -155,7 +172,7 @@ def test_the_feature_services_are_listed_and_what_the_first_lacks_is_named() -> 
     lacked = set(NAMES) - set(FIELDS["user_behavior"])
     starts = tuple(name.removesuffix("W") for name in named)
     assert {name for name in NAMES if name in named or re.sub("[0-9]+[hd]$", "", name) in starts} == lacked
-    assert f"`{SERVICE_V2}`" in described
+    assert {f"`{SERVICE_V2}`", f"`{ITEM_SERVICE}`"} <= set(described)
 
 
 def test_each_metric_is_listed_and_no_other() -> None:
@@ -187,6 +204,9 @@ def test_the_account_of_a_replay_is_described_field_by_field() -> None:
         scores_out=1,
         texts_encoded=0,
         titles_encoded=0,
+        facts_sent=0,
+        facts_applied=0,
+        items=0,
         seconds=1.0,
         event_to_score_ms={},
     )

@@ -28,8 +28,12 @@ VIEW = {"event_id": "1", "user_id": "u", "item_id": "i", "action": "view", "time
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """The caller's environment without the settings it may hold, and with these changes; None removes."""
+    """The caller's environment without the settings it may hold, and with these changes; None removes.
+
+    Whether items are kept is as for the tests in this process.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WHEREWITHAL_", "CALF_"))}
+    kept["WHEREWITHAL_ITEMS"] = os.environ["WHEREWITHAL_ITEMS"]
     kept |= {name: value for name, value in changes.items() if value is not None}
     for name in [name for name, value in changes.items() if value is None]:
         kept.pop(name, None)

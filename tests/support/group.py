@@ -300,7 +300,7 @@ class Worker:
             losses=Untaken(),  # type: ignore[arg-type]
             erasures=RecoveredErasures(group.settings, lambda: held.partitions, self.failures.append),
             resetter=Untaken(),  # type: ignore[arg-type]
-            news=RecoveryNews(Metrics()),
+            news=RecoveryNews(Metrics(), USERS.name),
             on_released=watchers.released,
             on_failure=self.failures.append,
         )

@@ -8,7 +8,7 @@ from streams.broker.topics.admin import Admin, Made, Topic
 from streams.broker.topics.left_over import capacity_partitions
 from streams.broker.topics.provisioning import Cluster, co_partitioned
 from streams.broker.topics.survey import Survey, survey
-from streams.broker.topics.topic_settings import Complaint, complaints, wanted
+from streams.broker.topics.topic_settings import Complaint, complaints, wanted_by_worker
 from streams.contract import CAPACITY, topic_name
 from streams.exceptions import StreamsError
 from streams.operating.checking.finding import Finding
@@ -18,7 +18,7 @@ from streams.settings import Settings
 
 async def cluster_findings(settings: Settings) -> tuple[list[Finding], Cluster | None]:
     """Return what is found about the cluster, and what state is bound to; None if that cannot be told."""
-    configs = wanted(settings)
+    configs = wanted_by_worker(settings)
     try:
         async with Admin(settings) as admin:
             found = await survey(admin, list(configs))
@@ -26,7 +26,8 @@ async def cluster_findings(settings: Settings) -> tuple[list[Finding], Cluster |
             missing = [name for name in configs if name in found.seen and name not in found.topics]
             to_make = [Made(name, partitions or 1, settings.replication, configs[name]) for name in missing]
             rights = await rights_findings(settings, admin, to_make)
-            left = None if settings.capacity_artefact else await capacity_partitions(settings)
+            estimated = settings.capacity_artefact or not settings.runs_users
+            left = None if estimated else await capacity_partitions(settings)
     except StreamsError as error:
         away = Finding("topics", False, "not looked at, because the broker cannot be used")
         return [Finding("broker", False, str(error)), away], None
@@ -39,7 +40,7 @@ async def cluster_findings(settings: Settings) -> tuple[list[Finding], Cluster |
 
 def _of_topics(settings: Settings, found: Survey) -> Iterator[Finding]:
     wrong = complaints(settings, found.configs, found.replicas, found.nodes)
-    for name in wanted(settings):
+    for name in wanted_by_worker(settings):
         topic = found.topics.get(name)
         yield _of_topic(name, topic, seen=name in found.seen)
         if topic is not None:
@@ -83,7 +84,7 @@ def _of_settings(name: str, wrong: Sequence[Complaint], *, told: bool) -> Findin
 
 
 def _of_partitions(settings: Settings, found: Survey) -> tuple[Finding, int | None]:
-    if not found.topics and len(found.seen) < len(wanted(settings)):
+    if not found.topics and len(found.seen) < len(wanted_by_worker(settings)):
         return Finding("partitions", True, "of no topic, because the login may not see them", told=False), None
     try:
         partitions = co_partitioned(settings, found.counts) if found.topics else settings.partitions

@@ -10,7 +10,6 @@ from streams.broker.rights import Operation, Resource, Right, command_line, prin
 from streams.broker.tools import servers_of
 from streams.broker.topics.admin import Admin, Made
 from streams.exceptions import BrokerError
-from streams.name_settings import group_name
 from streams.operating.checking.finding import Finding
 from streams.settings import Settings
 
@@ -33,11 +32,11 @@ async def rights_findings(settings: Settings, admin: Admin, to_make: Collection[
     of_groups = [right for right in rights if right.resource is Resource.GROUP]
     told = await on_topics(admin, [right.name for right in of_topics])
     found = [*_each(settings, of_topics, told)]
-    group = group_name(settings)
-    try:
-        found += _each(settings, of_groups, {group: await on_group(admin, group)})
-    except BrokerError as error:
-        found.append(Finding(f"group {group}", False, str(error)))
+    for right in of_groups:
+        try:
+            found += _each(settings, [right], {right.name: await on_group(admin, right.name)})
+        except BrokerError as error:
+            found.append(Finding(f"group {right.name}", False, str(error)))
     if not any(finding.told for finding in found):
         return [Finding("rights", True, _SILENT, told=False)]
     askable = [topic for topic in to_make if told[topic.name] is not None]

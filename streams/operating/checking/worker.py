@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 from features.exceptions import FeaturesError
 from features.online.probing import probe, writable
@@ -23,6 +24,7 @@ from streams.settings import Settings, StateStore
 from streams.telemetry.metrics import Metrics
 from streams.worker.consuming.static_member import check_place
 from streams.worker.lifecycle.state_lock import check_lock
+from streams.worker.stage_spec import USERS, specs_of
 from streams.worker.state.binding import is_bound
 
 
@@ -34,7 +36,9 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     if cluster is not None and settings.group_instance_id is not None:
         identity = cluster.identity
         yield _found("instance id", lambda: check_place(settings, identity) or "")
-    yield _found("state folder", lambda: _of_state(settings, cluster))
+    for spec in specs_of(settings):
+        what = "state folder" if spec is USERS else f"state folder of {spec.name}"
+        yield _found(what, partial(_of_state, spec.own_settings(settings), cluster))
     yield await asyncio.to_thread(_found, "online store", lambda: _of_store(settings))
     yield await asyncio.to_thread(_found, "models", lambda: _of_models(settings))
     for optional in _of_folders(settings):

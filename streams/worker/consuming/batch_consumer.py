@@ -24,7 +24,7 @@ from streams.broker.lease import Lease, no_lease
 from streams.broker.throttling import Throttle
 from streams.broker.topics.log_ends import high_watermarks
 from streams.settings import Settings
-from streams.worker.consuming.consumer_thread import BatchConsumerThread, RebalanceListener, Records
+from streams.worker.consuming.consumer_thread import FETCH_WAIT_MS, BatchConsumerThread, RebalanceListener, Records
 from streams.worker.consuming.intake import BATCHES_UNREAD, share_of_changelog, share_of_partition
 from streams.worker.consuming.ledger import Ledger
 
@@ -266,6 +266,7 @@ class BatchTransport(driver.Transport):
         losses: judges positions that a log has not.
         on_assigned: awaited with the serial number of the assignment, the generation of the group and the lease,
             before any recovery.
+        fetch_wait_ms: longest the broker holds an empty fetch.
 
     Attributes:
         lease: on the partitions assigned last.
@@ -281,11 +282,13 @@ class BatchTransport(driver.Transport):
         throttle: Throttle,
         losses: Positions,
         on_assigned: Callable[[int, int, Lease], Awaitable[None]],
+        fetch_wait_ms: int = FETCH_WAIT_MS,
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.settings = settings
         self.throttle = throttle
         self.losses = losses
         self.on_assigned = on_assigned
+        self.fetch_wait_ms = fetch_wait_ms
         self.lease = no_lease()
         self.synced_at = float("-inf")

@@ -27,9 +27,9 @@ from streams.worker.consuming.losses import NO_POSITION
 from streams.worker.consuming.static_member import StaticMember
 
 FETCH_WAIT_MS: Final = 10
-"""Longest the broker holds an empty fetch. aiokafka keeps one fetch per broker under way, so a partition that has
-just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its latency. An idle worker
-spends 5 % of a core on asking so often, and 2 % at 50 ms."""
+"""Longest the broker holds an empty fetch, where nothing else is said. aiokafka keeps one fetch per broker under way,
+so a partition that has just been drained waits out the fetch of the idle ones; Faust's own 1,500 ms would be its
+latency. An idle worker spends 5 % of a core on asking so often, and 2 % at 50 ms."""
 
 STOP_POLL_S: Final = 0.01
 """How soon it is noticed that the thread has ended."""
@@ -72,7 +72,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_wait_ms = self.transport.fetch_wait_ms
         # Records of a transaction that a producer upstream has aborted are not delivered.
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_bytes = LARGEST_RESPONSE

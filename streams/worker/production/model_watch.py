@@ -63,7 +63,9 @@ class Production:
         self._poll_s = settings.artefact_poll_s
         rate = settings.refresh_users_per_s
         self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
-        self.republisher = Republisher(lambda: engine.partitions, settings.partitions, rate, metrics, on_failure, owed)
+        self.republisher = Republisher(
+            lambda: engine.partitions, settings.partitions, rate, metrics.republished, on_failure, owed, "users"
+        )
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch
         self._categories = KnownCategories(tally)

@@ -1,4 +1,4 @@
-"""Publishing every user again on request: what an online store has lost is served again, and the erased are removed."""
+"""Publishing every user or item again on request: what a store has lost is served again, and the erased are removed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from prometheus_client import Counter
 
 from streams.log import log
 from streams.tasks import Tasks
-from streams.telemetry.metrics import Metrics
 from streams.worker.applying.partition import Partition
 from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, RUNNING, Progress
@@ -19,15 +19,16 @@ from streams.worker.republishing.sweeping import Partitions, Passed, Sweep
 
 
 class Republisher:
-    """Publishes every user of the assigned partitions on request, the erased among them; one request at a time.
+    """Publishes all of the assigned partitions on request, the erased among them; one request at a time.
 
     Args:
         partitions: those assigned now.
         of_partitions: the number of partitions of each topic.
         users_per_s: users touched in a second, at most, unless a request says otherwise.
-        metrics: count the users.
+        published: counts them.
         on_failure: told of an error that ends it.
-        owed: remembers that the store lacks users; settled once all are published.
+        owed: remembers that the store lacks some; settled once all are published.
+        keys: what they are, for the log.
 
     Attributes:
         progress: of the last request; replaced as a whole, so that any thread may read it.
@@ -38,14 +39,16 @@ class Republisher:
         partitions: Partitions,
         of_partitions: int,
         users_per_s: int,
-        metrics: Metrics,
+        published: Counter,
         on_failure: Callable[[BaseException], None],
         owed: Owed,
+        keys: str,
     ) -> None:
         self._partitions = partitions
         self._owed = owed
         self._users_per_s = users_per_s
-        self._metrics = metrics
+        self._published = published
+        self._keys = keys
         self._tasks = Tasks("republish", on_failure)
         self.progress = Progress(secrets.token_hex(8), of_partitions=of_partitions)
 
@@ -72,7 +75,7 @@ class Republisher:
         if not (self._owed.pending and partitions):
             return
         if any(map(_holds_users, partitions)):
-            log.warning("the online store lacks users, publishing every user again")
+            log.warning(f"the online store lacks {self._keys}, publishing all of them again")
             self.begin()
         else:
             self._owed.settle()
@@ -84,7 +87,9 @@ class Republisher:
 
     async def _run(self, users_per_s: int) -> None:
         began = time.monotonic()
-        log.info("publishing every user again", partitions=len(self.progress.partitions), users_per_s=users_per_s)
+        log.info(
+            f"publishing all {self._keys} again", partitions=len(self.progress.partitions), users_per_s=users_per_s
+        )
         sweep = Sweep(self._partitions, users_per_s, self._count, erased=True)
         for number in self.progress.partitions:
             partition = self._partitions().get(number)
@@ -94,7 +99,7 @@ class Republisher:
         if self.progress.finished == self.progress.partitions:
             self._owed.settle()
         log.info(
-            "users published again",
+            f"{self._keys} published again",
             users=self.progress.users,
             erased=self.progress.erased,
             partitions_moved=len(self.progress.partitions) - len(self.progress.finished),
@@ -102,7 +107,7 @@ class Republisher:
         )
 
     def _count(self, passed: Passed) -> None:
-        self._metrics.republished.inc(sum(passed))
+        self._published.inc(sum(passed))
         self._update(users=self.progress.users + passed.living, erased=self.progress.erased + passed.erased)
 
     def _update(self, **changes: object) -> None:

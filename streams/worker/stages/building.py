@@ -54,7 +54,7 @@ def build(
     """
     erasures = RecoveredErasures(settings, lambda: held.partitions, on_failure)
     losses = Losses(settings, spec, metrics)
-    news = RecoveryNews(metrics)
+    news = RecoveryNews(metrics, spec.name)
     app = create_app(settings)
     table = StateTable(app, settings, spec, on_recovered=news.count, on_erased=erasures.met)
     engine = Engine[Any](

@@ -41,9 +41,10 @@ class ItemStage(Stage):
             lambda: engine.partitions,
             settings.partitions,
             settings.refresh_users_per_s,
-            shared.metrics,
+            shared.metrics.republished_items,
             shared.on_failure,
             self.owed,
+            self.spec.name,
         )
         equipment = ItemEquipment(
             settings=settings,

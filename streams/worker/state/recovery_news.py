@@ -17,9 +17,11 @@ class RecoveryNews:
 
     Args:
         metrics: count them too.
+        stage: name of the stage, for the log.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, stage: str) -> None:
+        self._stage = stage
         self._metrics = metrics
         self._recovering = True
         self._states = 0
@@ -36,10 +38,10 @@ class RecoveryNews:
             self._states += states
             if time.monotonic() - self._told_at > INTERVAL_S:
                 self._told_at = time.monotonic()
-                log.info("recovering the state from the changelog", states=self._states)
+                log.info("recovering the state from the changelog", stage=self._stage, states=self._states)
 
     def end(self, partitions: int) -> None:
         """The state of so many partitions is recovered."""
-        log.info("state is recovered", partitions=partitions, states=self._states)
+        log.info("state is recovered", stage=self._stage, partitions=partitions, states=self._states)
         self._recovering = False
         self._states = 0

@@ -21,6 +21,9 @@ SUMMARY = {
     "left_out",
     *("events_in", "events_applied", "duplicates", "dead_letters", "erased", "users", "scores_out", "texts_encoded"),
     "titles_encoded",
+    "facts_sent",
+    "facts_applied",
+    "items",
     *("seconds", "events_per_second", "event_to_score_ms", "refused", "left_out", "first_duplicate"),
 }
 SCORE = {
@@ -82,8 +85,9 @@ def replays(
         made.mkdir()
         write_lines(made / "events", lines)
         changes = {"HOME": str(no_home), "XDG_CACHE_HOME": str(no_home)} if name == "first" else {}
+        changes["WHEREWITHAL_ITEMS"] = "true"
         changes |= {} if embedded else {"WHEREWITHAL_BROKER": shared_broker}
-        outputs = ("--features", "features", "--scores", "scores", "--dead-letters", "dead")
+        outputs = ("--features", "features", "--scores", "scores", "--items", "items", "--dead-letters", "dead")
         ran[name] = made, *by("replay", "events", *outputs, "--json", folder=made, **changes)
     return ran
 
@@ -123,6 +127,15 @@ def test_a_replay_writes_the_features_of_every_user_as_served(
         assert len(row["profile_vector"]) == PROFILE_WIDTH
         assert length == pytest.approx(1, abs=1e-5) or length == 0
     assert sum(row["revision"] for row in rows) == json.loads(replays["first"][2])["events_applied"]
+
+
+def test_a_replay_writes_the_signals_of_every_item_the_same_each_time(
+    replays: dict[str, tuple[Path, int, str, str]], first: Path
+) -> None:
+    account, rows = json.loads(replays["first"][2]), read_rows(first / "items")
+    assert account["facts_sent"] == account["facts_applied"] == sum(row["revision"] for row in rows) > 0
+    assert account["items"] == len(rows)
+    assert (first / "items").read_bytes() == (replays["again"][0] / "items").read_bytes()
 
 
 def test_a_replay_writes_the_last_score_of_every_user(first: Path) -> None:

@@ -79,7 +79,9 @@ class Run:
                 await asyncio.sleep(0.001)
 
     def gauge(self, name: str) -> float | None:
-        return self.metrics.registry.get_sample_value(f"wherewithal_decay_{name}", {"partition": str(NUMBER)})
+        return self.metrics.registry.get_sample_value(
+            f"wherewithal_decay_{name}", {"stage": "users", "partition": str(NUMBER)}
+        )
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.states: dict[bytes, bytes] = {}
-        self.known = Progress()
+        self.known = Progress.of(len(Source))
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         return self.states.get(key)
@@ -282,7 +282,7 @@ async def test_the_local_store_holds_a_state_only_once_the_changelog_does(infere
         await until(lambda: bool(made.changelog))
         await turns()
         assert made.shelf.states == {}
-        assert made.shelf.known == Progress()
+        assert made.shelf.known == Progress.of(len(Source))
         made.changelog[0].acknowledge()
         await until(lambda: bool(made.online.puts))
         assert decode(made.shelf.states[b"u"]).revision == state.revision == 1
@@ -527,3 +527,118 @@ async def test_an_event_is_counted_as_scored_when_its_score_is_acknowledged(infe
         made.scores[0].acknowledge()
         await until(lambda: made.tally.scores_out == 1)
         assert made.tally.latency_percentiles()["p50"] is not None
+
+
+class HeldFacts:
+    """Takes facts, and acknowledges them when the test says, or at once while `open`."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[int], asyncio.Future[None]]] = []
+        self.open = False
+
+    async def send(self, partition: int, facts: Sequence[int]) -> None:
+        assert partition == PARTITION
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sent.append((list(facts), answer))
+        if self.open:
+            answer.set_result(None)
+        await answer
+
+
+def telling(made: Bench) -> HeldFacts:
+    """Have a bench send facts."""
+    facts = HeldFacts()
+    made.committer._out = replace(made.committer._out, facts=facts)
+    return facts
+
+
+def tell(made: Bench, user_id: str, fact: int) -> None:
+    """Apply a view of a user that gives a fact."""
+    made.view(user_id)
+    made.committer.tell(fact)
+
+
+async def test_facts_are_acknowledged_before_any_state_leaves(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        tell(made, "u", 1)
+        await until(lambda: bool(facts.sent))
+        await turns()
+        assert not made.changelog
+        assert not made.online.puts
+        facts.sent[0][1].set_result(None)
+        await until(lambda: bool(made.changelog))
+        assert not made.scores, "nothing is published before the changelog holds the state"
+
+
+async def test_facts_leave_in_their_order_however_the_groups_are_split(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts, draw = telling(made), random.Random(3)
+        facts.open = made.online.open = True
+        made.publisher.open = {CHANGELOG, SCORES}
+        number = itertools.count()
+        for _ in range(5):
+            for _ in range(GROUP_KEYS + draw.randrange(GROUP_KEYS)):
+                tell(made, f"u{draw.randrange(2 * GROUP_KEYS)}", next(number))
+            await turns()
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        assert len(made.changelog) > 5, "groups were split"
+        assert [fact for sent, _ in facts.sent for fact in sent] == list(range(next(number)))
+
+
+async def test_a_group_takes_the_facts_of_users_who_are_left_for_the_next(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        for number in range(GROUP_KEYS + 10):
+            tell(made, f"u{number}", number)
+        await until(lambda: bool(facts.sent))
+        assert len(facts.sent[0][0]) == GROUP_KEYS + 10
+        facts.sent[0][1].set_result(None)
+        await until(lambda: bool(made.changelog))
+        assert len(made.changelog[0].records) == GROUP_KEYS
+
+
+async def test_after_facts_that_failed_nothing_more_of_the_partition_leaves(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        made.publisher.open, made.online.open = {CHANGELOG, SCORES}, True
+        tell(made, "u", 1)
+        settled = made.committer.settled()
+        await until(lambda: bool(facts.sent))
+        error = KafkaTimeoutError()
+        facts.sent[0][1].set_exception(error)
+        await until(lambda: bool(made.failures))
+        facts.open = True
+        tell(made, "u", 2)
+        tell(made, "v", 3)
+        await turns()
+        assert made.failures == [error]
+        assert len(facts.sent) == 1
+        assert made.publisher.sent == {CHANGELOG: [], SCORES: [], CAPACITY: []}
+        assert made.shelf.states == {}
+        assert not made.online.puts
+        assert not settled.done()
+
+
+async def test_a_lease_lost_while_facts_were_awaited_keeps_the_states_back(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        tell(made, "u", 1)
+        await until(lambda: bool(facts.sent))
+        made.lease._renewed_at = float("-inf")
+        facts.sent[0][1].set_result(None)
+        await until(lambda: bool(made.failures))
+        assert isinstance(made.failures[0], LeaseLostError)
+        assert not made.changelog
+
+
+async def test_who_is_published_again_sends_no_fact(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        facts.open = made.online.open = True
+        made.publisher.open = {CHANGELOG, SCORES}
+        state = made.view("u")
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        made.committer.touch("u", state, changed=False)
+        await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
+        assert not facts.sent

@@ -39,6 +39,7 @@ from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
+from streams.worker.stage_spec import USERS
 from streams.worker.stages.stores import open_store
 
 PATIENCE_S = 60.0
@@ -81,7 +82,7 @@ async def worker(settings: Settings, lines: list[dict[str, Any]]) -> AsyncIterat
 @contextmanager
 def asked_over_http(flow: Flow) -> Iterator[str]:
     """Serve the endpoint of a flow, as a worker does; give its address."""
-    endpoint = RepublishEndpoint(asyncio.get_running_loop(), lambda: flow.production.republisher)
+    endpoint = RepublishEndpoint(asyncio.get_running_loop(), lambda: (flow.production.republisher, None))
     with serving(endpoint) as url:
         yield url
 
@@ -185,7 +186,7 @@ async def test_a_worker_warns_of_a_redis_that_may_lose_rows(
 ) -> None:
     settings = quick_settings(tmp_path, online_store=redis_url)
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
-        open_store(settings, Owed(settings.state_dir)).close()
+        open_store(settings, USERS, Owed(settings.state_dir)).close()
     (line,) = caplog.records
     assert line.getMessage() == "the online store may lose rows"
     assert "a Redis with snapshots or an append-only file" in line.fields["reason"]  # type: ignore[attr-defined]
@@ -269,7 +270,7 @@ async def test_a_new_deployment_has_nobody_to_publish_again(
     with caplog.at_level("WARNING", "wherewithal"):
         async with Flow(settings, encoder=HashEncoder()) as flow:
             assert flow.production.republisher.progress.state == NONE
-    assert "the online store lacks users, publishing every user again" not in caplog.messages
+    assert "the online store lacks users, publishing all of them again" not in caplog.messages
 
 
 async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_path: Path, online_store: str) -> None:
@@ -408,7 +409,10 @@ def test_a_worker_that_ends_in_between_is_told() -> None:
 
 def test_a_worker_that_is_starting_or_is_none_says_so() -> None:
     loop = asyncio.new_event_loop()
-    with serving(RepublishEndpoint(loop, lambda: None)) as url, pytest.raises(RepublishError, match="found: starting"):
+    with (
+        serving(RepublishEndpoint(loop, lambda: (None, None))) as url,
+        pytest.raises(RepublishError, match="found: starting"),
+    ):
         republish([url], None, lambda _: None)
     loop.close()
     with serving(Told(Answer(200, b"<html>"))) as url, pytest.raises(RepublishError, match="none of a worker's"):
@@ -418,7 +422,7 @@ def test_a_worker_that_is_starting_or_is_none_says_so() -> None:
 @pytest.mark.parametrize("body", [b"[]", b'{"users_per_s": 0}', b'{"users_per_s": "many"}', b'{"users": 1}', b"{"])
 async def test_a_request_that_is_none_is_refused_and_begins_nothing(tmp_path: Path, body: bytes) -> None:
     begun: list[object] = []
-    endpoint = RepublishEndpoint(asyncio.get_running_loop(), lambda: begun)  # type: ignore[arg-type, return-value]
+    endpoint = RepublishEndpoint(asyncio.get_running_loop(), lambda: (begun, None))  # type: ignore[arg-type, return-value]
     answer = await asyncio.to_thread(endpoint.post, body)
     assert answer.status == 400
     assert orjson.loads(answer.body)["reason"].startswith('expected {} or {"users_per_s": N}')

@@ -90,7 +90,7 @@ async def test_a_successor_resets_whoever_was_published_by_a_clock_ahead(tmp_pat
         )
         capacity_artefact().save(tmp_path / "capacity")
         with monkeypatch.context() as patch:
-            patch.setattr("streams.worker.users.emitter.time", Stamps(clock))
+            patch.setattr("streams.worker.publishing.emission.time", Stamps(clock))
             async with Flow(settings, encoder=HashEncoder(), clock=clock) as flow:
                 await put_through(flow, [view(0, user, began) for user in USERS])
         wrong = await last_scores(settings)

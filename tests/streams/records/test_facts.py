@@ -1,0 +1,120 @@
+"""Messages of the facts topic: what is written is read, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.items.fact import Fact
+from features.observation import Kind, Source
+from streams.exceptions import StreamsError
+from streams.records.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
+from streams.records.rejection import Reason, Rejection
+
+BASE = 1_764_000_000_000
+CLICKS = [kind for kind in Kind if kind not in (Kind.SEARCH, Kind.REVIEW)]
+
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=64)
+clicks = st.builds(
+    Fact,
+    st.just(int(Source.CLICKS)),
+    st.integers(0, 2**62),
+    ids,
+    st.integers(-(2**60), BASE),
+    st.sampled_from(CLICKS).map(int),
+    amount=st.none() | st.integers(0, 10**15),
+    units=st.integers(0, 10**6),
+    price=st.none() | st.floats(0, 1e9),
+    title=st.none() | st.text(st.characters(codec="utf-8"), max_size=40),
+    category=st.none() | st.text(st.characters(codec="utf-8"), max_size=20),
+)
+reviews = st.builds(
+    Fact,
+    st.just(int(Source.REVIEWS)),
+    st.integers(0, 2**62),
+    ids,
+    st.integers(0, BASE),
+    st.just(int(Kind.REVIEW)),
+    amount=st.integers(10**6, 5 * 10**6),
+    noisy=st.booleans(),
+    polarity=st.none() | st.integers(-(10**6), 10**6),
+    signature=st.binary(max_size=17),
+    new_reviewer=st.booleans(),
+)
+messages = (
+    st.builds(FactBatch, st.integers(0, 1000), st.text(max_size=20), st.lists(clicks | reviews, min_size=1, max_size=5))
+    | st.builds(Forecast, ids, st.integers(0, BASE), st.dictionaries(st.text(max_size=5), st.none() | st.floats(0, 1)))
+    | st.builds(Forget, ids)
+)
+
+
+@given(messages)
+def test_what_is_written_is_read(message: Message) -> None:
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=200) | st.builds(lambda rest: bytes([VERSION]) + rest, st.binary(max_size=200)))
+def test_other_bytes_are_malformed_or_of_a_newer_release_and_nothing_else_happens(value: bytes) -> None:
+    try:
+        found = decode(value)
+    except NewerFactsError:
+        assert value[0] > VERSION
+    else:
+        assert isinstance(found, FactBatch | Forecast | Forget) or found.reason is Reason.MALFORMED
+
+
+@given(messages, st.data())
+def test_bytes_that_were_cut_or_damaged_change_nothing_silently(message: Message, data: st.DataObject) -> None:
+    value = encode(message)
+    cut = value[: data.draw(st.integers(1, len(value) - 1))]
+    found = decode(cut)
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+def test_a_newer_release_is_told_of_in_one_line_and_not_passed_over() -> None:
+    with pytest.raises(
+        NewerFactsError, match=f"of version {VERSION} at most, found one of version {VERSION + 1}"
+    ) as no:
+        decode(bytes([VERSION + 1]) + b"whatever")
+    assert isinstance(no.value, StreamsError)
+    assert "upgrade the workers of the item stage" in str(no.value)
+    assert "\n" not in str(no.value)
+
+
+def fact(**changed: object) -> Fact:
+    return msgspec.structs.replace(Fact(int(Source.CLICKS), 5, "i", BASE, int(Kind.VIEW)), **changed)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": int(Kind.SEARCH)},
+        {"kind": 99},
+        {"kind": int(Kind.REVIEW)},
+        {"topic": int(Source.REVIEWS)},
+        {"topic": 7},
+        {"offset": -1},
+        {"item_id": ""},
+        {"item_id": "i" * 257},
+        {"timestamp": 2**62},
+        {"price": float("nan")},
+        {"price": -1.0},
+        {"units": -1},
+        {"polarity": 2_000_000},
+    ],
+)
+def test_values_that_no_event_can_give_are_malformed(wrong: dict[str, object]) -> None:
+    found = decode(encode(FactBatch(0, "", [fact(), fact(**wrong)])))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "message", [FactBatch(0, "", []), FactBatch(-1, "", [fact()]), Forget(""), Forecast("i", -1, {})]
+)
+def test_messages_that_say_nothing_are_malformed(message: Message) -> None:
+    assert isinstance(decode(encode(message)), Rejection)
+    assert isinstance(decode(None), Rejection)
