@@ -47,7 +47,7 @@ def items(count: int, hot: float) -> dict[str, Any]:
     with fresh_broker() as broker:
         settings = load_settings(broker=broker, topic_prefix="bench-", partitions=PARTITIONS, items=True)
         ends = asyncio.run(publish_facts(settings, count, hot))
-        base = {"broker": broker, "prefix": "bench-", "group": "items", "ends": ends, "facts": count}
+        base = {"broker": broker, "prefix": "bench-", "ends": ends, "facts": count}
         found = run_side("benchmarks.sides.items", base)
     say(f"items, {hot:.0%} hot: {found['facts_per_second']:,.0f} facts/s, {found['seconds']}")
     return found

@@ -41,7 +41,6 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     settings = load_settings(
         broker=arguments["broker"],
         topic_prefix=arguments["prefix"],
-        group=arguments["group"],
         state_dir=folder,
         state_store="rocksdb",
         window_edge=WindowEdge.EVENT,

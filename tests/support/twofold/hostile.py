@@ -59,7 +59,8 @@ def hostile_lines(seed: int, events: int, newest: int, *, users: int = 40, any_o
         events: how many lines, about.
         newest: no event but those ahead of the clock is later than this, ms; it should be now, or before.
         users: how many.
-        any_order: leave out what makes the order of lines matter: erasures, and ids whose copies differ or come late.
+        any_order: leave out what makes the order of lines matter: erasures, ids whose copies differ or come late, and
+            users with more events than a topic remembers, which takes at most 70 lines to a user.
     """
     rng = random.Random(seed)
     lines: list[bytes] = []
@@ -67,7 +68,7 @@ def hostile_lines(seed: int, events: int, newest: int, *, users: int = 40, any_o
     for number in range(events):
         dice = rng.random()
         if dice < 0.72 or not said:
-            said.append(_event(rng, number, newest, users))
+            said.append(_event(rng, number, newest, users, evenly=any_order))
             lines.append(_line(said[-1]))
         elif dice < 0.80:
             recent = said[-30:] if any_order else rng.choice([said[-30:], said])
@@ -82,22 +83,22 @@ def hostile_lines(seed: int, events: int, newest: int, *, users: int = 40, any_o
             }
             lines.append(_line({"topic": "erasures", "value": erasure}))
         else:
-            lines.append(rng.choice(SPOILERS)(rng, _event(rng, number, newest, users)))
+            lines.append(rng.choice(SPOILERS)(rng, _event(rng, number, newest, users, evenly=any_order)))
     return lines
 
 
-def _user(rng: random.Random, users: int) -> str:
-    place = int(rng.paretovariate(0.9)) % users
+def _user(rng: random.Random, users: int, *, evenly: bool = False) -> str:
+    place = rng.randrange(users) if evenly else int(rng.paretovariate(0.9)) % users
     return f"user {place} {IDS[place % len(IDS)]}"[:256]
 
 
-def _event(rng: random.Random, number: int, newest: int, users: int) -> dict[str, Any]:
+def _event(rng: random.Random, number: int, newest: int, users: int, *, evenly: bool = False) -> dict[str, Any]:
     age = rng.choice(
         [0, rng.randrange(2 * HOUR), rng.randrange(3 * DAY), rng.randrange(45 * DAY), 800 * DAY, 9000 * DAY]
     )
     topic = rng.choices(["clicks", "searches", "reviews"], [7, 1, 3])[0]
     # An id means nothing beyond its user and topic.
-    value: dict[str, Any] = {"event_id": f"e{number}", "user_id": _user(rng, users)}
+    value: dict[str, Any] = {"event_id": f"e{number}", "user_id": _user(rng, users, evenly=evenly)}
     value["timestamp"] = _written(rng, newest - age)
     if rng.random() < 0.5:
         value["category"] = rng.choice(CATEGORIES)
