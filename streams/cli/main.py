@@ -51,9 +51,10 @@ COMMANDS: Final = {
     "backtest": "hold the forecast of spend to real orders, beside what it has to beat",
     "finetune": "adapt the encoder to texts and what is known of them",
 }
-"""The commands, each in the module of its name under `streams.cli`, or in the room below."""
+"""The commands, each in the module of its name under `streams.cli`, or in a room of `_ROOMS`."""
 
 _ROOMS: Final = {
+    **dict.fromkeys(("acls", "leave", "repartition", "republish", "topics"), "cluster"),
     **dict.fromkeys(("backtest", "demand", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
     "settings": "environment",
 }

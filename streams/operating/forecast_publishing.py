@@ -13,7 +13,7 @@ from streams.broker.publisher import Publisher
 from streams.broker.topics.counts import common_partitions
 from streams.contract import FACTS, topic_name
 from streams.exceptions import BrokerError
-from streams.records.facts import Forecast, encode
+from streams.records.items.facts import Forecast, encode
 from streams.records.outgoing import Outgoing
 from streams.records.placement import partition_of_key
 from streams.settings import Settings

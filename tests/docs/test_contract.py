@@ -48,7 +48,7 @@ from streams.operating.summary import Summary
 from streams.records.capacity_record import encode_capacity
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Review, Search
-from streams.records.item_record import encode_item
+from streams.records.items.record import encode_item
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.rejection import Reason, Rejection
 from streams.records.score_record import encode_score

@@ -15,7 +15,7 @@ from models.demand.methods import CHOSEN
 from models.demand.rolling import HORIZONS, LEAST_DAYS, roll
 from streams.offline.demand.sales import PURCHASES, UNITS, VIEWS, Daily
 from streams.progress import Progress
-from streams.records.demand_block import demand_block
+from streams.records.items.demand_block import demand_block
 
 FORECAST: Final = ("first_day", "days", "days_with_sales", "method", "reason", "pattern", "units_7d", "units_28d")
 """The fields of a forecast, as it is published; the record that serves it adds `made_at` and `age_days`."""

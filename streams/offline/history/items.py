@@ -22,7 +22,7 @@ from streams.offline.history.folding import History
 from streams.offline.history.lives import Applied
 from streams.offline.history.spill import Spill
 from streams.records.events import Click, Review
-from streams.records.stating import fact_of_click, fact_of_review
+from streams.records.items.stating import fact_of_click, fact_of_review
 
 _FACT: Final = 0
 _NOTE: Final = 1

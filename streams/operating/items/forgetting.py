@@ -23,7 +23,7 @@ from streams.operating.erasing.receipt import ONLINE_STORE, Kept, Receipt, judge
 from streams.operating.erasing.requests import Place, obeyed_all_the_same, publish, settled
 from streams.operating.items.forgotten import FORGET, ITEM_TABLE, judge_item, kept_after
 from streams.progress import Progress
-from streams.records.facts import Forget, encode
+from streams.records.items.facts import Forget, encode
 from streams.records.placement import partition_of_key
 from streams.settings import Settings
 

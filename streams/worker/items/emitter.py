@@ -13,10 +13,10 @@ from features.items.row import scalars, title_vector
 from features.items.state import ItemState
 from features.online.rows import ItemRow
 from streams.contract import ITEM_SIGNALS
-from streams.records.demand_block import demand_block
-from streams.records.item_record import encode_item
+from streams.records.items.demand_block import demand_block
+from streams.records.items.record import encode_item
+from streams.records.items.sentiment_block import sentiment_block
 from streams.records.outgoing import Outgoing
-from streams.records.sentiment_block import sentiment_block
 from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.publishing.emission import Emission, Instants, Subject, begin
 

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from streams.broker.letters import Letter, Letters
 from streams.contract import FACTS
-from streams.records.facts import FactBatch, Forecast, decode
+from streams.records.items.facts import FactBatch, Forecast, decode
 from streams.records.rejection import Reason, Rejection
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally

@@ -14,7 +14,7 @@ from features.items.fact import Fact
 from features.items.state import ItemState
 from features.outcome import Outcome
 from streams.contract import FACTS
-from streams.records.facts import Forecast, Forget
+from streams.records.items.facts import Forecast, Forget
 from streams.worker.applying.partition import Partition
 from streams.worker.items.title_lane import TitleLane
 from streams.worker.items.workshop import Workshop

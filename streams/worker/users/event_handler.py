@@ -17,9 +17,9 @@ from streams.broker.letters import Letter
 from streams.contract import CLICKS, ERASURES, REVIEWS, SEARCHES
 from streams.records.decoder import Decoded
 from streams.records.events import Click, Erasure, Event, Review, Search, text_of
+from streams.records.items.stating import fact_of_click, fact_of_review
 from streams.records.observer import NOTHING_READ, Reading
 from streams.records.rejection import Reason, Rejection
-from streams.records.stating import fact_of_click, fact_of_review
 from streams.telemetry.tally import Fate
 from streams.worker.applying.patience import patiently
 from streams.worker.users.title_lane import TitleLane

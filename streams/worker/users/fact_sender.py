@@ -14,7 +14,7 @@ from typing import Final
 
 from features.items.fact import Fact
 from streams.broker.publisher import Publisher
-from streams.records.facts import FactBatch, encode
+from streams.records.items.facts import FactBatch, encode
 from streams.records.outgoing import Outgoing
 from streams.records.placement import partition_of_key
 

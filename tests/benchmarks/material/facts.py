@@ -15,7 +15,7 @@ from features.observation import Kind, Source, to_micros
 from streams.broker.publisher import Publisher
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import FACTS, topic_name
-from streams.records.facts import FactBatch, encode
+from streams.records.items.facts import FactBatch, encode
 from streams.records.outgoing import Outgoing
 from streams.records.placement import partition_of_key
 from streams.settings import Settings

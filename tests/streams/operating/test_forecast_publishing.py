@@ -21,7 +21,7 @@ from streams.contract import FACTS, ITEM_SIGNALS, topic_name
 from streams.exceptions import BrokerError
 from streams.operating import forecast_publishing
 from streams.operating.forecast_publishing import publish_forecasts
-from streams.records.facts import Forecast, decode
+from streams.records.items.facts import Forecast, decode
 from streams.records.placement import partition_of_key
 from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow

@@ -22,8 +22,8 @@ from features.online.rows import ItemRow
 from models.exceptions import EncoderUnavailableError
 from streams.broker.publisher import Written
 from streams.contract import FACTS, ITEM_SIGNALS
-from streams.records.facts import FactBatch, Forecast, Forget, Message, NewerFactsError
-from streams.records.facts import encode as encode_message
+from streams.records.items.facts import FactBatch, Forecast, Forget, Message, NewerFactsError
+from streams.records.items.facts import encode as encode_message
 from streams.records.observer import Reading
 from streams.records.outgoing import Outgoing
 from streams.records.placement import MisplacedKeyError

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaTimeoutError
 from features.items.fact import Fact
 from features.observation import Kind, Source
 from streams.broker.publisher import Written
-from streams.records.facts import FactBatch, decode
+from streams.records.items.facts import FactBatch, decode
 from streams.records.outgoing import Outgoing
 from streams.records.placement import partition_of_key
 from streams.worker.users import fact_sender

@@ -9,8 +9,8 @@ from features.items.review_signature import signature
 from features.observation import Kind, Source
 from features.tiles import DAY
 from streams.records.events import Action, Click, Review
+from streams.records.items.stating import NEW_EVENTS, NEW_FOR, fact_of_click, fact_of_review
 from streams.records.observer import NOTHING_READ, Observer, Reading
-from streams.records.stating import NEW_EVENTS, NEW_FOR, fact_of_click, fact_of_review
 
 BASE = 1_764_000_000_000
 OBSERVER = Observer(["shoes"])

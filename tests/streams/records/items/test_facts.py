@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features.items.fact import Fact
 from features.observation import Kind, Source
 from streams.exceptions import StreamsError
-from streams.records.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
+from streams.records.items.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
 from streams.records.rejection import Reason, Rejection
 
 BASE = 1_764_000_000_000

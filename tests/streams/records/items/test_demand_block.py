@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.tiles import DAY, HOUR
-from streams.records.demand_block import demand_block, wilson
+from streams.records.items.demand_block import demand_block, wilson
 
 T = 20_000 * DAY + 12 * HOUR
 

@@ -1,0 +1,1 @@
+"""The commands that prepare a cluster, and rearrange what runs on it."""
