@@ -257,7 +257,7 @@ def test_items_with_odd_reviews_are_told_when_they_are_more_than_the_day_before(
 ) -> None:
     series = {f'wherewithal_items_at_risk{{{W1},evidence="{kind}"}}': "3+0x1600" for kind in ("alike", "wordless")}
     series[f'wherewithal_items_at_risk{{{W1},evidence="burst_24h"}}'] = f"3+0x1500 {3 + risen}+0x100"
-    up = {name: "1+0x1600" for name in UP}
+    up = dict.fromkeys(UP, "1+0x1600")
     labels = [{"alertname": "WherewithalReviewsOdd", "evidence": "burst_24h"}] if firing else []
     assert_firing(promtool, tmp_path, up | series, labels, minutes=1560)
 
