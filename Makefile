@@ -78,7 +78,7 @@ $(VENV)/.ready-reviews: $(READY)
 report: $(READY) $(VENV)/.ready-reviews  ## evaluate what ships again, into docs/report: scorer, text, sentiment
 	$(BIN)/wherewithal evaluate --output docs/report
 	$(BIN)/wherewithal evaluate --head capacity --output docs/report
-	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --texts 380 --output docs/report
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --texts 1000 --output docs/report
 
 picture: $(READY)  ## draw docs/demo.svg again, from a run of the demo
 	$(BIN)/wherewithal demo --svg docs/demo.svg
