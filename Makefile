@@ -78,7 +78,7 @@ $(VENV)/.ready-reviews: $(READY)
 report: $(READY) $(VENV)/.ready-reviews  ## evaluate what ships again, into docs/report
 	$(BIN)/wherewithal evaluate --output docs/report
 	$(BIN)/wherewithal evaluate --head capacity --output docs/report
-	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --texts 380 --output docs/report
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --texts 1000 --output docs/report
 	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head risk --output docs/report
 	$(BIN)/wherewithal demand --backtest --output docs/report
 

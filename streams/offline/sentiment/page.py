@@ -17,7 +17,8 @@ that is held out is nearly the same (cosine of their runs of four letters 0.7 or
 resampling groups. `wherewithal evaluate --head sentiment --texts {most}` writes this page again (seed {seed}).
 
 Accuracy counts p >= 0.5 as praise. The Brier score is the mean squared error of p: 0 is best, and 0.25 is a coin. The
-calibration error is how far p is from what is true, over ten bins of as many texts.
+calibration error is how far p is from what is true, over ten bins of as many texts; resampling adds chance to it, so
+its interval lies too high.
 """
 
 _MODELS: Final = {
@@ -30,7 +31,7 @@ _TAIL: Final = """
 ## How to read it
 
 - The heads did not learn from equally many texts, see above; the baselines had all of them.
-- The *lexicon* adds up words: in English the list of Pattern that `textblob` ships (public domain), in Chinese 200
+- The *lexicon* adds up words: in English the list of Pattern that `textblob` ships (public domain), in Chinese 222
   words of our own choice, both with negations. It is made a probability on the training texts of its language.
 - *Runs of letters* is a logistic regression on tf-idf, fitted to the training texts of one language: what these texts
   teach without an encoder. A head is one for both languages, and is told neither.
