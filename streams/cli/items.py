@@ -118,11 +118,19 @@ async def _follow(settings: Settings, item: str | None, as_json: bool) -> None:
 
 
 def _line(record: Mapping[str, Any]) -> str:
+    units, revenue, conversion, polarity, risk = (
+        written(number_at(record, field), form)
+        for field, form in (
+            ("units_7d", ",d"),
+            ("revenue_7d", ",.2f"),
+            ("conversion_7d", ".1%"),
+            ("polarity_30d", "+.2f"),
+            ("risk.score", ".0f"),
+        )
+    )
     return (
-        f"{shown(record['item_id']):24} {written(record['units_7d'], ',d'):>7} units 7d "
-        f"{written(record['revenue_7d'], ',.2f'):>12} conversion {written(record['conversion_7d'], '.1%'):>6} "
-        f"polarity {written(record['polarity_30d'], '+.2f'):>5} "
-        f"risk {written(number_at(record, NAMED['risk']), '.0f'):>3} revision {record['revision']}"
+        f"{shown(record['item_id']):24} {units:>7} units 7d {revenue:>12} conversion {conversion:>6} "
+        f"polarity {polarity:>5} risk {risk:>3} revision {record['revision']}"
     )
 
 

@@ -52,8 +52,8 @@ def items_table(console: Console, title: str, records: Iterable[Mapping[str, Any
 def _cells(record: Mapping[str, Any], numbers: Iterable[_Cells]) -> tuple[str | Text, ...]:
     return (
         _cut(record["item_id"], _WORD_WIDTH),
-        _cut(record["title"], _TITLE_WIDTH),
-        _cut(record["category"], _WORD_WIDTH),
+        _cut(record.get("title"), _TITLE_WIDTH),
+        _cut(record.get("category"), _WORD_WIDTH),
         *(written(number_at(record, field), form) for _, field, form in numbers),
     )
 

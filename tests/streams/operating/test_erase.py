@@ -21,7 +21,7 @@ from support.shoppers import BASE, arriving
 
 from features.observation import Source
 from features.online.opening import open_online_store
-from features.online.user_views import STORED
+from features.online.user_views import STORED, USERS
 from features.text_sum import NO_TEXTS, NO_TITLES
 from features.users.state import UserState
 from streams.broker.connection import connection
@@ -255,7 +255,7 @@ async def test_a_store_that_the_workers_do_not_write_proves_nothing(tmp_path, re
     async with worker(quick_settings(tmp_path), [click("u", 1)]) as flow:
         elsewhere = flow.settings.model_copy(update={"online_store": url})
         code, out, errors = await wherewithal(elsewhere, "erase", "u", "--json")
-        assert not look_up(flow.settings.online_url, "u").serves
+        assert not look_up(flow.settings.online_url, "u", USERS).serves
     assert code == 1
     removed = orjson.loads(out)["removed"]
     assert {name for name, place in removed.items() if not place["removed"]} == {"online_store"}
@@ -266,8 +266,8 @@ async def test_a_store_that_the_workers_do_not_write_proves_nothing(tmp_path, re
 
 async def test_looking_a_user_up_changes_nothing_of_what_is_served(tmp_path, online_store):
     async with worker(quick_settings(tmp_path, online_store=online_store), [click("u", 1)]):
-        first = look_up(online_store, "u")
-        assert look_up(online_store, "u") == first
+        first = look_up(online_store, "u", USERS)
+        assert look_up(online_store, "u", USERS) == first
     assert (first.serves, first.fenced, first.trouble) == (True, True, None)
     assert "sqlite:" not in first.address
 
