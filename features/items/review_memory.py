@@ -7,15 +7,19 @@ object they cost an item that nobody reviews as good as nothing.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Final, NamedTuple
 
 from features.exceptions import StateFormatError
 from features.items.review_signature import SIGNATURE_BYTES
 from features.observation import MICRO
+from features.tiles import DAY, HOUR
 
 REMEMBERED_REVIEWS: Final = 48
 """How many reviews are remembered: the newest by time, and of one time the greatest bytes."""
+
+KEPT: Final = 30 * DAY + HOUR
+"""How long before the newest review one is remembered, ms: no look goes back further."""
 
 _ENTRY: Final = struct.Struct(f">QBbB{SIGNATURE_BYTES}s")
 ENTRY_BYTES: Final = _ENTRY.size
@@ -71,7 +75,7 @@ class ReviewMemory:
         self.joined = joined
 
     def add(self, timestamp: int, rating: int, polarity: int | None, new_reviewer: bool, signature: bytes) -> None:
-        """Remember a review, unless it is older than all that there is room for.
+        """Remember a review, unless it is too old or older than all that there is room for.
 
         Args:
             timestamp: of its fact, ms.
@@ -90,8 +94,10 @@ class ReviewMemory:
         )
         joined = self.joined
         place = bisect_right(range(len(joined) // ENTRY_BYTES), entry, key=self._entry) * ENTRY_BYTES
-        joined = joined[:place] + entry + joined[place:]
-        self.joined = joined[-REMEMBERED_REVIEWS * ENTRY_BYTES :]
+        self.joined = (joined[:place] + entry + joined[place:])[-REMEMBERED_REVIEWS * ENTRY_BYTES :]
+        newest = _ENTRY.unpack_from(self.joined, len(self.joined) - ENTRY_BYTES)[0]
+        oldest = max(0, newest - KEPT).to_bytes(8)
+        self.joined = self.joined[self._place_of(oldest) :]
 
     def forget_polarities(self) -> None:
         """Forget what another head than the present one thought of the texts."""
@@ -108,6 +114,10 @@ class ReviewMemory:
                 text = signed if flags & _WORDS else b""
                 found.append(Remembered(when - _EPOCH, rating / _STEPS, known, bool(flags & _NEW), text))
         return found
+
+    def _place_of(self, prefix: bytes) -> int:
+        """Return where the first entry stands that is not below some first bytes."""
+        return bisect_left(range(len(self.joined) // ENTRY_BYTES), prefix, key=self._entry) * ENTRY_BYTES
 
     def _entry(self, number: int) -> bytes:
         return self.joined[number * ENTRY_BYTES : (number + 1) * ENTRY_BYTES]

@@ -18,12 +18,12 @@ PRIOR_REVIEWS: Final = 10
 NEW_SHARE: Final = 0.3
 """The ordinary share of new reviewers."""
 
-ALIKE_SHARE: Final = 1e-3
-"""How many pairs of unrelated texts may be taken for nearly equal: above every figure of docs/report/risk.md."""
+ALIKE_SHARE: Final = 2e-3
+"""The share of pairs of texts of one subject that may be taken for nearly equal: twice that of docs/report/risk.md."""
 
 CONTRARY_POLARITY: Final = 0.3
 """The polarity from which on a text says the opposite of a rating on the other side of 3."""
-CONTRARY_SHARE: Final = 0.08
+CONTRARY_SHARE: Final = 0.13
 """The share of honest texts that a head takes for the opposite of their rating: docs/report/risk.md."""
 
 WORDLESS_SHARE: Final = 0.3

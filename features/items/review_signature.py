@@ -1,4 +1,6 @@
-"""The signature of a review's text: a few bytes by which two nearly equal texts are told, and no text can be read back.
+"""The signature of a review's text: a few bytes by which two nearly equal texts are told.
+
+No text can be read back from it; whoever guesses a text can check the guess.
 
 MinHash over the text's sequences of three letters (Broder 1997, "On the resemblance and containment of documents"): of
 two texts, each hash agrees with the probability of their Jaccard similarity. One byte is kept of each hash (Li and

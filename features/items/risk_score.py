@@ -9,6 +9,12 @@ from features.items.review_bursts import bursts
 from features.items.review_oddities import oddities
 from features.items.state import ItemState
 
+ALERT_SCORE: Final = 70.0
+"""The score from which on an item is counted as one to look at; no item without a campaign reached it on trial."""
+
+EVIDENCE: Final = ("burst_24h", "burst_7d", "new_reviewers_7d", "alike", "contrary", "wordless")
+"""The kinds of evidence, as a block names them."""
+
 HALVING_DECADES: Final = 2.0
 """The decades of evidence that halve what a score lacks of 100."""
 
@@ -30,16 +36,18 @@ def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
         return None
     burst = bursts(state.by_hour, state.by_day, state.oldest, instant)
     odd = oddities(state.reviews, instant)
-    greater = max(found.decades for found in burst.values())
+    kinds = (burst["24h"], burst["7d"], odd.new_reviewers, odd.alike, odd.contrary, odd.wordless)
+    greater = max(burst["24h"].decades, burst["7d"].decades)
     told = min(greater, odd.new_reviewers.decades)
     total = greater + told + odd.alike.decades + odd.contrary.decades + odd.wordless.decades
     return {
         "score": 100.0 * (1.0 - 2.0 ** (-total / HALVING_DECADES)),
-        **{f"burst_{name}": found._asdict() for name, found in burst.items()},
-        "new_reviewers_7d": odd.new_reviewers._asdict(),
-        "alike": odd.alike._asdict(),
-        "contrary": odd.contrary._asdict(),
-        "wordless": odd.wordless._asdict(),
+        **{name: found._asdict() for name, found in zip(EVIDENCE, kinds, strict=True)},
         "mean_rating_7d": odd.rating,
         "mean_rating_before": odd.rating_before,
     }
+
+
+def foremost(block: dict[str, Any]) -> str:
+    """Return the kind of evidence of a block that is the strongest."""
+    return max(EVIDENCE, key=lambda kind: block[kind]["decades"])

@@ -39,8 +39,8 @@ def brier(happened: Mask, probability: Vector) -> float:
 def calibration_error(happened: Mask, probability: Vector) -> float:
     """Return the expected calibration error: how far bins' mean probabilities are from what happened, on average.
 
-    Ten bins of as many outcomes each, by rising probability (Nguyen & O'Connor 2015, "Posterior calibration and
-    exploratory analysis for natural language processing models").
+    Ten bins of as many outcomes each, but for ties, by rising probability (Nguyen & O'Connor 2015, "Posterior
+    calibration and exploratory analysis for natural language processing models").
 
     Raises:
         InvalidInputError: as `accuracy`.
@@ -56,9 +56,11 @@ def reliability(happened: Mask, probability: Vector) -> list[tuple[float, float,
         InvalidInputError: as `accuracy`.
     """
     _check(happened, probability)
-    order = np.argsort(probability, kind="stable")
-    parts = [part for part in np.array_split(order, BINS) if len(part)]
-    return [(float(probability[part].mean()), float(happened[part].mean()), len(part) / len(order)) for part in parts]
+    edges = np.quantile(probability, np.arange(1, BINS) / BINS)
+    # Equal probabilities share a bin: nothing tells their outcomes apart.
+    bins = np.searchsorted(edges, probability)
+    parts = [bins == number for number in np.unique(bins)]
+    return [(float(probability[part].mean()), float(happened[part].mean()), float(part.mean())) for part in parts]
 
 
 def _check(happened: Mask, probability: Vector) -> None:

@@ -138,6 +138,9 @@ class Metrics(MetricSet):
         self.signals = counter("item_signals", "Signal records of items acknowledged by the broker")
         self.estimates = counter("capacity_records", "Records of purchasing capacity acknowledged by the broker")
         self.capacity_model = gauge("capacity_info", "1 for the capacity artefact in use", "scorer", "encoder")
+        self.items_at_risk = gauge(
+            "items_at_risk", "Items whose reviews are to be looked at, by the foremost evidence", "evidence"
+        )
         self.model = gauge("model_info", "1 for the models in use", "scorer", "encoder")
         self.model_fit = gauge("model_fit_info", "1 for what the scorer is found to be to this shop", "fit")
         self.category_events = counter(

@@ -132,7 +132,7 @@ class Flow(Running):
         closing = self._closing
         tune_interpreter()
         for stage in self.stages:
-            await stage.lock(closing)
+            stage.lock(closing)
         alone = self.settings.embedded
         if alone:
             self._progress("broker")
@@ -158,7 +158,7 @@ class Flow(Running):
             await letters.start()
         closing.add("dead letters", letters.abandon)
         for stage in self.stages:
-            stage.build(list(stage.spec.topics(self.settings)))
+            stage.build()
             # Stopped after the app, whose last micro-batches it still takes in.
             closing.add(f"production of {stage.spec.name}", stage.stop_production)
         equipping = asyncio.create_task(models.given_to(partial(self._equip, letters)), name="equip")

@@ -251,6 +251,17 @@ def test_drift_of_more_than_an_hour_fires_by_feature(promtool: str, tmp_path: Pa
     assert_firing(promtool, tmp_path, UP | series, labels, minutes=90)
 
 
+@pytest.mark.parametrize(("risen", "firing"), [(5, True), (4, False)])
+def test_items_with_odd_reviews_are_told_when_they_are_more_than_the_day_before(
+    risen: int, firing: bool, promtool: str, tmp_path: Path
+) -> None:
+    series = {f'wherewithal_items_at_risk{{{W1},evidence="{kind}"}}': "3+0x1600" for kind in ("alike", "wordless")}
+    series[f'wherewithal_items_at_risk{{{W1},evidence="burst_24h"}}'] = f"3+0x1500 {3 + risen}+0x100"
+    up = dict.fromkeys(UP, "1+0x1600")
+    labels = [{"alertname": "WherewithalReviewsOdd", "evidence": "burst_24h"}] if firing else []
+    assert_firing(promtool, tmp_path, up | series, labels, minutes=1560)
+
+
 def test_the_source_that_is_read_late_and_the_one_that_is_refused_are_named(promtool: str, tmp_path: Path) -> None:
     records = "wherewithal_rekey_records_total"
     series = {

@@ -31,6 +31,7 @@ from features.items.catalogue import NAMES as ITEM_NAMES
 from features.items.catalogue import POLARITY_PRIOR
 from features.observation import REVIEW_WEIGHT, SEARCH_WEIGHT, TITLE_WEIGHTS
 from features.online.item_views import VIEW as ITEM_VIEW
+from features.online.rows import ItemRow
 from features.online.user_views import STORED
 from features.online.views import View
 from features.repository import ITEM_SERVICE, SERVICE, SERVICE_V2
@@ -42,11 +43,12 @@ from features.users.service_v1 import FIELDS
 from models.labels.table import LABELS
 from models.scoring.capacity import NOT_FOR
 from streams.cli.main import COMMANDS
-from streams.contract import CAPACITY, TOPICS
+from streams.contract import CAPACITY, ITEM_SIGNALS, TOPICS
 from streams.operating.summary import Summary
 from streams.records.capacity_record import encode_capacity
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Review, Search
+from streams.records.item_record import encode_item
 from streams.records.ndjson import RejectedLine, parse_line
 from streams.records.rejection import Reason, Rejection
 from streams.records.score_record import encode_score
@@ -92,7 +94,7 @@ def test_each_dead_letter_reason_is_listed_and_no_other() -> None:
 
 
 def test_each_topic_is_listed_and_no_other() -> None:
-    assert set(first_names(section(CONTRACT, "Topics"))) == {*TOPICS, CAPACITY}
+    assert set(first_names(section(CONTRACT, "Topics"))) == {*TOPICS, CAPACITY, ITEM_SIGNALS}
 
 
 @pytest.mark.parametrize(("name", "event"), [("review", Review), ("search", Search), ("click", Click)])
@@ -235,6 +237,14 @@ def test_the_example_capacity_record_has_the_fields_of_one_and_adds_up() -> None
     assert total == pytest.approx(record["prediction"], rel=1e-9)
     explained = {name for cells in rows(section(CONTRACT, "Capacity record")) for name in code(cells[0])}
     assert explained == set(record) - {"user_id"}
+
+
+def test_each_field_of_an_item_record_is_explained_and_no_other() -> None:
+    row = ItemRow("i", (1, 1, 1), (0,) * len(ITEM_NAMES), None, None, None, bytes(256), "encoder", 1, 1)
+    nothing = dict.fromkeys(("sentiment", "demand", "risk"))
+    record = orjson.loads(encode_item(row, {}, [0.0] * 64, emitted_at=1, head="", degraded=False, **nothing))
+    explained = {name for cells in rows(section(CONTRACT, "Item record")) for name in code(cells[0])}
+    assert explained == set(record)
 
 
 def test_what_an_estimate_is_not_for_is_explained() -> None:

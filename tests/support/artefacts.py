@@ -12,11 +12,13 @@ import numpy as np
 from models.artefact.artefact import Artefact
 from models.artefact.capacity import CapacityArtefact
 from models.artefact.drift_reference import DriftReference
+from models.artefact.polarity import PolarityArtefact
 from models.profile import WIDTH, Projection
 from models.scoring.capacity import VECTORS, CapacityScorer
 from models.scoring.kinds.linear import LinearModel
 from models.scoring.standardising import Standardiser, Transform
 from streams.inference.loading import artefact_folder, identify
+from streams.inference.sentiment import identify_embeddings
 from streams.settings import load_settings
 from support.encoders import HashEncoder
 
@@ -89,3 +91,19 @@ def capacity_artefact(*, intercept: float = 0.5, least_evidence: int = 1, seed: 
         data="made-up shoppers",
         data_hash="00ff",
     )
+
+
+def polarity_artefact(seed: int = 0, **changes: Any) -> PolarityArtefact:
+    """A head of sentiment of weights drawn by chance, as if trained with `HashEncoder`."""
+    weights = np.random.default_rng(seed).normal(size=HashEncoder.dimension) / 20
+    parts: dict[str, Any] = {
+        "weights": weights,
+        "calibration": np.array([0.0, 1.0, 0.0]),
+        "encoder_name": HashEncoder.name,
+        "encoder_identity": identify_embeddings(HashEncoder()),
+        "date": date(2026, 11, 29),
+        "seed": seed,
+        "data": "made-up reviews",
+        "data_hash": "00ff",
+    }
+    return PolarityArtefact(**parts | changes)

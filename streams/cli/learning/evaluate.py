@@ -15,6 +15,8 @@ from streams.cli.learning.capacity import add_labels_argument, evaluate_capacity
 from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.cli.learning.heads import (
     CAPACITY,
+    HEADS,
+    RISK,
     SENTIMENT,
     SPEND,
     Belongs,
@@ -22,6 +24,7 @@ from streams.cli.learning.heads import (
     check_head,
     of_reading,
 )
+from streams.cli.learning.risk import evaluate_risk
 from streams.cli.learning.sentiment import evaluate_sentiment
 from streams.progress import Progress
 from streams.settings import load_settings
@@ -46,7 +49,7 @@ _OPTIONS: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `evaluate`."""
-    add_head_arguments(parser)
+    add_head_arguments(parser, (*HEADS, RISK))
     add_labels_argument(parser)
     parser.add_argument(
         "--rows",
@@ -66,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bootstrap",
         type=whole_number(1),
         metavar="N",
-        help=f"resamplings (default: {DRAWS}, of capacity 1000, of sentiment 500)",
+        help=f"resamplings (default: {DRAWS}, of capacity and risk 1000, of sentiment 500)",
     )
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="of resamplings, refits and rewritten texts (default: 0)"
@@ -81,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_capacity(arguments)
     if arguments.head == SENTIMENT:
         return evaluate_sentiment(arguments)
+    if arguments.head == RISK:
+        return evaluate_risk(arguments)
     settings = load_settings()
     # Torch, trees and plots take seconds to import, which a wrong argument or --help should not cost.
     from features.users.catalogue import NAMES

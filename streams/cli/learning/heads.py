@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from streams.cli.common.arguments import whole_number
 from streams.cli.common.refusals import add_max_refused
 from streams.cli.common.sources import FILES_HELP, add_source_arguments
 from streams.exceptions import ConfigurationError
@@ -14,8 +15,14 @@ from streams.exceptions import ConfigurationError
 SPEND: Final = "spend"
 CAPACITY: Final = "capacity"
 SENTIMENT: Final = "sentiment"
+RISK: Final = "risk"
 
 HEADS: Final = (SPEND, CAPACITY, SENTIMENT)
+"""Those that are trained. Risk is not: its tests are exact, and it is only judged."""
+
+
+TEXTS: Final = 20_000
+"""Reviews that a head of sentiment reads at most, unless told: more teach it little, and take the encoder hours."""
 
 
 class Belongs(NamedTuple):
@@ -30,14 +37,20 @@ class Belongs(NamedTuple):
     default: Any = None
 
 
-def add_head_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `--head`, and the options by which the head of sentiment reads files."""
+def add_head_arguments(parser: argparse.ArgumentParser, heads: Sequence[str] = HEADS) -> None:
+    """Declare `--head`, and the options by which the head of sentiment reads files.
+
+    Args:
+        parser: of the command.
+        heads: that the command knows.
+    """
     parser.add_argument(
         "--head",
-        choices=HEADS,
+        choices=heads,
         default=SPEND,
-        help="money to be spent, where a user stands in the order of labels, or whether a review praises "
-        f"(default: {SPEND})",
+        help="money to be spent, where a user stands in the order of labels, whether a review praises"
+        + (", or campaigns of reviews" if RISK in heads else "")
+        + f" (default: {SPEND})",
     )
     parser.add_argument(
         "--reviews",
@@ -50,6 +63,13 @@ def add_head_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--texts",
+        type=whole_number(1),
+        default=TEXTS,
+        metavar="N",
+        help=f"with --head sentiment: reviews to read of each language or shop, at most, by hash (default: {TEXTS:,})",
+    )
     add_max_refused(parser)
     add_source_arguments(parser)
 

@@ -13,6 +13,7 @@ from streams.cli.common.progress import reporting
 from streams.cli.common.refusals import as_json, print_refused
 from streams.cli.common.sources import left_out_as_json, print_left_out, source_options, source_words
 from streams.cli.learning.capacity_ablation import OUTPUT
+from streams.cli.learning.heads import TEXTS
 from streams.exceptions import ConfigurationError
 from streams.log import log
 from streams.settings import Settings, load_settings
@@ -41,16 +42,17 @@ def train_sentiment(arguments: argparse.Namespace, made: date) -> int:
     from streams.inference.sentiment import SHIPPED
     from streams.offline.sentiment import corpora, shop
     from streams.offline.sentiment.making import make
-    from streams.offline.sentiment.pairs import gather
+    from streams.offline.sentiment.pairs import gather, sample
 
     with reporting() as progress:
         if arguments.reviews is None:
             gathered = gather(corpora.bundled())
         else:
             gathered = _read(arguments, settings, progress).gathered
-        log.info("training", texts=len(gathered.pairs))
+        pairs = sample(gathered.pairs, arguments.texts)
+        log.info("training", texts=len(pairs))
         fitted = make(
-            gathered.pairs,
+            pairs,
             open_encoder(settings),
             data=corpora.DATA if arguments.reviews is None else shop.DATA,
             made=made,
@@ -84,6 +86,7 @@ def evaluate_sentiment(arguments: argparse.Namespace) -> int:
     from streams.inference.loading import open_encoder
     from streams.inference.sentiment import artefact_for
     from streams.offline.sentiment.judging import DRAWS
+    from streams.offline.sentiment.pairs import sample
     from streams.offline.sentiment.report import judge_artefact
 
     with reporting() as progress:
@@ -97,7 +100,7 @@ def evaluate_sentiment(arguments: argparse.Namespace) -> int:
             )
         judged = judge_artefact(
             artefact,
-            read.gathered.pairs,
+            sample(read.gathered.pairs, arguments.texts),
             encoder,
             draws=arguments.bootstrap or DRAWS,
             seed=arguments.seed,
@@ -168,6 +171,7 @@ def _publish(arguments: argparse.Namespace, settings: Settings) -> int:
         document = report(
             lambda name: open_encoder(settings.model_copy(update={"encoder": name})),
             gather(bundled()),
+            most=arguments.texts,
             draws=arguments.bootstrap or DRAWS,
             seed=arguments.seed,
             progress=progress,
@@ -201,5 +205,6 @@ def _command(arguments: argparse.Namespace, settings: Settings, made: date) -> s
     else:
         words += ["--reviews EVENTS --output FOLDER", source_words(arguments)]
     words += [f"--shop {shlex.quote(arguments.shop)}"] if arguments.shop else []
+    words += [f"--texts {arguments.texts}"] if arguments.texts != TEXTS else []
     words += [f"--seed {arguments.seed}"] if arguments.seed else []
     return " ".join(word for word in words if word)

@@ -1,4 +1,4 @@
-"""What is planted into an item's year: four kinds of campaigns, and a promotion, which is none."""
+"""What is planted into an item's year: four kinds of campaigns, and two kinds of promotions, which are none."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ PRAISE_BURST: Final = "five-star burst by new accounts"
 ATTACK: Final = "one-star attack"
 COPIES: Final = "one text, lightly rewritten"
 PAID: Final = "paid ratings"
-PROMOTION: Final = "promotion"
+PROMOTION: Final = "promotion of a week"
+FLASH: Final = "sale of one day, reviewed on one day"
 ORDINARY: Final = "ordinary"
 
 CAMPAIGNS: Final = (PRAISE_BURST, ATTACK, COPIES, PAID)
+PROMOTIONS: Final = (PROMOTION, FLASH)
 
 LONGEST: Final = 21 * DAY
 """How long an item is watched from the first planted event on, ms."""
@@ -31,6 +33,8 @@ _BURST: Final = 30 * HOUR
 _SPREAD: Final = 14 * DAY
 _PROMOTED_DAYS: Final = 7
 _PROMOTED: Final = (3, 8)
+_FLASH: Final = (10, 25)
+_ASKED_AFTER: Final = 7 * DAY
 _NEW_IN_PROMOTION: Final = 0.5
 _LEAST_COPIED_BYTES: Final = 60
 
@@ -80,10 +84,24 @@ PLANTED: Final[Mapping[str, Callable[[int, int, Texts, random.Random], list[Writ
 }
 
 
-def promote(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
+def promotion(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
     """Sell an item three to eight times as often for a week, half to new customers, and have it reviewed as usual."""
-    days = max(1.0, (item.bought[-1] - item.bought[0]) / DAY)
-    more = round(len(item.bought) / days * _PROMOTED_DAYS * rng.randint(*_PROMOTED))
-    sold = sorted(begin + rng.randrange(_PROMOTED_DAYS * DAY) for _ in range(more))
-    item.bought = sorted(item.bought + sold)
+    sold = _sold(item, begin, _PROMOTED_DAYS, rng.randint(*_PROMOTED), rng)
     item.reviews += reviewed(item, sold, said, rng, _NEW_IN_PROMOTION)
+
+
+def flash(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
+    """Sell ten to 25 times as much on one day, half to new customers, who are all asked for a review after a week."""
+    sold = _sold(item, begin, 1, rng.randint(*_FLASH), rng)
+    for review in reviewed(item, sold, said, rng, _NEW_IN_PROMOTION):
+        item.reviews.append(review._replace(timestamp=begin + _ASKED_AFTER + rng.randrange(DAY)))
+
+
+def _sold(item: Item, begin: int, days: int, factor: int, rng: random.Random) -> list[int]:
+    of_a_day = len(item.bought) / max(1.0, (item.bought[-1] - item.bought[0]) / DAY)
+    sold = sorted(begin + rng.randrange(days * DAY) for _ in range(round(of_a_day * days * factor)))
+    item.bought = sorted(item.bought + sold)
+    return sold
+
+
+PROMOTED: Final[Mapping[str, Callable[[Item, int, Texts, random.Random], None]]] = {PROMOTION: promotion, FLASH: flash}

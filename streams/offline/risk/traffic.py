@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 from features.tiles import DAY, HOUR
 from streams.offline.complete_journey.purchases import Purchase
 
+LEAST_PURCHASES: Final = 60
+"""Purchase lines in the year of an item that takes part."""
 REVIEWED: Final = (0.05, 0.3)
 """Share of an item's purchases that are reviewed: drawn for each item between these."""
 PRAISED: Final = (0.6, 0.95)
@@ -77,16 +79,23 @@ class Item:
     reviews: list[Written] = field(default_factory=list)
 
 
-def most_bought(purchases: Iterable[Purchase], count: int, languages: Sequence[str], rng: random.Random) -> list[Item]:
-    """Return the items with the most purchase lines, fuel left out, each with its purchases and no review yet."""
+def sold(purchases: Iterable[Purchase], count: int, languages: Sequence[str], rng: random.Random) -> list[Item]:
+    """Return items that are bought often enough, at random, each with its purchases and no review yet.
+
+    Args:
+        purchases: by time; fuel is left out.
+        count: items wanted; all there are if they are fewer.
+        languages: that an item's reviews may be in.
+        rng: draws.
+    """
     times: dict[str, list[int]] = {}
     for purchase in purchases:
         if not purchase.item.fuel:
             times.setdefault(purchase.product, []).append(purchase.timestamp)
-    chosen = sorted(times, key=lambda product: (-len(times[product]), product))[:count]
+    often = sorted(product for product, bought in times.items() if len(bought) >= LEAST_PURCHASES)
     return [
         Item(name, rng.choice(languages), rng.uniform(*REVIEWED), rng.uniform(*PRAISED), times[name])
-        for name in sorted(chosen)
+        for name in rng.sample(often, min(count, len(often)))
     ]
 
 

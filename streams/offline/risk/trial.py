@@ -8,17 +8,15 @@ from typing import Any, Final, NamedTuple
 
 from features.items.fact import Fact
 from features.items.review_signature import signature
-from features.items.risk_score import risk_block
+from features.items.risk_score import EVIDENCE, risk_block
 from features.items.state import ItemState
 from features.observation import MICRO, Kind, Source, to_micros
-from features.tiles import DAY
-from streams.offline.risk.campaigns import LONGEST, ORDINARY, PLANTED, PROMOTION, SIZES, Texts, promote
+from features.tiles import DAY, HOUR
+from streams.offline.risk.campaigns import LONGEST, PLANTED, PROMOTED, SIZES, Texts
 from streams.offline.risk.traffic import Item, Written, reviewed
 from streams.progress import Progress
 
 HEAD: Final = "trial"
-EVIDENCE: Final = ("burst_24h", "burst_7d", "new_reviewers_7d", "alike", "contrary", "wordless")
-
 _WARM_UP: Final = 60 * DAY
 
 
@@ -62,9 +60,9 @@ def run(
         begin = rng.randrange(first, max(first + 1, last))
         item.reviews = reviewed(item, item.bought, texts, rng)
         size = 0
-        if kind == PROMOTION:
-            promote(item, begin, texts, rng)
-        elif kind != ORDINARY:
+        if kind in PROMOTED:
+            PROMOTED[kind](item, begin, texts, rng)
+        elif kind in PLANTED:
             size = rng.choice(SIZES)
             item.reviews += PLANTED[kind](begin, size, texts, rng)
         found.append(_watch(item, kind, size, begin))
@@ -83,7 +81,7 @@ def _watch(item: Item, kind: str, size: int, begin: int) -> Watched:
         block = risk_block(state, fact.timestamp)
         if block is not None and block["score"] > score:
             score, decades = block["score"], tuple(block[name]["decades"] for name in EVIDENCE)
-            rises.append(((fact.timestamp - begin) / 3_600_000, score))
+            rises.append(((fact.timestamp - begin) / HOUR, score))
     return Watched(item.name, kind, size, score, decades, tuple(rises))
 
 

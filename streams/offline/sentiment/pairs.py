@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -69,6 +69,15 @@ def gather(found: Iterable[Pair]) -> Gathered:
             kept[key] = pair._replace(text=text)
     pairs = [pair for key, pair in kept.items() if key not in both]
     return Gathered(pairs, noisy, repeated, len(both))
+
+
+def sample(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    """Return at most so many pairs of each corpus, drawn by a hash of the text: the same for ever."""
+    chosen: list[Pair] = []
+    for corpus in dict.fromkeys(pair.corpus for pair in pairs):
+        of_corpus = [pair for pair in pairs if pair.corpus == corpus]
+        chosen += sorted(of_corpus, key=lambda pair: sha256(pair.text.encode()).digest())[:most]
+    return chosen
 
 
 def letters(text: str) -> str:

@@ -14,7 +14,7 @@ from streams.offline.sentiment.baselines import baselines
 from streams.offline.sentiment.embedding import embed
 from streams.offline.sentiment.judging import judge
 from streams.offline.sentiment.making import require_judges
-from streams.offline.sentiment.pairs import HELD_OUT, Gathered, Pair
+from streams.offline.sentiment.pairs import HELD_OUT, Gathered, Pair, sample
 from streams.offline.sentiment.splitting import split
 from streams.progress import Progress
 
@@ -60,6 +60,7 @@ def report(
     open_encoder: Callable[[str], Encoder],
     gathered: Gathered,
     *,
+    most: int,
     draws: int,
     seed: int,
     progress: Progress | None = None,
@@ -69,6 +70,7 @@ def report(
     Args:
         open_encoder: loads an encoder by its bundled name.
         gathered: the bundled reviews.
+        most: held-out texts of each corpus that are read.
         draws: resamplings, for the intervals.
         seed: of the resamplings.
         progress: told of the texts that are read.
@@ -78,22 +80,24 @@ def report(
         ModelsError: an encoder cannot be loaded.
     """
     parts = split(gathered.pairs)
+    unseen = sample(parts.unseen, most)
     heads: dict[str, Any] = {}
     for folder in sorted(path.parent for path in SHIPPED.glob("*/model.json")):
         encoder = open_encoder(folder.name)
         artefact = artefact_for(str(folder), encoder)
         if artefact is None:
             raise ArtefactError(f"sentiment: expected a head in {folder}, found none; train it again")
-        embeddings = embed([pair.text for pair in parts.unseen], encoder, progress)
+        embeddings = embed([pair.text for pair in unseen], encoder, progress)
         probability = artefact.polarity.probability(embeddings)
         heads[folder.name] = {
             "artefact": artefact.version,
             "head": artefact.polarity.identity,
-            "corpora": judge(parts.unseen, probability, draws=draws, seed=seed),
+            "texts": artefact.metrics["texts"],
+            "corpora": judge(unseen, probability, draws=draws, seed=seed),
         }
     held_against = {
-        name: judge(parts.unseen, probability, draws=draws, seed=seed)
-        for name, probability in baselines(parts.train, parts.unseen).items()
+        name: judge(unseen, probability, draws=draws, seed=seed)
+        for name, probability in baselines(parts.train, unseen).items()
     }
     return {
         "data": corpora.DATA,
@@ -105,7 +109,7 @@ def report(
             "disputed": gathered.disputed,
             "alike": parts.alike,
         },
-        "texts": {"train": len(parts.train), "unseen": len(parts.unseen)},
+        "texts": {"train": len(parts.train), "unseen": len(unseen)},
         "heads": heads,
         "baselines": held_against,
     }

@@ -17,6 +17,7 @@ from streams.records.demand_block import demand_block
 from streams.records.item_record import encode_item
 from streams.records.outgoing import Outgoing
 from streams.records.sentiment_block import sentiment_block
+from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.publishing.emission import Emission, Instants, Subject, begin
 
 
@@ -28,16 +29,18 @@ class ItemEmitter:
         head: identity of the loaded polarity head; empty without one.
         as_of: the as-of instant (ms) of the signals, None for nothing but the item's own newest fact; asked once per
             call of `emit`.
+        risks: told of the risk of each item.
 
     Attributes:
         encoder_down: whether titles are being held back; records then say `degraded`.
         degraded: the same.
     """
 
-    def __init__(self, encoder: str, head: str, as_of: Callable[[], int | None]) -> None:
+    def __init__(self, encoder: str, head: str, as_of: Callable[[], int | None], risks: RiskWatch) -> None:
         self._encoder = encoder
         self._head = head
         self._as_of = as_of
+        self._risks = risks
         self._instants = Instants()
         self.encoder_down = False
 
@@ -49,7 +52,7 @@ class ItemEmitter:
     def emit(self, groups: Sequence[Sequence[Subject[ItemState]]]) -> list[Emission]:
         """Return what is to be published of each group of items, as their states are now."""
         emitted_at = self._instants.next()
-        emissions, living = begin(groups, emitted_at, _add_tombstone, _add_tombstone)
+        emissions, living = begin(groups, emitted_at, self._add_tombstone, self._add_tombstone)
         as_of = self._as_of()
         for subject, emission in zip(living.subjects, living.into, strict=True):
             self._add(subject, emission, as_of)
@@ -72,7 +75,8 @@ class ItemEmitter:
             event_time=instant,
             revision=state.revision,
         )
-        named = dict(zip(NAMES, values, strict=True))
+        named, risk = dict(zip(NAMES, values, strict=True)), risk_block(state, instant)
+        self._risks.published(subject.key, risk)
         record = encode_item(
             row,
             named,
@@ -82,10 +86,14 @@ class ItemEmitter:
             degraded=self.encoder_down,
             sentiment=sentiment_block(state, named, instant, head),
             demand=demand_block(named, instant, *_forecast(state)),
-            risk=risk_block(state, instant),
+            risk=risk,
         )
         emission.add(ITEM_SIGNALS, Outgoing(subject.key.encode(), record))
         emission.rows.append(row)
+
+    def _add_tombstone(self, emission: Emission, item: Subject[ItemState]) -> None:
+        self._risks.published(item.key, None)
+        emission.add(ITEM_SIGNALS, Outgoing(item.key.encode(), None))
 
 
 def _forecast(state: ItemState) -> tuple[Mapping[str, Any] | None, int | None]:
@@ -93,7 +101,3 @@ def _forecast(state: ItemState) -> tuple[Mapping[str, Any] | None, int | None]:
     if not state.forecast:
         return None, None
     return msgspec.msgpack.decode(state.forecast), state.forecast_at
-
-
-def _add_tombstone(emission: Emission, item: Subject[ItemState]) -> None:
-    emission.add(ITEM_SIGNALS, Outgoing(item.key.encode(), None))

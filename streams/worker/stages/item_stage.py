@@ -13,6 +13,7 @@ from streams.worker.engine import Engine
 from streams.worker.items.emitter import ItemEmitter
 from streams.worker.items.item_equipment import ItemEquipment
 from streams.worker.items.item_partition import ItemPartition
+from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.republishing.republishing import Republisher
 from streams.worker.stages.stage import Stage
 
@@ -26,12 +27,15 @@ class ItemStage(Stage):
 
     engine: Engine[ItemEquipment]
     republisher: Republisher
+    _risks: RiskWatch
 
     def watch(self, held: HeldPartitions[Any]) -> None:
-        """Do nothing: no model is judged by what is served of items."""
+        """Make what counts the items whose reviews are odd; no model is judged by what is served of items."""
+        self._risks = RiskWatch(self.shared.metrics)
 
     def released(self) -> None:
-        """Do nothing."""
+        """Have the watch forget the items: others publish them now."""
+        self._risks.released()
 
     def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:
         """Equip the engine with models and outlets: from now on it takes partitions over."""
@@ -52,7 +56,7 @@ class ItemStage(Stage):
             letters=letters,
             online=self.online,
             titles=titles,
-            emitter=ItemEmitter(inference.encoder, head, self.as_of),
+            emitter=ItemEmitter(inference.encoder, head, self.as_of, self._risks),
             tally=shared.tally,
             metrics=shared.metrics,
             throttle=shared.throttle,

@@ -67,7 +67,7 @@ class Stage(ABC):
         engine: takes its partitions over.
         online: writes its rows.
         topics: watches its topics.
-        owed: remembers that the online store lacks rows.
+        owed: remembers that the online store lacks rows, once that is opened.
         joined: whether its group was joined and its state recovered, once.
     """
 
@@ -75,16 +75,16 @@ class Stage(ABC):
     engine: Engine[Any]
     online: OnlineWriter
     topics: TopicWatch
+    owed: Owed
 
     def __init__(self, settings: Settings, spec: StageSpec, shared: Shared) -> None:
         self.settings = settings
         self.spec = spec
         self.shared = shared
-        self.owed: Owed
         self.joined = False
         self._crash: asyncio.Task[None] | None = None
 
-    async def lock(self, closing: Closing) -> None:
+    def lock(self, closing: Closing) -> None:
         """Take the folder of local state for this process."""
         closing.add(f"lock of {self.spec.name}", partial(asyncio.to_thread, lock_state(self.settings)))
 
@@ -106,12 +106,8 @@ class Stage(ABC):
         self.online.start(self.shared.on_failure)
         closing.add(f"online store of {self.spec.name}", self.online.stop)
 
-    def build(self, topics: Sequence[str]) -> None:
-        """Build the app and the engine, which is still to be equipped.
-
-        Args:
-            topics: names on the broker of those that the stage watches.
-        """
+    def build(self) -> None:
+        """Build the app and the engine, which is still to be equipped."""
         held = HeldPartitions[Any]()
         self.watch(held)
         shared = self.shared
@@ -125,7 +121,8 @@ class Stage(ABC):
             clock=shared.clock,
             on_failure=shared.on_failure,
         )
-        self.topics = TopicWatch(self.settings, self.spec, topics, held.progress, shared.on_failure)
+        names = self.spec.topics(self.settings)
+        self.topics = TopicWatch(self.settings, self.spec, names, held.progress, shared.on_failure)
 
     async def join(self, equipping: asyncio.Task[None], patience_s: float) -> None:
         """Join the group and recover the states, beside what the engine is still equipped with.

@@ -7,7 +7,7 @@ hears nothing of a topic that was deleted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from streams.broker.topics.counts import partition_counts
@@ -44,7 +44,7 @@ class TopicWatch:
         self,
         settings: Settings,
         spec: StageSpec,
-        names: Collection[str],
+        names: Iterable[str],
         progress: Callable[[], Mapping[int, Progress]],
         on_failure: Callable[[BaseException], None],
     ) -> None:

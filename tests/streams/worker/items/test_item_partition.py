@@ -34,6 +34,7 @@ from streams.worker.applying import patience
 from streams.worker.items.emitter import ItemEmitter
 from streams.worker.items.fact_handler import FactHandler
 from streams.worker.items.item_partition import ItemPartition
+from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.items.workshop import Workshop
 from streams.worker.publishing.committer import Outlets
 from streams.worker.publishing.rounds import Rounds
@@ -125,7 +126,7 @@ class Stage:
         self.tally = Tally(self.metrics, keep_latencies=False)
         self.failures: list[BaseException] = []
         self.letters: list[tuple[Any, Rejection]] = []
-        self.emitter = ItemEmitter(ENCODER, HEAD, lambda: None)
+        self.emitter = ItemEmitter(ENCODER, HEAD, lambda: None, RiskWatch(self.metrics))
         outlets: Any = Outlets(
             changelog=CHANGELOG,
             topics=log,
