@@ -179,7 +179,7 @@ async def test_a_running_flow_shows_what_it_does_and_how_far_behind_it_is(
     monkeypatch.setattr(monitor_module, "INTERVAL_S", 0.05)
     settings = quick_settings(tmp_path)
     store = BlockingStore(open_online_store(settings.online_url))
-    monkeypatch.setattr(stores, "open_online_store", lambda url: store)
+    monkeypatch.setattr(stores, "open_online_store", lambda url, **__: store)
     lines = random_lines(seed=4, events=400, users=20)
     users = len({line["value"]["user_id"] for line in lines})
     lines.append({"topic": "clicks", "value": {"user_id": "u", "nothing": "else"}})

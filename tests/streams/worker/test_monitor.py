@@ -316,7 +316,7 @@ async def test_clicks_that_stall_are_not_excused_by_an_encoder_that_is_down(
     tmp_path, broker: EmbeddedBroker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = BlockingStore()
-    monkeypatch.setattr(stores, "open_online_store", lambda _: store)
+    monkeypatch.setattr(stores, "open_online_store", lambda _, **__: store)
     encoder = SwitchableEncoder()
     encoder.broken = True
     settings = quick_settings(tmp_path, broker=broker.url, partitions=1)

@@ -194,7 +194,7 @@ async def test_nothing_is_committed_before_its_rows_are_in_the_online_store(
 ) -> None:
     settings = quick_settings(tmp_path, broker=broker.url)
     store = BlockingStore(open_online_store(settings.online_url))
-    monkeypatch.setattr(stores, "open_online_store", lambda url: store)
+    monkeypatch.setattr(stores, "open_online_store", lambda url, **__: store)
     async with Flow(settings, encoder=HashEncoder()) as flow:
         try:
             await assert_not_committed_until(flow, store.held.is_set, store.released.set)
