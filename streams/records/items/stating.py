@@ -9,6 +9,7 @@ from features.items.review_signature import signature
 from features.observation import Kind, Observation, Source, to_micros
 from features.tiles import DAY
 from streams.records.events import Click, Review
+from streams.records.fields import cut
 from streams.records.observer import Reading
 
 NEW_FOR: Final = DAY
@@ -42,7 +43,8 @@ def fact_of_click(click: Click, seen: Observation, arrived: int) -> Fact:
         seen.units,
         click.price,
         click.title,
-        click.category,
+        # An item remembers it, and its state is bounded.
+        None if click.category is None else cut(click.category),
     )
 
 

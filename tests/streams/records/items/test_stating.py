@@ -39,6 +39,11 @@ def test_a_click_says_what_was_done_and_what_the_item_is(action: Action, amount:
     assert (fact.price, fact.title, fact.category) == (12.5, "A Shoe", "odd shoes"), "categories as they came"
 
 
+def test_a_category_is_cut_as_a_title_is() -> None:
+    event = click(Action.VIEW, category="x" + "é" * 600)
+    assert fact_of_click(event, OBSERVER.observe(event, 1), BASE).category == "x" + "é" * 511
+
+
 def test_a_click_without_a_price_says_no_money_and_no_units() -> None:
     event = click(Action.PURCHASE, quantity=3)
     fact = fact_of_click(event, OBSERVER.observe(event, 1), BASE)
