@@ -55,6 +55,7 @@ COMMANDS: Final = {
 
 _ROOMS: Final = {
     **dict.fromkeys(("backtest", "demand", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
+    **dict.fromkeys(("features", "items", "scores"), "looking"),
     "settings": "environment",
 }
 
