@@ -56,6 +56,7 @@ COMMANDS: Final = {
 _ROOMS: Final = {
     **dict.fromkeys(("acls", "leave", "repartition", "republish", "topics"), "cluster"),
     **dict.fromkeys(("backtest", "demand", "evaluate", "finetune", "fit", "sample", "train"), "learning"),
+    **dict.fromkeys(("features", "items", "scores"), "looking"),
     "settings": "environment",
 }
 

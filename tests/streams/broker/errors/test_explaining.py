@@ -78,7 +78,7 @@ def test_a_command_that_meets_an_error_of_a_client_says_what_it_means(
         raise errors.NodeNotReadyError("what a user wrote")
 
     monkeypatch.setenv("WHEREWITHAL_BROKER", f"kafka://127.0.0.1:{unused_port}")
-    monkeypatch.setattr("streams.cli.scores.run", run)
+    monkeypatch.setattr("streams.cli.looking.scores.run", run)
     assert main(["scores"]) == 1
     line = capsys.readouterr().err
     assert line.startswith(f"wherewithal scores: the broker at 127.0.0.1:{unused_port} refuses connections")
