@@ -47,8 +47,9 @@ _BLIND: Final = """## What it cannot see
   is drawn by itself, which is what the tests suppose. Real reviews also come in clumps that no purchase explains: a
   mail that asks everybody on one day, a film, a newspaper. So false alarms are more in a shop than in these tables.
   Count what is flagged in a quiet month of your own before anybody acts on it.
-- **What was set beforehand.** Only the score is chosen on one half and judged on the other. The ordinary shares and the
-  bounds of the single tests were set with other draws of the same data.
+- **What was set beforehand.** Only the score is chosen on one half and judged on the other. The bounds of the single
+  tests were set with other draws of the same data, and the ordinary shares of alike and contrary texts were raised
+  once after this draw had been seen. So the unseen half is not wholly untouched.
 - **Few against many.** Six reviews within a week on an item that has thirty are no burst by any count.
 - **A patient campaign** of different texts by old accounts, at the pace of the item's sales. It looks like customers.
 - **Bought reviews that were really bought**: who orders what is then praised makes the purchases that explain it.
