@@ -132,16 +132,7 @@ def _fact(fact: Fact) -> bool:
 
 
 def _forecast(forecast: Forecast) -> bool:
-    return _id(forecast.item_id) and 0 <= forecast.made_at <= LATEST_MS and _is_json(forecast.forecast)
-
-
-def _is_json(value: dict[str, Any]) -> bool:
-    """Return whether the record of an item can show a value: MessagePack has keys and types that JSON lacks."""
-    try:
-        msgspec.json.encode(value)
-    except TypeError:
-        return False
-    return True
+    return _id(forecast.item_id) and 0 <= forecast.made_at <= LATEST_MS
 
 
 def _forget(forget: Forget) -> bool:
