@@ -86,7 +86,8 @@ class Sweep:
             if state.revision:
                 partition.touch(user_id, state)
                 living += 1
-            elif self._erased and state.erased_at is not None:
+            # One that was never changed is not known: there is nothing to remove.
+            elif self._erased and state.sequence:
                 partition.touch(user_id, state, erased=True)
                 erased += 1
         return Passed(living, erased)
