@@ -148,13 +148,13 @@ def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
 
     Returns:
         The greatest offset of the facts topic that changed it; and 0 for an item that is forgotten, which refuses no
-        time. None for any other: one that came back leaves no mark of having been forgotten.
+        time, None for every other.
 
     Raises:
         StateFormatError: as `decode`.
     """
-    known = _FORMAT.prefix(data, _prefix_decoder)
-    return known.offsets, None if known.revision else 0
+    prefix = _FORMAT.prefix(data, _prefix_decoder)
+    return prefix.offsets, None if prefix.revision else 0
 
 
 def title_waits(data: bytes, encoder: str) -> bool:

@@ -86,8 +86,8 @@ class Sweep:
             if state.revision:
                 partition.touch(user_id, state)
                 living += 1
-            # One that was never changed is not known: there is nothing to remove.
             elif self._erased and state.sequence:
+                # What changed once, and of which nothing is counted, was erased or forgotten since.
                 partition.touch(user_id, state, erased=True)
                 erased += 1
         return Passed(living, erased)
