@@ -1,10 +1,10 @@
-"""Asking workers over HTTP to publish every user again, and waiting for them."""
+"""Asking workers over HTTP to publish every user and item again, and waiting for them."""
 
 from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -64,10 +64,11 @@ def own_worker(settings: Settings) -> str:
 def republish(
     workers: Sequence[str], users_per_s: int | None, watched: Callable[[Sequence[Progress]], None]
 ) -> list[Progress]:
-    """Have workers publish every user of their partitions again, and wait until they have.
+    """Have workers publish every user and item of their partitions again, and wait until they have.
 
     Args:
-        workers: addresses of the workers' metrics servers; together the workers must own every partition.
+        workers: addresses of the workers' metrics servers; together the workers must own every partition of each stage
+            that one of them runs.
         users_per_s: the greatest rate of each worker; None for the worker's own setting.
         watched: called with the workers' progress again and again.
 
@@ -110,13 +111,19 @@ def _watch(url: str, before: Progress) -> Progress:
 
 
 def _check_all_gone_through(found: Sequence[Progress]) -> None:
-    through = {number for progress in found for number in progress.finished}
-    missing = sorted(set(range(max(progress.of_partitions for progress in found))) - through)
+    users = {number for progress in found for number in progress.finished}
+    items = {number for progress in found for number in progress.items_finished}
+    _check_through("", users, max(progress.of_partitions for progress in found))
+    _check_through(" of items", items, max(progress.of_item_partitions for progress in found))
+
+
+def _check_through(what: str, through: Collection[int], partitions: int) -> None:
+    missing = sorted(set(range(partitions)) - set(through))
     if missing:
         numbers = ", ".join(map(str, missing))
         raise RepublishError(
-            f"expected every partition to be gone through, found {numbers} left out: name every worker with --worker, "
-            "and if partitions moved in between, run the command again"
+            f"expected every partition{what} to be gone through, found {numbers} left out: name every worker with "
+            "--worker, and if partitions moved in between, run the command again"
         )
 
 

@@ -1,4 +1,4 @@
-"""`wherewithal republish`: have the workers publish every user again, and wait until they have."""
+"""`wherewithal republish`: have the workers publish every user and item again, and wait until they have."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = {
         "users": sum(progress.users for progress in found),
         "erased": sum(progress.erased for progress in found),
+        "items": sum(progress.items for progress in found),
         "partitions": len({number for progress in found for number in progress.finished}),
         "workers": len(found),
         "seconds": round(time.monotonic() - began, 1),
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(orjson.dumps(summary).decode())
     else:
         print(
-            "published {users} users again and removed {erased} erased ones, "
+            "published {users} users and {items} items again and removed {erased} erased users, "
             "in {partitions} partitions of {workers} workers, in {seconds} s".format(**summary)
         )
     return 0
@@ -66,10 +67,11 @@ def _worker(text: str) -> str:
 
 
 def _telling(report: Progress) -> Callable[[Sequence[OfWorker]], None]:
-    """Return a function that reports how far the workers are: no worker knows how many users it has."""
+    """Return a function that reports how far the workers are: no worker knows how many users or items it has."""
 
     def tell(found: Sequence[OfWorker]) -> None:
-        report("users published again", sum(progress.users + progress.erased for progress in found), None)
+        published = sum(progress.users + progress.erased + progress.items for progress in found)
+        report("users and items published again", published, None)
         through = sum(len(progress.finished) for progress in found)
         of = sum(len(progress.partitions) for progress in found)
         # Of a single one there is nothing to tell before the end.

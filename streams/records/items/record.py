@@ -45,6 +45,7 @@ def encode_item(
             "category": row.category,
             "price": row.price,
             "title_vector": title_vector,
+            "encoder": row.encoder,
             "sentiment": sentiment,
             "demand": demand,
             "risk": risk,

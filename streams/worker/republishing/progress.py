@@ -23,11 +23,13 @@ class Progress(msgspec.Struct, frozen=True):
         run: counts the requests of this process; 0 before the first.
         state: `none`, `running` or `done`.
         users, erased: whose row and score, or removal and tombstone, are out.
-        items: the same, where the worker has items.
         partitions: those of users that were assigned when it began.
         finished: those of them whose users are all out; another moved to another worker meanwhile.
         of_partitions: the number of partitions of each topic.
         started_at: when it began, epoch ms.
+        items: those whose row and record, or removal and tombstone, are out.
+        items_finished: as `finished`, of items.
+        of_item_partitions: as `of_partitions`, where the worker has items; else 0.
     """
 
     worker: str
@@ -35,18 +37,25 @@ class Progress(msgspec.Struct, frozen=True):
     state: str = NONE
     users: int = 0
     erased: int = 0
-    items: int = 0
     partitions: tuple[int, ...] = ()
     finished: tuple[int, ...] = ()
     of_partitions: int = 0
     started_at: int = 0
+    items: int = 0
+    items_finished: tuple[int, ...] = ()
+    of_item_partitions: int = 0
 
 
 def of_worker(users: Progress | None, items: Progress | None) -> Progress | None:
     """Return how far a worker is that has users, items, both, or as yet nothing."""
     if items is None:
         return users
-    published = items.users + items.erased
     if users is None:
-        return replace(items, users=0, erased=0, items=published, partitions=(), finished=(), of_partitions=0)
-    return replace(users, items=published, state=RUNNING if items.state == RUNNING else users.state)
+        users = replace(items, users=0, erased=0, partitions=(), finished=(), of_partitions=0)
+    return replace(
+        users,
+        state=RUNNING if items.state == RUNNING else users.state,
+        items=items.users + items.erased,
+        items_finished=items.finished,
+        of_item_partitions=items.of_partitions,
+    )

@@ -37,7 +37,7 @@ from streams.telemetry.server import Answer, Server
 from streams.worker.flow import Flow
 from streams.worker.republishing.endpoint import RepublishEndpoint
 from streams.worker.republishing.owed import Owed
-from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress
+from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress, of_worker
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
 from streams.worker.stage_spec import USERS
 from streams.worker.stages.stores import open_store
@@ -170,11 +170,11 @@ async def test_a_store_that_lost_its_rows_serves_everyone_again_and_none_of_the_
         assert await tombstones(flow.settings, "gone") == 2
         assert await tombstones(flow.settings, "back") == 1
     assert code == 0
-    told = ("users published again: ", "partitions gone through: ")
+    told = ("users and items published again: ", "partitions gone through: ")
     assert all(line.startswith(told) for line in errors.splitlines())
     summary = orjson.loads(out)
     assert summary.pop("seconds") > 0
-    assert summary == {"users": 31, "erased": 1, "partitions": 3, "workers": 1}
+    assert summary == {"users": 31, "erased": 1, "items": 0, "partitions": 3, "workers": 1}
     assert after.features == before.features
     assert after.features["back"]["revision"] == 1
     assert not serves(online_store, "gone")
@@ -381,6 +381,36 @@ def test_every_worker_is_asked_and_waited_for() -> None:
 def test_a_partition_that_none_of_the_workers_asked_has_is_named() -> None:
     with serving(Told(progress("a", DONE, (0, 2)))) as url, pytest.raises(RepublishError, match="found 1, 3 left out"):
         republish([url], None, lambda _: None)
+
+
+def test_partitions_of_items_have_to_be_gone_through_where_a_worker_asked_has_some() -> None:
+    users = progress("a", DONE, (0, 1, 2, 3))
+    items = progress("b", DONE, (0, 2))
+    both, alone = of_worker(users, items), of_worker(None, items)
+    assert both is not None
+    assert alone is not None
+    assert (both.users, both.items, both.finished) == (10, 10, (0, 1, 2, 3))
+    assert (alone.users, alone.items, alone.finished, alone.of_partitions) == (0, 10, (), 0)
+    for told in (both, alone):
+        with (
+            serving(Told(told)) as url,
+            pytest.raises(RepublishError, match="partition of items to be gone through, found 1, 3"),
+        ):
+            republish([url], None, lambda _: None)
+    rest = of_worker(None, progress("c", DONE, (1, 3)))
+    assert rest is not None
+    with serving(Told(both)) as one, serving(Told(rest)) as other:
+        assert sum(found.items for found in republish([one, other], None, lambda _: None)) == 20
+
+
+def test_a_worker_is_done_once_both_of_its_stages_are() -> None:
+    done, running = progress("a", DONE, (0,)), progress("b", RUNNING, (0,), ())
+    for users, items in ((done, running), (running, done), (None, running)):
+        found = of_worker(users, items)
+        assert found is not None
+        assert found.state == RUNNING
+    assert of_worker(done, None) == done
+    assert of_worker(None, None) is None
 
 
 def test_a_worker_that_was_started_anew_in_between_is_told_from_the_one_that_was_asked() -> None:
