@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -103,11 +105,31 @@ def fact(**changed: object) -> Fact:
         {"price": float("nan")},
         {"price": -1.0},
         {"units": -1},
+        {"units": 1_000_001},
+        {"offset": 2**63},
+        {"amount": -1},
+        {"amount": 10**15 + 1},
         {"polarity": 2_000_000},
     ],
 )
 def test_values_that_no_event_can_give_are_malformed(wrong: dict[str, object]) -> None:
     found = decode(encode(FactBatch(0, "", [fact(), fact(**wrong)])))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("message", [FactBatch(0, "head", [Fact(2, 5, "item", BASE, 1, title="text")]), Forget("text")])
+def test_text_that_is_no_utf8_is_malformed(message: Message) -> None:
+    found = decode(encode(message).replace(b"text", b"te\xffs"))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "value", [msgspec.msgpack.Ext(5, b"x"), b"bytes", {None: 1}, {1: 1}, [[[[[[[[[1]]]]]]]]], datetime.now(UTC)]
+)
+def test_a_forecast_that_no_record_can_show_is_malformed(value: object) -> None:
+    found = decode(encode(Forecast("i", BASE, {"mean": value})))
     assert isinstance(found, Rejection)
     assert found.reason is Reason.MALFORMED
 
