@@ -85,13 +85,14 @@ class TitleLane:
         return not (self._queue or self._to_scan or self._reading)
 
     async def rest(self) -> None:
-        """Wait until every title is read and taken in."""
+        """Wait until every title is read and taken in, or the lane is stopped."""
         await self._rested.wait()
 
     async def stop(self) -> None:
         """Read nothing more. The states remember what is unread."""
         self._tasks.cancel()
         await self._tasks.ended()
+        self._rested.set()
         self._shop.on_encoder(self, False)
         self._shop.metrics.waiting_item_titles.remove(str(self._partition.number))
 

@@ -332,6 +332,15 @@ async def test_more_unread_titles_than_are_remembered_are_found_in_the_states() 
         assert not any(decode(state).title_waits(ENCODER) for state in log.states.values())
 
 
+async def test_nobody_waits_for_the_titles_of_a_partition_that_was_let_go() -> None:
+    async with stage(Log()) as made:
+        await made.take(batch(fact(0, title="Shoe")))
+        resting = asyncio.create_task(made.partition.titles.rest())
+        await asyncio.sleep(0)
+        assert not resting.done()
+    await asyncio.wait_for(resting, PATIENCE_S)
+
+
 class SlowLog(Log):
     """A log whose changelog takes nothing until it is opened."""
 
