@@ -16,6 +16,7 @@ from features.observation import Kind, source_of, to_micros
 from streams.exceptions import StateMismatchError
 from streams.records.events import LATEST_MS, MAX_ID_BYTES, MAX_MONEY, MAX_QUANTITY
 from streams.records.rejection import Reason, Rejection
+from streams.records.withheld import Why, Withheld
 
 VERSION: Final = 1
 """Of the messages that this release writes, and the newest that it reads."""
@@ -88,7 +89,15 @@ def decode(value: bytes | None) -> Message | Rejection:
 
     Raises:
         NewerFactsError: a newer release wrote it. It must not be passed over, for its facts would be lost.
+        StateMismatchError: it is in a batch that the settings are too narrow for, and must not be passed over either.
     """
+    if isinstance(value, Withheld):
+        if value.why is Why.TOO_LARGE:
+            raise StateMismatchError(
+                "item-facts: expected batches that unpack to WHEREWITHAL_UNPACKED_BATCH_BYTES at most, found a larger "
+                "one: raise it, or its facts are lost"
+            )
+        return _malformed("found a batch that cannot be unpacked")
     if not value:
         return _malformed("found no bytes")
     if value[0] > VERSION:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from features.items.fact import Fact
 from features.observation import Kind, Source
-from streams.exceptions import StreamsError
+from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.items.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
 from streams.records.rejection import Reason, Rejection
+from streams.records.withheld import Why, Withheld
 
 BASE = 1_764_000_000_000
 CLICKS = [kind for kind in Kind if kind not in (Kind.SEARCH, Kind.REVIEW)]
@@ -84,6 +85,14 @@ def test_a_newer_release_is_told_of_in_one_line_and_not_passed_over() -> None:
     assert isinstance(no.value, StreamsError)
     assert "upgrade the workers of the item stage" in str(no.value)
     assert "\n" not in str(no.value)
+
+
+def test_messages_that_are_withheld_as_too_large_are_not_passed_over_and_those_that_are_broken_are_malformed() -> None:
+    with pytest.raises(StateMismatchError, match="raise it, or its facts are lost"):
+        decode(Withheld.because(Why.TOO_LARGE))
+    found = decode(Withheld.because(Why.UNREADABLE))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
 
 
 def fact(**changed: object) -> Fact:
