@@ -31,6 +31,9 @@ _parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 B = TypeVar("B", bound=msgspec.Struct)
 P = TypeVar("P")
 
+# Text that is no UTF-8 is told of by an error that is none of msgspec's.
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+
 
 class StateFormat(Generic[B]):
     """How the states of one entity are written, and which are read.
@@ -62,7 +65,7 @@ class StateFormat(Generic[B]):
         _, epoch, sequence = _unpack_header(data)
         try:
             return epoch, sequence, self._decode(memoryview(data)[_BODY:])
-        except msgspec.DecodeError as error:
+        except _UNDECODABLE as error:
             raise self._unreadable(data, error) from error
 
     def order(self, data: bytes) -> tuple[int, int]:
@@ -83,7 +86,7 @@ class StateFormat(Generic[B]):
         self._header(data)
         try:
             return decoder.decode(memoryview(data)[_BODY:])
-        except msgspec.DecodeError as error:
+        except _UNDECODABLE as error:
             raise self._damaged(error) from error
 
     def field(self, data: bytes, name: str) -> bytes | None:
@@ -125,7 +128,7 @@ class StateFormat(Generic[B]):
         header = self._header(data)
         try:
             parts = _parts_decoder.decode(memoryview(data)[_BODY:])
-        except msgspec.DecodeError as error:
+        except _UNDECODABLE as error:
             raise self._unreadable(data, error) from error
         if not self._fewest <= len(parts) <= self._most:
             raise self._of_fields(len(parts))
@@ -146,14 +149,14 @@ class StateFormat(Generic[B]):
             "run the release that wrote it, or a later one"
         )
 
-    def _unreadable(self, data: bytes, error: msgspec.DecodeError) -> StateFormatError:
+    def _unreadable(self, data: bytes, error: Exception) -> StateFormatError:
         try:
             found = len(_any_decoder.decode(memoryview(data)[_BODY:]))
-        except msgspec.DecodeError:
+        except _UNDECODABLE:
             found = 0
         return self._of_fields(found) if found > self._most else self._damaged(error)
 
-    def _damaged(self, error: msgspec.DecodeError) -> StateFormatError:
+    def _damaged(self, error: Exception) -> StateFormatError:
         return StateFormatError(f"expected {self._what}, found damaged bytes: {error}")
 
     def _of_fields(self, found: int) -> StateFormatError:

@@ -12,10 +12,11 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from features.items.fact import Fact
-from features.observation import Kind, source_of
+from features.observation import Kind, source_of, to_micros
 from streams.exceptions import StateMismatchError
-from streams.records.events import LATEST_MS, MAX_ID_BYTES, MAX_MONEY
+from streams.records.events import LATEST_MS, MAX_ID_BYTES, MAX_MONEY, MAX_QUANTITY
 from streams.records.rejection import Reason, Rejection
+from streams.records.withheld import Why, Withheld
 
 VERSION: Final = 1
 """Of the messages that this release writes, and the newest that it reads."""
@@ -72,7 +73,10 @@ _PREFIX: Final = bytes([VERSION])
 _REVIEW: Final = int(Kind.REVIEW)
 _SOURCES: Final = {int(kind): int(source_of(kind)) for kind in Kind if kind is not Kind.SEARCH}
 _LEAST: Final = -(1 << 63)
+_GREATEST_OFFSET: Final = (1 << 63) - 1
 _MICRO_POLARITY: Final = 1_000_000
+_MICRO_MONEY: Final = to_micros(MAX_MONEY)
+_FORECAST_LEVELS: Final = 8
 
 
 def encode(message: Message) -> bytes:
@@ -85,7 +89,15 @@ def decode(value: bytes | None) -> Message | Rejection:
 
     Raises:
         NewerFactsError: a newer release wrote it. It must not be passed over, for its facts would be lost.
+        StateMismatchError: it is in a batch that the settings are too narrow for, and must not be passed over either.
     """
+    if isinstance(value, Withheld):
+        if value.why is Why.TOO_LARGE:
+            raise StateMismatchError(
+                "item-facts: expected batches that unpack to WHEREWITHAL_UNPACKED_BATCH_BYTES at most, found a larger "
+                "one: raise it, or its facts are lost"
+            )
+        return _malformed("found a batch that cannot be unpacked")
     if not value:
         return _malformed("found no bytes")
     if value[0] > VERSION:
@@ -97,7 +109,7 @@ def decode(value: bytes | None) -> Message | Rejection:
         return _malformed(f"found version {value[0]}")
     try:
         message = _decoder.decode(memoryview(value)[1:])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _malformed("found bytes that are no message")
     return message if _SOUND[type(message)](message) else _malformed("found values out of their range")
 
@@ -118,21 +130,30 @@ def _batch(batch: FactBatch) -> bool:
 
 
 def _fact(fact: Fact) -> bool:
-    price, polarity = fact.price, fact.polarity
+    amount, price, polarity = fact.amount, fact.price, fact.polarity
     return (
         _SOURCES.get(fact.kind) == fact.topic
-        and fact.offset >= 0
+        and 0 <= fact.offset <= _GREATEST_OFFSET
         and _LEAST < fact.timestamp <= LATEST_MS
-        and fact.units >= 0
+        and 0 <= fact.units <= MAX_QUANTITY
         and (price is None or (math.isfinite(price) and 0.0 <= price <= MAX_MONEY))
         and (polarity is None or -_MICRO_POLARITY <= polarity <= _MICRO_POLARITY)
-        and (fact.amount is not None or fact.kind != _REVIEW)
+        and (fact.kind != _REVIEW if amount is None else 0 <= amount <= _MICRO_MONEY)
         and _id(fact.item_id)
     )
 
 
 def _forecast(forecast: Forecast) -> bool:
-    return _id(forecast.item_id) and 0 <= forecast.made_at <= LATEST_MS
+    return _id(forecast.item_id) and 0 <= forecast.made_at <= LATEST_MS and _plain(forecast.forecast, _FORECAST_LEVELS)
+
+
+def _plain(value: Any, levels: int) -> bool:
+    """Return whether a value is one that JSON has: the record of the item is to show it."""
+    if isinstance(value, dict):
+        return levels > 0 and all(isinstance(key, str) and _plain(part, levels - 1) for key, part in value.items())
+    if isinstance(value, list):
+        return levels > 0 and all(_plain(part, levels - 1) for part in value)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _forget(forget: Forget) -> bool:

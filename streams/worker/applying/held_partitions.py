@@ -25,16 +25,25 @@ class HeldPartitions(Generic[S]):
     def __init__(self) -> None:
         self.partitions: dict[int, Partition[S]] = {}
         self.decays: dict[int, Decay[S]] = {}
+        self._some = asyncio.Event()
 
     def hold(self, partitions: Mapping[int, Partition[S]], decays: Mapping[int, Decay[S]]) -> None:
         """Add partitions that were just taken over."""
         self.partitions.update(partitions)
         self.decays.update(decays)
+        if self.partitions:
+            self._some.set()
 
     def let_go(self) -> None:
         """Hold nothing: nothing from outside may touch a partition that is on its way out."""
+        self._some.clear()
         self.partitions.clear()
         self.decays.clear()
+
+    async def some(self) -> dict[int, Partition[S]]:
+        """Wait until partitions are held, through a rebalance for example, and return them."""
+        await self._some.wait()
+        return dict(self.partitions)
 
     def serving(self) -> bool:
         """Return whether any partition is held."""

@@ -34,6 +34,9 @@ class Titled(Protocol):
     number: int
     states: LocalStore
 
+    def busy(self) -> set[str]:
+        """Return the items with changes that the local store does not hold yet."""
+
     def is_unread(self, state: bytes) -> bool:
         """Return whether encoded state has a title that is still to be read."""
 
@@ -82,13 +85,14 @@ class TitleLane:
         return not (self._queue or self._to_scan or self._reading)
 
     async def rest(self) -> None:
-        """Wait until every title is read and taken in."""
+        """Wait until every title is read and taken in, or the lane is stopped."""
         await self._rested.wait()
 
     async def stop(self) -> None:
         """Read nothing more. The states remember what is unread."""
         self._tasks.cancel()
         await self._tasks.ended()
+        self._rested.set()
         self._shop.on_encoder(self, False)
         self._shop.metrics.waiting_item_titles.remove(str(self._partition.number))
 
@@ -113,10 +117,14 @@ class TitleLane:
         return items
 
     async def _scan(self) -> None:
-        """Read the titles of all items of the store that are unread."""
-        unread: list[str] = []
+        """Read the titles of all items that are unread."""
         self._reading += 1
         try:
+            # The store does not hold these in full yet.
+            busy = list(self._partition.busy())
+            for start in range(0, len(busy), TITLES_AT_ONCE):
+                await self._read(busy[start : start + TITLES_AT_ONCE])
+            unread: list[str] = []
             stored = self._partition.states.items(self._partition.number)
             for position, (key, state) in enumerate(stored):
                 if self._partition.is_unread(state):

@@ -114,6 +114,7 @@ class Committer(Generic[S]):
         self._ticket = 0
         self._touched: dict[str, Touch[S]] = {}
         self._facts: list[Any] = []
+        self._untold: Exception | None = None
         self._groups: deque[Group[S]] = deque()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
@@ -136,6 +137,10 @@ class Committer(Generic[S]):
         of a source would overtake an earlier one, which the item would then take for a repetition.
         """
         self._facts.append(fact)
+
+    def not_told(self, error: Exception) -> None:
+        """Let no further state leave: one of them holds an event whose fact could not be made."""
+        self._untold = error
 
     def touch(self, key: str, state: S, *, changed: bool, erased: bool = False, reset: bool = False) -> None:
         """Have a state (if `changed`), row and record committed with the next group, on account of no event."""
@@ -245,6 +250,8 @@ class Committer(Generic[S]):
         self._states.write(self._partition, group.states, self._progress)
 
     def _take(self) -> Group[S]:
+        if self._untold is not None:
+            raise self._untold
         touches = self._touched
         left: dict[str, Touch[S]] = {}
         if len(touches) > GROUP_KEYS:

@@ -16,7 +16,6 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from features.users.codec import order
 from streams.broker.lease import LeaseLostError
 from streams.broker.reading import read_from
 from streams.broker.topics.log_ends import LogEnds
@@ -137,11 +136,13 @@ class Strays:
         partition = self._partitions.get(tp.partition)
         if partition is None or record.key is None:
             return
-        if tp.topic == self._changelog and record.value is not None and order(record.value)[0] > partition.epoch:
-            raise LeaseLostError(
-                f"expected to be the owner of partition {tp.partition}, found that a later one writes its states: "
-                "what was not sent is dropped and delivered again"
-            )
+        if tp.topic == self._changelog and record.value is not None:
+            epoch, _ = partition.entity.order(record.value)
+            if epoch > partition.epoch:
+                raise LeaseLostError(
+                    f"expected to be the owner of partition {tp.partition}, found that a later one writes its states: "
+                    "what was not sent is dropped and delivered again"
+                )
         with suppress(UnicodeDecodeError):
             # A key that is no text belongs to no user.
             user_id = record.key.decode()

@@ -65,10 +65,19 @@ class ItemStage(Stage):
         engine.equip(equipment)
 
     async def titles_settled(self) -> None:
-        """Wait until the titles of all items are read, and what came of them is published."""
-        held = self.engine.partitions.values()
-        await asyncio.gather(*(one.titles.rest() for one in held if isinstance(one, ItemPartition)))
-        await self.engine.held.settle()
+        """Wait until the titles of all items are read, and what came of them is published.
+
+        A rebalance in between begins it anew: whoever takes a partition over looks through its items.
+        """
+        held = self.engine.held
+        while True:
+            partitions = await held.some()
+            await asyncio.gather(*(one.titles.rest() for one in partitions.values() if isinstance(one, ItemPartition)))
+            if partitions == held.partitions:
+                # Waited for, not awaited: they are cancelled with their partition.
+                await asyncio.wait([one.settled() for one in partitions.values()])
+            if partitions == held.partitions:
+                return
 
     def start_production(self) -> None:
         """Publish what the online store was found to lack."""

@@ -122,11 +122,17 @@ class EventHandler:
 
     def _tell(self, event: Event, seen: Observation, arrived: int, reading: Reading | None) -> None:
         """Have the item told of an event that was just applied, before anything else can happen."""
-        if type(event) is Click:
-            self._partition.tell(fact_of_click(event, seen, arrived))
-        elif type(event) is Review and reading is not None:
-            state = self._partition.state_of(event.user_id)
-            self._partition.tell(fact_of_review(event, seen, arrived, reading, state.oldest, state.revision))
+        partition = self._partition
+        try:
+            if type(event) is Click:
+                partition.tell(fact_of_click(event, seen, arrived))
+            elif type(event) is Review and reading is not None:
+                state = partition.state_of(event.user_id)
+                partition.tell(fact_of_review(event, seen, arrived, reading, state.oldest, state.revision))
+        except Exception as error:
+            # A worker that ends settles what is applied. A state that leaves without its fact says that it was sent.
+            partition.not_told(error)
+            raise
 
     def _see_to_title(self, user_id: str, title: str, seen: Observation, fate: Fate) -> None:
         """Have a title read that waits, or take it in with a click that was delivered again and still waits for it."""

@@ -104,18 +104,19 @@ class FactSender:
 
     async def _send(self, place: int, batches: Sequence[FactBatch]) -> None:
         """Send to one partition, one request after another."""
-        for request in _requests(batches):
-            if self._failed is not None:
-                return
-            try:
+        try:
+            for request in _requests(batches):
+                if self._failed is not None:
+                    return
                 records = [Outgoing(None, value) for _, value in request]
                 await (await self._publisher.send(self._topic, place, records)).acknowledged()
-            except BaseException as error:
-                # First of all: whatever comes next of these source partitions must not leave.
-                self._failed = self._failed or error
-                raise
-            for batch, _ in request:
-                self._on_sent(batch.source_partition, place, batch.facts)
+                for batch, _ in request:
+                    self._on_sent(batch.source_partition, place, batch.facts)
+        except BaseException as error:
+            # First of all: whatever comes next of these source partitions must not leave, nor any state that holds
+            # their events. Whoever gathers the sends looks at nothing else.
+            self._failed = self._failed or error
+            raise
 
 
 def _heard(delivery: asyncio.Task[None]) -> None:

@@ -89,6 +89,10 @@ class UserPartition(Partition[UserState]):
         """Have items told of an event that `apply` has just applied, in the same step (see `Committer.tell`)."""
         self._committer.tell(fact)
 
+    def not_told(self, error: Exception) -> None:
+        """Let no state leave any more: the fact of an event that `apply` has just applied could not be made."""
+        self._committer.not_told(error)
+
     def awaits(self, user_id: str, offset: int) -> bool:
         """Return whether the state of a user has applied the click at an offset and still waits for its title."""
         waiting = self.state_of(user_id).waiting

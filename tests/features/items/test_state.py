@@ -15,6 +15,7 @@ from support.item_reference import Said
 from support.items import BASE, ENCODER, HEAD, TITLES, apply_all, fact, placed, said
 from support.reference import DAY, HOUR
 
+from features.exceptions import StateFormatError
 from features.items import codec, row
 from features.items.catalogue import INDEX, NAMES
 from features.items.state import FORECAST_BYTES, ItemState
@@ -249,3 +250,10 @@ def test_a_forecast_of_an_unknown_item_or_of_too_many_bytes_changes_nothing():
     before = codec.encode(state)
     assert state.take_forecast(1_000, {"note": "x" * FORECAST_BYTES}, 5) is Outcome.REFUSED
     assert codec.encode(state) == before
+
+
+def test_bytes_with_a_title_that_is_no_text_are_damaged():
+    damaged = codec.encode(apply_all(ItemState(), placed([MUG], [0]))).replace(b"Zebra", b"Ze\xffra")
+    for step in (codec.decode, lambda data: codec.title_waits(data, ENCODER)):
+        with pytest.raises(StateFormatError, match="damaged bytes"):
+            step(damaged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 
 from features.items.fact import Fact
 from features.observation import Kind, Source
-from streams.exceptions import StreamsError
+from streams.exceptions import StateMismatchError, StreamsError
 from streams.records.items.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
 from streams.records.rejection import Reason, Rejection
+from streams.records.withheld import Why, Withheld
 
 BASE = 1_764_000_000_000
 CLICKS = [kind for kind in Kind if kind not in (Kind.SEARCH, Kind.REVIEW)]
@@ -84,6 +87,14 @@ def test_a_newer_release_is_told_of_in_one_line_and_not_passed_over() -> None:
     assert "\n" not in str(no.value)
 
 
+def test_messages_that_are_withheld_as_too_large_are_not_passed_over_and_those_that_are_broken_are_malformed() -> None:
+    with pytest.raises(StateMismatchError, match="raise it, or its facts are lost"):
+        decode(Withheld.because(Why.TOO_LARGE))
+    found = decode(Withheld.because(Why.UNREADABLE))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
 def fact(**changed: object) -> Fact:
     return msgspec.structs.replace(Fact(int(Source.CLICKS), 5, "i", BASE, int(Kind.VIEW)), **changed)
 
@@ -103,11 +114,31 @@ def fact(**changed: object) -> Fact:
         {"price": float("nan")},
         {"price": -1.0},
         {"units": -1},
+        {"units": 1_000_001},
+        {"offset": 2**63},
+        {"amount": -1},
+        {"amount": 10**15 + 1},
         {"polarity": 2_000_000},
     ],
 )
 def test_values_that_no_event_can_give_are_malformed(wrong: dict[str, object]) -> None:
     found = decode(encode(FactBatch(0, "", [fact(), fact(**wrong)])))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("message", [FactBatch(0, "head", [Fact(2, 5, "item", BASE, 1, title="text")]), Forget("text")])
+def test_text_that_is_no_utf8_is_malformed(message: Message) -> None:
+    found = decode(encode(message).replace(b"text", b"te\xffs"))
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "value", [msgspec.msgpack.Ext(5, b"x"), b"bytes", {None: 1}, {1: 1}, [[[[[[[[[1]]]]]]]]], datetime.now(UTC)]
+)
+def test_a_forecast_that_no_record_can_show_is_malformed(value: object) -> None:
+    found = decode(encode(Forecast("i", BASE, {"mean": value})))
     assert isinstance(found, Rejection)
     assert found.reason is Reason.MALFORMED
 

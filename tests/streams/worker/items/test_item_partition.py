@@ -332,6 +332,47 @@ async def test_more_unread_titles_than_are_remembered_are_found_in_the_states() 
         assert not any(decode(state).title_waits(ENCODER) for state in log.states.values())
 
 
+async def test_nobody_waits_for_the_titles_of_a_partition_that_was_let_go() -> None:
+    async with stage(Log()) as made:
+        await made.take(batch(fact(0, title="Shoe")))
+        resting = asyncio.create_task(made.partition.titles.rest())
+        await asyncio.sleep(0)
+        assert not resting.done()
+    await asyncio.wait_for(resting, PATIENCE_S)
+
+
+class SlowLog(Log):
+    """A log whose changelog takes nothing until it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Taken:
+        if topic == CHANGELOG:
+            await self.open.wait()
+        return await super().send(topic, partition, records)
+
+
+async def test_unread_titles_are_found_though_the_local_store_does_not_hold_their_items_yet() -> None:
+    log, titles = SlowLog(), Titles()
+    titles.open.set()
+    async with stage(log, titles, waiting_titles=1) as made:
+        await made.rest()
+        taking = asyncio.create_task(
+            made.take(batch(*(fact(number, f"item-{number}", f"title {number}") for number in range(100))))
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while made.tally.facts_applied < 100:
+                await asyncio.sleep(0)
+            await made.partition.titles.rest()
+        assert len(set(titles.read_titles)) == 100
+        log.open.set()
+        await taking
+        await made.rest()
+        assert not any(decode(state).title_waits(ENCODER) for state in log.states.values())
+
+
 async def test_while_the_encoder_is_down_counts_go_on_and_records_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
     log, titles = Log(), Titles()

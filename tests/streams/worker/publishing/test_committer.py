@@ -642,3 +642,17 @@ async def test_who_is_published_again_sends_no_fact(inference: Inference) -> Non
         made.committer.touch("u", state, changed=False)
         await asyncio.wait_for(made.committer.settled(), PATIENCE_S)
         assert not facts.sent
+
+
+async def test_no_state_leaves_that_may_hold_an_event_whose_fact_was_never_made(inference: Inference) -> None:
+    async with bench(inference) as made:
+        facts = telling(made)
+        facts.open = made.online.open = True
+        made.publisher.open = {CHANGELOG, SCORES}
+        made.view("u")
+        error = MemoryError()
+        made.committer.not_told(error)
+        await until(lambda: bool(made.failures))
+        assert made.failures == [error]
+        assert made.publisher.sent == {CHANGELOG: [], SCORES: [], CAPACITY: []}
+        assert made.shelf.states == {}

@@ -152,6 +152,21 @@ async def test_after_a_failure_on_one_partition_nothing_more_is_sent_to_any(fail
     assert len(broker.sent) == before
 
 
+async def test_facts_that_cannot_be_written_do_not_pass_for_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(batch: FactBatch) -> bytes:
+        raise MemoryError
+
+    broker = Broker()
+    sending = sender(broker)
+    with monkeypatch.context() as patch:
+        patch.setattr(fact_sender, "encode", encode)
+        with pytest.raises(MemoryError):
+            await sending.send(0, [fact(1, "i")])
+    with pytest.raises(MemoryError):
+        await sending.send(0, [fact(2, "i")])
+    assert not broker.sent
+
+
 async def test_facts_for_which_one_request_is_too_small_follow_one_another_and_stop_where_one_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
