@@ -100,7 +100,7 @@ class Republisher:
             self._owed.settle()
         log.info(
             f"{self._keys} published again",
-            users=self.progress.users,
+            living=self.progress.users,
             erased=self.progress.erased,
             partitions_moved=len(self.progress.partitions) - len(self.progress.finished),
             seconds=round(time.monotonic() - began, 1),
