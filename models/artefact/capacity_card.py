@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact.capacity import CapacityArtefact
+from models.artefact.sections import joined
 from models.scoring.capacity import EVIDENCE
 
 _PARTS: Final = {
@@ -68,10 +69,7 @@ def capacity_card(artefact: CapacityArtefact, command: str) -> str:
             "On one machine the same code, libraries, rows, labels and seed write the same bytes.",
         ],
     }
-    parts = []
-    for position, (title, paragraphs) in enumerate(sections.items()):
-        parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
-    return "\n\n".join(parts) + "\n"
+    return joined(sections)
 
 
 def _count(metrics: Mapping[str, float | dict[str, float]], name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact.artefact import Artefact
+from models.artefact.sections import joined
 from models.measures.chance import chance_warning
 from models.scoring.kinds.loglinear import LogLinearModel
 
@@ -97,10 +98,7 @@ def card(artefact: Artefact, command: str) -> str:
             "differ in the last digits; the projection, and with it the encoder's identity, is then another one.",
         ],
     }
-    parts = []
-    for position, (title, paragraphs) in enumerate(sections.items()):
-        parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
-    return "\n\n".join(parts) + "\n"
+    return joined(sections)
 
 
 def _origin(artefact: Artefact) -> list[str]:

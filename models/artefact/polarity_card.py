@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.artefact.polarity import PolarityArtefact
+from models.artefact.sections import joined
 
 _MEASURES: Final = {
     "accuracy": "accuracy",
@@ -51,10 +52,7 @@ def polarity_card(artefact: PolarityArtefact, command: str) -> str:
             "On one machine the same code, libraries, texts and seed write the same bytes.",
         ],
     }
-    parts = []
-    for position, (title, paragraphs) in enumerate(sections.items()):
-        parts += [f"{'#' if position == 0 else '##'} {title}", *paragraphs]
-    return "\n\n".join(parts) + "\n"
+    return joined(sections)
 
 
 def _count(metrics: Mapping[str, float | dict[str, float]], name: str) -> str:
@@ -67,7 +65,8 @@ def _table(metrics: Mapping[str, float | dict[str, float]]) -> str:
     if not isinstance(unseen, dict):
         return "It was not measured."
     lines = ["| texts | number | " + " | ".join(_MEASURES.values()) + " |", "|---" * (2 + len(_MEASURES)) + "|"]
-    for corpus, number in unseen.items():
+    # Not as they stand: an artefact that was read back has them in another order.
+    for corpus, number in sorted(unseen.items()):
         found = [metrics.get(name) for name in _MEASURES]
         cells = [f"{each[corpus]:.3f}" if isinstance(each, dict) and corpus in each else "-" for each in found]
         lines.append(f"| {corpus} | {number:,.0f} | {' | '.join(cells)} |")

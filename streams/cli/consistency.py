@@ -48,10 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     check_sources(arguments.events, options)
     # Torch takes a second to import, which a wrong argument or --help should not cost.
     from streams.inference.loading import load_inference
-    from streams.offline.history.consistency import compare, log_parts
+    from streams.offline.history.consistency import compare
     from streams.offline.history.folding import History
     from streams.offline.history.item_consistency import compare_items
     from streams.offline.history.items import ItemHistory
+    from streams.offline.history.log_parts import log_parts
     from streams.offline.history.refused import Refused
     from streams.sources.reading import plain_bytes
     from streams.telemetry.metrics import Metrics
@@ -80,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         report = asyncio.run(work(Path(folder), progress))
     del report["limit"]
     report["differences"] = [_readable(difference, arguments.entity) for difference in report["differences"]]
-    if of_items:
-        report |= {f"{name}_items": report.pop(f"{name}_users") for name in ("extra", "missing")}
+    report |= {f"{name}_{arguments.entity}s": report.pop(f"{name}_keys") for name in ("extra", "missing")}
     if arguments.json:
         document = report | {
             "refused": as_json(refused.refusals, refused.places),
@@ -99,7 +99,7 @@ def _readable(difference: Any, entity: str) -> dict[str, Any]:
     fields = difference._asdict()
     pairs = fields.pop("features").items()
     return {
-        f"{entity}_id": fields["user_id"],
+        f"{entity}_id": fields["key"],
         "event_time": fields["instant"],
         "revision": fields["revision"],
         "emitted_at": fields["emitted_at"],

@@ -69,11 +69,11 @@ Rank = tuple[int, int, int, int]
 
 
 def newer(record: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Tell whether a consumer that holds the record `known` of a user takes `record` in its place."""
+    """Tell whether a consumer that holds the record `known` of a user or an item takes `record` in its place."""
     return rank(record) > rank(known)
 
 
 def rank(record: Mapping[str, Any]) -> Rank:
-    """Return what orders the records of one user."""
+    """Return what orders the records of one user or item."""
     # Records of releases without lives have none.
     return record.get("life", 0), record["revision"], record["event_time"], record["emitted_at"]

@@ -18,10 +18,10 @@ from aiokafka import TopicPartition
 from streams.broker.lease import Lease
 from streams.broker.publisher import Publisher
 from streams.log import log
+from streams.worker.applying.decay import Decay, schedules
 from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane
 from streams.worker.applying.partition import Partition
-from streams.worker.applying.quiet_users import Decay, schedules
 from streams.worker.epochs import epoch_of
 from streams.worker.equipment import Equipment
 from streams.worker.publishing.committer import Outlets

@@ -16,6 +16,7 @@ from streams.contract import ITEM_SIGNALS, items_changelog_name, topic_name
 from streams.records.score_record import newer
 from streams.settings import Settings
 from support.item_reference import fields
+from support.oracle import newest_states
 from support.twofold import words
 from support.twofold.comparing import differing
 from support.twofold.reading import Polarity, Reading, read_file
@@ -68,20 +69,10 @@ async def assert_item_changelog(settings: Settings, wanted: Rows) -> int:
 
     Returns the records read.
     """
-    greatest, last = dict[bytes, bytes](), dict[bytes, bytes]()
-    count = 0
-    async for records in read_topic(settings, items_changelog_name(settings)):
-        for record in records:
-            if record.value is None:
-                continue
-            count += 1
-            last[record.key] = record.value
-            if record.key not in greatest or order(record.value) >= order(greatest[record.key]):
-                greatest[record.key] = record.value
+    count, last = await newest_states(settings, items_changelog_name(settings), order)
     assert {key.decode() for key in last} == wanted.keys()
     for key, value in last.items():
         state, expected = decode(value), wanted[key.decode()]
-        assert order(value) == order(greatest[key])
         assert state.revision == expected["revision"]
         row = dict(zip(NAMES, scalars(state, state.instant(None), state.head), strict=True))
         assert not differing(row, {name: expected[name] for name in NAMES})

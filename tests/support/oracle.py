@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -151,16 +151,13 @@ async def _record_log(settings: Settings, topic: str) -> tuple[int, dict[bytes, 
     return count, last, newest
 
 
-async def assert_changelog(settings: Settings, lines: Lines) -> int:
-    """The last state of a user in the changelog has the highest order and the reference's features.
-
-    Returns the records read.
-    """
-    expected = wanted_features(lines)
-    greatest: dict[bytes, bytes] = {}
-    last: dict[bytes, bytes] = {}
+async def newest_states(
+    settings: Settings, changelog: str, order: Callable[[bytes], tuple[int, int]]
+) -> tuple[int, dict[bytes, bytes]]:
+    """The records read of a changelog, and the last state of each key, which has the highest order of all of its."""
+    greatest, last = dict[bytes, bytes](), dict[bytes, bytes]()
     count = 0
-    async for records in read_topic(settings, changelog_name(settings)):
+    async for records in read_topic(settings, changelog):
         for record in records:
             if record.value is None:
                 continue
@@ -168,10 +165,20 @@ async def assert_changelog(settings: Settings, lines: Lines) -> int:
             last[record.key] = record.value
             if record.key not in greatest or order(record.value) >= order(greatest[record.key]):
                 greatest[record.key] = record.value
+    assert {key: order(value) for key, value in last.items()} == {key: order(value) for key, value in greatest.items()}
+    return count, last
+
+
+async def assert_changelog(settings: Settings, lines: Lines) -> int:
+    """The last state of a user in the changelog has the highest order and the reference's features.
+
+    Returns the records read.
+    """
+    expected = wanted_features(lines)
+    count, last = await newest_states(settings, changelog_name(settings), order)
     assert {key.decode() for key in last} == expected.keys()
     for key, value in last.items():
         state, wanted = decode(value), expected[key.decode()]
-        assert order(value) == order(greatest[key])
         assert state.revision == wanted["revision"]
         row = dict(zip(NAMES, scalars(state, state.instant(None)), strict=True))
         assert row == {name: wanted[name] for name in NAMES}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +17,11 @@ from streams.offline.demand.admitting import Admitting
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Action, Click, Erasure, Event, Search
-from streams.records.judging import judge
 from streams.records.refusals import Refusals, check_share
-from streams.records.rejection import Rejection
 from streams.settings import Settings
+from streams.sources.judged import judged
 from streams.sources.options import SourceOptions
 from streams.sources.places import Places
-from streams.sources.reading import check_sources, packed_bytes, read_sources
 
 MOST_DAYS: Final = 3 * 365
 """Days before the first day told that a series holds at most: older sales say little, and one event with a wrong date
@@ -118,21 +115,8 @@ class Sales:
             ConfigurationError: a file cannot be read.
             RefusedInputError: too much is refused, or there is no event.
         """
-        check_sources(files, self._options)
-        of, done, now = packed_bytes(files), 0, int(time.time() * 1000)
-
-        def progress(count: int) -> None:
-            nonlocal done
-            done += count
-            report("bytes read", done, of)
-
-        for arrived in read_sources(files, self._options, progress):
-            at = now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
-            event = judge(self._decoder, arrived.record, at)
-            if isinstance(event, Rejection):
-                self.refusals.add(event.reason, event.detail, self.places.position(arrived))
-            else:
-                self.take(event, at, until)
+        for event, at in judged(self._decoder, files, self._options, report, self.refusals, self.places):
+            self.take(event, at, until)
         if not self.events:
             raise RefusedInputError("expected events, found none: a line is left out or the files are empty")
         check_share(self.refusals, self.events + self.refusals.total, max_refused)

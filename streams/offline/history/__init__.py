@@ -1,1 +1,1 @@
-"""The features of every user at any instant, from files of events."""
+"""The features of every user and item at any instant, from files of events."""

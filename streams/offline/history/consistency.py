@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,16 +21,13 @@ from features.users.point_in_time import Folded, Snapshot, snapshot_of
 from features.users.row import scalars
 from features.users.state import UserState
 from streams.exceptions import ConfigurationError
+from streams.offline.history.comparison import VECTOR_TOLERANCE, Difference, Report
 from streams.offline.history.folding import History, User
-from streams.telemetry.served_log import EMITTED_AT, PART_SUFFIX, SHARE, is_sampled
-
-VECTOR_TOLERANCE: Final = 1e-5
-"""The largest difference between elements of two vectors that count as equal."""
+from streams.offline.history.log_parts import ROWS_AT_ONCE, sampled_share
+from streams.telemetry.served_log import EMITTED_AT, is_sampled
 
 MAX_CUTS: Final = 1000
 """How many combinations of first events are tried for one row. A row that none of them explains is wrong."""
-
-ROWS_AT_ONCE: Final = 5000
 
 # The features that the events of one topic alone decide.
 _COLUMNS: Final = {
@@ -58,67 +54,6 @@ class Logged(NamedTuple):
     scalars: list[Any]
     profile: list[float]
     taste: list[float] | None
-
-
-class Difference(NamedTuple):
-    """A logged row that the history contradicts: both values of each feature that differs."""
-
-    user_id: str
-    instant: int
-    revision: int
-    emitted_at: int
-    features: dict[str, tuple[Any, Any]]
-
-
-@dataclass
-class Report:
-    """The result of a comparison, in rows unless said otherwise.
-
-    Attributes:
-        equal: rows that equal the fold of the whole history.
-        late: rows that equal the fold of the events that had arrived.
-        mismatches: rows that equal neither.
-        extra: rows of users without an event in the history by then.
-        erased: rows of users erased since, which the remaining events do not explain.
-        missing: sampled users of the history without a logged row.
-        vectors_not_compared: rows whose vectors come from another encoder than the one loaded; the rest is compared.
-        features_not_logged: names of the features that some part of the log lacks; they are not compared there.
-        share: the share of users that the log samples.
-        differences: the first mismatches.
-        extra_users, missing_users: the first of these users.
-    """
-
-    limit: int
-    share: float = 1.0
-    logged: int = 0
-    equal: int = 0
-    late: int = 0
-    mismatches: int = 0
-    extra: int = 0
-    erased: int = 0
-    missing: int = 0
-    vectors_not_compared: int = 0
-    features_not_logged: list[str] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-    extra_users: list[str] = field(default_factory=list)
-    missing_users: list[str] = field(default_factory=list)
-
-    def name(self, users: list[str], user_id: str) -> None:
-        """Add a user to one of these lists, unless it is full."""
-        if len(users) < self.limit:
-            users.append(user_id)
-
-
-def log_parts(log: Path) -> list[Path]:
-    """Return the parts of a log, a folder or one part.
-
-    Raises:
-        ConfigurationError: there are no parts.
-    """
-    parts = sorted(log.glob(f"*{PART_SUFFIX}")) if log.is_dir() else [log] if log.is_file() else []
-    if not parts:
-        raise ConfigurationError(f"{log}: expected the folder of WHEREWITHAL_SERVED_LOG with its parts, found none")
-    return parts
 
 
 def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
@@ -149,24 +84,6 @@ def read_log(parts: Sequence[Path]) -> Iterator[tuple[str, Logged]]:
                     yield user_id, Logged(instant, revision, emitted_at, encoder, values, profile, whole)
         except (OSError, KeyError, pa.ArrowException) as error:
             raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
-
-
-def sampled_share(parts: Sequence[Path]) -> float:
-    """Return the least share of users that a part samples. These users are in every part.
-
-    Raises:
-        ConfigurationError: a part does not name its share.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    shares = []
-    for part in parts:
-        try:
-            shares.append(float((pq.read_schema(part).metadata or {})[SHARE]))
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise ConfigurationError(f"{part}: expected a part of the log of what was served, found none") from error
-    return min(shares)
 
 
 def features_not_logged(parts: Sequence[Path]) -> list[str]:
@@ -216,7 +133,7 @@ def _compare_user(user: User, encoder: str, report: Report) -> None:
     if not rows:
         if user.folded.applied and is_sampled(user.user_id, report.share):
             report.missing += 1
-            report.name(report.missing_users, user.user_id)
+            report.name(report.missing_keys, user.user_id)
         return
     offline = {found.instant: found for found in user.folded.snapshots(sorted({row.instant for row in rows}))}
     for row in rows:
@@ -235,7 +152,7 @@ def _judge(user: User, row: Logged, found: Snapshot | None, encoder: str, report
         report.erased += 1
     elif found is None:
         report.extra += 1
-        report.name(report.extra_users, user.user_id)
+        report.name(report.extra_keys, user.user_id)
     else:
         report.mismatches += 1
         if len(report.differences) < report.limit:

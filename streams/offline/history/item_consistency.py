@@ -18,9 +18,10 @@ from features.expressions import DaysSince, Kept, Sum, Units
 from features.items.catalogue import NAMES, OF_A_HEAD, SCALARS
 from features.items.point_in_time import ItemSnapshot
 from streams.exceptions import ConfigurationError
-from streams.offline.history.consistency import ROWS_AT_ONCE, VECTOR_TOLERANCE, Difference, Report, sampled_share
+from streams.offline.history.comparison import VECTOR_TOLERANCE, Difference, Report
 from streams.offline.history.folding import History
 from streams.offline.history.items import Item, ItemHistory
+from streams.offline.history.log_parts import ROWS_AT_ONCE, sampled_share
 from streams.telemetry.served_log import EMITTED_AT, is_sampled
 
 POLARITY_TOLERANCE: Final = 1e-4
@@ -75,7 +76,7 @@ def _compare(item: Item, report: Report) -> None:
     if not item.notes:
         if is_sampled(item.item_id, report.share):
             report.missing += 1
-            report.name(report.missing_users, item.item_id)
+            report.name(report.missing_keys, item.item_id)
         return
     instants = sorted({row["event_time"] for row in item.notes})
     offline = {found.instant: found for found in item.snapshots(instants)}
@@ -88,7 +89,7 @@ def _compare(item: Item, report: Report) -> None:
 def _judge(item: Item, row: Mapping[str, Any], found: ItemSnapshot | None, report: Report) -> None:
     if found is None:
         report.extra += 1
-        report.name(report.extra_users, item.item_id)
+        report.name(report.extra_keys, item.item_id)
         return
     folded: dict[str, Any] = {"revision": found.revision, **dict(zip(NAMES, found.scalars, strict=True))}
     folded |= {"title": found.title, "category": found.category, "price": found.price}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,13 +10,11 @@ from streams.exceptions import RefusedInputError
 from streams.progress import Progress
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Erasure, Event
-from streams.records.judging import judge
 from streams.records.refusals import Refusals, check_share
-from streams.records.rejection import Rejection
 from streams.settings import Settings
+from streams.sources.judged import judged
 from streams.sources.options import SourceOptions
 from streams.sources.places import Places
-from streams.sources.reading import check_sources, packed_bytes, read_sources
 
 
 class SoundEvents:
@@ -54,20 +51,8 @@ class SoundEvents:
             ConfigurationError: a file cannot be read, or all of them are empty.
             RefusedInputError: too much is refused, or there is no event.
         """
-        check_sources(files, self._options)
-        of, done, now = packed_bytes(files), 0, int(time.time() * 1000)
-
-        def progress(count: int) -> None:
-            nonlocal done
-            done += count
-            report("bytes read", done, of)
-
-        for arrived in read_sources(files, self._options, progress):
-            at = now if arrived.kafka_timestamp is None else arrived.kafka_timestamp
-            event = judge(self._decoder, arrived.record, at)
-            if isinstance(event, Rejection):
-                self.refusals.add(event.reason, event.detail, self.places.position(arrived))
-            elif isinstance(event, Erasure):
+        for event, _ in judged(self._decoder, files, self._options, report, self.refusals, self.places):
+            if isinstance(event, Erasure):
                 self.erased.add(event.user_id)
             else:
                 self.events += 1

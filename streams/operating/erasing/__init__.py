@@ -1,1 +1,1 @@
-"""Erasing a user: the request, the wait for the workers, the places that are read back, and the receipt."""
+"""Erasing a user: the request, the wait for the workers, the places read back, and the receipt; of items likewise."""

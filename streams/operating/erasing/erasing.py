@@ -6,20 +6,18 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 import orjson
 from aiokafka import TopicPartition
 
 from features.online.user_views import USERS
-from features.users.codec import decode, order
-from features.users.state import UserState
+from features.users.entity import USER
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.left_over import holds_partition, partitions_left
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import CAPACITY, DEAD_LETTERS, ERASURES, FACTS, INPUTS, changelog_name, published, topic_name
 from streams.name_settings import group_name
-from streams.operating.erasing.places import configs_of, look_up, records_since
+from streams.operating.erasing.places import READINGS, configs_of, look_up, newest_state, records_since
 from streams.operating.erasing.receipt import (
     ERASE,
     ONLINE_STORE,
@@ -36,9 +34,6 @@ from streams.progress import Progress
 from streams.records.events import Erasure
 from streams.records.ndjson import partition_of
 from streams.settings import Settings
-
-READINGS: Final = 3
-"""How often an unclean place is read at most: a user who returns meanwhile changes one place after the other."""
 
 
 async def erase(
@@ -102,10 +97,7 @@ async def _read_back(
     for topic, name in outputs.items():
         log = TopicPartition(name, place.partition)
         records[topic] = await records_since(settings, log, starts[log], key)
-    states = [record for record in await records_since(settings, changelog, starts[changelog], key) if record.value]
-    newest = max(states, key=lambda record: order(record.value), default=None)
-    state = UserState() if newest is None else decode(newest.value)
-    written = None if newest is None else Place(newest.topic, newest.partition, newest.offset)
+    state, written = await newest_state(settings, USER, changelog, starts[changelog], key)
     removed = {
         USER_TABLE: judge_state(state, written, request, place, changelog.topic),
         ONLINE_STORE: judge_store(served, state, USERS),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from features.entity import Entity, State
 from features.exceptions import OnlineStoreError
 from features.online.address import SqliteAddress, parse
 from features.online.opening import open_online_store
@@ -17,12 +18,19 @@ from features.online.views import Serving
 from streams.broker.connection import connection
 from streams.broker.reading import read_from
 from streams.operating.erasing.receipt import StoreReading
+from streams.operating.erasing.requests import Place
 from streams.settings import Settings
+
+READINGS: Final = 3
+"""How often an unclean place is read at most: a user who returns meanwhile, or an item that facts come for, changes one
+place after the other."""
 
 _PROBE: Final = (0, 0, 0)
 """A fence below every fence of a worker."""
 
 _PROBE_TTL_S: Final = 1
+
+S = TypeVar("S", bound=State)
 
 
 async def records_since(settings: Settings, tail: TopicPartition, start: int, key: bytes) -> list[ConsumerRecord]:
@@ -33,6 +41,24 @@ async def records_since(settings: Settings, tail: TopicPartition, start: int, ke
     """
     batches = read_from(settings, {tail: start})
     return [record async for records in batches for record in records if record.key == key]
+
+
+async def newest_state(
+    settings: Settings, entity: Entity[S], changelog: TopicPartition, start: int, key: bytes
+) -> tuple[S, Place | None]:
+    """Return the newest state of a key in a partition of a changelog from an offset on, and the place of its record.
+
+    Without such a record it is the state of a key that nothing is known of, and no place.
+
+    Raises:
+        BrokerError: the broker cannot be used.
+        StateFormatError: a state was written by a newer release.
+    """
+    states = [record for record in await records_since(settings, changelog, start, key) if record.value]
+    newest = max(states, key=lambda record: entity.order(record.value), default=None)
+    if newest is None:
+        return entity.new(), None
+    return entity.decode(newest.value), Place(newest.topic, newest.partition, newest.offset)
 
 
 def look_up(url: str, key: str, serving: Serving[Any]) -> StoreReading:

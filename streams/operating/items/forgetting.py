@@ -10,15 +10,14 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from features.items.codec import decode, order
-from features.items.state import ItemState
+from features.items.entity import ITEM
 from features.online.item_views import ITEMS
 from streams.broker.topics.counts import common_partitions
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import FACTS, ITEM_SIGNALS, items_changelog_name, topic_name
 from streams.exceptions import ConfigurationError
 from streams.name_settings import items_group_name
-from streams.operating.erasing.places import configs_of, look_up, records_since
+from streams.operating.erasing.places import READINGS, configs_of, look_up, newest_state, records_since
 from streams.operating.erasing.receipt import ONLINE_STORE, Kept, Receipt, judge_records, judge_store
 from streams.operating.erasing.requests import Place, obeyed_all_the_same, publish, settled
 from streams.operating.items.forgotten import FORGET, ITEM_TABLE, judge_item, kept_after
@@ -26,9 +25,6 @@ from streams.progress import Progress
 from streams.records.items.facts import Forget, encode
 from streams.records.placement import partition_of_key
 from streams.settings import Settings
-
-READINGS: Final = 3
-"""How often an unclean place is read at most: an item that facts come for meanwhile changes one place after another."""
 
 _WORKERS: Final = "workers with an item stage (WHEREWITHAL_STAGES both or items) run"
 
@@ -85,10 +81,7 @@ async def _read_back(
     changelog, signals = starts
     served = await asyncio.to_thread(look_up, settings.online_url, request.item_id, ITEMS)
     records = await records_since(settings, signals, starts[signals], key)
-    states = [record for record in await records_since(settings, changelog, starts[changelog], key) if record.value]
-    newest = max(states, key=lambda record: order(record.value), default=None)
-    state = ItemState() if newest is None else decode(newest.value)
-    written = None if newest is None else Place(newest.topic, newest.partition, newest.offset)
+    state, written = await newest_state(settings, ITEM, changelog, starts[changelog], key)
     removed = {
         ITEM_TABLE: judge_item(state, written, place, changelog.topic),
         ONLINE_STORE: judge_store(served, state, ITEMS, FORGET),

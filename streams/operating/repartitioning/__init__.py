@@ -1,1 +1,1 @@
-"""Another number of partitions: what is known of the users goes to new topics, by key."""
+"""Another number of partitions: what is known of users and items goes to new topics, by key."""

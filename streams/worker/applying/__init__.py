@@ -1,1 +1,1 @@
-"""Where an event changes a user."""
+"""What a stage applies records with, whichever entity they change: lanes, partitions, live states, due times."""

@@ -1,6 +1,6 @@
-"""The due times of a partition's users: who is to be scored again although nothing happened.
+"""The due times of a partition's users or items: who is to be published again although nothing happened.
 
-Every user with an event is due some day, so what one costs here is paid for all of them: an entry of the index, and
+Every key with an event is due some day, so what one costs here is paid for all of them: an entry of the index, and
 the id in the bucket of the minute.
 """
 
@@ -19,26 +19,26 @@ _END: Final = b"\xff"
 class _Bucket(bytearray):
     """The ids that are due in one minute, one after another."""
 
-    __slots__ = ("users",)
-    users: int
+    __slots__ = ("keys",)
+    keys: int
 
     def cut(self, limit: int) -> list[str]:
         """Take out the last ids, up to `limit`."""
         start = len(self)
-        for _ in range(min(limit, self.users)):
+        for _ in range(min(limit, self.keys)):
             start = self.rfind(_END, 0, start - 1) + 1
         taken = bytes(self[start:])
         del self[start:]
-        ids = [user.decode() for user in taken.split(_END)[:-1]]
-        self.users -= len(ids)
+        ids = [key.decode() for key in taken.split(_END)[:-1]]
+        self.keys -= len(ids)
         return ids
 
 
 class DueTimes:
-    """Minutes at which users are due; finding who is due costs no scan over all users.
+    """Minutes at which keys are due; finding who is due costs no scan over all keys.
 
-    A due time is rounded up to the minute. A user may have several: one is not taken back when an earlier one comes,
-    for it will come true later. So a user never has two entries of one minute, and no more entries than minutes at
+    A due time is rounded up to the minute. A key may have several: one is not taken back when an earlier one comes,
+    for it will come true later. So a key never has two entries of one minute, and no more entries than minutes at
     which a tile of theirs leaves a window.
     """
 
@@ -61,32 +61,32 @@ class DueTimes:
         self._reached_minutes, self._coming = [], []
         self._reached, self._backlog = -1, 0
 
-    def schedule(self, user_id: str, due: int) -> None:
-        """Have a user be due at `due` (ms), rounded up to the minute, or earlier if that is scheduled already."""
+    def schedule(self, key: str, due: int) -> None:
+        """Have a key be due at `due` (ms), rounded up to the minute, or earlier if that is scheduled already."""
         minute = -(-due // MINUTE)
-        if not self._index.add(user_id, minute):
+        if not self._index.add(key, minute):
             return
         reached = minute <= self._reached
         bucket = self._buckets.get(minute)
         if bucket is None:
             bucket = self._buckets[minute] = _Bucket()
-            bucket.users = 0
+            bucket.keys = 0
             heappush(self._reached_minutes if reached else self._coming, minute)
-        bucket += user_id.encode() + _END
-        bucket.users += 1
+        bucket += key.encode() + _END
+        bucket.keys += 1
         self._backlog += reached
 
     def take(self, now: int, limit: int) -> list[str]:
-        """Take out up to `limit` users that are due at `now` (ms), the minute longest due first."""
+        """Take out up to `limit` keys that are due at `now` (ms), the minute longest due first."""
         self._reach(now)
         taken: list[str] = []
         while self._reached_minutes and len(taken) < limit:
             minute = self._reached_minutes[0]
             bucket = self._buckets[minute]
-            users = bucket.cut(limit - len(taken))
-            for user_id in users:
-                self._index.remove(user_id, minute)
-            taken += users
+            keys = bucket.cut(limit - len(taken))
+            for key in keys:
+                self._index.remove(key, minute)
+            taken += keys
             if not bucket:
                 del self._buckets[minute]
                 heappop(self._reached_minutes)
@@ -94,17 +94,17 @@ class DueTimes:
         return taken
 
     def backlog(self, now: int) -> int:
-        """Return how many users are due at `now` (ms) and not taken."""
+        """Return how many keys are due at `now` (ms) and not taken."""
         self._reach(now)
         return self._backlog
 
     def lateness(self, now: int) -> int:
-        """Return for how long (ms, at `now`) the longest due user has been due and not taken; 0 if nobody is."""
+        """Return for how long (ms, at `now`) the longest due key has been due and not taken; 0 if nobody is."""
         self._reach(now)
         return now - self._reached_minutes[0] * MINUTE if self._reached_minutes else 0
 
     def kept_until(self, now: int) -> int:
-        """Return the instant (ms) up to which all due users are taken: `now`, if none is left."""
+        """Return the instant (ms) up to which all due keys are taken: `now`, if none is left."""
         self._reach(now)
         # Due times of that minute were rounded up to it.
         return (self._reached_minutes[0] - 1) * MINUTE if self._reached_minutes else now
@@ -114,4 +114,4 @@ class DueTimes:
         while self._coming and self._coming[0] <= self._reached:
             minute = heappop(self._coming)
             heappush(self._reached_minutes, minute)
-            self._backlog += self._buckets[minute].users
+            self._backlog += self._buckets[minute].keys

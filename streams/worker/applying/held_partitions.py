@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Generic
 
 from features.entity import S
+from streams.worker.applying.decay import Decay
 from streams.worker.applying.partition import Partition
-from streams.worker.applying.quiet_users import Decay
 from streams.worker.state.local_store import Progress
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,8 +17,14 @@ from streams.records.items.demand_block import demand_block
 from streams.records.items.record import encode_item
 from streams.records.items.sentiment_block import sentiment_block
 from streams.records.outgoing import Outgoing
-from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.publishing.emission import Emission, Instants, Subject, begin
+
+
+class Risks(Protocol):
+    """Whatever is told of the risk of what a worker serves."""
+
+    def published(self, item_id: str, block: dict[str, Any] | None) -> None:
+        """Be told of the block `risk` of a record; None for a tombstone, or for an item without a recent review."""
 
 
 class ItemEmitter:
@@ -36,7 +42,7 @@ class ItemEmitter:
         degraded: the same.
     """
 
-    def __init__(self, encoder: str, head: str, as_of: Callable[[], int | None], risks: RiskWatch) -> None:
+    def __init__(self, encoder: str, head: str, as_of: Callable[[], int | None], risks: Risks) -> None:
         self._encoder = encoder
         self._head = head
         self._as_of = as_of

@@ -1,1 +1,1 @@
-"""Where a user leaves the worker: changelog, row and score."""
+"""Where a user or an item leaves the worker: changelog, row and record."""

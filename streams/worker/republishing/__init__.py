@@ -1,1 +1,1 @@
-"""Users who are published again on account of no event."""
+"""Users and items that are published again on account of no event."""

@@ -74,7 +74,7 @@ class Republisher:
         partitions = self._partitions().values()
         if not (self._owed.pending and partitions):
             return
-        if any(map(_holds_users, partitions)):
+        if any(map(_holds_any, partitions)):
             log.warning(f"the online store lacks {self._keys}, publishing all of them again")
             self.begin()
         else:
@@ -100,7 +100,7 @@ class Republisher:
             self._owed.settle()
         log.info(
             f"{self._keys} published again",
-            users=self.progress.users,
+            living=self.progress.users,
             erased=self.progress.erased,
             partitions_moved=len(self.progress.partitions) - len(self.progress.finished),
             seconds=round(time.monotonic() - began, 1),
@@ -114,5 +114,5 @@ class Republisher:
         self.progress = msgspec.structs.replace(self.progress, **changes)
 
 
-def _holds_users(partition: Partition[Any]) -> bool:
+def _holds_any(partition: Partition[Any]) -> bool:
     return next(partition.states.items(partition.number), None) is not None

@@ -1,1 +1,1 @@
-"""The user table, its local store and its recovery."""
+"""The table of a stage, its local store and its recovery."""

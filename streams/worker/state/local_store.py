@@ -88,7 +88,7 @@ class LocalStore(Protocol):
         """Store states whose changelog records are acknowledged, and how far the store is with them."""
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every user of a partition with their state."""
+        """Yield every key of a partition with its state."""
 
     def progress(self, partition: int) -> Progress:
         """Return how far the store is."""
@@ -119,7 +119,7 @@ class MemoryStore(memory.Store):
         self._progress[partition] = progress
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every user of a partition with their state."""
+        """Yield every key of a partition with its state."""
         # A copy: the reader may take its time, and users are written meanwhile.
         yield from list(self._partitions[partition].items())
 
@@ -187,7 +187,7 @@ class RocksStore(rocksdb.Store):
         """Do nothing: an offset written apart from its states could survive a crash that they do not."""
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every user of a partition with their state."""
+        """Yield every key of a partition with its state."""
         try:
             for key, state in self._visible_items(self._db_for_partition(partition)):
                 if key != _PROGRESS_KEY:

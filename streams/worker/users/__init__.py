@@ -1,1 +1,1 @@
-"""What the users' stage has of its own: events become facts and scores."""
+"""What the users' stage has of its own: events become scores, and facts of items."""

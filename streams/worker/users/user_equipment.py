@@ -22,7 +22,6 @@ from streams.records.observer import Observer
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
-from streams.worker.applying.future_times import FutureTimes
 from streams.worker.applying.lane import Handler
 from streams.worker.applying.partition import Partition
 from streams.worker.publishing.committer import Outlets
@@ -32,6 +31,7 @@ from streams.worker.state.local_store import LocalStore
 from streams.worker.users.emitter import Emitter
 from streams.worker.users.event_handler import EventHandler
 from streams.worker.users.fact_sender import FactSender
+from streams.worker.users.future_times import FutureTimes
 from streams.worker.users.topics import UserTopics
 from streams.worker.users.user_partition import UserPartition
 from streams.worker.users.workshop import Workshop

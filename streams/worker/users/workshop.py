@@ -12,7 +12,7 @@ from streams.records.decoder import Decoder
 from streams.records.observer import Observer
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
-from streams.worker.applying.future_times import FutureTimes
+from streams.worker.users.future_times import FutureTimes
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import models
 from models.artefact.capacity import CapacityArtefact
+from models.artefact.card import CARD_FILE
 from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
 from models.artefact.polarity import PolarityArtefact
 from models.artefact.polarity_card import polarity_card
 from models.exceptions import ArtefactError
 
 WIDTH = 8
+SHIPPED = Path(models.__file__).parent / "artefacts" / "sentiment"
 
 
 def artefact(**changes: object) -> PolarityArtefact:
@@ -111,3 +114,17 @@ def test_the_card_says_where_it_comes_from_and_how_good_it_is() -> None:
     ):
         assert said in card
     assert "It was not measured." in polarity_card(artefact(metrics={}), "x")
+
+
+def test_the_card_is_the_same_once_the_artefact_was_saved_and_loaded(tmp_path: Path) -> None:
+    several: dict[str, dict[str, float]] = {"unseen": {"reviews": 25.0, "films": 9.0}, "accuracy": {"reviews": 0.8}}
+    saved = artefact(metrics=several)
+    saved.save(tmp_path)
+    assert polarity_card(PolarityArtefact.load(tmp_path), "x") == polarity_card(saved, "x")
+
+
+@pytest.mark.parametrize("folder", sorted(SHIPPED.iterdir()), ids=lambda folder: folder.name)
+def test_a_shipped_card_is_that_of_its_artefact(folder: Path) -> None:
+    shipped = (folder / CARD_FILE).read_text(encoding="utf-8")
+    command = shipped.partition("```sh\n")[2].partition("\n```")[0]
+    assert polarity_card(PolarityArtefact.load(folder), command) == shipped

@@ -28,8 +28,10 @@ from models.text.noise import is_noisy
 from streams.cli.main import main
 from streams.exceptions import ConfigurationError
 from streams.inference.loading import Inference, load_inference
-from streams.offline.history.consistency import Report, compare, log_parts
+from streams.offline.history.comparison import Report
+from streams.offline.history.consistency import compare
 from streams.offline.history.folding import History
+from streams.offline.history.log_parts import log_parts
 from streams.records.decoder import Decoder
 from streams.records.events import Click, Review, Search, text_of, title_of
 from streams.records.ndjson import Record, parse_line
@@ -170,7 +172,7 @@ def test_a_wrong_value_is_named_with_both(tmp_path):
     rewrite(log, lambda row: row | changes[row["user_id"]])
     report = judge(tmp_path, log, lines)
     assert report.mismatches == report.logged == 2
-    found = {difference.user_id: difference.features for difference in report.differences}
+    found = {difference.key: difference.features for difference in report.differences}
     assert found["a"] == {"views_1h": (7, 1), "mean_rating_30d": (2.5, None)}
     assert set(found["b"]) == {"profile_vector", "taste_vector"}
 
@@ -209,8 +211,8 @@ def test_a_wrong_row_of_a_lower_revision_is_no_late_arrival(tmp_path, feature):
 def test_users_that_only_one_side_knows_are_named(tmp_path):
     log = logged(tmp_path, [click("both", 1, BASE), click("logged only", 2, BASE)])
     report = judge(tmp_path, log, [click("both", 1, BASE), click("history only", 3, BASE)])
-    assert (report.extra, report.extra_users) == (1, ["logged only"])
-    assert (report.missing, report.missing_users) == (1, ["history only"])
+    assert (report.extra, report.extra_keys) == (1, ["logged only"])
+    assert (report.missing, report.missing_keys) == (1, ["history only"])
     assert report.equal == 1
 
 

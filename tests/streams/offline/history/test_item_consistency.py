@@ -26,11 +26,11 @@ from features.online.item_views import ITEMS
 from features.online.rows import ItemRow
 from streams.cli.main import main
 from streams.inference.loading import Inference, load_inference
-from streams.offline.history.consistency import log_parts
 from streams.offline.history.folding import History
 from streams.offline.history.item_consistency import compare_items
 from streams.offline.history.item_output import row_of
 from streams.offline.history.items import ItemHistory
+from streams.offline.history.log_parts import log_parts
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.served_log import ITEMS_FOLDER, ServedLog

@@ -20,8 +20,8 @@ from streams.records.decoder import Decoder
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.worker.applying.clock_steps import TOLERANCE_MS
-from streams.worker.applying.future_times import NEWS_S, FutureTimes
 from streams.worker.flow import Flow
+from streams.worker.users.future_times import NEWS_S, FutureTimes
 
 NOW = 1_764_000_000_000
 

@@ -13,7 +13,7 @@ from streams.cli.replay import feed
 from streams.operating.drain import Drain
 from streams.operating.read_back import last_scores
 from streams.settings import StateStore, WindowEdge
-from streams.worker.applying import quiet_users
+from streams.worker.applying import decay
 from streams.worker.applying.due_times import DueTimes
 from streams.worker.flow import Flow
 
@@ -92,8 +92,8 @@ async def test_nobody_is_scored_again_before_a_tile_leaves(quiet_flow):
 
 
 async def test_whoever_was_due_but_not_published_before_a_restart_is_after_it(tmp_path, broker, monkeypatch):
-    monkeypatch.setattr(quiet_users, "SLICE_USERS", 5)
-    monkeypatch.setattr(quiet_users, "POLL_S", 0.05)
+    monkeypatch.setattr(decay, "SLICE_KEYS", 5)
+    monkeypatch.setattr(decay, "POLL_S", 0.05)
     clock = Clock()
     settings = quick_settings(
         tmp_path,

@@ -15,9 +15,9 @@ from features.users.codec import encode
 from features.users.entity import USER
 from features.users.state import UserState
 from streams.telemetry.metrics import Metrics
-from streams.worker.applying import quiet_users
+from streams.worker.applying import decay
+from streams.worker.applying.decay import SLICE_KEYS, Decay
 from streams.worker.applying.due_times import DueTimes
-from streams.worker.applying.quiet_users import SLICE_USERS, Decay
 
 NOW = 1_764_000_000_000
 NUMBER = 3
@@ -101,38 +101,38 @@ async def begin() -> AsyncIterator[Any]:
 
 
 async def test_slice_follows_slice_as_soon_as_the_one_before_is_published(begin, monkeypatch):
-    monkeypatch.setattr(quiet_users, "POLL_S", 3600.0)
-    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(3 * SLICE_USERS + 1)}, settles_at_once=False)
+    monkeypatch.setattr(decay, "POLL_S", 3600.0)
+    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(3 * SLICE_KEYS + 1)}, settles_at_once=False)
     for slices in (1, 2, 3):
-        await run.until_touched(slices * SLICE_USERS)
+        await run.until_touched(slices * SLICE_KEYS)
         # However long these take, nobody is put in front of live events meanwhile.
         for _ in range(20):
             await asyncio.sleep(0)
-        assert len(run.partition.touched) == slices * SLICE_USERS
-        assert run.gauge("backlog_users") == (3 - slices) * SLICE_USERS + 1
+        assert len(run.partition.touched) == slices * SLICE_KEYS
+        assert run.gauge("backlog_users") == (3 - slices) * SLICE_KEYS + 1
         run.partition.settling.set()
-    await run.until_touched(3 * SLICE_USERS + 1)
+    await run.until_touched(3 * SLICE_KEYS + 1)
     assert run.gauge("backlog_users") == 0
 
 
 async def test_how_late_the_longest_due_user_is_shows_until_nobody_is_late(begin):
     due = (NOW // HOUR + 1) * HOUR
-    users = {f"u{number}": due - DAY - 1 for number in range(SLICE_USERS + 1)}
+    users = {f"u{number}": due - DAY - 1 for number in range(SLICE_KEYS + 1)}
     run = begin(users, due - MINUTE, settles_at_once=False)
     run.now = due + 10 * MINUTE
-    await run.until_touched(SLICE_USERS)
+    await run.until_touched(SLICE_KEYS)
     assert run.gauge("lateness_seconds") == 600.0
     run.partition.settling.set()
-    await run.until_touched(SLICE_USERS + 1)
+    await run.until_touched(SLICE_KEYS + 1)
     assert run.gauge("lateness_seconds") == 0.0
 
 
 async def test_a_restart_is_not_to_forget_who_is_still_due(begin):
     due = NOW // MINUTE * MINUTE
-    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(SLICE_USERS + 1)}, settles_at_once=False)
-    await run.until_touched(SLICE_USERS)
+    run = begin({f"u{number}": NOW - 3 * HOUR for number in range(SLICE_KEYS + 1)}, settles_at_once=False)
+    await run.until_touched(SLICE_KEYS)
     run.partition.settling.set()
-    await run.until_touched(SLICE_USERS + 1)
+    await run.until_touched(SLICE_KEYS + 1)
     assert run.partition.kept_until < due, "one of them was not published"
     run.partition.settling.set()
     async with asyncio.timeout(30):
@@ -156,7 +156,7 @@ async def test_users_kept_up_to_an_instant_to_come_are_due_all_the_same(begin):
 
 
 async def test_a_clock_that_is_put_right_leaves_nothing_of_its_error(begin, monkeypatch):
-    monkeypatch.setattr(quiet_users, "POLL_S", 0.005)
+    monkeypatch.setattr(decay, "POLL_S", 0.005)
     run = begin({"u": NOW - 30 * MINUTE}, NOW)
     run.now = NOW + 365 * DAY
     await run.until_touched(1)

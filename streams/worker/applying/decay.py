@@ -1,4 +1,7 @@
-"""Quiet users: scored again when a tile leaves a window, and later at growing intervals as recency grows."""
+"""Decay: who is quiet is published again when a tile leaves a window, and later at growing intervals.
+
+A key is a user's or an item's id.
+"""
 
 from __future__ import annotations
 
@@ -17,40 +20,40 @@ from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.partition import Partition
 
 LEAST_INTERVAL: Final = 5 * MINUTE
-"""A user is scored again by the clock at most so often, ms."""
+"""A key is published again by the clock at most so often, ms."""
 
 POLL_S: Final = 1.0
 
-SLICE_USERS: Final = 256
-"""Users touched before the next ones wait for these to be published: live events never queue behind more. Slices
-of due users follow one another without a pause, so the worker's own speed is the limit."""
+SLICE_KEYS: Final = 256
+"""Keys touched before the next ones wait for these to be published: live events never queue behind more. Slices
+of due keys follow one another without a pause, so the worker's own speed is the limit."""
 
-SCAN_USERS: Final = 200
-"""Users scheduled before other work gets its turn."""
+SCAN_KEYS: Final = 200
+"""Keys scheduled before other work gets its turn."""
 
 
 def schedules(due: DueTimes, clock: Callable[[], int]) -> Callable[[str, int], None]:
-    """Return what has a user become due after an event, given its user and its time (ms).
+    """Return what has a key become due after what was applied of it, given the key and the time (ms) of that.
 
     Args:
         due: of the partition.
         clock: the wall clock, ms.
     """
 
-    def schedule(user_id: str, timestamp: int) -> None:
-        due.schedule(user_id, due_of_event(timestamp, clock()))
+    def schedule(key: str, timestamp: int) -> None:
+        due.schedule(key, due_of_event(timestamp, clock()))
 
     return schedule
 
 
 class Decay(Generic[S]):
-    """Keeps the due times of one partition and touches its users, or items, when they are due.
+    """Keeps the due times of one partition and touches its keys when they are due.
 
     Args:
         partition: just recovered.
-        due: made before the partition, which schedules there the users of its events (`schedules`).
+        due: made before the partition, which schedules there the keys of what it applies (`schedules`).
         clock: the wall clock, ms.
-        metrics: told how many users wait, and for how long.
+        metrics: told how many keys wait, and for how long.
         on_failure: told of an error that ends it.
     """
 
@@ -71,7 +74,7 @@ class Decay(Generic[S]):
         self._tasks = Tasks(f"decay-{partition.number}", on_failure)
 
     def start(self) -> None:
-        """Schedule the users that were recovered, then touch users as they become due, until stopped."""
+        """Schedule the keys that were recovered, then touch keys as they become due, until stopped."""
         self._trust_no_instant_to_come()
         self._tasks.begin(self._run())
 
@@ -89,22 +92,22 @@ class Decay(Generic[S]):
             touched = self.touch_due()
             self._tell(now)
             await self._partition.settled()
-            # These users are published, so a restart need not look for them again.
+            # These keys are published, so a restart need not look for them again.
             self._partition.keep_until(self._due.kept_until(now))
-            # Erased users may be due and are not touched: then `settled` has not waited.
-            await asyncio.sleep(POLL_S if touched < SLICE_USERS else 0)
+            # Erased ones may be due and are not touched: then `settled` has not waited.
+            await asyncio.sleep(POLL_S if touched < SLICE_KEYS else 0)
 
     def touch_due(self) -> int:
         """Have the next slice of those who are due published again, and return how many were due."""
         now = self._clock()
-        users = self._due.take(now, SLICE_USERS)
-        for user_id in users:
-            state = self._partition.state_of(user_id)
+        keys = self._due.take(now, SLICE_KEYS)
+        for key in keys:
+            state = self._partition.state_of(key)
             following = next_due(state, now)
             if following is not None:
-                self._due.schedule(user_id, max(following, now + LEAST_INTERVAL))
-                self._partition.touch(user_id, state)
-        return len(users)
+                self._due.schedule(key, max(following, now + LEAST_INTERVAL))
+                self._partition.touch(key, state)
+        return len(keys)
 
     def _tell(self, now: int) -> None:
         self._metrics.decay_backlog.labels(*self._labels).set(self._due.backlog(now))
@@ -122,23 +125,23 @@ class Decay(Generic[S]):
             await self._schedule_stored()
 
     def _trust_no_instant_to_come(self) -> None:
-        """Go back to the clock: an instant ahead of it was stored by a wrong clock, and its users are due again."""
+        """Go back to the clock: an instant ahead of it was stored by a wrong clock, and its keys are due again."""
         self._partition.keep_until(min(self._partition.kept_until, self._clock()))
 
     async def _schedule_stored(self) -> None:
-        """Schedule every user from `kept_until` on: a tile that has left a window since makes its user due now."""
+        """Schedule every key from `kept_until` on: a tile that has left a window since makes its key due now."""
         partition = self._partition
         states, number, decode = partition.states, partition.number, partition.entity.decode
         kept_until = self._partition.kept_until
         # The store does not hold these in full yet.
-        for user_id in self._partition.busy():
-            self._schedule(user_id, self._partition.state_of(user_id), kept_until)
-        for position, (key, data) in enumerate(states.items(number)):
-            self._schedule(key.decode(), decode(data), kept_until)
-            if position % SCAN_USERS == 0:
+        for key in self._partition.busy():
+            self._schedule(key, self._partition.state_of(key), kept_until)
+        for position, (stored, data) in enumerate(states.items(number)):
+            self._schedule(stored.decode(), decode(data), kept_until)
+            if position % SCAN_KEYS == 0:
                 await asyncio.sleep(0)
 
-    def _schedule(self, user_id: str, state: S, kept_until: int) -> None:
+    def _schedule(self, key: str, state: S, kept_until: int) -> None:
         due = None if state.newest is None else next_due(state, max(state.newest, kept_until))
         if due is not None:
-            self._due.schedule(user_id, due)
+            self._due.schedule(key, due)
