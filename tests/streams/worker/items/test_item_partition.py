@@ -176,6 +176,9 @@ class Stage:
         await self.handler.handle(records)
         await asyncio.wait_for(self.partition.settled(), PATIENCE_S)
 
+    def waiting_titles(self) -> float | None:
+        return self.metrics.registry.get_sample_value("wherewithal_waiting_item_titles", {"partition": "0"})
+
     async def rest(self) -> None:
         """Wait until all titles are read and what came of them is published."""
         await asyncio.wait_for(self.partition.titles.rest(), PATIENCE_S)
@@ -288,6 +291,16 @@ async def test_counts_do_not_wait_for_a_title_and_the_item_goes_out_again_once_i
         assert last["i"]["emitted_at"] > first["i"]["emitted_at"]
         assert sorted(titles.read_titles) == ["Shoe", "noise"]
         assert not decode(log.states[b"i"]).title_waits(ENCODER)
+
+
+async def test_a_metric_tells_how_many_titles_wait_and_none_once_all_are_read() -> None:
+    log, titles = Log({f"unread-{number}": stored(f"title {number}", None) for number in range(3)}), Titles()
+    async with stage(log, titles) as made:
+        await made.take(batch(fact(0, title="Shoe"), fact(1, "j", title="Sock")))
+        assert made.waiting_titles() == 2
+        titles.open.set()
+        await made.rest()
+        assert made.waiting_titles() == 0
 
 
 async def test_a_title_that_changed_while_it_was_read_is_read_anew() -> None:
