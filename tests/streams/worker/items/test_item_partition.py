@@ -38,6 +38,7 @@ from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.items.workshop import Workshop
 from streams.worker.publishing.committer import Outlets
 from streams.worker.publishing.rounds import Rounds
+from streams.worker.republishing.sweeping import Passed, Sweep
 from streams.worker.state.local_store import Progress
 
 BASE = 1_764_000_000_000
@@ -313,6 +314,19 @@ async def test_a_title_that_changed_while_it_was_read_is_read_anew() -> None:
         state = decode(log.states[b"i"])
         assert (state.title, state.title_waits(ENCODER)) == ("Newer", False)
         assert titles.read_titles[-1] == "Newer"
+
+
+async def test_a_forgotten_item_is_published_again_as_gone_and_one_of_which_nothing_came_not_at_all() -> None:
+    gone = stored("Shoe", ENCODER)
+    gone.forget(1)
+    log, passed = Log({"gone": gone, "kept": stored("Sock", ENCODER)}), list[Passed]()
+    async with stage(log) as made:
+        await made.take(Forecast("unknown", BASE, {}), first=2)
+        sweep = Sweep(lambda: {0: made.partition}, None, passed.append, erased=True)
+        assert await sweep.everybody(made.partition)
+    assert passed == [Passed(living=1, erased=1)]
+    assert {record.key: record.value is None for record in log.of(ITEM_SIGNALS)} == {b"gone": True, b"kept": False}
+    assert {change.key: type(change) for change in log.of("rows")} == {"gone": Removal, "kept": ItemRow}
 
 
 def stored(title: str, read_by: str | None) -> ItemState:
