@@ -69,7 +69,7 @@ class Entity(Generic[S]):
         decode: from bytes.
         order: (epoch, sequence) of encoded state; of two states of a key the greater is the later one.
         offsets_and_erasure: of encoded state, what a recovery has to know: the last offset applied of each source, and
-            up to which time (ms) it refuses events, None for a key that was never erased.
+            up to which time (ms) it refuses events, None for a key that was never erased, or forgotten and came back.
         moved: encoded state as it is in front of other input topics, with an epoch of at least the given one.
         substance: what of encoded state `moved` leaves as it is.
 

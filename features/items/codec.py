@@ -143,16 +143,18 @@ def decode(data: bytes) -> ItemState:
     return state
 
 
-def offsets_and_erasure(data: bytes) -> tuple[list[int], None]:
+def offsets_and_erasure(data: bytes) -> tuple[list[int], int | None]:
     """Return what a recovery has to know of encoded state.
 
     Returns:
-        The greatest offset of the facts topic that changed it; and None, for an item refuses no time.
+        The greatest offset of the facts topic that changed it; and 0 for an item that is forgotten, which refuses no
+        time, None for every other.
 
     Raises:
         StateFormatError: as `decode`.
     """
-    return _FORMAT.prefix(data, _prefix_decoder).offsets, None
+    prefix = _FORMAT.prefix(data, _prefix_decoder)
+    return prefix.offsets, None if prefix.revision else 0
 
 
 def title_waits(data: bytes, encoder: str) -> bool:

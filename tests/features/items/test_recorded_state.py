@@ -76,12 +76,20 @@ def test_a_state_comes_back_from_its_bytes(events, partitions):
     again = codec.decode(data)
     assert codec.encode(again) == data
     assert ITEM.order(data) == (state.epoch, state.sequence)
-    assert ITEM.offsets_and_erasure(data) == (state.offsets, None)
+    assert ITEM.offsets_and_erasure(data) == (state.offsets, None if events else 0)
     for encoder in (ENCODER, "another@1"):
         assert codec.title_waits(data, encoder) == state.title_waits(encoder)
     if events:
         instant = state.instant(None)
         assert row.scalars(again, instant, HEAD) == row.scalars(state, instant, HEAD)
+
+
+def test_a_recovery_knows_an_item_that_is_forgotten_until_it_comes_back():
+    state = apply_all(ItemState(), placed([Said("view", BASE)], [0]))
+    state.forget(5)
+    assert ITEM.offsets_and_erasure(codec.encode(state)) == ([5], 0)
+    state.apply(fact(Said("view", BASE), 9), 0, HEAD, 6)
+    assert ITEM.offsets_and_erasure(codec.encode(state)) == ([6], None)
 
 
 def test_money_past_64_bits_comes_back():
