@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
+from features.tiles import DAY
 from streams.broker.forced_end import at_forced_end
 from streams.broker.publisher import Publisher
 from streams.cli.common.arguments import new_file
@@ -27,7 +28,7 @@ from streams.offline.sample.orders import CURRENCY, PERIOD_END, Order, demo_orde
 from streams.offline.sample.simulator import simulate
 from streams.offline.sample.training_set import of_customers, spend_after
 from streams.operating.demo.choosing import choose
-from streams.operating.demo.closing import Outcome, show, show_essence
+from streams.operating.demo.closing import SOLD, Outcome, show, show_essence
 from streams.operating.demo.journey import days_of, records_of
 from streams.operating.demo.movers import Movers
 from streams.operating.demo.picture import picture
@@ -41,6 +42,7 @@ from streams.operating.feeder import Feeder
 from streams.operating.read_back import Scores, last_scores
 from streams.operating.record_stream import follow_records
 from streams.operating.summary import Summary, summarise
+from streams.operating.top_records import top_records
 from streams.settings import Settings
 from streams.worker.flow import Flow
 
@@ -49,6 +51,9 @@ LEAD_RECORDS: Final = 2_000
 
 LIVE_EVENTS: Final = 1_500
 """The last events, which are played at a pace."""
+
+SELLERS: Final = 5
+"""Items that the last page shows."""
 
 CUT_OFF: Final = PERIOD_END - HORIZON
 """The instant of the scores that are compared with the real spend of the 30 days after it."""
@@ -139,6 +144,7 @@ async def _demo(settings: Settings, console: Console, quiet: bool) -> tuple[Summ
             quality=quality_of(by_customer, then, CUT_OFF),
             stories=await _stories(flow.settings, by_customer, (then, now), (stood, stands)),
             scores=now,
+            sellers=await _sellers(flow.settings),
         )
         return summary, outcome
 
@@ -159,6 +165,18 @@ async def _scores_as_of(flow: Flow, instant: int) -> Scores:
         partition.refresh()
     await flow.engine.held.settle()
     return await last_scores(flow.settings)
+
+
+async def _sellers(settings: Settings) -> list[dict[str, Any]]:
+    """Return the newest records of the items that sold most, of those with an event in the last week."""
+    if not settings.items:
+        return []
+    return await top_records(
+        settings,
+        ITEM_SIGNALS,
+        SELLERS,
+        lambda record: (record[SOLD],) if record["event_time"] > PERIOD_END - 7 * DAY else None,
+    )
 
 
 @asynccontextmanager

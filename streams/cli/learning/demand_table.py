@@ -39,12 +39,15 @@ def print_table(summary: Mapping[str, Any], order: Sequence[str], told: Mapping[
             _sum(row["forecast"], 7),
             _sum(row["forecast"], 28),
         )
-    console = Console(highlight=False)
-    # Below this width the longest numbers would break. A narrower terminal wraps lines, and a file has no width.
-    console.width = max(console.width, _WIDTH)
-    console.print(table)
-    print("sold a day in 30 days; trend of 7 days to the 23 before, * where 95 % leave out 1;")
-    print("conversion in 7 days; sums of units with intervals of 80 %")
+    if order:
+        console = Console(highlight=False)
+        # Below this width the longest numbers would break. A narrower terminal wraps lines, and a file has no width.
+        console.width = max(console.width, _WIDTH)
+        console.print(table)
+        print("sold a day in 30 days; trend of 7 days to the 23 before, * where 95 % leave out 1;")
+        print("conversion in 7 days; sums of units with intervals of 80 %, of a mean alone too few errors are known")
+    else:
+        print(f"no event names a {summary['by']}")
     untold = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["untold"].items())
     print(
         f"{summary['series']:,} series from {summary['applied']:,} of {summary['events']:,} events, told from "

@@ -71,7 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _print_one(asyncio.run(newest_record(settings, arguments.item)), arguments.json)
     records = asyncio.run(top_records(settings, ITEM_SIGNALS, arguments.top or TOP, height_by(by)))
     if not records:
-        print(f"wherewithal items: no item has a number at {shown(by)}", file=sys.stderr)
+        print(
+            f"wherewithal items: no item has a number at {shown(by)}; `items ITEM` shows what a record holds",
+            file=sys.stderr,
+        )
     elif arguments.json:
         for record in records:
             _print_json(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from streams.operating.demo.quality import Quality
 from streams.operating.demo.stories import Story
 from streams.operating.demo.telling import told
 from streams.operating.demo.words import date_of, latency, money
+from streams.operating.items.table import items_table
 from streams.operating.narrow_tables import Column, fitting
 from streams.operating.read_back import Scores
 
@@ -24,6 +25,8 @@ REAL: Final = (
     "every search, view, favourite, cart, removal and review."
 )
 """Which part of the input is real, as the demo says it."""
+SOLD: Final = "units_7d"
+"""The field that orders the items."""
 _COLUMNS: Final = (
     Column("user", 0),
     Column("score", 1, right=True),
@@ -67,6 +70,7 @@ class Outcome:
         quality: of the scores as of the month's begin.
         stories: of chosen shoppers.
         scores: as of the month's end.
+        sellers: records of the items that sold most in its last week; empty where items are not kept.
     """
 
     account: str
@@ -80,6 +84,7 @@ class Outcome:
     quality: Quality
     stories: Sequence[Story]
     scores: Scores
+    sellers: Sequence[Mapping[str, Any]]
 
 
 def show(console: Console, outcome: Outcome) -> None:
@@ -88,10 +93,11 @@ def show(console: Console, outcome: Outcome) -> None:
         console,
         *_essence(outcome),
         _highest(console, outcome),
+        *_sellers(console, outcome),
         Text("\n".join(filter(None, (outcome.account, outcome.items_account)))),
         Text(
-            "Next: wherewithal replay FILE --features F --scores S for events of your own, wherewithal --help, or "
-            "docs/running.md for a real Kafka."
+            "Next: wherewithal replay FILE --features F --scores S --items I for events of your own, wherewithal "
+            "--help, or docs/running.md for a real Kafka."
         ),
     )
 
@@ -170,3 +176,9 @@ def _highest(console: Console, outcome: Outcome) -> Table:
     ]
     title = f"Highest scores as of {date_of(outcome.end)} ({outcome.currency} expected in 30 days)"
     return fitting(console, title, _COLUMNS, rows)
+
+
+def _sellers(console: Console, outcome: Outcome) -> Iterator[Table]:
+    if outcome.sellers:
+        title = f"Items that sold most in the week before {date_of(outcome.end)}, each as of its last event"
+        yield items_table(console, title, outcome.sellers, SOLD)

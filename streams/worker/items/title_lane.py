@@ -61,6 +61,7 @@ class TitleLane:
         # In order, and each once.
         self._queue: dict[str, None] = {}
         self._to_scan = True
+        self._scanning = False
         self._reading = 0
         self._arrived = asyncio.Event()
         self._arrived.set()
@@ -77,12 +78,13 @@ class TitleLane:
         else:
             # There are too many to remember. The states tell which they are.
             self._to_scan = True
+        self._count_waiting()
         self._arrived.set()
 
     @property
     def settled(self) -> bool:
         """Whether every title is read and taken in; what came of it may still be on its way out."""
-        return not (self._queue or self._to_scan or self._reading)
+        return not (self._queue or self._to_scan or self._scanning or self._reading)
 
     async def rest(self) -> None:
         """Wait until every title is read and taken in, or the lane is stopped."""
@@ -118,7 +120,7 @@ class TitleLane:
 
     async def _scan(self) -> None:
         """Read the titles of all items that are unread."""
-        self._reading += 1
+        self._scanning = True
         try:
             # The store does not hold these in full yet.
             busy = list(self._partition.busy())
@@ -136,11 +138,11 @@ class TitleLane:
                     await asyncio.sleep(0)
             await self._read(unread)
         finally:
-            self._reading -= 1
+            self._scanning = False
 
     async def _read(self, items: list[str]) -> None:
         self._reading += len(items)
-        self._waiting.set(len(self._queue) + self._reading)
+        self._count_waiting()
         try:
             found = {item_id: self._partition.title_of(item_id) for item_id in items}
             titles = {item_id: title for item_id, title in found.items() if title}
@@ -149,6 +151,9 @@ class TitleLane:
                 self._partition.read_title(item_id, title, readings[title].projected)
         finally:
             self._reading -= len(items)
+        self._count_waiting()
+
+    def _count_waiting(self) -> None:
         self._waiting.set(len(self._queue) + self._reading)
 
     async def _readings(self, titles: Mapping[str, str]) -> Mapping[str, Reading]:

@@ -62,6 +62,16 @@ def test_categories_are_told_as_items_are(shop: Path) -> None:
     assert found["published"] is None
 
 
+def test_events_without_a_category_are_told_without_an_empty_table(tmp_path: Path) -> None:
+    view = {"event_id": "v", "user_id": "u", "item_id": "i", "action": "view", "timestamp": DAY_0 * DAY}
+    events = tmp_path / "events.ndjson"
+    events.write_text(json.dumps({"topic": "clicks", "value": view}))
+    code, out, _ = here("demand", events, "--by", "category")
+    first, last = out.splitlines()
+    assert (code, first) == (0, "no event names a category")
+    assert last.startswith("0 series from 1 of 1 events")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from support.baskets import basket
+from support.item_records import item_record
 
 from streams.offline.sample.orders import PERIOD_END
 from streams.operating.demo.choosing import Role
@@ -63,4 +64,5 @@ def outcome() -> Outcome:
         quality=Quality(1_209, 97, 123_982.61, 0.8191, 0.5045, 0.8063),
         stories=stories,
         scores={f"{user:05}": score(f"{user:05}", 99 - user / 7) for user in range(20)},
+        sellers=[item_record(f"98{place}", title="baked bread", units_7d=9 - place) for place in range(3)],
     )

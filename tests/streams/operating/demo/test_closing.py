@@ -48,6 +48,17 @@ def test_the_highest_come_first_and_live_latency_stands_apart_from_the_backlog(o
     assert "USD 62,549.23 of USD 123,982.61" in " ".join(text.split())
 
 
+def test_the_items_that_sold_most_stand_below_the_scores_where_items_are_kept(outcome: Outcome) -> None:
+    text = page(outcome, 80)
+    assert re.findall(r"^(98\d) +baked bread +- +(\d) ", text, re.MULTILINE) == [
+        ("980", "9"),
+        ("981", "8"),
+        ("982", "7"),
+    ]
+    assert text.index("Highest scores") < text.index("Items that sold most") < text.index(outcome.account)
+    assert "Items that" not in page(replace(outcome, sellers=()), 80)
+
+
 def test_parts_of_a_move_are_added_up_by_what_they_speak_of(outcome: Outcome) -> None:
     lines = page(outcome, 120).splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("why"))

@@ -38,6 +38,7 @@ from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.items.workshop import Workshop
 from streams.worker.publishing.committer import Outlets
 from streams.worker.publishing.rounds import Rounds
+from streams.worker.republishing.sweeping import Passed, Sweep
 from streams.worker.state.local_store import Progress
 
 BASE = 1_764_000_000_000
@@ -176,6 +177,9 @@ class Stage:
         await self.handler.handle(records)
         await asyncio.wait_for(self.partition.settled(), PATIENCE_S)
 
+    def waiting_titles(self) -> float | None:
+        return self.metrics.registry.get_sample_value("wherewithal_waiting_item_titles", {"partition": "0"})
+
     async def rest(self) -> None:
         """Wait until all titles are read and what came of them is published."""
         await asyncio.wait_for(self.partition.titles.rest(), PATIENCE_S)
@@ -290,6 +294,16 @@ async def test_counts_do_not_wait_for_a_title_and_the_item_goes_out_again_once_i
         assert not decode(log.states[b"i"]).title_waits(ENCODER)
 
 
+async def test_a_metric_tells_how_many_titles_wait_and_none_once_all_are_read() -> None:
+    log, titles = Log({f"unread-{number}": stored(f"title {number}", None) for number in range(3)}), Titles()
+    async with stage(log, titles) as made:
+        await made.take(batch(fact(0, title="Shoe"), fact(1, "j", title="Sock")))
+        assert made.waiting_titles() == 2
+        titles.open.set()
+        await made.rest()
+        assert made.waiting_titles() == 0
+
+
 async def test_a_title_that_changed_while_it_was_read_is_read_anew() -> None:
     log, titles = Log(), Titles()
     async with stage(log, titles) as made:
@@ -300,6 +314,19 @@ async def test_a_title_that_changed_while_it_was_read_is_read_anew() -> None:
         state = decode(log.states[b"i"])
         assert (state.title, state.title_waits(ENCODER)) == ("Newer", False)
         assert titles.read_titles[-1] == "Newer"
+
+
+async def test_a_forgotten_item_is_published_again_as_gone_and_one_of_which_nothing_came_not_at_all() -> None:
+    gone = stored("Shoe", ENCODER)
+    gone.forget(1)
+    log, passed = Log({"gone": gone, "kept": stored("Sock", ENCODER)}), list[Passed]()
+    async with stage(log) as made:
+        await made.take(Forecast("unknown", BASE, {}), first=2)
+        sweep = Sweep(lambda: {0: made.partition}, None, passed.append, erased=True)
+        assert await sweep.everybody(made.partition)
+    assert passed == [Passed(living=1, erased=1)]
+    assert {record.key: record.value is None for record in log.of(ITEM_SIGNALS)} == {b"gone": True, b"kept": False}
+    assert {change.key: type(change) for change in log.of("rows")} == {"gone": Removal, "kept": ItemRow}
 
 
 def stored(title: str, read_by: str | None) -> ItemState:
