@@ -12,7 +12,7 @@ from streams.contract import CLICKS, INPUTS
 from streams.exceptions import ConfigurationError, InvalidEventError, MalformedJSONError
 from streams.records.event_reader import EventReader
 from streams.records.events import MAX_MONEY, Click, Erasure, Review, Search, text_of
-from streams.records.fields import is_short
+from streams.records.fields import is_short_title
 from streams.records.future import is_future
 from streams.records.plain_clicks import decode_plain_clicks
 from streams.records.rejection import Reason, Rejection
@@ -151,7 +151,7 @@ class Decoder:
             and (click.price is None or 0.0 < click.price * click.quantity <= MAX_MONEY)
             and (click.currency is None or click.currency == self._currency)
             # The thorough way cuts a longer one.
-            and (click.title is None or is_short(click.title))
+            and (click.title is None or is_short_title(click.title))
         )
 
     def _is_long(self, text: str) -> bool:

@@ -25,8 +25,8 @@ def is_short_id(text: str) -> bool:
     return len(text) * 4 <= MAX_ID_BYTES or len(text.encode()) <= MAX_ID_BYTES
 
 
-def is_short(text: str) -> bool:
-    """Tell whether a text fits into the 1,024 UTF-8 bytes of a title."""
+def is_short_title(text: str) -> bool:
+    """Tell whether a title fits into its 1,024 UTF-8 bytes."""
     return len(text) * 4 <= MAX_TITLE_BYTES or len(text.encode()) <= MAX_TITLE_BYTES
 
 
@@ -55,15 +55,15 @@ def read_optional_string(value: object, name: str) -> str | None:
 def read_title(value: object) -> str | None:
     """Return a title, cut at the last character that fits into 1,024 UTF-8 bytes, or None for null."""
     title = read_optional_string(value, "title")
-    return None if title is None else cut(title)
+    return None if title is None else cut(title, MAX_TITLE_BYTES)
 
 
-def cut(text: str) -> str:
-    """Return a text up to the last character that fits into 1,024 UTF-8 bytes."""
-    if is_short(text):
+def cut(text: str, most: int) -> str:
+    """Return a text up to the last character that fits into so many UTF-8 bytes."""
+    if len(text) * 4 <= most:
         return text
     # No character takes less than a byte, so the rest of a very long one need not be encoded.
-    return text[:MAX_TITLE_BYTES].encode()[:MAX_TITLE_BYTES].decode(errors="ignore")
+    return text[:most].encode()[:most].decode(errors="ignore")
 
 
 def read_action(value: object) -> Action:

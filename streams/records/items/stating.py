@@ -18,6 +18,9 @@ NEW_FOR: Final = DAY
 NEW_EVENTS: Final = 3
 """A reviewer is new to the shop with so many events, whenever the first of them was."""
 
+MOST_CATEGORY_BYTES: Final = 32_768
+"""UTF-8 bytes that an item remembers of a category. An event may carry as much as a record holds."""
+
 # Members of an enumeration are slow to look up, and these are looked up for every event.
 _CLICKS: Final = int(Source.CLICKS)
 _REVIEWS: Final = int(Source.REVIEWS)
@@ -44,7 +47,7 @@ def fact_of_click(click: Click, seen: Observation, arrived: int) -> Fact:
         click.price,
         click.title,
         # An item remembers it, and its state is bounded.
-        None if click.category is None else cut(click.category),
+        None if click.category is None else cut(click.category, MOST_CATEGORY_BYTES),
     )
 
 

@@ -9,7 +9,7 @@ from features.items.review_signature import signature
 from features.observation import Kind, Source
 from features.tiles import DAY
 from streams.records.events import Action, Click, Review
-from streams.records.items.stating import NEW_EVENTS, NEW_FOR, fact_of_click, fact_of_review
+from streams.records.items.stating import MOST_CATEGORY_BYTES, NEW_EVENTS, NEW_FOR, fact_of_click, fact_of_review
 from streams.records.observer import NOTHING_READ, Observer, Reading
 
 BASE = 1_764_000_000_000
@@ -39,9 +39,9 @@ def test_a_click_says_what_was_done_and_what_the_item_is(action: Action, amount:
     assert (fact.price, fact.title, fact.category) == (12.5, "A Shoe", "odd shoes"), "categories as they came"
 
 
-def test_a_category_is_cut_as_a_title_is() -> None:
-    event = click(Action.VIEW, category="x" + "é" * 600)
-    assert fact_of_click(event, OBSERVER.observe(event, 1), BASE).category == "x" + "é" * 511
+def test_an_item_is_told_no_category_without_bound() -> None:
+    event = click(Action.VIEW, category="x" + "é" * MOST_CATEGORY_BYTES)
+    assert fact_of_click(event, OBSERVER.observe(event, 1), BASE).category == "x" + "é" * (MOST_CATEGORY_BYTES // 2 - 1)
 
 
 def test_a_click_without_a_price_says_no_money_and_no_units() -> None:
