@@ -86,7 +86,8 @@ class Sweep:
             if state.revision:
                 partition.touch(user_id, state)
                 living += 1
-            elif self._erased and state.erased_at is not None:
+            elif self._erased and state.sequence:
+                # It has changed before and nothing is left of it: erased, or of an item forgotten.
                 partition.touch(user_id, state, erased=True)
                 erased += 1
         return Passed(living, erased)
