@@ -436,6 +436,19 @@ async def test_an_item_is_forgotten_and_a_request_that_comes_again_removes_again
         assert (last["revision"], last["views_30d"]) == (1, 1)
 
 
+async def test_a_forgotten_item_is_removed_again_where_all_are_published_again() -> None:
+    log = Log()
+    async with stage(log) as made:
+        await made.take(batch(fact(0), fact(1, "j")), Forget("i"))
+        log.taken.clear()
+        found: list[Passed] = []
+        sweep = Sweep(lambda: {0: made.partition}, None, found.append, erased=True)
+        assert await asyncio.wait_for(sweep.everybody(made.partition), PATIENCE_S)
+        assert found == [Passed(living=1, erased=1)]
+        assert {type(row) for row in log.of("rows")} == {ItemRow, Removal}
+        assert sum(signal is None for signal in log.signals()) == 1
+
+
 async def test_a_forecast_is_served_with_its_age_and_an_older_one_changes_nothing() -> None:
     log = Log()
     async with stage(log) as made:
