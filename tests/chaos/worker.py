@@ -206,10 +206,10 @@ def _rows_written(_writer: OnlineWriter, rows: Sequence[Any]) -> str:
 
 
 class RestlessFlow(Flow):
-    """Joins the group again and again, as often as the environment says."""
+    """Joins the groups of its stages again and again, as often as the environment says."""
 
-    async def _start_app(self, equipping: asyncio.Task[None]) -> None:
-        await super()._start_app(equipping)
+    async def _join(self, equipping: asyncio.Task[None]) -> None:
+        await super()._join(equipping)
         times, _, seconds = os.environ.get("WHEREWITHAL_CHAOS_REJOIN", "0:0").partition(":")
         rejoining = asyncio.create_task(self._rejoin(int(times), float(seconds)))
 
@@ -221,7 +221,8 @@ class RestlessFlow(Flow):
     async def _rejoin(self, times: int, seconds: float) -> None:
         for _ in range(times):
             await asyncio.sleep(random.uniform(0.5, 1.5) * seconds)
-            self.app.consumer.rejoin()
+            for stage in self.stages:
+                stage.app.consumer.rejoin()
         log.info("rejoins no more")
 
 

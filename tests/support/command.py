@@ -33,7 +33,7 @@ def environment(**changes: str | None) -> dict[str, str]:
     Whether items are kept is as for the tests in this process.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WHEREWITHAL_", "CALF_"))}
-    kept["WHEREWITHAL_ITEMS"] = os.environ["WHEREWITHAL_ITEMS"]
+    kept["WHEREWITHAL_ITEMS"] = os.environ.get("WHEREWITHAL_ITEMS", "false")
     kept |= {name: value for name, value in changes.items() if value is not None}
     for name in [name for name, value in changes.items() if value is None]:
         kept.pop(name, None)

@@ -24,7 +24,7 @@ from support.command import refused, run
         (["scores", "--top", "1", "--segments"], "--top: expected it without --segments"),
         (["replay"], "required: FILE"),
         (["worker", "--fast"], "unrecognized arguments: --fast"),
-        (["features"], "required: USER"),
+        (["features"], "USER --item is required"),
         (["replay", "/no/such/file"], "/no/such/file: expected a file of events, found none"),
         (["features", ""], "argument USER: expected 1 to 256 bytes of UTF-8"),
         (["features", "\udcff"], "argument USER: expected 1 to 256 bytes of UTF-8"),

@@ -55,7 +55,7 @@ def test_no_secret_is_shown(words: list[str]) -> None:
 
 
 def test_every_default_that_can_be_written_as_a_variable_is_that_default() -> None:
-    _, out, _ = here("settings", "--json")
+    _, out, _ = here("settings", "--json", WHEREWITHAL_ITEMS=None)
     plain = load_settings()
     for name, setting in json.loads(out).items():
         if setting["default"] is not None:
