@@ -61,5 +61,6 @@ async def test_items_start_empty_unless_the_inputs_are_read_once_more(tmp_path: 
         assert found == expected
     else:
         revisions = {row["item_id"]: row["revision"] for row in expected}
-        assert found
-        assert all(row["revision"] < revisions[row["item_id"]] for row in found)
+        # An item whose first event came later is whole all the same.
+        assert all(row["revision"] <= revisions[row["item_id"]] for row in found)
+        assert 0 < sum(row["revision"] for row in found) < sum(revisions.values())
