@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -16,7 +15,7 @@ from features.online.rows import ItemRow
 from streams.inference.loading import Inference
 from streams.offline.history.folding import History
 from streams.offline.history.items import ItemHistory
-from streams.offline.history.output import ROWS_IN_PART, Plan, Written
+from streams.offline.history.output import ROWS_IN_PART, Plan, Written, beside
 from streams.offline.history.refused import Refused
 from streams.progress import Progress
 from streams.settings import Settings
@@ -57,8 +56,7 @@ def write_item_history(
     """
     output = output.absolute()
     refused = refused or Refused()
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as aside:
-        folders = [Path(aside) / name for name in ("users", "items", "made")]
+    with beside(output, "users", "items", "made") as folders:
         for folder in folders:
             folder.mkdir()
         by_user, by_item, made = folders
@@ -67,7 +65,6 @@ def write_item_history(
         parts = _Parts(made, inference.encoder)
         instants = asyncio.run(_fold(history, items, inference, plan, parts))
         if parts.rows:
-            # Over an empty folder, as `check_output` demands, a rename is one step.
             made.replace(output)
     return Written(
         account=history.account,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +88,16 @@ class Written:
     items: int | None = None
 
 
+@contextmanager
+def beside(output: Path, *names: str) -> Iterator[list[Path]]:
+    """Yield paths on the same disk as an output, in a folder that is gone afterwards with what is left in it.
+
+    Of what was made in full there, a rename over the output, which is empty (`check_output`), is one step.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+        yield [Path(folder) / name for name in names]
+
+
 def write_history(
     settings: Settings,
     inference: Inference,
@@ -120,8 +130,7 @@ def write_history(
         EncoderUnavailableError: the encoder is down.
     """
     output = output.absolute()
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as aside:
-        spilled, made = Path(aside) / "spilled", Path(aside) / "made"
+    with beside(output, "spilled", "made") as (spilled, made):
         spilled.mkdir()
         refused = refused or Refused()
         history = History(settings, inference, files, spilled, options, refused, progress)
@@ -129,7 +138,6 @@ def write_history(
             instants = asyncio.run(_fold(history, inference.batcher, plan, out, targets))
         if out.rows:
             write_counts(made / CATEGORIES_FILE, history.categories)
-            # Over an empty folder, as `check_output` demands, a rename is one step.
             made.replace(output)
     shared = None if plan.entities else instants
     newest = history.account.newest
