@@ -53,9 +53,11 @@ def copy_of(settings: Settings, name: str, partitions: int) -> Settings:
 
 
 async def worked(settings: Settings, *parts: list[dict[str, Any]]) -> list[str]:
-    """Have a worker apply parts of a history, then end; return the users it knows."""
+    """Have a worker apply parts of a history and the facts that are left, then end; return the users it knows."""
     async with Flow(settings, encoder=HashEncoder()) as flow:
-        for part in parts:
+        # With nothing to feed, facts are waited for as well: a worker that is only started may end before it has read
+        # them.
+        for part in parts or ([],):
             await work(flow, part)
         return known_users(flow)
 
