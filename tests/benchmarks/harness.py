@@ -58,13 +58,30 @@ def run_side(module: str, arguments: Mapping[str, Any], python: str = sys.execut
     Raises:
         RuntimeError: it failed; the message holds the end of what it wrote.
     """
+    return ended_side(begin_side(module, arguments, python))
+
+
+def begin_side(module: str, arguments: Mapping[str, Any], python: str = sys.executable) -> subprocess.Popen[str]:
+    """Start one side in a process of its own, for `ended_side` to wait for."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     command = [python, "-m", module, json.dumps(arguments)]
     environment = os.environ | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=SIDE_TIMEOUT_S, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def ended_side(side: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a side and return the JSON object that it prints last.
+
+    Raises:
+        RuntimeError: it failed; the message holds the end of what it wrote.
+    """
+    try:
+        written, errors = side.communicate(timeout=SIDE_TIMEOUT_S)
+    finally:
+        side.kill()
+    if side.returncode:
+        raise RuntimeError(f"{side.args} ended with {side.returncode}: {errors[-2000:]}")
+    result: dict[str, Any] = json.loads(written.strip().splitlines()[-1])
     return result
 
 
