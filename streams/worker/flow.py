@@ -22,7 +22,7 @@ from streams.contract import CLICKS, DEAD_LETTERS, topic_name
 from streams.exceptions import StreamsError
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
-from streams.inference.title_reader import TitleReader
+from streams.inference.title_reader import AT_ONCE, AT_ONCE_ON_A_DEVICE, TitleReader
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
@@ -178,7 +178,8 @@ class Flow(Running):
         self.inference = inference
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
         reader = TextReader(inference.batcher, inference.projection)
-        titles = TitleReader(reader, self.settings.cached_titles, self.metrics)
+        at_once = AT_ONCE if inference.loaded.passes == 1 else AT_ONCE_ON_A_DEVICE
+        titles = TitleReader(reader, self.settings.cached_titles, self.metrics, at_once)
         for stage in self.stages:
             stage.equip(inference, titles, refused)
 
