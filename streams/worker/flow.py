@@ -22,7 +22,7 @@ from streams.contract import CLICKS, DEAD_LETTERS, topic_name
 from streams.exceptions import StreamsError
 from streams.inference.loading import Inference
 from streams.inference.text_reader import TextReader
-from streams.inference.title_reader import TitleReader
+from streams.inference.title_reader import AT_ONCE, AT_ONCE_ON_A_DEVICE, TitleReader
 from streams.settings import Settings
 from streams.tasks import Tasks
 from streams.telemetry.metrics import Metrics
@@ -32,6 +32,7 @@ from streams.worker.consuming.static_member import check_place
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import as_ours, explain
+from streams.worker.linear_algebra import keep_products_on_the_loop
 from streams.worker.models import Models
 from streams.worker.stages.running import Running
 from streams.worker.stages.stage import Shared
@@ -131,6 +132,7 @@ class Flow(Running):
     async def _start(self) -> None:
         closing = self._closing
         tune_interpreter()
+        keep_products_on_the_loop()
         for stage in self.stages:
             stage.lock(closing)
         alone = self.settings.embedded
@@ -176,7 +178,8 @@ class Flow(Running):
         self.inference = inference
         refused = Letters(letters, topic_name(self.settings, DEAD_LETTERS), self.metrics)
         reader = TextReader(inference.batcher, inference.projection)
-        titles = TitleReader(reader, self.settings.cached_titles, self.metrics)
+        at_once = AT_ONCE if inference.loaded.passes == 1 else AT_ONCE_ON_A_DEVICE
+        titles = TitleReader(reader, self.settings.cached_titles, self.metrics, at_once)
         for stage in self.stages:
             stage.equip(inference, titles, refused)
 

@@ -20,10 +20,6 @@ from streams.worker.applying.patience import patiently
 from streams.worker.items.workshop import Workshop
 from streams.worker.state.local_store import LocalStore
 
-TITLES_AT_ONCE: Final = 64
-"""Items whose titles are read together: enough for full batches of the encoder, few enough that reviews get their
-turn."""
-
 SCAN_ITEMS: Final = 200
 """Items looked at before other work gets its turn."""
 
@@ -113,7 +109,7 @@ class TitleLane:
                 self._arrived.set()
 
     def _next(self) -> list[str]:
-        items = list(islice(self._queue, TITLES_AT_ONCE))
+        items = list(islice(self._queue, self._shop.titles.at_once))
         for item_id in items:
             del self._queue[item_id]
         return items
@@ -123,15 +119,15 @@ class TitleLane:
         self._scanning = True
         try:
             # The store does not hold these in full yet.
-            busy = list(self._partition.busy())
-            for start in range(0, len(busy), TITLES_AT_ONCE):
-                await self._read(busy[start : start + TITLES_AT_ONCE])
+            busy, at_once = list(self._partition.busy()), self._shop.titles.at_once
+            for start in range(0, len(busy), at_once):
+                await self._read(busy[start : start + at_once])
             unread: list[str] = []
             stored = self._partition.states.items(self._partition.number)
             for position, (key, state) in enumerate(stored):
                 if self._partition.is_unread(state):
                     unread.append(key.decode())
-                if len(unread) == TITLES_AT_ONCE:
+                if len(unread) == at_once:
                     await self._read(unread)
                     unread = []
                 if position % SCAN_ITEMS == 0:

@@ -20,10 +20,6 @@ from streams.worker.applying.patience import patiently
 from streams.worker.users.user_partition import UserPartition
 from streams.worker.users.workshop import Workshop
 
-TITLES_AT_ONCE: Final = 64
-"""Distinct titles read together: enough for full batches of the encoder, few enough that the texts of other lanes get
-their turn."""
-
 CLICKS_AT_ONCE: Final = 1000
 """Clicks whose titles are read together at most, where many have the same."""
 
@@ -147,7 +143,7 @@ class TitleLane:
         titles: set[str] = set()
         for waiting in self._queue:
             titles.add(waiting.title)
-            if len(titles) > TITLES_AT_ONCE or len(clicks) == CLICKS_AT_ONCE:
+            if len(titles) > self._shop.titles.at_once or len(clicks) == CLICKS_AT_ONCE:
                 break
             clicks.append(waiting)
         return clicks

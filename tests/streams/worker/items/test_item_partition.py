@@ -97,6 +97,8 @@ class Log:
 class Titles:
     """Reads titles when the test lets it; `remembered` are known at once."""
 
+    at_once = 2
+
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.remembered: set[str] = set()

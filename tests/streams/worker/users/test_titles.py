@@ -22,6 +22,7 @@ from models.profile import Projection
 from models.text.cleaning import clean
 from streams.cli.replay import feed
 from streams.contract import CLICKS, topic_name
+from streams.inference.title_reader import AT_ONCE
 from streams.operating.drain import Drain
 from streams.operating.feeder import Feeder
 from streams.telemetry.tally import Fate
@@ -111,6 +112,28 @@ async def test_titles_are_taken_in_behind_their_clicks_and_then_with_them(tmp_pa
         np.testing.assert_allclose(flow.taste, expected([*clicks, more]), atol=1e-5)
         assert flow.metric("titles_waited_total") == 3, "a title that is known is taken in with its click"
         assert flow.engine.equipment.titles.encoded == 2
+
+
+class Counting(HashEncoder):
+    """Notes how many texts each pass has."""
+
+    def __init__(self) -> None:
+        self.passes_of: list[int] = []
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        self.passes_of.append(len(batch))
+        return super().embed(batch)
+
+
+async def test_many_titles_at_once_are_read_a_few_at_a_time_and_none_is_left_out(tmp_path):
+    encoder = Counting()
+    clicks = [click(number, f"Title {number}") for number in range(5 * AT_ONCE)]
+    async with watched(tmp_path, encoder) as flow:
+        await flow.settled(await flow.sent(*clicks))
+        assert flow.waiting == []
+        np.testing.assert_allclose(flow.taste, expected(clicks), atol=1e-5)
+        assert sum(encoder.passes_of) >= len(clicks)
+        assert max(encoder.passes_of) <= AT_ONCE
 
 
 async def test_while_the_encoder_is_down_clicks_go_on_and_their_offsets_are_held_back(tmp_path):
