@@ -137,6 +137,7 @@ class Metrics(MetricSet):
         self.facts_sent = counter("facts_sent", "Facts of items acknowledged by the broker, each place once")
         self.facts_applied = counter("facts_applied", "Facts applied to items, each place once")
         self.facts_repeated = counter("facts_repeated", "Facts that their items held already")
+        self.facts_refused = counter("facts_refused", "Facts left out of their batch, as no event can have given them")
         self.signals = counter("item_signals", "Signal records of items acknowledged by the broker")
         self.estimates = counter("capacity_records", "Records of purchasing capacity acknowledged by the broker")
         self.capacity_model = gauge("capacity_info", "1 for the capacity artefact in use", "scorer", "encoder")
