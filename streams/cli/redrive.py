@@ -24,6 +24,7 @@ _REMARKS: Final = {
     Standing.SENT_BEFORE: "sent back by an earlier run",
     Standing.SAME_RECORD: "further letters of a record that another letter stands for",
     Standing.NO_RECORD: "lines that never were records, to be mended and published again",
+    Standing.INTERNAL: "damaged messages from stage to stage, which are not sent back",
     Standing.TRUNCATED: "cut when they were written, the whole record lies in the input topic at the place they name",
     Standing.STILL_REFUSED: "of the shop's own topics, and refused by the settings of now as well",
     Standing.LEFT_OUT: "of the shop's own topics, of which no event is made any more",

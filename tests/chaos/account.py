@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-HEAD: Final = "| what was done | events | lost | doubled | longest silence, s |"
-RULE: Final = "|---|---|---|---|---|"
+HEAD: Final = (
+    "| what was done | events | lost | doubled | facts lost | facts doubled | silence of scores, s | of signals, s |"
+)
+RULE: Final = "|---|---|---|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,27 @@ class Account:
         events: records that were published.
         lost: events that count in nobody's features.
         doubled: events that count once too often.
+        facts_lost: facts of these events that count in no item's features.
+        facts_doubled: facts that count once too often.
         silence_s: the longest time without a score in a partition.
+        items_silence_s: the longest time without an item's signals in a partition.
     """
 
     done: str
     events: int
     lost: int
     doubled: int
+    facts_lost: int
+    facts_doubled: int
     silence_s: float
+    items_silence_s: float
 
 
 def lost_and_doubled(
     wanted: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]]
 ) -> tuple[int, int]:
-    """Compare the number of events that each user's features count with the number that they have to."""
-    off = [found.get(user, {"revision": 0})["revision"] - features["revision"] for user, features in wanted.items()]
+    """Compare the number of events or facts that each user's or item's features count with what they have to."""
+    off = [found.get(key, {"revision": 0})["revision"] - features["revision"] for key, features in wanted.items()]
     return -sum(number for number in off if number < 0), sum(number for number in off if number > 0)
 
 
@@ -64,4 +72,6 @@ def done_in(row: str) -> str:
 
 
 def _row(one: Account) -> str:
-    return f"| {one.done} | {one.events:,} | {one.lost:,} | {one.doubled:,} | {one.silence_s:.1f} |"
+    counts = (one.events, one.lost, one.doubled, one.facts_lost, one.facts_doubled)
+    cells = [*(f"{count:,}" for count in counts), f"{one.silence_s:.1f}", f"{one.items_silence_s:.1f}"]
+    return f"| {one.done} | {' | '.join(cells)} |"

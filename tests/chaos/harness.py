@@ -332,10 +332,10 @@ class Cluster:
         return time.monotonic() - started
 
     async def corrected(self) -> None:
-        """Wait until owners have written those users again whose last score is one of a worker before them."""
+        """Wait until owners have written those again whose last record is one of a worker before them."""
         deadline = time.monotonic() + PATIENCE_S
         while left := await superseded(self.settings):
-            assert time.monotonic() < deadline, f"{len(left)} users were not written again: {self.tails()}"
+            assert time.monotonic() < deadline, f"{len(left)} keys were not written again: {self.tails()}"
             await asyncio.sleep(POLL_S)
 
     def tails(self) -> list[list[str]]:

@@ -6,8 +6,8 @@ import pytest
 from chaos.account import HEAD, RULE, Account, done_in, lost_and_doubled, table, with_accounts
 from support.paths import ROOT
 
-ONE = Account("one", 10_000, 0, 2, 1.26)
-TWO = Account("two", 10_300, 1, 0, 0.0)
+ONE = Account("one", 10_000, 0, 2, 3, 4, 1.26, 2.34)
+TWO = Account("two", 10_300, 1, 0, 0, 0, 0.0, 0.0)
 
 
 def revisions(**of: int) -> dict[str, dict[str, int]]:
@@ -23,8 +23,8 @@ def test_a_page_takes_new_rows_in_place_of_those_of_the_same_fault_and_keeps_the
     page = f"# Page\n\n{HEAD}\n{RULE}\n\nbehind\n"
     first = with_accounts(page, [ONE, TWO])
     assert first == "\n".join(["# Page", "", *table([ONE, TWO]), "", "behind", ""])
-    assert table([ONE])[-1] == "| one | 10,000 | 0 | 2 | 1.3 |"
-    again = Account("one", 11_000, 0, 0, 3.0)
+    assert table([ONE])[-1] == "| one | 10,000 | 0 | 2 | 3 | 4 | 1.3 | 2.3 |"
+    again = Account("one", 11_000, 0, 0, 0, 0, 3.0, 3.0)
     assert with_accounts(first, [again]) == first.replace(table([ONE])[-1], table([again])[-1])
 
 

@@ -52,7 +52,7 @@ async def cluster(tmp_path: Path, nodes: Kafka) -> AsyncIterator[Cluster]:
 
 @asynccontextmanager
 async def on(nodes: Kafka, folder: Path) -> AsyncIterator[Cluster]:
-    settings = {"replication": 3, "topic_prefix": fresh_prefix(), "request_timeout_s": 10}
+    settings = {"items": True, "replication": 3, "topic_prefix": fresh_prefix(), "request_timeout_s": 10}
     # How long a start takes is a part of what a fault costs.
     opened = await Cluster(folder, nodes.url, script=SCRIPT, **settings).open()
     try:

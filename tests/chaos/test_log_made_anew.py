@@ -11,11 +11,14 @@ from support.shoppers import random_lines
 from streams.broker.connection import connection
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.topics.provisioning import make_topics
-from streams.contract import topic_name
+from streams.name_settings import name_of
 
 pytestmark = pytest.mark.chaos
 
 LINES = random_lines(seed=95, events=600, users=40)
+
+
+STAGES = pytest.mark.parametrize("stages", ["both", "items"])
 
 
 async def worked(cluster):
@@ -26,24 +29,32 @@ async def worked(cluster):
     await worker.stop()
 
 
-async def refused(cluster):
+async def refused(cluster, stages="both"):
     """Start a worker on the kept state; return the one line with which it refuses."""
-    worker = cluster.start()
+    worker = cluster.start(stages=stages)
     assert await worker.ended() == 1
     assert worker.said("ready") is None
+    assert not any("error" in entry for entry in worker.entries()), "no traceback stands before it"
+    return one_line(worker, stages)
+
+
+def one_line(worker, stages):
+    """Return the one line with which a worker has ended; that of items alone speaks of their own topics."""
     (line,) = worker.plain_lines()
     assert "made anew" in line
-    assert not any("error" in entry for entry in worker.entries()), "no traceback stands before it"
+    if stages == "items":
+        assert "item-facts-" in line or "items-changelog-" in line
     return line
 
 
 async def test_a_memory_broker_restarted_under_a_kept_state_folder_is_refused(cluster, tmp_path):
     await worked(cluster)
     with EmbeddedBroker() as empty:
-        other = await Cluster(tmp_path, empty.url).open()
+        other = await Cluster(tmp_path, empty.url, items=True).open()
         try:
             # Refused at an empty log, and refused while the log grows towards the remembered offsets.
-            assert "WHEREWITHAL_STATE_DIR" in await refused(other)
+            for stages in ("both", "items"):
+                assert "WHEREWITHAL_STATE_DIR" in await refused(other, stages)
             await other.feed(LINES[:100])
             assert "WHEREWITHAL_STATE_DIR" in await refused(other)
             assert await other.behind() == 100
@@ -51,23 +62,29 @@ async def test_a_memory_broker_restarted_under_a_kept_state_folder_is_refused(cl
             await other.close()
 
 
-async def test_a_broker_replaced_by_an_empty_one_under_a_running_worker_ends_it_without_a_commit(proxy, tmp_path):
+@STAGES
+async def test_a_broker_replaced_by_an_empty_one_under_a_running_worker_ends_it_without_a_commit(
+    proxy, tmp_path, stages
+):
     # As many partitions as the broker gives a topic that is made by being asked for.
-    cluster = await Cluster(tmp_path, f"kafka://127.0.0.1:{proxy.port}", partitions=4).open()
-    worker = await cluster.start().ready()
+    further = {"partitions": 4, "items": True}
+    cluster = await Cluster(tmp_path, f"kafka://127.0.0.1:{proxy.port}", **further).open()
+    worker = await cluster.start(stages=stages).ready()
+    telling = await cluster.start("users", stages="users").ready() if stages == "items" else None
     await cluster.feed(LINES)
     await cluster.drained()
+    if telling is not None:
+        await telling.stop()
     await proxy.refuse()
     empty = BrokerBehindProxy(proxy.port)
     other = None
     try:
         proxy.upstream = empty.port
         proxy.restore()
-        other = await Cluster(tmp_path, cluster.settings.broker, partitions=4).open()
+        other = await Cluster(tmp_path, cluster.settings.broker, **further).open()
         await other.feed(LINES[:100])
         assert await worker.ended() == 1
-        (line,) = worker.plain_lines()
-        assert "made anew" in line
+        one_line(worker, stages)
         assert await other.behind() == 100
     finally:
         if other is not None:
@@ -76,13 +93,13 @@ async def test_a_broker_replaced_by_an_empty_one_under_a_running_worker_ends_it_
         empty.stop()
 
 
-@pytest.mark.parametrize("topic", ["clicks", "reviews"])
-async def test_an_input_topic_deleted_and_made_anew_is_refused(cluster, topic):
+@pytest.mark.parametrize("topic", ["clicks", "reviews", "item-facts", "items-changelog"])
+async def test_a_topic_deleted_and_made_anew_is_refused(cluster, topic):
     await worked(cluster)
     admin = AIOKafkaAdminClient(**connection(cluster.settings))
     await admin.start()
     try:
-        await admin.delete_topics([topic_name(cluster.settings, topic)])
+        await admin.delete_topics([name_of(cluster.settings, topic)])
     finally:
         await admin.close()
     await make_topics(cluster.settings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from support.servers.brokers import fresh_prefix
 from support.servers.kafka import Kafka
 from support.shoppers import random_lines
 
+from streams.name_settings import group_name, items_group_name
+from streams.settings import Settings
+from streams.worker.stage_spec import specs_of
+
 NAMES = ("w1", "w2", "w3")
 
 SESSION_S = PATIENCE_S * 4
@@ -24,7 +29,8 @@ SESSION_S = PATIENCE_S * 4
 
 @pytest_asyncio.fixture
 async def cluster(tmp_path: Path, kafka: Kafka) -> AsyncIterator[Cluster]:
-    opened = await Cluster(tmp_path, kafka.url, topic_prefix=fresh_prefix(), session_timeout_s=SESSION_S).open()
+    further = {"items": True, "topic_prefix": fresh_prefix(), "session_timeout_s": SESSION_S}
+    opened = await Cluster(tmp_path, kafka.url, **further).open()
     yield opened
     await opened.close()
 
@@ -37,20 +43,39 @@ async def started(cluster: Cluster, name: str, **settings: object) -> Worker:
 async def leave(cluster: Cluster, name: str) -> tuple[int, str, str]:
     """Have a worker leave, as an operator does; return exit code, output and errors."""
     settings = cluster.settings
-    where = {"WHEREWITHAL_BROKER": settings.broker, "WHEREWITHAL_TOPIC_PREFIX": settings.topic_prefix}
+    where = {
+        "WHEREWITHAL_BROKER": settings.broker,
+        "WHEREWITHAL_TOPIC_PREFIX": settings.topic_prefix,
+        "WHEREWITHAL_ITEMS": str(settings.items),
+    }
     return await asyncio.to_thread(run, "leave", name, **where)
 
 
-def takeovers(worker: Worker) -> int:
-    """How often a worker has been given partitions."""
-    return sum(entry["message"] == "state is recovered" for entry in worker.entries())
+def takeovers(worker: Worker) -> Counter[str]:
+    """How often each stage of a worker has been given partitions."""
+    return Counter(entry["stage"] for entry in worker.entries() if entry["message"] == "state is recovered")
+
+
+async def taken_over_again(worker: Worker, before: Counter[str]) -> None:
+    """Wait until every stage of a worker has been given partitions since."""
+
+    def again() -> bool:
+        now = takeovers(worker)
+        return all(now[stage] > number for stage, number in before.items())
+
+    await until(again, PATIENCE_S, "it has partitions again")
+
+
+async def places(cluster: Cluster) -> list[dict[str, list[int]]]:
+    """Who has which partitions, in the group of each stage."""
+    return [by_instance(await owners(cluster.settings, stage)) for stage in specs_of(cluster.settings)]
 
 
 @pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.chaos)])
 async def test_three_workers_restarted_one_after_another_move_no_partition(cluster: Cluster, how: str) -> None:
     workers = {name: await started(cluster, name) for name in NAMES}
-    before = await owners(cluster.settings)
-    assert sorted(map(len, before.values())) == [1, 1, 1]
+    before = await places(cluster)
+    assert [sorted(map(len, of_stage.values())) for of_stage in before] == [[1, 1, 1]] * 2
     lines = random_lines(seed=51, events=1500, users=80)
     feeding = asyncio.create_task(cluster.feed(lines, 0.5))
     for name in NAMES:
@@ -59,9 +84,9 @@ async def test_three_workers_restarted_one_after_another_move_no_partition(clust
             await workers[name].stop()
         else:
             workers[name].kill()
-        assert by_instance(await owners(cluster.settings)) == by_instance(before)
+        assert await places(cluster) == before
         workers[name] = await started(cluster, name)
-        assert by_instance(await owners(cluster.settings)) == by_instance(before)
+        assert await places(cluster) == before
         # They were told of no rebalance: each would have had to take its partitions over anew.
         assert {other: takeovers(workers[other]) for other in others} == others
     await feeding
@@ -75,7 +100,10 @@ async def test_three_workers_restarted_one_after_another_move_no_partition(clust
         "before-changelog",
         *(
             pytest.param(point, marks=pytest.mark.chaos)
-            for point in ("after-changelog", "before-score", "before-commit")
+            for point in (
+                *("before-facts", "after-facts", "after-changelog", "before-score", "before-commit"),
+                *("before-item-changelog", "after-item-changelog", "before-item-signal", "before-item-commit"),
+            )
         ),
     ],
 )
@@ -93,11 +121,32 @@ async def test_a_worker_whose_place_a_namesake_has_taken_ends_and_nothing_is_los
     first.resume()
     assert await first.ended() == 1
     (line,) = first.plain_lines()
-    assert line.startswith("wherewithal worker: expected to be the only worker with the instance id 'w1'")
-    assert "give each worker a WHEREWITHAL_GROUP_INSTANCE_ID of its own" in line
+    # Each stage has a place of its own, and the first that asks after its own ends the worker.
+    groups = [group_name(cluster.settings), items_group_name(cluster.settings)]
+    assert line.removeprefix("wherewithal worker: expected to be the only worker with the instance id 'w1' ") in [
+        f"in the group {group!r}, found that another one has taken its place: if that is no successor of this one, "
+        "give each worker a WHEREWITHAL_GROUP_INSTANCE_ID of its own"
+        for group in groups
+    ]
     await feeding
     await cluster.drained()
     await cluster.corrected()
+    await cluster.check(lines)
+    assert second.process.poll() is None
+
+
+@pytest.mark.chaos
+async def test_an_item_worker_whose_place_a_namesake_has_taken_names_the_group_of_items(cluster: Cluster) -> None:
+    lines = random_lines(seed=58, events=900, users=40)
+    await started(cluster, "users", stages="users")
+    first = await started(cluster, "w1", stages="items")
+    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
+    second = await cluster.start("copy", group_instance_id="w1", stages="items").ready()
+    assert await first.ended() == 1
+    (line,) = first.plain_lines()
+    assert f"in the group {items_group_name(cluster.settings)!r}, found that another one has taken its place" in line
+    await feeding
+    await cluster.drained()
     await cluster.check(lines)
     assert second.process.poll() is None
 
@@ -134,16 +183,19 @@ async def test_a_stopped_worker_keeps_its_place_until_an_operator_gives_it_up(cl
     await started(cluster, "w2")
     await cluster.feed(lines)
     await stopped.stop()
-    assert set(by_instance(await owners(cluster.settings))) == {"w1", "w2"}
+    assert [set(of_stage) for of_stage in await places(cluster)] == [{"w1", "w2"}] * 2
     code, out, said = await leave(cluster, "w1")
     assert (code, said) == (0, "")
-    assert out.startswith("w1 has left the group")
+    groups = [group_name(cluster.settings), items_group_name(cluster.settings)]
+    assert out.splitlines() == [
+        f"w1 has left the group {group}: its partitions go to the other workers" for group in groups
+    ]
     await wait_for_owners(cluster.settings, {"w2": [0, 1, 2]})
     await cluster.drained()
     await cluster.check(lines)
     code, out, said = await leave(cluster, "w1")
     assert (code, out) == (1, "")
-    assert said.startswith("wherewithal leave: expected a place of w1 in the group")
+    assert said.startswith(f"wherewithal leave: expected a place of w1 in the group {groups[0]!r} or {groups[1]!r}, ")
 
 
 async def test_a_running_worker_that_an_operator_has_leave_joins_again_and_nothing_is_lost(cluster: Cluster) -> None:
@@ -154,20 +206,24 @@ async def test_a_running_worker_that_an_operator_has_leave_joins_again_and_nothi
     feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     code, _, said = await leave(cluster, "w1")
     assert (code, said) == (0, "")
-    await until(lambda: takeovers(worker) > before, PATIENCE_S, "it has partitions again")
+    await taken_over_again(worker, before)
     await feeding
     await cluster.drained()
     await cluster.check(lines)
     assert worker.process.poll() is None
 
 
-async def test_a_place_that_is_one_for_other_topics_is_refused_until_it_is_given_up(cluster: Cluster) -> None:
+@pytest.mark.parametrize(("topic", "group"), [("topic_clicks", group_name), ("topic_item_facts", items_group_name)])
+async def test_a_place_that_is_one_for_other_topics_is_refused_until_it_is_given_up(
+    cluster: Cluster, topic: str, group: Callable[[Settings], str]
+) -> None:
     await (await started(cluster, "w1")).stop()
-    others = {"topic_clicks": f"{cluster.settings.topic_prefix}taps"}
+    others = {topic: f"{cluster.settings.topic_prefix}others"}
     refused = cluster.start("w1", group_instance_id="w1", **others)
     assert await refused.ended() == 1
     (line,) = refused.plain_lines()
-    assert line.startswith("wherewithal worker: expected the place of the instance id 'w1' in the group")
+    place = f"expected the place of the instance id 'w1' in the group {group(cluster.settings)!r} to be one for "
+    assert line.startswith(f"wherewithal worker: {place}")
     assert "give it up by `wherewithal leave w1`" in line
     assert (await leave(cluster, "w1"))[0] == 0
     await started(cluster, "w1", **others)
@@ -183,7 +239,7 @@ async def test_a_worker_stopped_past_its_session_joins_anew_under_its_id(cluster
     await wait_for_owners(cluster.settings, {"w2": [0, 1, 2]})
     before = takeovers(first)
     first.resume()
-    await until(lambda: takeovers(first) > before, PATIENCE_S, "it has partitions again")
+    await taken_over_again(first, before)
     await feeding
     await cluster.drained()
     await cluster.check(lines)

@@ -9,9 +9,11 @@ from typing import Any, Final
 from chaos.account import Account, lost_and_doubled
 from chaos.harness import Cluster
 from chaos.listener import Listener
+from support.item_oracle import wanted_items
 from support.oracle import wanted_features
 from support.shoppers import random_lines
 
+from streams.contract import ITEM_SIGNALS, SCORES
 from streams.exceptions import BrokerError
 
 STARTS: Final = 10
@@ -62,11 +64,13 @@ class Trial:
             acting = tasks.create_task(awaited(act))
             await send(lambda: not acting.done() or sent < EVENTS)
             await cluster.drained()
-            silence_s = listener.longest_silence_s
+            silences_s = [listener.longest_silence_s(topic) for topic in (SCORES, ITEM_SIGNALS)]
         published = lines[:sent]
-        wanted = wanted_features(published)
+        wanted, items = wanted_features(published), wanted_items(published)
         outcome = await cluster.read_back(sorted(wanted))
-        self._note(Account(done, len(published), *lost_and_doubled(wanted, outcome.features), silence_s))
+        of_users = lost_and_doubled(wanted, outcome.features)
+        of_items = lost_and_doubled(items, await cluster.served_items(sorted(items)))
+        self._note(Account(done, len(published), *of_users, *of_items, *silences_s))
         await cluster.check(published)
 
 

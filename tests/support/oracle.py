@@ -17,7 +17,7 @@ from models.artefact.artefact import Artefact
 from models.artefact.capacity import CapacityArtefact
 from models.profile import Projection
 from streams.broker.reading import read_topic
-from streams.contract import CAPACITY, SCORES, changelog_name, published, topic_name
+from streams.contract import CAPACITY, ITEM_SIGNALS, SCORES, changelog_name, published, topic_name
 from streams.inference.loading import artefact_folder
 from streams.records.score_record import newer
 from streams.settings import Settings
@@ -125,9 +125,9 @@ async def assert_score_log(settings: Settings) -> int:
 
 
 async def superseded(settings: Settings) -> list[bytes]:
-    """Users whose last record of scores or of capacity is not the newest: their owner has yet to write them again."""
+    """Users and items whose last record of a topic is not the newest: their owner has yet to write them again."""
     found = []
-    for topic in published(settings):
+    for topic in (*published(settings), *([ITEM_SIGNALS] if settings.items else [])):
         _, last, newest = await _record_log(settings, topic)
         found += [user for user, record in newest.items() if last[user] != record]
     return found

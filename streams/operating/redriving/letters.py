@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import ConsumerRecord
 
-from streams.contract import DEAD_LETTERS, INPUTS, NO_PARTITION
+from streams.contract import DEAD_LETTERS, FACTS, INPUTS, NO_PARTITION
 from streams.operating.redriving.journal import identity
 from streams.records.ndjson import partition_of
 from streams.rekeying.letters import REKEYED, marked
@@ -30,6 +30,8 @@ class Standing(StrEnum):
     """Another letter of the same input record stands for it."""
     NO_RECORD = "never_a_record"
     """The letter is that of a line that never was a record, or names no input topic."""
+    INTERNAL = "internal"
+    """A damaged message from one stage to the other: no shop can mend it, and what it said of items is lost to them."""
     TRUNCATED = "truncated"
     """The dead-letter topic took only a part of the record. The whole record is, or was, at its place in the input."""
     STILL_REFUSED = "still_refused"
@@ -121,7 +123,7 @@ def read_letter(record: ConsumerRecord, partitions: int) -> Letter:
     why = {name: str(value, errors="replace") for name, value in record.headers}
     sent_before = marked(record.headers)
     # A rejected line may have named any topic, so the name counts as text of a user.
-    topic = why["topic"] if why.get("topic") in INPUTS else UNKNOWN
+    topic = why["topic"] if why.get("topic") in (*INPUTS, FACTS) else UNKNOWN
     known = topic
     if sent_before is not None:
         # A shop may call its topic by the name of an input, whose records are others.
@@ -162,6 +164,8 @@ def decide(chosen: Iterable[Letter], arrived: Collection[str], limit: int | None
     for letter in chosen:
         if letter.record[1] == NO_PARTITION or letter.record[0] == UNKNOWN:
             letter.standing = Standing.NO_RECORD
+        elif letter.record[0] == FACTS and letter.sent_before is None:
+            letter.standing = Standing.INTERNAL
         elif letter.truncated is not None:
             letter.standing = Standing.TRUNCATED
         elif letter.identity in arrived:

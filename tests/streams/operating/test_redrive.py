@@ -5,93 +5,30 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import orjson
 import pytest
-from aiokafka import TopicPartition
-from support.encoders import HashEncoder, SwitchableEncoder
+from support.encoders import SwitchableEncoder
 from support.patience import PATIENCE_S
-from support.runs import quick_settings, read_back, run_flow
-from support.shoppers import BASE, arriving, encoded
+from support.redriving import ends_of, purchase, redrive, redriven, review, worker
+from support.runs import quick_settings, run_flow
+from support.shoppers import BASE, encoded
 
 from streams.broker.reading import read_topic
 from streams.broker.topics.counts import partition_counts
-from streams.broker.topics.log_ends import high_watermarks
 from streams.cli import redrive as command
-from streams.cli.replay import feed
-from streams.contract import EVENTS, topic_name
+from streams.contract import topic_name
 from streams.exceptions import BrokerError, ConfigurationError
-from streams.operating.drain import Drain
 from streams.operating.redriving.journal import Journal, journal_name
 from streams.operating.redriving.letters import Choice, Standing, read_letter
 from streams.operating.redriving.redrive import Redrive
-from streams.operating.summary import summarise
 from streams.records.ndjson import partition_of
 from streams.telemetry.tally import Fate
-from streams.worker.flow import Flow
 
 ALL = Choice()
 
 pytestmark = pytest.mark.usefixtures("broker")
-
-
-def purchase(user, number, **fields):
-    value = {"event_id": f"p{number}", "user_id": user, "item_id": "i", "action": "purchase", "timestamp": BASE}
-    return {"topic": "clicks", "value": value | {"price": 10.0} | fields}
-
-
-def review(user, number, text):
-    value = {"event_id": f"r{number}", "user_id": user, "item_id": "i", "rating": 5, "timestamp": BASE, "text": text}
-    return {"topic": "reviews", "value": value}
-
-
-@asynccontextmanager
-async def worker(settings, encoder=None):
-    """A flow, and `flow.take` that feeds it lines; `flow.settle` waits for all that the topics hold."""
-    async with Flow(settings, encoder=encoder or HashEncoder()) as flow:
-        drain = Drain(flow, 100)
-
-        async def take(lines):
-            feeder = await feed(flow, drain, arriving(lines))
-            await drain.drained(feeder.ends)
-            return await read_back(flow, summarise(flow, feeder, 1.0))
-
-        async def settle():
-            await drain.drained(await ends_of(flow.settings))
-            return await take([])
-
-        flow.take, flow.settle = take, settle
-        yield flow
-
-
-async def ends_of(settings):
-    asked = {
-        TopicPartition(topic_name(settings, topic), number): (topic, number)
-        for topic in EVENTS
-        for number in range(settings.partitions)
-    }
-    return {asked[partition]: end for partition, end in (await high_watermarks(settings, list(asked))).items()}
-
-
-async def redrive(settings, choice=ALL, go=True):
-    """Return how many of the letters asked for stand where."""
-    work = Redrive(settings)
-    await work.survey(choice)
-    if go:
-        await work.send()
-    return Counter(letter.standing for letter in work.letters if letter.standing is not Standing.NOT_CHOSEN)
-
-
-async def redriven(settings, topic):
-    found = [
-        record
-        async for records in read_topic(settings, topic_name(settings, topic))
-        for record in records
-        if record.headers
-    ]
-    return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
 async def test_letters_of_another_currency_are_applied_once_after_a_restart_with_that_one(tmp_path, broker):
