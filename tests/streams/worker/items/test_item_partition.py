@@ -36,7 +36,7 @@ from streams.worker.items.fact_handler import FactHandler
 from streams.worker.items.item_partition import ItemPartition
 from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.items.workshop import Workshop
-from streams.worker.publishing.committer import Outlets
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.publishing.rounds import Rounds
 from streams.worker.republishing.sweeping import Passed, Sweep
 from streams.worker.state.local_store import Progress
