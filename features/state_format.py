@@ -18,12 +18,8 @@ _HEADER: Final = struct.Struct(">BQQ")
 _BODY: Final = _HEADER.size
 _LARGEST: Final = 2**63 - 1
 
-# What a codec writes with: a state is encoded for every batch that touched its key, and each call of Python counts.
-pack_header: Final = _HEADER.pack
-"""Return the header of a version, an epoch and a sequence."""
-pack_body: Final = msgspec.msgpack.Encoder().encode
-"""Return a list of fields as MessagePack; OverflowError for an integer past 64 bits: then pack it `widened`."""
-
+_pack_header: Final = _HEADER.pack
+_pack_body: Final = msgspec.msgpack.Encoder().encode
 _unpack_header: Final = _HEADER.unpack_from
 _any_decoder: Final = msgspec.msgpack.Decoder(list[Any])
 _parts_decoder: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -109,8 +105,8 @@ class StateFormat(Generic[B]):
         """
         (version, before, sequence), parts = self._parts(data)
         for name, value in fields.items():
-            parts[self._fields.index(name)] = msgspec.Raw(pack_body(value))
-        return pack_header(version, max(before, epoch), sequence) + pack_body(parts)
+            parts[self._fields.index(name)] = msgspec.Raw(_pack_body(value))
+        return _pack_header(version, max(before, epoch), sequence) + _pack_body(parts)
 
     def without(self, data: bytes, *names: str) -> bytes:
         """Return encoded state of epoch 0 and without some fields, to be compared.
@@ -121,7 +117,7 @@ class StateFormat(Generic[B]):
         (version, _, sequence), parts = self._parts(data)
         left = {self._fields.index(name) for name in names}
         kept = [part for place, part in enumerate(parts) if place not in left]
-        return pack_header(version, 0, sequence) + pack_body(kept)
+        return _pack_header(version, 0, sequence) + _pack_body(kept)
 
     def _parts(self, data: bytes) -> tuple[tuple[int, int, int], list[msgspec.Raw]]:
         """Return the header, and the fields of the body, each as its bytes."""
@@ -168,9 +164,17 @@ class StateFormat(Generic[B]):
         )
 
 
-def widened(body: list[Any]) -> list[Any]:
-    """Return fields with those of their integers as text that MessagePack cannot hold."""
-    return [_widened(field) for field in body]
+def packed(version: int, epoch: int, sequence: int, body: list[Any]) -> bytes:
+    """Return encoded state, from the list of its fields.
+
+    A list in the order of a struct is the same MessagePack, and takes half the time of making the struct.
+    """
+    header = _pack_header(version, epoch, sequence)
+    try:
+        return header + _pack_body(body)
+    except OverflowError:
+        # MessagePack holds no integer past 64 bits.
+        return header + _pack_body([_widened(field) for field in body])
 
 
 def _widened(field: Any) -> Any:

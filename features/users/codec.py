@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from features.exceptions import StateFormatError
-from features.state_format import StateFormat, pack_body, pack_header, widened
+from features.state_format import StateFormat, packed
 from features.stored_tiles import BigInt, as_wide_as_now, cut_off, narrow
 from features.text_sum import PROFILE_HALF_LIFE, TASTE_HALF_LIFE, DecayedSum
 from features.users.before_orders import with_orders
@@ -73,7 +73,6 @@ order: Final = _FORMAT.order
 def encode(state: UserState) -> bytes:
     """Return the bytes of a state."""
     texts, taste = state.texts, state.taste
-    # A list in the order of `_Body` is the same MessagePack, and takes half the time of making a struct.
     body: list[Any] = [
         state.revision,
         state.offsets,
@@ -101,11 +100,7 @@ def encode(state: UserState) -> bytes:
         b"" if taste.total is None else taste.total.tobytes(),
         state.waiting,
     ]
-    header = pack_header(VERSION, state.epoch, state.sequence)
-    try:
-        return header + pack_body(body)
-    except OverflowError:
-        return header + pack_body(widened(body))
+    return packed(VERSION, state.epoch, state.sequence, body)
 
 
 def decode(data: bytes) -> UserState:

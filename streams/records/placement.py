@@ -70,7 +70,7 @@ def check_record(key: bytes, number: int, partitions: int, place: str) -> None:
 
 
 def check_state(key: bytes, number: int, partitions: int, changelog: str) -> None:
-    """Check that a state read from the changelog lies in the partition of its user.
+    """Check that a state read from the changelog lies in the partition of its key.
 
     Args:
         key: the state's key.
@@ -84,7 +84,7 @@ def check_state(key: bytes, number: int, partitions: int, changelog: str) -> Non
     expected = partition_of_key(key, partitions)
     if expected != number:
         raise MisplacedKeyError(
-            f"{changelog}-{number}: expected states of users of partition {number} of {partitions}, found one of "
+            f"{changelog}-{number}: expected states of keys of partition {number} of {partitions}, found one of "
             f"partition {expected}: partitions were added after it was written, or its producer did not place keys "
             f"by murmur2; {START_OVER}"
         )
@@ -100,6 +100,6 @@ def added_partitions(found: dict[str, int], known: int, where: str) -> StateMism
     """
     listed = ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
     return StateMismatchError(
-        f"expected {known} partitions, as {where} has, found {listed}: partitions were added, so users are looked for "
+        f"expected {known} partitions, as {where} has, found {listed}: partitions were added, so keys are looked for "
         f"where their state is not, and Kafka takes none away; {START_OVER}"
     )

@@ -96,12 +96,12 @@ class Metrics(MetricSet):
         self.titles_read = counter("titles_read", "Distinct titles that were read, by what came of it", "outcome")
         self.titles_waited = counter("titles_waited", "Clicks whose titles were not known yet, and had to wait")
         self.waiting_titles = gauge("waiting_titles", "Clicks that are applied and whose titles wait", "partition")
-        self.waiting_item_titles = gauge("waiting_item_titles", "Items whose titles are to be read", "partition")
         self.title_wait = gauge("title_wait_seconds", "For how long the first of them has waited", "partition")
+        self.waiting_item_titles = gauge("waiting_item_titles", "Items whose titles are to be read", "partition")
         self.clicks_paused = gauge("clicks_paused", "1 while clicks wait since too many titles do", "partition")
         self.clicks_pauses = counter("clicks_pauses", "Times that clicks had to wait for titles", "partition")
         self.online_write_seconds = histogram("online_write_seconds", "Time of one write to the online store")
-        self.online_rows = counter("online_rows", "Users written to the online store")
+        self.online_rows = counter("online_rows", "Rows of users and items written to the online store")
         self.online_fenced = counter("online_fenced", "Rows refused because the store holds a newer one")
         self.online_failures = counter("online_failures", "Writes the online store refused")
         self.served_log_rows = counter("served_log_rows", "Rows written to the log of what was served")
@@ -120,21 +120,24 @@ class Metrics(MetricSet):
         )
         self.table_bytes = gauge("table_bytes", "Bytes of the states in the local store", "stage", "partition")
         self.decay_backlog = gauge(
-            "decay_backlog_users", "Users or items due to be published again by the clock", "stage", "partition"
+            "decay_backlog_keys", "Users or items due to be published again by the clock", "stage", "partition"
         )
         self.decay_lateness = gauge(
             "decay_lateness_seconds", "For how long the longest due of them has been due", "stage", "partition"
         )
-        self.reset_users = counter("reset_users", "Users published again because their record was ahead of the clock")
+        self.reset = counter(
+            "reset_keys", "Users or items published again because their record was ahead of the clock", "stage"
+        )
         self.foreign_records = counter(
             "foreign_records",
-            "Records that somebody else wrote into the changelog, scores or capacity of an assigned partition",
+            "Records that somebody else wrote into the changelog or the published topics of an assigned partition",
         )
         self.recovered = counter("state_recovered", "Changelog records read to rebuild the local store")
         self.scores = counter("scores", "Score records acknowledged by the broker")
         self.facts_sent = counter("facts_sent", "Facts of items acknowledged by the broker, each place once")
         self.facts_applied = counter("facts_applied", "Facts applied to items, each place once")
         self.facts_repeated = counter("facts_repeated", "Facts that their items held already")
+        self.facts_refused = counter("facts_refused", "Facts left out of their batch, as no event can have given them")
         self.signals = counter("item_signals", "Signal records of items acknowledged by the broker")
         self.estimates = counter("capacity_records", "Records of purchasing capacity acknowledged by the broker")
         self.capacity_model = gauge("capacity_info", "1 for the capacity artefact in use", "scorer", "encoder")
@@ -149,7 +152,7 @@ class Metrics(MetricSet):
         self.artefact_refused = counter("artefact_refused", "Artefacts found and not taken over", "role")
         self.refreshed = counter("refreshed_users", "Users scored anew because a new artefact took over")
         self.republished = counter("republished_users", "Users published again on request, the erased among them")
-        self.republished_items = counter("republished_items", "The same of items")
+        self.republished_items = counter("republished_items", "Items published again on request, or to an empty store")
         self.shadow_model = gauge("shadow_info", "1 for the shadow in use", "scorer")
         self.shadow_difference = batched(
             "shadow_difference", "Distance of the shadow's prediction (log1p of money) from the live one", DISTANCES

@@ -23,8 +23,8 @@ from streams.worker.applying.due_times import DueTimes
 from streams.worker.applying.lane import Lane
 from streams.worker.applying.partition import Partition
 from streams.worker.epochs import epoch_of
-from streams.worker.equipment import Equipment
-from streams.worker.publishing.committer import Outlets
+from streams.worker.equipment import Equipment, TakeOver
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.republishing.strays import Strays
 from streams.worker.state.local_store import LocalStore
 
@@ -152,13 +152,15 @@ class Assignment:
         furnishing.states.write(number, {}, progress.onward(progress.offset, epoch, []))
         equipment = furnishing.equipment
         partition = equipment.partition(
-            number,
-            epoch,
-            furnishing.states,
-            outlets,
-            cached=lambda: equipment.cached // max(1, len(self.partitions)),
-            begins=begins,
-            on_applied=None if clock is None else schedules(due, clock),
+            TakeOver(
+                number=number,
+                epoch=epoch,
+                states=furnishing.states,
+                outlets=outlets,
+                cached=lambda: equipment.cached // max(1, len(self.partitions)),
+                begins=begins,
+                on_applied=None if clock is None else schedules(due, clock),
+            )
         )
         if clock is not None:
             self.decays[number] = Decay(partition, due, clock, equipment.metrics, self._failed)

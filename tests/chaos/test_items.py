@@ -7,6 +7,7 @@ import signal
 
 import pytest
 from chaos.harness import distinct_texts
+from chaos.zombies import overtaken
 from support.shoppers import random_lines
 
 USERS, ITEMS = {"stages": "users"}, {"stages": "items"}
@@ -51,14 +52,7 @@ async def test_an_item_worker_stopped_past_its_session_overwrites_nothing_newer(
     lines = random_lines(seed=53, events=3000, users=60)
     await cluster.start("users", **USERS).ready()
     zombie = await cluster.start("zombie", **ITEMS, chaos_suspend=f"{point}:5").ready()
-    owner = cluster.start("owner", **ITEMS)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
-    await zombie.suspended()
-    await owner.ready()
-    await cluster.drained(cluster.ends())
-    zombie.resume()
-    await feeding
-    await cluster.drained()
+    await overtaken(cluster, lines, zombie, cluster.start("owner", **ITEMS))
     await cluster.check(lines)
     assert zombie.process.poll() is None
 
@@ -69,14 +63,7 @@ async def test_a_worker_that_sends_facts_again_after_another_has_sent_them_count
     lines = random_lines(seed=54, events=3000, users=60)
     zombie = await cluster.start("zombie", **USERS, chaos_suspend=f"{point}:5").ready()
     await cluster.start("items", **ITEMS).ready()
-    owner = cluster.start("owner", **USERS)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
-    await zombie.suspended()
-    await owner.ready()
-    await cluster.drained(cluster.ends())
-    zombie.resume()
-    await feeding
-    await cluster.drained()
+    await overtaken(cluster, lines, zombie, cluster.start("owner", **USERS))
     await cluster.corrected()
     await cluster.check(lines)
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from chaos.harness import START_S, until
+from chaos.zombies import overtaken
 from support.shoppers import random_lines
 
 
@@ -53,15 +54,7 @@ async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_rep
 async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothing_newer(cluster, point):
     lines = random_lines(seed=42, events=3000, users=60)
     zombie = await cluster.start("zombie", chaos_suspend=f"{point}:5").ready()
-    owner = cluster.start("owner")
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
-    await zombie.suspended()
-    # All of it, so that the other one owns every partition and has written there since.
-    await owner.ready()
-    await cluster.drained(cluster.ends())
-    zombie.resume()
-    await feeding
-    await cluster.drained()
+    await overtaken(cluster, lines, zombie, cluster.start("owner"))
     await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None

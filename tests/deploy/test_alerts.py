@@ -160,12 +160,12 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
             id="titles wait",
         ),
         pytest.param(
-            UP | {f'wherewithal_decay_lateness_seconds{{{W1},partition="0"}}': "1000+60x60"},
+            UP | {f'wherewithal_decay_lateness_seconds{{{W1},stage="users",partition="0"}}': "1000+60x60"},
             ["WherewithalDecayLate"],
             id="quiet users wait",
         ),
         pytest.param(
-            UP | {f'wherewithal_decay_lateness_seconds{{{W1},partition="0"}}': "1000-60x60"},
+            UP | {f'wherewithal_decay_lateness_seconds{{{W1},stage="users",partition="0"}}': "1000-60x60"},
             [],
             id="quiet users waited for a while",
         ),
@@ -175,7 +175,7 @@ def calibration(*, predicted: int, actual: int, judged: int) -> dict[str, str]:
             id="a producer's clock is ahead",
         ),
         pytest.param(
-            UP | {f"wherewithal_reset_users_total{{{W1}}}": "0+0x40 900+0x20"},
+            UP | {f'wherewithal_reset_keys_total{{{W1},stage="users"}}': "0+0x40 900+0x20"},
             ["WherewithalClockAhead"],
             id="a worker's clock was ahead",
         ),

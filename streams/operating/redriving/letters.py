@@ -31,7 +31,8 @@ class Standing(StrEnum):
     NO_RECORD = "never_a_record"
     """The letter is that of a line that never was a record, or names no input topic."""
     INTERNAL = "internal"
-    """A damaged message from one stage to the other: no shop can mend it, and what it said of items is lost to them."""
+    """A message from one stage to the other that is refused, in part or whole: no shop can mend it, and its items would
+    take it for a repetition."""
     TRUNCATED = "truncated"
     """The dead-letter topic took only a part of the record. The whole record is, or was, at its place in the input."""
     STILL_REFUSED = "still_refused"

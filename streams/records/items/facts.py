@@ -5,16 +5,17 @@ A message is one byte that names the version, and MessagePack. It holds no user 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from features.items.fact import Fact
-from features.observation import Kind, source_of, to_micros
+from features.observation import Source
+from streams.contract import INPUTS
 from streams.exceptions import StateMismatchError
-from streams.records.events import LATEST_MS, MAX_ID_BYTES, MAX_MONEY, MAX_QUANTITY
+from streams.records.items.bounds import possible_fact, possible_forecast, possible_id
 from streams.records.rejection import Reason, Rejection
 from streams.records.withheld import Why, Withheld
 
@@ -67,16 +68,40 @@ class Forget(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False, forb
 Message: TypeAlias = FactBatch | Forecast | Forget
 """`Forecast` and `Forget` are keyed by their item and placed by the key; a batch has no key."""
 
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What is left of a batch some of whose facts no event can have given: the other facts, which count.
+
+    Attributes:
+        batch: with the facts that can be read, perhaps none.
+        refused: how many are left out.
+        rejection: why, and which they are.
+    """
+
+    batch: FactBatch
+    refused: int
+    rejection: Rejection
+
+
+class _Split(msgspec.Struct, array_like=True, tag=1, forbid_unknown_fields=True):
+    """A `FactBatch` whose facts are not read yet."""
+
+    source_partition: int
+    head: str
+    facts: list[msgspec.Raw]
+
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(FactBatch | Forecast | Forget)
+_splitter: Final = msgspec.msgpack.Decoder(_Split)
+_fact_decoder: Final = msgspec.msgpack.Decoder(Fact)
+# Text that is no UTF-8 is told of by an error that is none of msgspec's.
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PREFIX: Final = bytes([VERSION])
-_REVIEW: Final = int(Kind.REVIEW)
-_SOURCES: Final = {int(kind): int(source_of(kind)) for kind in Kind if kind is not Kind.SEARCH}
-_LEAST: Final = -(1 << 63)
-_GREATEST_OFFSET: Final = (1 << 63) - 1
-_MICRO_POLARITY: Final = 1_000_000
-_MICRO_MONEY: Final = to_micros(MAX_MONEY)
-_FORECAST_LEVELS: Final = 8
+_TOPICS: Final = {int(source): INPUTS[source] for source in (Source.REVIEWS, Source.CLICKS)}
+_NAMED: Final = 8
+"""Facts that a rejection names."""
 
 
 def encode(message: Message) -> bytes:
@@ -84,8 +109,10 @@ def encode(message: Message) -> bytes:
     return _PREFIX + _encoder.encode(message)
 
 
-def decode(value: bytes | None) -> Message | Rejection:
-    """Return the message in a record's value; `malformed` for bytes that are none.
+def decode(value: bytes | None) -> Message | Remainder | Rejection:
+    """Return the message in a record's value, or what is left of it; `malformed` for bytes that are none.
+
+    A fact that no event can have given costs no other one: only what cannot be split into facts is refused whole.
 
     Raises:
         NewerFactsError: a newer release wrote it. It must not be passed over, for its facts would be lost.
@@ -107,57 +134,68 @@ def decode(value: bytes | None) -> Message | Rejection:
         )
     if value[0] != VERSION:
         return _malformed(f"found version {value[0]}")
+    body = memoryview(value)[1:]
     try:
-        message = _decoder.decode(memoryview(value)[1:])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _malformed("found bytes that are no message")
-    return message if _SOUND[type(message)](message) else _malformed("found values out of their range")
+        message: Message = _decoder.decode(body)
+    except _UNDECODABLE:
+        return _split(body) or _malformed("found bytes that are no message")
+    if _SOUND[type(message)](message):
+        return message
+    return _split(body) or _malformed("found values out of their range")
+
+
+def _split(body: memoryview) -> Remainder | None:
+    """Return what is left of a batch without the facts that are none; None for what is no batch of facts."""
+    try:
+        split = _splitter.decode(body)
+    except _UNDECODABLE:
+        return None
+    if split.source_partition < 0 or not split.facts:
+        return None
+    kept: list[Fact] = []
+    refused: list[str] = []
+    for number, encoded in enumerate(split.facts, 1):
+        try:
+            fact = _fact_decoder.decode(encoded)
+        except _UNDECODABLE:
+            refused.append(f"{number} (unreadable)")
+            continue
+        if possible_fact(fact):
+            kept.append(fact)
+        else:
+            refused.append(f"{number} ({_place(fact, split.source_partition)})")
+    more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    return Remainder(
+        FactBatch(split.source_partition, split.head, kept),
+        len(refused),
+        Rejection(
+            Reason.MALFORMED,
+            f"expected facts that events can give, found {len(refused)} of {len(split.facts)} that are none, "
+            f"the others count: {', '.join(refused[:_NAMED])}{more}",
+        ),
+    )
+
+
+def _place(fact: Fact, source_partition: int) -> str:
+    """Return the place of the event that a fact claims to be of."""
+    topic = _TOPICS.get(fact.topic)
+    return "of no event" if topic is None else f"{topic}/{source_partition}/{fact.offset}"
 
 
 def _malformed(found: str) -> Rejection:
     return Rejection(Reason.MALFORMED, f"expected a message of facts, {found}")
 
 
-def _id(item_id: str) -> bool:
-    try:
-        return 0 < len(item_id.encode()) <= MAX_ID_BYTES
-    except UnicodeEncodeError:
-        return False
-
-
 def _batch(batch: FactBatch) -> bool:
-    return batch.source_partition >= 0 and bool(batch.facts) and all(map(_fact, batch.facts))
-
-
-def _fact(fact: Fact) -> bool:
-    amount, price, polarity = fact.amount, fact.price, fact.polarity
-    return (
-        _SOURCES.get(fact.kind) == fact.topic
-        and 0 <= fact.offset <= _GREATEST_OFFSET
-        and _LEAST < fact.timestamp <= LATEST_MS
-        and 0 <= fact.units <= MAX_QUANTITY
-        and (price is None or (math.isfinite(price) and 0.0 <= price <= MAX_MONEY))
-        and (polarity is None or -_MICRO_POLARITY <= polarity <= _MICRO_POLARITY)
-        and (fact.kind != _REVIEW if amount is None else 0 <= amount <= _MICRO_MONEY)
-        and _id(fact.item_id)
-    )
+    return batch.source_partition >= 0 and bool(batch.facts) and all(map(possible_fact, batch.facts))
 
 
 def _forecast(forecast: Forecast) -> bool:
-    return _id(forecast.item_id) and 0 <= forecast.made_at <= LATEST_MS and _plain(forecast.forecast, _FORECAST_LEVELS)
-
-
-def _plain(value: Any, levels: int) -> bool:
-    """Return whether a value is one that JSON has: the record of the item is to show it."""
-    if isinstance(value, dict):
-        return levels > 0 and all(isinstance(key, str) and _plain(part, levels - 1) for key, part in value.items())
-    if isinstance(value, list):
-        return levels > 0 and all(_plain(part, levels - 1) for part in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    return possible_id(forecast.item_id) and possible_forecast(forecast.made_at, forecast.forecast)
 
 
 def _forget(forget: Forget) -> bool:
-    return _id(forget.item_id)
+    return possible_id(forget.item_id)
 
 
 _SOUND: Final[dict[type, Callable[[Any], bool]]] = {FactBatch: _batch, Forecast: _forecast, Forget: _forget}

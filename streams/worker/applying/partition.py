@@ -9,7 +9,8 @@ from typing import Generic
 from features.entity import Entity, S
 from streams.records.placement import check_record, partition_of_key
 from streams.worker.applying.live_states import LiveStates
-from streams.worker.publishing.committer import Committer, Outlets
+from streams.worker.publishing.committer import Committer
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.state.local_store import LocalStore
 
 

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from streams.broker.letters import Letter, Letters
 from streams.contract import FACTS
-from streams.records.items.facts import FactBatch, Forecast, decode
+from streams.records.items.facts import FactBatch, Forecast, Message, Remainder, decode
 from streams.records.rejection import Reason, Rejection
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
@@ -25,7 +25,7 @@ class FactHandler:
 
     Args:
         partition: the items of that partition.
-        letters: where messages go that are none.
+        letters: where messages go that are none, or of which some facts are none.
         tally, metrics: what is counted.
         partitions: how many there are.
         slice_facts: facts applied before other work gets its turn.
@@ -76,14 +76,13 @@ class FactHandler:
         """
         letters: list[Letter] = []
         for record in records:
-            message = decode(record.value)
-            if isinstance(message, FactBatch) and message.source_partition >= self._partitions:
-                message = Rejection(
-                    Reason.MALFORMED,
-                    f"expected facts of a partition below {self._partitions}, found {message.source_partition}",
-                )
+            message = self._of_known_partition(decode(record.value))
             if isinstance(message, Rejection):
                 letters.append(await self._reject(record, message))
+            elif isinstance(message, Remainder):
+                letters.append(await self._reject(record, message.rejection))
+                self._metrics.facts_refused.inc(message.refused)
+                await self._apply(message.batch, record)
             elif isinstance(message, FactBatch):
                 await self._apply(message, record)
             elif isinstance(message, Forecast):
@@ -91,6 +90,14 @@ class FactHandler:
             else:
                 self._partition.forget(message, record.offset)
         return letters
+
+    def _of_known_partition(self, message: Message | Remainder | Rejection) -> Message | Remainder | Rejection:
+        """Return a message, or that it tells of events of a partition that there is none of."""
+        batch = message.batch if isinstance(message, Remainder) else message
+        if not isinstance(batch, FactBatch) or batch.source_partition < self._partitions:
+            return message
+        found = f"expected facts of a partition below {self._partitions}, found {batch.source_partition}"
+        return Rejection(Reason.MALFORMED, found)
 
     async def _apply(self, batch: FactBatch, record: ConsumerRecord) -> None:
         """Apply facts, each in one synchronous step; a lane that is closed in between has applied some of them."""

@@ -2,77 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from features.items.state import ItemState
 from streams.broker.lease import Lease
-from streams.broker.letters import Letters
 from streams.broker.publisher import Publisher
-from streams.broker.throttling import Throttle
 from streams.contract import ITEM_SIGNALS, items_changelog_name, topic_name
-from streams.inference.title_reader import TitleReader
 from streams.settings import Settings
-from streams.telemetry.metrics import Metrics
-from streams.telemetry.tally import Tally
 from streams.worker.applying.lane import Handler
 from streams.worker.applying.partition import Partition
+from streams.worker.equipment import Equipment, Failing, Hold, TakeOver
 from streams.worker.items.emitter import ItemEmitter
 from streams.worker.items.fact_handler import FactHandler
 from streams.worker.items.item_partition import ItemPartition
 from streams.worker.items.workshop import Workshop
-from streams.worker.publishing.committer import Outlets
-from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.publishing.rounds import Rounds
-from streams.worker.state.local_store import LocalStore
 
 
 @dataclass(kw_only=True)
-class ItemEquipment:
-    """The parts that the engine of items works with (see `streams.worker.equipment`).
+class ItemEquipment(Equipment):
+    """The parts that the engine of items works with.
 
     Attributes:
-        settings: of the stage.
         encoder: identity of the loaded encoder.
-        letters: where messages go that are none.
-        online: where rows go.
-        titles: reads titles of items.
-        emitter: computes what is published.
-        tally, metrics: what is counted.
-        throttle: shared by the producers of the assignments.
-        clock: the wall clock, ms, by which quiet items become due.
+        emitter: computes rows and signals.
     """
 
-    settings: Settings
     encoder: str
-    letters: Letters
-    online: OnlineWriter
-    titles: TitleReader
     emitter: ItemEmitter
-    tally: Tally
-    metrics: Metrics
-    throttle: Throttle
-    clock: Callable[[], int]
-    _waiting_for_encoder: set[object] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._rounds = Rounds[ItemState](self.emitter)
         self._topics = _Topics(self.settings)
 
-    @property
-    def cached(self) -> int:
-        """Live states kept decoded, in all partitions together."""
-        return self.settings.cached_users
-
-    @property
-    def encoder_down(self) -> bool:
-        """Whether titles wait for an encoder that does not work."""
-        return self.emitter.encoder_down
-
-    def outlets(
-        self, publisher: Publisher, lease: Lease, on_failure: Callable[[BaseException], None]
-    ) -> Outlets[ItemState]:
+    def outlets(self, publisher: Publisher, lease: Lease, on_failure: Failing) -> Outlets[ItemState]:
         """Return where the items of an assignment go."""
         return Outlets(
             changelog=items_changelog_name(self.settings),
@@ -86,44 +51,28 @@ class ItemEquipment:
             on_failure=on_failure,
         )
 
-    def partition(
-        self,
-        number: int,
-        epoch: int,
-        states: LocalStore,
-        outlets: Outlets[Any],
-        *,
-        cached: Callable[[], int],
-        begins: Mapping[str, int],
-        on_applied: Callable[[str, int], None] | None,
-    ) -> ItemPartition:
+    def partition(self, taken: TakeOver) -> ItemPartition:
         """Return the items of a partition that is taken over."""
         workshop = Workshop(
             encoder=self.encoder,
             titles=self.titles,
             metrics=self.metrics,
             waiting_titles=self.settings.waiting_titles,
-            on_encoder=self._encoder_changed,
-            on_failure=outlets.on_failure,
+            on_encoder=self.encoder_changed,
+            on_failure=taken.outlets.on_failure,
         )
         return ItemPartition(
-            number,
-            epoch,
-            states,
-            outlets,
+            taken.number,
+            taken.epoch,
+            taken.states,
+            taken.outlets,
             workshop=workshop,
-            cached=cached,
+            cached=taken.cached,
             partitions=self.settings.partitions,
-            on_applied=on_applied,
+            on_applied=taken.on_applied,
         )
 
-    def handler(
-        self,
-        topic: str,
-        partition: Partition[Any],
-        hold: Callable[[int, int | None], None],
-        on_failure: Callable[[BaseException], None],
-    ) -> Handler:
+    def handler(self, topic: str, partition: Partition[Any], hold: Hold, on_failure: Failing) -> Handler:
         """Return what handles the facts of a partition."""
         if not isinstance(partition, ItemPartition):
             raise TypeError(f"expected a partition of items, found one of {partition.entity.name}s")
@@ -135,10 +84,6 @@ class ItemEquipment:
             partitions=self.settings.partitions,
             slice_facts=self.settings.lane_slice,
         )
-
-    def _encoder_changed(self, lane: object, down: bool) -> None:
-        (self._waiting_for_encoder.add if down else self._waiting_for_encoder.discard)(lane)
-        self.emitter.encoder_down = bool(self._waiting_for_encoder)
 
 
 def _untold(_: object) -> None:

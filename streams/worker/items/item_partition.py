@@ -18,7 +18,7 @@ from streams.records.items.facts import Forecast, Forget
 from streams.worker.applying.partition import Partition
 from streams.worker.items.title_lane import TitleLane
 from streams.worker.items.workshop import Workshop
-from streams.worker.publishing.committer import Outlets
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.state.local_store import LocalStore
 
 # Members of an enumeration are slow to look up, and these are looked up for every fact.

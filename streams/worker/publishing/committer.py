@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from itertools import islice
-from typing import Any, Final, Generic, Protocol
+from typing import Any, Final, Generic
 
 from msgspec.structs import replace
 
 from features.entity import Entity, S
-from streams.broker.lease import Lease
-from streams.broker.publisher import Publisher, Sent, Written
+from streams.broker.publisher import Sent, Written
 from streams.records.outgoing import Outgoing
 from streams.tasks import Tasks
 from streams.worker.publishing.group import Group, Touch
-from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.publishing.reach import Reach
-from streams.worker.publishing.rounds import Emitted, Rounds
+from streams.worker.publishing.rounds import Emitted
 from streams.worker.state.local_store import LocalStore
 
 GROUP_KEYS: Final = 512
@@ -32,59 +30,6 @@ GROUP_KEYS: Final = 512
 
 GROUPS_IN_FLIGHT: Final = 16
 """Groups whose rows or records are not acknowledged yet; further ones wait."""
-
-
-class Topics(Protocol):
-    """Finds the topics that records go to."""
-
-    async def name(self, topic: str, partition: int, lease: Lease) -> str | None:
-        """Return the name on the broker of a topic of the contract, for records of this partition; None for nowhere.
-
-        Raises:
-            LeaseLostError: the partition may be somebody else's before this is known.
-        """
-        ...
-
-
-class Facts(Protocol):
-    """Sends what other stages are told of."""
-
-    async def send(self, partition: int, facts: Sequence[Any]) -> None:
-        """Return once the broker has acknowledged the facts of a partition, which come in their order.
-
-        Raises:
-            LeaseLostError: the partition may be somebody else's; it is not known which facts were taken.
-            KafkaError: the broker has not taken all of them in time.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Outlets(Generic[S]):
-    """Where committed users or items go, shared by the partitions of a stage.
-
-    Attributes:
-        changelog: name of the topic.
-        topics: finds those of the records.
-        rounds: where groups are taken, together with those of the other partitions.
-        published: by topic of the contract, told (Kafka timestamps of the events covered, records) once they are
-            acknowledged.
-        stored: told the Kafka timestamps of the events that rows cover, once these are in the online store.
-        lease: checked before anything is sent.
-        on_failure: told of an error, after which this assignment cannot go on: state in memory is ahead of the log.
-        facts: where the facts go that events gave; None where none is sent.
-    """
-
-    changelog: str
-    topics: Topics
-    publisher: Publisher
-    online: OnlineWriter
-    rounds: Rounds[S]
-    published: Mapping[str, Callable[[Sequence[int], int], None]]
-    stored: Callable[[Sequence[int]], None]
-    lease: Lease
-    on_failure: Callable[[BaseException], None]
-    facts: Facts | None = None
 
 
 class Committer(Generic[S]):

@@ -1,4 +1,4 @@
-"""Records of users ahead of the clock: no right one outranks them, and consumers would keep them until then.
+"""Records ahead of the clock, of users or items: no right one outranks them, and consumers would keep them until then.
 
 A clock that was ahead leaves them, be it of the partition's owner before or of this worker.
 """
@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from features.users.state import UserState
+from features.entity import State
 
 
 class Rank(msgspec.Struct, frozen=True):
-    """The order that consumers give the records of a user; times in ms."""
+    """The order that consumers give the records of a key; times in ms."""
 
     revision: int
     event_time: int
@@ -49,8 +49,8 @@ class Limits(msgspec.Struct, frozen=True):
         made = 0 if self.emitted_at is None else rank.emitted_at - self.emitted_at
         return max(made, rank.event_time - self.event_time, 0)
 
-    def wronged(self, state: UserState, rank: Rank | None) -> bool:
-        """Whether a user of this state is to be published again, the records being what `Ahead` has found.
+    def wronged(self, state: State, rank: Rank | None) -> bool:
+        """Whether what this state is of is to be published again, the records being what `Ahead` has found.
 
         An event that is ahead takes T with it, rightly: only an instant that no event explains was made by a clock.
         """
@@ -65,7 +65,7 @@ _decoder: Final = msgspec.json.Decoder(Rank)
 
 
 def rank_of(value: bytes) -> Rank | None:
-    """Return the rank of a record of scores or of capacity; None for what is none, which no consumer ranks either."""
+    """Return the rank of a published record; None for what is none, which no consumer ranks either."""
     try:
         return _decoder.decode(value)
     except msgspec.DecodeError:
@@ -79,41 +79,41 @@ class Ahead:
         limits: what is ahead.
 
     Attributes:
-        users: whose record is ahead, with its rank; None instead of one for a user who was reset since, and not
+        keys: those whose record is ahead, with its rank; None instead of one for a key that was reset since, and not
             published again.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.users: dict[bytes, Rank | None] = {}
+        self.keys: dict[bytes, Rank | None] = {}
 
     def add(self, key: bytes, value: bytes | None) -> None:
         """Take in the next record."""
         if value is None:
-            if key in self.users:
-                self.users[key] = None
+            if key in self.keys:
+                self.keys[key] = None
             return
         rank = rank_of(value)
         if rank is None:
             return
-        known = self.users.get(key)
+        known = self.keys.get(key)
         if known is not None and rank.order <= known.order:
             return
         if self._limits.passed_by(rank):
-            self.users[key] = rank
+            self.keys[key] = rank
         else:
-            self.users.pop(key, None)
+            self.keys.pop(key, None)
 
 
 def by_partition(found: Mapping[TopicPartition, Mapping[bytes, Rank | None]]) -> dict[int, dict[bytes, Rank | None]]:
-    """Join what was found in several topics: by partition, the users with their rank that is furthest ahead.
+    """Join what was found in several topics: by partition, the keys with their rank that is furthest ahead.
 
-    A user who was reset in one topic, and not published there again, has None.
+    A key that was reset in one topic, and not published there again, has None.
     """
     joined: dict[int, dict[bytes, Rank | None]] = {}
-    for tp, users in found.items():
+    for tp, keys in found.items():
         known = joined.setdefault(tp.partition, {})
-        for key, rank in users.items():
+        for key, rank in keys.items():
             other = known.get(key, rank)
             known[key] = None if rank is None or other is None else max(rank, other, key=lambda one: one.order)
     return joined

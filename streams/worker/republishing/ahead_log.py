@@ -1,4 +1,4 @@
-"""Finding records ahead of the clock in what is published of users, without reading all of it."""
+"""Finding records ahead of the clock in what a stage publishes, without reading all of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GROWTH: Final = 4
 async def find_ahead(
     settings: Settings, ends: Mapping[TopicPartition, int], limits: Limits
 ) -> dict[TopicPartition, dict[bytes, Rank | None]]:
-    """Return, of each partition of topics of records, the users whose record is ahead, as `Ahead.users` has them.
+    """Return, of each partition of topics of records, the keys whose record is ahead, as `Ahead.keys` has them.
 
     Args:
         settings: where the topics are.
@@ -39,7 +39,7 @@ async def find_ahead(
             ahead = Ahead(limits)
             async for record in log.records(partition, await log.first_ahead(partition, end, limits), end):
                 ahead.add(record.key, record.value)
-            found[partition] = ahead.users
+            found[partition] = ahead.keys
     return found
 
 

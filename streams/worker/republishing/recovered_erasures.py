@@ -83,7 +83,7 @@ class RecoveredErasures:
         if self._folder is not None and partition.number not in self._met:
             self._path(self._folder, partition.number).unlink(missing_ok=True)
         if removed:
-            log.info("erasures met in the recovery have reached the online store", users=removed)
+            log.info("erasures met in the recovery have reached the online store", keys=removed)
 
     def _noted(self, number: int) -> set[bytes]:
         if self._folder is None or not (path := self._path(self._folder, number)).exists():

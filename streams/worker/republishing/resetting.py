@@ -1,4 +1,4 @@
-"""After a clock was ahead: the users whose record still is are published again, behind a tombstone.
+"""After a clock was ahead: the users or items whose record still is are published again, behind a tombstone.
 
 A record that is ahead outranks every right one until its time has come. The tombstone has consumers forget it.
 """
@@ -31,8 +31,8 @@ POLL_S: Final = 1.0
 RETRY_S: Final = 10.0
 """How soon a broker that did not answer is asked again."""
 
-SLICE_USERS: Final = 256
-"""Users touched before the next ones wait for these to be published: live events never queue behind more."""
+SLICE_KEYS: Final = 256
+"""Keys touched before the next ones wait for these to be published: live events never queue behind more."""
 
 
 class Resetter:
@@ -43,12 +43,12 @@ class Resetter:
         spec: of the stage that publishes them.
         partitions: those assigned now, by number.
         clock: the wall clock, ms, that features are as of.
-        metrics: count the users.
+        metrics: count what is published again.
         on_failure: told of an error that ends it.
         wall: the clock that stamps records, ms.
 
     Attributes:
-        looked: whether all was looked at since the last take-over, and the users found are published.
+        looked: whether all was looked at since the last take-over, and what was found is published.
     """
 
     def __init__(
@@ -109,30 +109,31 @@ class Resetter:
                 await asyncio.sleep(RETRY_S)
             else:
                 break
-        for number, users in by_partition(found).items():
-            await self._reset(number, assigned[number], users, limits)
+        for number, keys in by_partition(found).items():
+            await self._reset(number, assigned[number], keys, limits)
 
     async def _reset(
-        self, number: int, partition: Partition[Any], users: Mapping[bytes, Rank | None], limits: Limits
+        self, number: int, partition: Partition[Any], keys: Mapping[bytes, Rank | None], limits: Limits
     ) -> None:
         furthest, reset = 0, 0
-        names = iter(users.items())
+        coming = iter(keys.items())
         # A partition that another worker owns now is theirs to look at.
-        while self._partitions.get(number) is partition and (coming := list(islice(names, SLICE_USERS))):
-            for key, rank in coming:
-                user_id = key.decode()
-                state = partition.state_of(user_id)
+        while self._partitions.get(number) is partition and (part := list(islice(coming, SLICE_KEYS))):
+            for encoded, rank in part:
+                key = encoded.decode()
+                state = partition.state_of(key)
                 if limits.wronged(state, rank):
-                    partition.touch(user_id, state, reset=True)
+                    partition.touch(key, state, reset=True)
                     furthest = max(furthest, 0 if rank is None else limits.lead(rank))
                     reset += 1
             # Waited for, not awaited: it is cancelled with the partition.
             await asyncio.wait([partition.settled()])
         if reset:
-            self._metrics.reset_users.inc(reset)
+            self._metrics.reset.labels(self._spec.name).inc(reset)
             log.warning(
-                "records were ahead of this worker's clock, their users are published again: a clock was wrong",
+                "records were ahead of this worker's clock, what they are of is published again: a clock was wrong",
+                stage=self._spec.name,
                 partition=number,
-                users=reset,
+                keys=reset,
                 furthest_s=furthest // 1000,
             )

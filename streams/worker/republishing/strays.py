@@ -1,9 +1,9 @@
-"""Records that somebody else wrote into the logs of a partition's owner, and the users who are written again for them.
+"""Records that somebody else wrote into the logs of a partition's owner, and the keys that are written again for them.
 
 A worker that lost its partitions without noticing may append after the new owner did: a request can wait in a network
 for as long as it likes. Recovery and online store compare fences and are not misled, but compaction keeps the last
-record of a key. So an owner counts what it wrote, takes every offset beyond for somebody else's, and writes the users
-it finds there once more.
+record of a key. So an owner counts what it wrote, takes every offset beyond for somebody else's, and writes the keys
+that it finds there once more.
 """
 
 from __future__ import annotations
@@ -99,40 +99,40 @@ class Strays:
                 self.written(tp.topic, tp.partition, end, 0)
 
     async def _answer(self, tp: TopicPartition, start: int, stop: int) -> None:
-        """Have the users of these offsets written again; a broker that is away is waited for, for nobody else looks."""
+        """Have the keys of these offsets written again; a broker that is away is waited for, for nobody else looks."""
         while True:
             try:
-                found, users = await self._read(tp, start, stop)
+                found, keys = await self._read(tp, start, stop)
                 break
             except (BrokerError, KafkaError):
                 await asyncio.sleep(LOOK_S)
         partition = self._partitions.get(tp.partition)
         if partition is not None and tp.topic == self._changelog:
-            partition.passed(start, stop, users)
+            partition.passed(start, stop, keys)
         if not found:
             return
         self._metrics.foreign_records.inc(found)
         log.warning(
-            "somebody else wrote into a log of this worker's, writing the users again",
+            "somebody else wrote into a log of this worker's, writing these keys again",
             topic=tp.topic,
             partition=tp.partition,
             records=found,
         )
 
     async def _read(self, tp: TopicPartition, start: int, stop: int) -> tuple[int, set[str]]:
-        """Return how many records there are, and the users who are written again for them."""
+        """Return how many records there are, and the keys that are written again for them."""
         found = 0
-        users: set[str] = set()
+        keys: set[str] = set()
         async for records in read_from(self._settings, {tp: start}):
             for record in records:
-                # A changelog begins with a tombstone of no user; no owner writes another.
+                # A changelog begins with a tombstone of no key; no owner writes another.
                 if record.offset < stop and not (tp.topic == self._changelog and record.value is None):
                     found += 1
-                    users.update(self._judge(tp, record))
-        return found, users
+                    keys.update(self._judge(tp, record))
+        return found, keys
 
     def _judge(self, tp: TopicPartition, record: ConsumerRecord) -> Iterator[str]:
-        """Have the user of a record written again, and yield who it is."""
+        """Have the key of a record written again, and yield it."""
         partition = self._partitions.get(tp.partition)
         if partition is None or record.key is None:
             return
@@ -144,7 +144,7 @@ class Strays:
                     "what was not sent is dropped and delivered again"
                 )
         with suppress(UnicodeDecodeError):
-            # A key that is no text belongs to no user.
-            user_id = record.key.decode()
-            if partition.rewrite(user_id):
-                yield user_id
+            # A key that is no text is of no user and no item.
+            key = record.key.decode()
+            if partition.rewrite(key):
+                yield key

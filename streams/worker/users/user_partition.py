@@ -18,7 +18,7 @@ from streams.contract import ERASURES
 from streams.records.events import Erasure
 from streams.telemetry.tally import Fate
 from streams.worker.applying.partition import Partition
-from streams.worker.publishing.committer import Outlets
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.state.local_store import LocalStore
 
 FATE: Final = {

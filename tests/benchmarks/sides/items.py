@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.material.doubles import NullStore
+from benchmarks.material.first_batch import clock_from_first_batch
 from faust.types import TP
 from support.encoders import HashEncoder
 
 from streams.contract import FACTS, topic_name
 from streams.settings import WindowEdge, load_settings
-from streams.worker.engine import Engine
 from streams.worker.flow import Flow
 from streams.worker.stages import stores
 
@@ -30,15 +30,7 @@ from streams.worker.stages import stores
 async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Consume what is there and return what was measured."""
     stores.open_online_store = lambda *_, **__: NullStore()  # type: ignore[attr-defined]
-    started: list[float] = []
-    submit = Engine.submit
-
-    def submit_timed(self: Engine[Any], topic: str, event: Any) -> None:
-        if not started:
-            started.extend((time.perf_counter(), time.process_time()))
-        submit(self, topic, event)
-
-    Engine.submit = submit_timed  # type: ignore[method-assign]
+    started = clock_from_first_batch()
     settings = load_settings(
         broker=arguments["broker"],
         topic_prefix=arguments["prefix"],

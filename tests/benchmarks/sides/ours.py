@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.material.doubles import NullStore, SilentEmitter
+from benchmarks.material.first_batch import clock_from_first_batch
 from support.encoders import HashEncoder
 
 from streams.contract import CLICKS
 from streams.operating.drain import Drain
 from streams.settings import WindowEdge, load_settings
 from streams.telemetry.tally import Fate
-from streams.worker.engine import Engine
 from streams.worker.flow import Flow
 from streams.worker.stages import stores, user_stage
 
@@ -32,15 +32,7 @@ async def run(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     stores.open_online_store = lambda *_, **__: NullStore()  # type: ignore[attr-defined]
     if not arguments["emit"]:
         user_stage.Emitter = SilentEmitter  # type: ignore[attr-defined]
-    started: list[float] = []
-    submit = Engine.submit
-
-    def submit_timed(self: Engine, topic: str, event: Any) -> None:
-        if not started:
-            started.extend((time.perf_counter(), time.process_time()))
-        submit(self, topic, event)
-
-    Engine.submit = submit_timed  # type: ignore[method-assign]
+    started = clock_from_first_batch()
     settings = load_settings(
         broker=arguments["broker"],
         topic_prefix=arguments["prefix"],

@@ -40,6 +40,7 @@ UNITS = (
     "tokens",
     "texts",
     "titles",
+    "keys",
     "messages",
     "users",
     "items",

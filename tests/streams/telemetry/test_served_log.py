@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.online_rows import make_row as row
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow
 from support.shoppers import encoded, random_lines
 from support.stores import RecordingStore
 
 from features.online import DeleteResult, OnlineRow, WriteResult
-from features.users.catalogue import NAMES, SCALARS
+from features.users.catalogue import NAMES
 from streams.exceptions import ConfigurationError
 from streams.telemetry import served_log as module
 from streams.telemetry.metrics import Metrics
@@ -23,24 +25,6 @@ from streams.telemetry.served_log import SHARE, ServedLog, is_sampled
 from streams.worker.publishing.online_writer import OnlineWriter
 
 NEVER_S = 3600.0
-
-
-def row(user_id: str, sequence: int = 1) -> OnlineRow:
-    return OnlineRow(
-        user_id=user_id,
-        fence=(1, sequence, 1_764_000_000_000 + sequence),
-        scalars=tuple(sequence if scalar.integer else None for scalar in SCALARS),
-        event_time=1_763_000_000_000,
-        revision=sequence,
-        profile=bytes(256),
-        taste=bytes(256),
-        titles_waiting=0,
-        encoder="encoder",
-        score=50.0,
-        expected_spend=1.0,
-        tier="medium",
-        scorer="scorer",
-    )
 
 
 def until(reached: Callable[[], bool]) -> None:
@@ -84,13 +68,12 @@ def test_a_part_holds_what_was_served(tmp_path: Path, metrics: Metrics) -> None:
     log.stop()
     (part,) = parts(tmp_path / "deep" / "log")
     first, second = pq.read_table(part).to_pylist()
-    assert (first["user_id"], first["revision"], first["event_time"]) == ("a", 3, 1_763_000_000_000)
-    assert (first["emitted_at"], first["score"], first["tier"], first["encoder"], first["scorer"]) == (
-        *(1_764_000_000_003, 50.0),
-        *("medium", "encoder", "scorer"),
-    )
+    wanted = row("a", 3)
+    for name in ("user_id", "revision", "event_time", "score", "tier", "encoder", "scorer"):
+        assert first[name] == getattr(wanted, name)
+    assert first["emitted_at"] == wanted.fence[2]
     assert tuple(second[name] for name in NAMES) == row("b", 4).scalars
-    assert second["profile_vector"] == [0.0] * 64
+    assert second["profile_vector"] == np.frombuffer(row("b", 4).profile, np.float32).tolist()
     assert float(pq.read_schema(part).metadata[SHARE]) == 1.0
     assert (count(metrics, "rows"), count(metrics, "dropped")) == (2, 0)
 

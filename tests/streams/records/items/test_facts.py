@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from features.items.fact import Fact
 from features.observation import Kind, Source
 from streams.exceptions import StateMismatchError, StreamsError
-from streams.records.items.facts import VERSION, FactBatch, Forecast, Forget, Message, NewerFactsError, decode, encode
+from streams.records.items.facts import (
+    VERSION,
+    FactBatch,
+    Forecast,
+    Forget,
+    Message,
+    NewerFactsError,
+    Remainder,
+    decode,
+    encode,
+)
 from streams.records.rejection import Reason, Rejection
 from streams.records.withheld import Why, Withheld
 
@@ -65,7 +75,8 @@ def test_other_bytes_are_malformed_or_of_a_newer_release_and_nothing_else_happen
     except NewerFactsError:
         assert value[0] > VERSION
     else:
-        assert isinstance(found, FactBatch | Forecast | Forget) or found.reason is Reason.MALFORMED
+        rejection = found.rejection if isinstance(found, Remainder) else found
+        assert isinstance(rejection, FactBatch | Forecast | Forget) or rejection.reason is Reason.MALFORMED
 
 
 @given(messages, st.data())
@@ -99,37 +110,87 @@ def fact(**changed: object) -> Fact:
     return msgspec.structs.replace(Fact(int(Source.CLICKS), 5, "i", BASE, int(Kind.VIEW)), **changed)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"kind": int(Kind.SEARCH)},
-        {"kind": 99},
-        {"kind": int(Kind.REVIEW)},
-        {"topic": int(Source.REVIEWS)},
-        {"topic": 7},
-        {"offset": -1},
-        {"item_id": ""},
-        {"item_id": "i" * 257},
-        {"timestamp": 2**62},
-        {"price": float("nan")},
-        {"price": -1.0},
-        {"units": -1},
-        {"units": 1_000_001},
-        {"offset": 2**63},
-        {"amount": -1},
-        {"amount": 10**15 + 1},
-        {"polarity": 2_000_000},
-    ],
-)
-def test_values_that_no_event_can_give_are_malformed(wrong: dict[str, object]) -> None:
-    found = decode(encode(FactBatch(0, "", [fact(), fact(**wrong)])))
-    assert isinstance(found, Rejection)
-    assert found.reason is Reason.MALFORMED
+IMPOSSIBLE: list[dict[str, object]] = [
+    {"kind": int(Kind.SEARCH)},
+    {"kind": 99},
+    {"kind": int(Kind.REVIEW)},
+    {"topic": int(Source.REVIEWS)},
+    {"topic": 7},
+    {"offset": -1},
+    {"item_id": ""},
+    {"item_id": "i" * 257},
+    {"timestamp": 2**62},
+    {"price": float("nan")},
+    {"price": -1.0},
+    {"units": -1},
+    {"units": 1_000_001},
+    {"offset": 2**63},
+    {"amount": -1},
+    {"amount": 10**15 + 1},
+    {"polarity": 2_000_000},
+]
+UNREADABLE: list[dict[str, object]] = [
+    {"kind": None},
+    {"offset": "5"},
+    {"item_id": 5},
+    {"item_id": [[[[]]]]},
+    {"amount": True},
+    {"price": "much"},
+    {"noisy": 0},
+    {"signature": "text"},
+]
 
 
-@pytest.mark.parametrize("message", [FactBatch(0, "head", [Fact(2, 5, "item", BASE, 1, title="text")]), Forget("text")])
-def test_text_that_is_no_utf8_is_malformed(message: Message) -> None:
-    found = decode(encode(message).replace(b"text", b"te\xffs"))
+@pytest.mark.parametrize("wrong", [*IMPOSSIBLE, *UNREADABLE])
+def test_a_fact_that_no_event_can_give_is_refused_alone(wrong: dict[str, object]) -> None:
+    found = decode(encode(FactBatch(3, "head", [fact(offset=4), fact(**wrong), fact(offset=6)])))
+    assert isinstance(found, Remainder)
+    assert found.batch == FactBatch(3, "head", [fact(offset=4), fact(offset=6)])
+    assert (found.refused, found.rejection.reason) == (1, Reason.MALFORMED)
+    assert "found 1 of 3 that are none, the others count: 2 (" in found.rejection.detail
+
+
+@given(st.lists(clicks | reviews, min_size=1, max_size=8), st.data())
+def test_whatever_is_refused_of_a_batch_the_rest_stays_in_its_order(facts: list[Fact], data: st.DataObject) -> None:
+    spoilt = data.draw(st.sets(st.integers(0, len(facts) - 1), min_size=1))
+    spoil = st.sampled_from([{"item_id": ""}, {"item_id": b"bytes"}, {"offset": -1}, {"topic": "clicks"}])
+    sent = [
+        msgspec.structs.replace(one, **data.draw(spoil)) if number in spoilt else one
+        for number, one in enumerate(facts)
+    ]
+    found = decode(encode(FactBatch(0, "", sent)))
+    assert isinstance(found, Remainder)
+    assert found.batch.facts == [one for number, one in enumerate(facts) if number not in spoilt]
+    assert found.refused == len(spoilt)
+
+
+def test_a_rejection_tells_the_places_of_the_events_and_not_without_end() -> None:
+    found = decode(encode(FactBatch(2, "", [fact(offset=9, units=-1), fact(topic=7), fact(kind="x"), fact()])))
+    assert isinstance(found, Remainder)
+    assert found.rejection.detail.endswith(
+        "found 3 of 4 that are none, the others count: 1 (clicks/2/9), 2 (of no event), 3 (unreadable)"
+    )
+    found = decode(encode(FactBatch(2, "", [fact(units=-1)] * 5000)))
+    assert isinstance(found, Remainder)
+    assert found.batch.facts == []
+    assert found.refused == 5000
+    assert found.rejection.detail.endswith("8 (clicks/2/5) and 4992 more")
+    assert len(found.rejection.detail) < 400
+
+
+def test_text_that_is_no_utf8_costs_its_fact_or_what_cannot_be_split() -> None:
+    spoilt = encode(FactBatch(0, "head", [fact(title="text"), fact(offset=6)])).replace(b"text", b"te\xffs")
+    found = decode(spoilt)
+    assert isinstance(found, Remainder)
+    assert found.batch.facts == [fact(offset=6)]
+    for message in (FactBatch(0, "text", [fact()]), Forget("text")):
+        found = decode(encode(message).replace(b"text", b"te\xffs"))
+        assert isinstance(found, Rejection)
+        assert found.reason is Reason.MALFORMED
+
+
+def test_a_batch_that_is_nested_without_end_is_refused_and_nothing_else_happens() -> None:
+    found = decode(bytes([VERSION]) + b"\x94\x01\x00\xa0" + b"\x91" * 100_000)
     assert isinstance(found, Rejection)
     assert found.reason is Reason.MALFORMED
 

@@ -109,10 +109,10 @@ async def test_slice_follows_slice_as_soon_as_the_one_before_is_published(begin,
         for _ in range(20):
             await asyncio.sleep(0)
         assert len(run.partition.touched) == slices * SLICE_KEYS
-        assert run.gauge("backlog_users") == (3 - slices) * SLICE_KEYS + 1
+        assert run.gauge("backlog_keys") == (3 - slices) * SLICE_KEYS + 1
         run.partition.settling.set()
     await run.until_touched(3 * SLICE_KEYS + 1)
-    assert run.gauge("backlog_users") == 0
+    assert run.gauge("backlog_keys") == 0
 
 
 async def test_how_late_the_longest_due_user_is_shows_until_nobody_is_late(begin):
@@ -143,9 +143,9 @@ async def test_a_restart_is_not_to_forget_who_is_still_due(begin):
 async def test_a_partition_that_left_has_no_gauges(begin):
     run = begin({"u": NOW - 3 * HOUR})
     await run.until_touched(1)
-    assert run.gauge("backlog_users") is not None
+    assert run.gauge("backlog_keys") is not None
     run.decay.stop()
-    assert (run.gauge("backlog_users"), run.gauge("lateness_seconds")) == (None, None)
+    assert (run.gauge("backlog_keys"), run.gauge("lateness_seconds")) == (None, None)
 
 
 async def test_users_kept_up_to_an_instant_to_come_are_due_all_the_same(begin):

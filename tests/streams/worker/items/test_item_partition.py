@@ -36,7 +36,7 @@ from streams.worker.items.fact_handler import FactHandler
 from streams.worker.items.item_partition import ItemPartition
 from streams.worker.items.risk_watch import RiskWatch
 from streams.worker.items.workshop import Workshop
-from streams.worker.publishing.committer import Outlets
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.publishing.rounds import Rounds
 from streams.worker.republishing.sweeping import Passed, Sweep
 from streams.worker.state.local_store import Progress
@@ -251,6 +251,30 @@ async def test_what_is_no_message_becomes_a_dead_letter_and_holds_nothing_up() -
             ((FACTS, 0, offset), Reason.MALFORMED) for offset in (1, 2, 3)
         ]
         assert decode(log.states[b"i"]).revision == 2
+
+
+async def test_a_fact_that_no_event_can_give_is_refused_alone_and_holds_up_no_later_one_of_its_item() -> None:
+    log = Log()
+    async with stage(log) as made:
+        await made.take(batch(fact(0), fact(1, units=-1), fact(2, "j"), fact(3, price=-1.0), fact(4)))
+        ((origin, rejection),) = made.letters
+        assert (origin, rejection.reason) == ((FACTS, 0, 0), Reason.MALFORMED)
+        assert "2 (clicks/0/1), 4 (clicks/0/3)" in rejection.detail
+        assert {item: decode(log.states[item.encode()]).revision for item in "ij"} == {"i": 2, "j": 1}
+        assert made.tally.facts_applied == 3
+        refused = made.metrics.registry.get_sample_value("wherewithal_facts_refused_total")
+        assert refused == 2
+
+
+async def test_nothing_is_kept_of_a_batch_of_a_partition_that_there_is_none_of() -> None:
+    log = Log()
+    async with stage(log) as made:
+        await made.take(batch(fact(0), source=1), batch(fact(0), fact(1, units=-1), source=1))
+        assert [rejection.detail for _, rejection in made.letters] == [
+            "expected facts of a partition below 1, found 1"
+        ] * 2
+        assert not log.states
+        assert made.tally.facts_applied == 0
 
 
 async def test_a_message_of_a_newer_release_is_not_passed_over() -> None:

@@ -7,35 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from support.online_rows import make_row as row
 from support.patience import PATIENCE_S
 from support.stores import BlockingStore, FailingStore, RecordingStore
 
-from features.online import OnlineRow
 from features.online.rows import Forget
-from features.users.catalogue import SCALARS
 from streams.telemetry.metrics import Metrics
 from streams.worker.publishing import online_writer as online_module
 from streams.worker.publishing.online_writer import OnlineWriter
 
 NEVER_S = 3600.0
-
-
-def row(user_id: str, sequence: int = 1) -> OnlineRow:
-    return OnlineRow(
-        user_id=user_id,
-        fence=(1, sequence, 1_764_000_000_000 + sequence),
-        scalars=(None,) * len(SCALARS),
-        event_time=1_764_000_000_000,
-        revision=sequence,
-        profile=bytes(256),
-        taste=bytes(256),
-        titles_waiting=0,
-        encoder="encoder",
-        score=50.0,
-        expected_spend=1.0,
-        tier="medium",
-        scorer="scorer",
-    )
 
 
 class Failures(list[BaseException]):

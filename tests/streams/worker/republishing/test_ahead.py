@@ -47,7 +47,7 @@ def users_of(*log: bytes | None) -> dict[bytes, Rank | None]:
     ahead = Ahead(LIMITS)
     for value in log:
         ahead.add(b"u", value)
-    return ahead.users
+    return ahead.keys
 
 
 WRONG = [record(event_time=NOW + 1), record(emitted_at=NOW + 1), record(2, NOW, NOW + 1, None)]
@@ -87,10 +87,10 @@ def test_whoever_a_consumer_has_a_record_ahead_of_is_found(log: list[tuple[bytes
         take_score(consumer, key, value)
         ahead.add(key, value)
     held = {user.encode() for user, score in consumer.items() if score["event_time"] > NOW or score["emitted_at"] > NOW}
-    found = {user for user, rank in ahead.users.items() if rank is not None}
+    found = {user for user, rank in ahead.keys.items() if rank is not None}
     assert held <= found
     # A record that came too late to count for the consumer may be taken for one that does: a reset too many.
-    assert not {user for user, rank in ahead.users.items() if rank is None} & consumer.keys()
+    assert not {user for user, rank in ahead.keys.items() if rank is None} & consumer.keys()
 
 
 @pytest.mark.parametrize(

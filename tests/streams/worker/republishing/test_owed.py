@@ -33,7 +33,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_note_holds_for_this_pro
     assert owed.pending
     owed.settle()
     assert not owed.pending
-    assert "a restart would forget that the online store lacks users" in caplog.messages
+    assert "a restart would forget that the online store lacks rows" in caplog.messages
 
 
 async def test_a_worker_with_state_in_memory_starts_where_the_note_cannot_be_written(
@@ -46,4 +46,4 @@ async def test_a_worker_with_state_in_memory_starts_where_the_note_cannot_be_wri
     async with Flow(settings, encoder=HashEncoder()) as flow:
         await work(flow, random_lines(seed=1, events=20, users=4))
         assert flow.tally.scores_out
-    assert "a restart would forget that the online store lacks users" in caplog.messages
+    assert "a restart would forget that the online store lacks rows" in caplog.messages

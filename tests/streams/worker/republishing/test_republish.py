@@ -18,11 +18,11 @@ import orjson
 import pytest
 import redis
 from support.encoders import HashEncoder
+from support.online_rows import make_row
 from support.runs import Run, quick_settings, read_back
 from support.shoppers import BASE, arriving
 
-from features.online import OnlineRow, open_online_store
-from features.users.catalogue import SCALARS
+from features.online import open_online_store
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.reading import read_topic
 from streams.cli.replay import feed
@@ -124,21 +124,7 @@ def lose_everything(url: str) -> None:
 
 def bring_back(url: str, user: str) -> None:
     """Write a row as a backup would have it: of a version before every one of today."""
-    row = OnlineRow(
-        user_id=user,
-        fence=(1, 1, 1),
-        scalars=(None,) * len(SCALARS),
-        event_time=1,
-        revision=25,
-        profile=bytes(256),
-        taste=bytes(256),
-        titles_waiting=0,
-        encoder="e",
-        score=1.0,
-        expected_spend=1.0,
-        tier="low",
-        scorer="s",
-    )
+    row = make_row(user, 25, fence=(1, 1, 1), event_time=1)
     with closing(open_online_store(url)) as store:
         assert store.write([row]).written == 1
         assert store.has(user)

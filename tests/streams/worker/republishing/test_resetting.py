@@ -59,7 +59,7 @@ async def put_through(flow: Flow, events: list[dict[str, Any]]) -> None:
 
 
 def resets(flow: Flow) -> float:
-    return flow.metrics.registry.get_sample_value("wherewithal_reset_users_total") or 0.0
+    return flow.metrics.registry.get_sample_value("wherewithal_reset_keys_total", {"stage": "users"}) or 0.0
 
 
 async def until_reset(flow: Flow, users: int) -> None:
