@@ -8,9 +8,11 @@ sold: a promotion sells, and its reviews follow within days or weeks. A burst is
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from features.items.columns import DAYS, HOURS
+from features.items.review_memory import KEPT
+from features.items.state import ItemState
 from features.items.tails import Evidence, binomial_tail, evidence
 from features.tiles import DAY, TileLevel
 from features.windows import WINDOWS, Window
@@ -29,33 +31,61 @@ _IN_DAYS: Final = DAYS.place("reviews")
 _BOUGHT: Final = DAYS.place("purchases")
 
 
-def bursts(by_hour: TileLevel, by_day: TileLevel, oldest: int, instant: int) -> dict[str, Evidence]:
+def bursts(state: ItemState, instant: int) -> dict[str, Evidence]:
     """Return the evidence of a burst in each window of hours, by the window's name: `24h` and `7d`.
 
     Args:
-        by_hour: tiles of the item (`features.items.columns`).
-        by_day: likewise.
-        oldest: time of the item's oldest fact, ms.
+        state: of an item that has a review in 30 days.
         instant: T, ms.
     """
-    reviews = by_day.sums(instant)[-1][_IN_DAYS]
-    bought = _bought_by_age(by_day, instant)
+    past = _past(state, instant)
     found = {}
-    for window, sums in zip(_OF_HOURS, by_hour.sums(instant), strict=True):
-        share = _ordinary_share(window, bought, oldest, instant)
-        found[window.name] = evidence(sums[_IN_HOURS], reviews, share)
+    for window, sums in zip(_OF_HOURS, state.by_hour.sums(instant), strict=True):
+        share = _ordinary_share(window, past, instant)
+        found[window.name] = evidence(sums[_IN_HOURS], past.reviews, share, looks=past.month)
     return found
 
 
-def _ordinary_share(window: Window, bought: list[int], oldest: int, instant: int) -> float:
-    known = instant - max(oldest, _lower(_MONTH, instant))
+class _Past(NamedTuple):
+    """What is known of an item.
+
+    Attributes:
+        begin: since when its reviews are known, ms.
+        month: its reviews of 30 days.
+        reviews: all since `begin`.
+        bought: its purchases of each day of 30, today's first.
+        bought_earlier: its purchases between `begin` and those days.
+    """
+
+    begin: int
+    month: int
+    reviews: int
+    bought: list[int]
+    bought_earlier: int
+
+
+def _past(state: ItemState, instant: int) -> _Past:
+    month, bought = state.by_day.sums(instant)[-1][_IN_DAYS], _bought_by_age(state.by_day, instant)
+    lower = _lower(_MONTH, instant)
+    oldest = instant if state.oldest is None else state.oldest
+    earlier, since = state.reviews.before(lower)
+    begin = max(oldest, instant - KEPT if since is None else since)
+    if begin >= lower:
+        return _Past(max(oldest, lower), month, month, bought, 0)
+    # Which of them were bought when is not kept: an even pace is supposed.
+    bought_earlier = (state.lifetime_purchases - sum(bought)) * (lower - begin) // (lower - oldest)
+    return _Past(begin, month, month + earlier, bought, bought_earlier)
+
+
+def _ordinary_share(window: Window, past: _Past, instant: int) -> float:
+    known = instant - past.begin
     span = instant - _lower(window, instant)
     if known <= span:
         return 1.0
     of_time = span / known
     # A window that begins within a day touches one day more than it is long.
-    days, total = window.length // DAY + 1, sum(bought)
-    busiest = max(sum(bought[age : age + days]) for age in range(REVIEWS_FOLLOW_DAYS + 1))
+    days, total = window.length // DAY + 1, sum(past.bought) + past.bought_earlier
+    busiest = max(sum(past.bought[age : age + days]) for age in range(REVIEWS_FOLLOW_DAYS + 1))
     if not total or binomial_tail(busiest, total, min(1.0, days * DAY / known)) > BUSY_TAIL:
         return of_time
     return max(of_time, busiest / total)

@@ -18,8 +18,11 @@ from features.tiles import DAY, HOUR
 REMEMBERED_REVIEWS: Final = 48
 """How many reviews are remembered: the newest by time, and of one time the greatest bytes."""
 
-KEPT: Final = 30 * DAY + HOUR
-"""How long before the newest review one is remembered, ms: no look goes back further."""
+KEPT: Final = 180 * DAY
+"""How long before the newest review one is remembered, ms: as the past that the newest are told against."""
+
+SIGNED: Final = 30 * DAY + HOUR
+"""How long before the newest review the signature of one is kept, ms: no texts further back are compared."""
 
 _ENTRY: Final = struct.Struct(f">QBbB{SIGNATURE_BYTES}s")
 ENTRY_BYTES: Final = _ENTRY.size
@@ -96,8 +99,25 @@ class ReviewMemory:
         place = bisect_right(range(len(joined) // ENTRY_BYTES), entry, key=self._entry) * ENTRY_BYTES
         self.joined = (joined[:place] + entry + joined[place:])[-REMEMBERED_REVIEWS * ENTRY_BYTES :]
         newest = _ENTRY.unpack_from(self.joined, len(self.joined) - ENTRY_BYTES)[0]
-        oldest = max(0, newest - KEPT).to_bytes(8)
-        self.joined = self.joined[self._place_of(oldest) :]
+        kept, signed = (self._place_of(max(0, newest - age).to_bytes(8)) for age in (KEPT, SIGNED))
+        self.joined = self._unsigned(kept, signed) + self.joined[signed:]
+
+    def _unsigned(self, first: int, end: int) -> bytes:
+        """Return the entries between two places without what their texts were."""
+        cut = ENTRY_BYTES - SIGNATURE_BYTES
+        return b"".join(self.joined[at : at + cut] + _NO_WORDS for at in range(first, end, ENTRY_BYTES))
+
+    def before(self, upper: int) -> tuple[int, int | None]:
+        """Return how many reviews were before a time (ms), and since when they all are known.
+
+        Returns:
+            The number; and ms, None where no review was pushed out by newer ones. The review of that very time, which
+            says when the count begins, is not counted.
+        """
+        found = self._place_of(max(0, upper + _EPOCH).to_bytes(8)) // ENTRY_BYTES
+        if len(self.joined) < REMEMBERED_REVIEWS * ENTRY_BYTES:
+            return found, None
+        return max(0, found - 1), _ENTRY.unpack_from(self.joined)[0] - _EPOCH
 
     def forget_polarities(self) -> None:
         """Forget what another head than the present one thought of the texts."""

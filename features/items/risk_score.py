@@ -34,7 +34,7 @@ def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
     """
     if state.oldest is None or not state.by_day.sums(instant)[-1][_REVIEWS]:
         return None
-    burst = bursts(state.by_hour, state.by_day, state.oldest, instant)
+    burst = bursts(state, instant)
     odd = oddities(state.reviews, instant)
     kinds = (burst["24h"], burst["7d"], odd.new_reviewers, odd.alike, odd.contrary, odd.wordless)
     greater = max(burst["24h"].decades, burst["7d"].decades)

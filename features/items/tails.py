@@ -32,7 +32,7 @@ class Evidence(NamedTuple):
     decades: float
 
 
-def evidence(found: int, of: int, share: float, tail: float | None = None) -> Evidence:
+def evidence(found: int, of: int, share: float, tail: float | None = None, looks: int | None = None) -> Evidence:
     """Return the evidence of so many among so many, each of which is ordinary by itself with a probability.
 
     A count of reviews rises with a review alone. So the looks of a month are as many as its reviews, by each test, and
@@ -43,10 +43,11 @@ def evidence(found: int, of: int, share: float, tail: float | None = None) -> Ev
         of: how many there were.
         share: the probability, 0..1.
         tail: where it is not the binomial one.
+        looks: reviews of a month, where they are not `of`.
     """
     if tail is None:
         tail = binomial_tail(found, of, share)
-    return Evidence(found, of, of * share, tail, decades(tail, TESTS * max(1, of)))
+    return Evidence(found, of, of * share, tail, decades(tail, TESTS * max(1, of if looks is None else looks)))
 
 
 def decades(tail: float, looks: int) -> float:
