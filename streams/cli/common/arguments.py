@@ -46,6 +46,10 @@ def an_id(text: str) -> str:
     return text
 
 
+MAX_SEED: Final = 2**31 - 1
+"""The greatest number that each of the libraries takes as a seed."""
+
+
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """Return a function that reads a whole number from `least` to `most`; None is no upper bound."""
     expected = f"expected a whole number from {least}" + ("" if most is None else f" to {most}")
