@@ -110,7 +110,7 @@ def _print_one(record: Mapping[str, Any] | None, as_json: bool) -> int:
 
 def _say_weak(records: Iterable[Mapping[str, Any]]) -> None:
     """Say on standard error where the polarity in these records is weak, for a head that ships."""
-    heads = {record["model"]["polarity"] for record in records if record["sentiment"] is not None}
+    heads = {record["model"]["polarity"] for record in records if record.get("sentiment")}
     for head in sorted(heads):
         if weak := weakness_of_shipped(head):
             print(f"note: {weak}", file=sys.stderr)
