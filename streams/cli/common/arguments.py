@@ -14,6 +14,9 @@ from streams.records.events import LATEST_MS, MAX_ID_BYTES
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, load_settings
 
+MAX_SEED: Final = 2**31 - 1
+"""The greatest number that each of the libraries takes as a seed."""
+
 MAX_NAME: Final = 200
 """Characters of a name that a card shows."""
 
@@ -44,10 +47,6 @@ def an_id(text: str) -> str:
     if not 1 <= size <= MAX_ID_BYTES:
         raise argparse.ArgumentTypeError(f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, found something else")
     return text
-
-
-MAX_SEED: Final = 2**31 - 1
-"""The greatest number that each of the libraries takes as a seed."""
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
