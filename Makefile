@@ -68,7 +68,7 @@ train: $(READY)  ## fit the shipped scorer again: the same data and seed give th
 sentiment: $(READY) $(VENV)/.ready-reviews  ## fit the shipped heads of sentiment again, to the reviews of packages
 	PYTHONPATH=$(REVIEWS) $(BIN)/wherewithal train --head sentiment --date 2026-11-29
 	WHEREWITHAL_ENCODER=multilingual-e5-small PYTHONPATH=$(REVIEWS) \
-	  $(BIN)/wherewithal train --head sentiment --texts 2000 --date 2026-11-29
+	  $(BIN)/wherewithal train --head sentiment --date 2026-11-29
 
 # Of these two only files are read. Their own dependencies do not go with ours, and none of them is needed.
 $(VENV)/.ready-reviews: $(READY)

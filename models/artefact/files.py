@@ -103,17 +103,63 @@ def read_tensors(folder: Path, sha256: str) -> bytes:
     return content
 
 
-def write_files(folder: Path, document: D, tensors: bytes) -> None:
-    """Write the two files; the folder is made if missing, and each file replaced as a whole.
+def require_own(folder: Path, head: str) -> None:
+    """Refuse a folder whose files are not of an artefact of this head, such as a scorer or an encoder.
+
+    Args:
+        folder: to be written; it need not exist.
+        head: of the artefact that is to be written.
 
     Raises:
-        OSError: the folder cannot be written.
+        ArtefactError: there are such files, and saving would replace them.
+    """
+    there = [name for name in (DOCUMENT_FILE, TENSORS_FILE) if (folder / name).exists()]
+    if there and _head_in(folder) != head:
+        raise ArtefactError(
+            f"{folder}: expected a folder without files of anything but the head {head}, found {there[0]} of "
+            "something else, which would be replaced; name another folder, or remove it"
+        )
+
+
+def _head_in(folder: Path) -> str | None:
+    """Return the head of the artefact in a folder; None where none can be read."""
+    try:
+        return msgspec.json.decode((folder / DOCUMENT_FILE).read_bytes(), type=_Format).head
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def write_files(folder: Path, document: D, tensors: bytes, others: Mapping[str, bytes]) -> None:
+    """Write the two files of an artefact and others beside them, all of them or none.
+
+    Args:
+        folder: made if missing.
+        document: of the artefact.
+        tensors: of the artefact.
+        others: by name, such as the card.
+
+    Raises:
+        OSError: one cannot be written; those that were there are as they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in ((TENSORS_FILE, tensors), (DOCUMENT_FILE, encode(document))):
-        unfinished = folder / f"{name}.partial"
-        unfinished.write_bytes(content)
-        unfinished.replace(folder / name)
+    contents = {**others, TENSORS_FILE: tensors, DOCUMENT_FILE: encode(document)}
+    unfinished = {name: folder / f"{name}.partial" for name in contents}
+    try:
+        for name, content in contents.items():
+            _write(unfinished[name], content)
+        for name, path in unfinished.items():
+            path.replace(folder / name)
+    finally:
+        for path in unfinished.values():
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        # A full disk is told without the file that it has no room for.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def require_same(document: D, again: D) -> None:

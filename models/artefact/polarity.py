@@ -56,6 +56,12 @@ class PolarityArtefact(Saved[PolarityDocument]):
         )
         object.__setattr__(self, "polarity", polarity)
 
+    @property
+    def auc(self) -> Mapping[str, float]:
+        """AUC by corpus, on texts that it was not fitted to; empty where it was not measured."""
+        found = self.metrics.get("auc")
+        return found if isinstance(found, dict) else {}
+
     @classmethod
     def _document_type(cls) -> type[PolarityDocument]:
         return PolarityDocument

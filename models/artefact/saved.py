@@ -68,16 +68,17 @@ class Saved(ABC, Generic[D]):
         """Tell whether it was made for what a running encoder gives; if not, no vector may be handed to it."""
         return encoder_identity == self.encoder_identity
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, others: Mapping[str, bytes] | None = None) -> None:
         """Write the artefact; the same content gives the same bytes.
 
         Args:
             folder: made if missing; its two files are replaced.
+            others: files that are written with them by name, such as the card: all of them or none.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        write_files(folder, self._document, self._encoded)
+        write_files(folder, self._document, self._encoded, others or {})
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from models.artefact.polarity import PolarityArtefact
-from models.encoder.bert import Encoder
 from models.exceptions import ArtefactError
 from models.profile import embedding_identity
 from models.sentiment.head import PolarityHead
 from models.text.cleaning import fingerprint as cleaning_fingerprint
+from streams.inference.weak_polarity import weakness
 from streams.log import log
+
+if TYPE_CHECKING:
+    # Torch takes a second to import, and a command that only looks at records needs none.
+    from models.encoder.bert import Encoder
 
 SHIPPED: Final = Path(str(resources.files("models") / "artefacts" / "sentiment"))
 """The folder of shipped heads, a folder each."""
@@ -21,6 +26,15 @@ SHIPPED: Final = Path(str(resources.files("models") / "artefacts" / "sentiment")
 def identify_embeddings(encoder: Encoder) -> str:
     """Return the identity of what a head of polarity reads: it is used for no other embeddings."""
     return embedding_identity(encoder.name, encoder.weights_digest, cleaning_fingerprint())
+
+
+def shipped() -> Iterator[PolarityArtefact]:
+    """Yield the shipped heads by the names of their folders.
+
+    Raises:
+        ArtefactError: one cannot be read.
+    """
+    return (PolarityArtefact.load(document.parent) for document in sorted(SHIPPED.glob("*/model.json")))
 
 
 def artefact_for(named: str, encoder: Encoder) -> PolarityArtefact | None:
@@ -38,8 +52,7 @@ def artefact_for(named: str, encoder: Encoder) -> PolarityArtefact | None:
     """
     embeddings = identify_embeddings(encoder)
     if not named:
-        shipped = (PolarityArtefact.load(document.parent) for document in sorted(SHIPPED.glob("*/model.json")))
-        return next((artefact for artefact in shipped if artefact.matches(embeddings)), None)
+        return next((artefact for artefact in shipped() if artefact.matches(embeddings)), None)
     artefact = PolarityArtefact.load(Path(named))
     if not artefact.matches(embeddings):
         raise ArtefactError(
@@ -50,7 +63,7 @@ def artefact_for(named: str, encoder: Encoder) -> PolarityArtefact | None:
 
 
 def load_sentiment(named: str, encoder: Encoder) -> PolarityHead | None:
-    """Return what reads polarity in the running encoder's embeddings, and say once in the log if there is nothing.
+    """Return what reads polarity in the running encoder's embeddings; say once in the log where it is weak or missing.
 
     Takes and raises what `artefact_for` does.
     """
@@ -58,4 +71,17 @@ def load_sentiment(named: str, encoder: Encoder) -> PolarityHead | None:
     if artefact is None:
         log.info("no head of sentiment fits the encoder: reviews have no polarity", encoder=encoder.name)
         return None
+    if weak := weakness_of(artefact):
+        log.info(weak, head=artefact.polarity.identity)
     return artefact.polarity
+
+
+def weakness_of(artefact: PolarityArtefact) -> str:
+    """Return one line that says on which texts a head's polarity is weak, and what to do; empty where it is on none."""
+    return weakness(artefact.auc, artefact.encoder_name, shipped())
+
+
+def weakness_of_shipped(identity: str | None) -> str:
+    """Return the line of `weakness_of` for the shipped head of this identity; empty for any other."""
+    found = next((artefact for artefact in shipped() if artefact.polarity.identity == identity), None)
+    return "" if found is None else weakness_of(found)

@@ -14,6 +14,9 @@ from streams.records.events import LATEST_MS, MAX_ID_BYTES
 from streams.records.timestamps import parse_rfc3339
 from streams.settings import Settings, load_settings
 
+MAX_SEED: Final = 2**31 - 1
+"""The greatest number that each of the libraries takes as a seed."""
+
 MAX_NAME: Final = 200
 """Characters of a name that a card shows."""
 

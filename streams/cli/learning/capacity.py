@@ -61,9 +61,8 @@ def train_capacity(arguments: argparse.Namespace, made: date) -> int:
         judged = judge(gathered, {}, seed=arguments.seed, progress=progress)
     evidence = LEAST_EVIDENCE if arguments.evidence is None else arguments.evidence
     fitted = make(gathered, judged, least_evidence=evidence, seed=arguments.seed, made=made, shop=arguments.shop or "")
-    fitted.artefact.save(arguments.output)
     card = capacity_card(fitted.artefact, _command(arguments, made))
-    (arguments.output / CARD_FILE).write_text(card, encoding="utf-8")
+    fitted.artefact.save(arguments.output, {CARD_FILE: card.encode()})
     _print_made(fitted, gathered, judged, arguments.output)
     return 0
 

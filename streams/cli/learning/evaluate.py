@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.cli.common.arguments import file_or_folder, folder, whole_number
+from streams.cli.common.arguments import MAX_SEED, file_or_folder, folder, whole_number
 from streams.cli.common.progress import reporting
 from streams.cli.learning.capacity import add_labels_argument, evaluate_capacity
 from streams.cli.learning.capacity_ablation import OUTPUT
@@ -72,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"resamplings (default: {DRAWS}, of capacity and risk 1000, of sentiment 500)",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, help="of resamplings, refits and rewritten texts (default: 0)"
+        "--seed",
+        type=whole_number(0, MAX_SEED),
+        default=0,
+        help="of resamplings, refits and rewritten texts (default: 0)",
     )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 

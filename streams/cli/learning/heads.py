@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from features.online.probing import writable
+from models.artefact.files import require_own
+from models.exceptions import ArtefactError
 from streams.cli.common.arguments import whole_number
 from streams.cli.common.refusals import add_max_refused
 from streams.cli.common.sources import FILES_HELP, add_source_arguments
@@ -97,3 +100,17 @@ def check_head(arguments: argparse.Namespace, options: Mapping[str, Belongs]) ->
                 f"--{name.replace('_', '-')}: expected --head {' or '.join(belongs.heads)} beside it, found "
                 f"{arguments.head}; leave it out"
             )
+
+
+def check_folder(folder: Path, head: str) -> None:
+    """Refuse a folder that an artefact cannot be written into, before the hours that it may take to make one.
+
+    Raises:
+        ConfigurationError: it is a file, cannot be written, or holds files that are not of this head.
+    """
+    if not writable(folder.absolute()):
+        raise ConfigurationError(f"--output: expected a folder that can be written, found {folder}; name another")
+    try:
+        require_own(folder, head)
+    except ArtefactError as error:
+        raise ConfigurationError(f"--output: {error}") from error

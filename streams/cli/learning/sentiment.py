@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,6 +16,8 @@ from streams.cli.common.sources import left_out_as_json, print_left_out, source_
 from streams.cli.learning.capacity_ablation import OUTPUT
 from streams.cli.learning.heads import TEXTS
 from streams.exceptions import ConfigurationError
+from streams.inference.sentiment import shipped
+from streams.inference.weak_polarity import weakness
 from streams.log import log
 from streams.settings import Settings, load_settings
 from streams.terminal import shown
@@ -43,16 +46,22 @@ def train_sentiment(arguments: argparse.Namespace, made: date) -> int:
     from streams.offline.sentiment import corpora, shop
     from streams.offline.sentiment.making import make
     from streams.offline.sentiment.pairs import gather, sample
+    from streams.offline.sentiment.splitting import split
 
     with reporting() as progress:
         if arguments.reviews is None:
             gathered = gather(corpora.bundled())
+            _print_gathered(gathered)
         else:
             gathered = _read(arguments, settings, progress).gathered
-        pairs = sample(gathered.pairs, arguments.texts)
-        log.info("training", texts=len(pairs))
+        parts = split(sample(gathered.pairs, arguments.texts))
+        print(
+            f"{len(parts.train):,} texts to be fitted to; {len(parts.unseen):,} of a fifth of the groups, to judge by; "
+            f"{parts.alike:,} left out that are nearly the same as one of these"
+        )
+        log.info("training", texts=len(parts.train))
         fitted = make(
-            pairs,
+            parts,
             open_encoder(settings),
             data=corpora.DATA if arguments.reviews is None else shop.DATA,
             made=made,
@@ -62,14 +71,10 @@ def train_sentiment(arguments: argparse.Namespace, made: date) -> int:
         )
     artefact = fitted.artefact
     folder = arguments.output or SHIPPED / short_name(settings.encoder)
-    artefact.save(folder)
-    (folder / CARD_FILE).write_text(polarity_card(artefact, _command(arguments, settings, made)), encoding="utf-8")
+    card = polarity_card(artefact, _command(arguments, settings, made))
+    artefact.save(folder, {CARD_FILE: card.encode()})
     print(f"{artefact.version}: {artefact.polarity.identity}, written to {folder}")
-    print(
-        f"  fitted to {fitted.train:,} texts; {gathered.repeated:,} repeated, {gathered.noisy:,} noisy or empty and "
-        f"{gathered.disputed:,} disputed ones were left out, and {fitted.alike:,} nearly the same as one that judges"
-    )
-    _print_judged(fitted.judged)
+    _print_judged(fitted.judged, artefact.encoder_name)
     if arguments.output is not None:
         variable = f"WHEREWITHAL_SENTIMENT_ARTEFACT={shlex.quote(str(folder))}"
         print(f"next: {variable} wherewithal replay EVENTS, or wherewithal worker")
@@ -111,7 +116,7 @@ def evaluate_sentiment(arguments: argparse.Namespace) -> int:
         print(orjson.dumps(document).decode())
     else:
         print(f"{artefact.version}: {artefact.polarity.identity}")
-        _print_judged(judged["corpora"])
+        _print_judged(judged["corpora"], artefact.encoder_name)
     return 0
 
 
@@ -133,7 +138,14 @@ def _read(arguments: argparse.Namespace, settings: Settings, progress: Progress)
 
     options = source_options(arguments)
     events = SoundEvents(settings, options)
-    found = written(events.read(arguments.reviews, progress, arguments.max_refused), events.erased)
+    as_text = not vars(arguments).get("json")
+    try:
+        found = written(events.read(arguments.reviews, progress, arguments.max_refused), events.erased)
+    finally:
+        # Where too much is refused, this tells why.
+        if as_text:
+            print_left_out(options)
+            print_refused(events.refusals, events.places)
     account = {
         "events": events.events,
         "reviews": found.reviews,
@@ -144,13 +156,12 @@ def _read(arguments: argparse.Namespace, settings: Settings, progress: Progress)
         "refused": as_json(events.refusals, events.places),
         "left_out": left_out_as_json(options),
     }
-    if not vars(arguments).get("json"):
-        print_left_out(options)
-        print_refused(events.refusals, events.places)
+    if as_text:
         print(
             f"{found.reviews:,} reviews in {events.events:,} events; {found.between:,} whose rating is above "
             f"{COMPLAINT_TO:g} and below {PRAISE_FROM:g} say neither praise nor complaint"
         )
+        _print_gathered(found.gathered)
     return _Read(found.gathered, account)
 
 
@@ -183,19 +194,29 @@ def _publish(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         print(orjson.dumps(document).decode())
     else:
-        for head in document["heads"].values():
+        for name, head in document["heads"].items():
             print(f"{head['artefact']}: {head['head']}")
-            _print_judged(head["corpora"])
+            _print_judged(head["corpora"], name)
         print(f"written to {folder}")
     return 0
 
 
-def _print_judged(judged: dict[str, Any]) -> None:
+def _print_gathered(gathered: Gathered) -> None:
+    print(
+        f"left out: {gathered.repeated:,} texts that repeat another, {gathered.noisy:,} noisy or empty, and "
+        f"{gathered.disputed:,} said with praise and with complaint"
+    )
+
+
+def _print_judged(judged: dict[str, Any], encoder_name: str) -> None:
     print("on texts of groups that it was not fitted to:")
     print(f"  {'':20} {'texts':>7} {'praise':>7} " + " ".join(f"{name:>12}" for name in _NAMES.values()))
     for corpus, found in judged.items():
         cells = [f"{found[name]['value']:12.3f}" if name in found else f"{'':12}" for name in _NAMES]
         print(f"  {shown(corpus)[:20]:20} {found['texts']:7,} {found['praise']:7.3f} {' '.join(cells)}")
+    auc = {corpus: found["auc"]["value"] for corpus, found in judged.items() if "auc" in found}
+    if weak := weakness(auc, encoder_name, shipped()):
+        print(f"note: {weak}", file=sys.stderr)
 
 
 def _command(arguments: argparse.Namespace, settings: Settings, made: date) -> str:

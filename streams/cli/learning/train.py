@@ -20,6 +20,7 @@ from streams.cli.learning.heads import (
     SPEND,
     Belongs,
     add_head_arguments,
+    check_folder,
     check_head,
     of_reading,
 )
@@ -101,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Choose, fit and write a scorer."""
     made = version_date(arguments.date)
     check_head(arguments, _OPTIONS | of_reading())
+    if arguments.output is not None:
+        check_folder(arguments.output, arguments.head)
     if arguments.head == CAPACITY:
         return train_capacity(arguments, made)
     if arguments.head == SENTIMENT:
@@ -147,8 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
     in_use = Artefact.load(artefact_folder(settings)) if arguments.scorer == ALL else None
     folder = arguments.output or artefact_folder(settings)
     artefact = trained.artefact
-    artefact.save(folder)
-    (folder / CARD_FILE).write_text(card(artefact, _command(arguments, made)), encoding="utf-8")
+    artefact.save(folder, {CARD_FILE: card(artefact, _command(arguments, made)).encode()})
     if in_use is not None:
         for line in _table(arguments.rows, source, trained, in_use).lines(trained.chosen):
             print(line)

@@ -7,7 +7,7 @@ import shlex
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from streams.cli.common.arguments import whole_number
+from streams.cli.common.arguments import MAX_SEED, whole_number
 from streams.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ TRIALS: Final = 10
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that `rules_of` reads, but for `--scorer`, whose default is a command's own."""
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of folds, search and fits (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, MAX_SEED), default=0, help="of folds, search and fits (default: 0)"
+    )
     parser.add_argument(
         "--folds", type=whole_number(2), default=FOLDS, help=f"of the users trained on (default: {FOLDS})"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -19,6 +19,7 @@ from streams.cli.common.progress import reporting
 from streams.cli.common.receipts import print_receipt, seconds
 from streams.contract import ITEM_SIGNALS
 from streams.exceptions import ConfigurationError
+from streams.inference.sentiment import weakness_of_shipped
 from streams.operating.items.forgetting import forget
 from streams.operating.items.newest import newest_record
 from streams.operating.items.ordering import NAMED, field_of, height_by, number_at
@@ -81,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         console = Console()
         console.print(items_table(console, f"items by {by}", records, by))
+        _say_weak(records)
     return 0
 
 
@@ -102,7 +104,16 @@ def _print_one(record: Mapping[str, Any] | None, as_json: bool) -> int:
         _print_json(record)
     else:
         print_fields("field", "the newest record", record)
+        _say_weak([record])
     return 0
+
+
+def _say_weak(records: Iterable[Mapping[str, Any]]) -> None:
+    """Say on standard error where the polarity in these records is weak, for a head that ships."""
+    heads = {record["model"]["polarity"] for record in records if record.get("sentiment")}
+    for head in sorted(heads):
+        if weak := weakness_of_shipped(head):
+            print(f"note: {weak}", file=sys.stderr)
 
 
 async def _follow(settings: Settings, item: str | None, as_json: bool) -> None:

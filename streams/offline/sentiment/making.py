@@ -20,7 +20,7 @@ from streams.inference.sentiment import identify_embeddings
 from streams.offline.sentiment.embedding import embed
 from streams.offline.sentiment.judging import DRAWS, MEASURES, judge
 from streams.offline.sentiment.pairs import Pair
-from streams.offline.sentiment.splitting import split
+from streams.offline.sentiment.splitting import Split
 from streams.progress import Progress
 
 
@@ -30,18 +30,14 @@ class Made(NamedTuple):
     Attributes:
         artefact: with the measures in its card.
         judged: of `streams.offline.sentiment.judging.judge`, on the texts that were held out.
-        train: texts that it was fitted to.
-        alike: texts left out because one that was held out is nearly the same.
     """
 
     artefact: PolarityArtefact
     judged: dict[str, Any]
-    train: int
-    alike: int
 
 
 def make(
-    pairs: Sequence[Pair],
+    parts: Split,
     encoder: Encoder,
     *,
     data: str,
@@ -51,10 +47,10 @@ def make(
     draws: int = DRAWS,
     progress: Progress | None = None,
 ) -> Made:
-    """Fit a head to four fifths of the groups, and judge it on the texts of the others.
+    """Fit a head to one part of the texts, and judge it on the other.
 
     Args:
-        pairs: of `streams.offline.sentiment.pairs.gather`.
+        parts: of `streams.offline.sentiment.splitting.split`.
         encoder: whose embeddings the head is to read.
         data: where the pairs come from, in words.
         made: the date in the version.
@@ -68,7 +64,6 @@ def make(
         InvalidInputError: too few groups that praise, or that complain, on one of the two sides.
         MissingLibraryError: scikit-learn is not installed.
     """
-    parts = split(pairs)
     require_judges(parts.unseen)
     positive = np.array([pair.positive for pair in parts.train], bool)
     _, groups = np.unique([pair.group for pair in parts.train], return_inverse=True)
@@ -98,7 +93,7 @@ def make(
     }
     for name in MEASURES:
         metrics[name] = {corpus: found[name]["value"] for corpus, found in judged.items() if name in found}
-    return Made(replace(artefact, metrics=metrics), judged, count, parts.alike)
+    return Made(replace(artefact, metrics=metrics), judged)
 
 
 def require_judges(unseen: Sequence[Pair]) -> None:

@@ -30,7 +30,7 @@ _MODELS: Final = {
 _TAIL: Final = """
 ## How to read it
 
-- The heads did not learn from equally many texts, see above; the baselines had all of them.
+- The baselines learnt from all training texts; what a head learnt from stands in the table of heads.
 - The *lexicon* adds up words: in English the list of Pattern that `textblob` ships (public domain), in Chinese 222
   words of our own choice, both with negations. It is made a probability on the training texts of its language.
 - *Runs of letters* is a logistic regression on tf-idf, fitted to the training texts of one language: what these texts

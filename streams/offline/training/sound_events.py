@@ -57,9 +57,9 @@ class SoundEvents:
             else:
                 self.events += 1
                 yield event
+        check_share(self.refusals, self.events + self.refusals.total, max_refused)
         if not self.events:
             raise RefusedInputError("expected events, found none: a line is left out or the files are empty")
-        check_share(self.refusals, self.events + self.refusals.total, max_refused)
 
 
 def bought(events: Iterable[Event]) -> Iterator[Line]:

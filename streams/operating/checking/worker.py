@@ -18,6 +18,7 @@ from streams.broker.topics.provisioning import Cluster
 from streams.exceptions import ConfigurationError, StreamsError
 from streams.inference.active_capacity import PURPOSE
 from streams.inference.loading import artefact_folder, load_inference
+from streams.inference.sentiment import artefact_for, weakness_of
 from streams.operating.checking.cluster import cluster_findings
 from streams.operating.checking.finding import Finding
 from streams.settings import Settings, StateStore
@@ -89,8 +90,11 @@ def _of_models(settings: Settings) -> str:
             else "not fitted to it: estimates come from behaviour alone, as degraded"
         )
         said += f"; capacity {estimating.version} of {settings.capacity_artefact}, {how}; {PURPOSE}"
-    head = inference.sentiment
-    return f"{said}; reviews have {'no polarity' if head is None else f'their polarity by {head.identity}'}"
+    head = artefact_for(settings.sentiment_artefact, inference.loaded)
+    if head is None:
+        return f"{said}; reviews have no polarity"
+    weak = weakness_of(head)
+    return f"{said}; reviews have their polarity by {head.polarity.identity}{f'; {weak}' if weak else ''}"
 
 
 def _of_folders(settings: Settings) -> Iterator[Finding]:

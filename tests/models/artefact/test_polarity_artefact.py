@@ -10,7 +10,7 @@ import pytest
 import models
 from models.artefact.capacity import CapacityArtefact
 from models.artefact.card import CARD_FILE
-from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE
+from models.artefact.files import DOCUMENT_FILE, TENSORS_FILE, require_own
 from models.artefact.polarity import PolarityArtefact
 from models.artefact.polarity_card import polarity_card
 from models.exceptions import ArtefactError
@@ -54,6 +54,32 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
         artefact().save(tmp_path / name)
     for file in (DOCUMENT_FILE, TENSORS_FILE):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_an_artefact_that_cannot_be_written_in_full_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    artefact().save(tmp_path, {CARD_FILE: b"old"})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before.keys() == {CARD_FILE, DOCUMENT_FILE, TENSORS_FILE}
+    with pytest.raises(OSError, match="none/card") as refused:
+        artefact(seed=8).save(tmp_path, {CARD_FILE: b"new", "none/card": b""})
+    assert refused.value.filename is not None
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", [TENSORS_FILE, DOCUMENT_FILE])
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"format_version": 4, "head": "capacity"}', b"\xff"])
+def test_a_folder_of_something_else_is_nobodys_own(tmp_path: Path, name: str, content: bytes) -> None:
+    require_own(tmp_path / "none", "sentiment")
+    require_own(tmp_path, "sentiment")
+    artefact().save(tmp_path)
+    require_own(tmp_path, "sentiment")
+    with pytest.raises(ArtefactError, match=r"the head spend, found model\.json of something else"):
+        require_own(tmp_path, "spend")
+    for file in (DOCUMENT_FILE, TENSORS_FILE):
+        (tmp_path / file).unlink()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ArtefactError, match=f"found {name} of something else"):
+        require_own(tmp_path, "sentiment")
 
 
 @pytest.mark.parametrize(

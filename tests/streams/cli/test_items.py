@@ -14,6 +14,7 @@ from support.servers.brokers import Broker, fresh_prefix
 from support.shoppers import BASE
 
 from streams.contract import ITEM_SIGNALS
+from streams.inference.sentiment import shipped
 from streams.operating.record_stream import follow_records
 from streams.settings import Settings, load_settings
 
@@ -90,6 +91,24 @@ def test_one_item_is_shown_in_full(shop: tuple[dict[str, str], Settings]) -> Non
     assert code == 0
     assert json.loads(out)["category"] == "\x9b1m[/]"
     assert "\x9b" not in out
+
+
+def test_where_the_polarity_that_is_shown_is_weak_one_line_says_so(shop: tuple[dict[str, str], Settings]) -> None:
+    heads = {artefact.encoder_name: artefact.polarity.identity for artefact in shipped()}
+    judged = {"sentiment": {"judged_reviews_30d": 9}, "polarity_30d": 0.1}
+    records = [
+        (name, item_record(name, model={"polarity": heads[encoder], "encoder": "e"}, **judged))
+        for name, encoder in (("mini", "all-MiniLM-L6-v2"), ("multi", "multilingual-e5-small"))
+    ]
+    prefix = fresh_prefix()
+    asyncio.run(publish_signals(shop[1].model_copy(update={"topic_prefix": prefix}), records))
+    environment = shop[0] | {"WHEREWITHAL_TOPIC_PREFIX": prefix}
+    for words in (["mini"], ["--by", "polarity_30d"]):
+        code, _, err = here("items", *words, **environment)
+        assert (code, err.count("\n")) == (0, 1)
+        assert err.startswith("note: polarity by all-MiniLM-L6-v2 is weak on Chinese shopping")
+    assert here("items", "multi", **environment)[2] == ""
+    assert here("items", "mini", "--json", **environment)[2] == ""
 
 
 @pytest.mark.parametrize("item", ["gone", "nobody"])

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from support.artefacts import capacity_artefact, polarity_artefact
 from support.small_bert import save_small_bert
 
 from models.artefact.card import CARD_FILE
@@ -125,9 +126,34 @@ def test_reviews_that_teach_nothing_are_refused_in_one_line(
 ) -> None:
     output = ["--output", str(tmp_path / "out")] if command == "train" else []
     assert main([command, "--head", "sentiment", "--reviews", *files(tmp_path, kind), *output]) != 0
-    lines = [text for text in capsys.readouterr().err.splitlines() if "expected" in text]
+    out, err = capsys.readouterr()
+    lines = [text for text in err.splitlines() if "expected" in text]
     assert len(lines) == 1, lines
     assert not (tmp_path / "out").exists()
+    if kind == "refused":
+        assert "found 30 of 30" in lines[0]
+        assert "30  " in out
+        assert "found no JSON" in out
+
+
+@pytest.mark.parametrize("head", ["sentiment", "capacity", "spend"])
+@pytest.mark.parametrize("there", ["a file", "below a file", "another head", "an encoder"])
+def test_a_folder_that_cannot_take_the_artefact_is_refused_before_anything_is_read(
+    there: str, head: str, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    other = capacity_artefact() if head == "sentiment" else polarity_artefact()
+    other.save(tmp_path / "other")
+    output = {
+        "a file": tmp_path / "file",
+        "below a file": tmp_path / "file" / "out",
+        "another head": tmp_path / "other",
+        "an encoder": small,
+    }[there]
+    assert main(["train", "--head", head, "--output", str(output)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("wherewithal train: --output: ")
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +163,11 @@ def test_reviews_that_teach_nothing_are_refused_in_one_line(
         (["train", "--bare"], "--bare: expected --head sentiment"),
         (["train", "--head", "sentiment", "--reviews", "R"], "--output: expected a folder beside --reviews"),
         (["train", "--head", "sentiment", "--shop", "hats"], "--shop: expected --reviews"),
+        (
+            ["train", "--head", "sentiment", "--seed", str(2**31)],
+            "--seed: expected a whole number from 0 to 2147483647",
+        ),
+        (["evaluate", "--seed", str(2**31)], "--seed: expected a whole number from 0 to 2147483647"),
         (["train", "--head", "sentiment", "--folds", "3"], "--folds: expected --head spend"),
         (["train", "--head", "sentiment", "--evidence", "3"], "--evidence: expected --head capacity"),
         (["evaluate", "--head", "sentiment", "--group", "age"], "--group: expected --head spend or capacity"),

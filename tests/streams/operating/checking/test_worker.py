@@ -172,6 +172,7 @@ def test_the_command_prints_a_line_for_each_and_ends_with_1_if_one_is_not_well(t
     assert (code, err) == (0, "")
     assert all(line.startswith(("ok       ", "not told rights: ")) for line in out.splitlines())
     assert "models: encoder all-MiniLM-L6-v2@" in out
+    assert "is weak on Chinese shopping" in out
     code, out, err = here("worker", "--check", **environment, WHEREWITHAL_ENCODER="none\x1b[2J")
     assert (code, err) == (1, "")
     (line,) = [line for line in out.splitlines() if not line.startswith(("ok ", "not told rights: "))]
