@@ -2,13 +2,15 @@
 
 A row may have fewer facts than the history holds by its T, because facts arrived late: each source partition of two
 topics reaches an item in its own time, so any of very many cuts may be behind the row. They are not tried. Every sum of
-facts can only be smaller with fewer of them, and that is what such a row is held to.
+facts can only be smaller with fewer of them, and that is what such a row is held to. A stream meets an erasure in its
+own time too. So a row of what an erased user has told of is held to the same, with all that the user may have told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from features.expressions import DaysSince, Kept, Sum, Units
 from features.items.catalogue import NAMES, OF_A_HEAD, SCALARS
+from features.items.fact import Fact
 from features.items.point_in_time import ItemSnapshot
 from streams.exceptions import ConfigurationError
 from streams.offline.history.comparison import VECTOR_TOLERANCE, Difference, Report
@@ -23,6 +26,8 @@ from streams.offline.history.folding import History
 from streams.offline.history.items import Item, ItemHistory
 from streams.offline.history.log_parts import ROWS_AT_ONCE, sampled_share
 from streams.telemetry.served_log import EMITTED_AT, is_sampled
+
+_ByInstant = dict[int, ItemSnapshot]
 
 POLARITY_TOLERANCE: Final = 1e-4
 """The largest difference between two polarities of one text, which an encoder reads in batches of other sizes."""
@@ -80,19 +85,25 @@ def _compare(item: Item, report: Report) -> None:
         return
     instants = sorted({row["event_time"] for row in item.notes})
     offline = {found.instant: found for found in item.snapshots(instants)}
+    # Of few items anybody asks.
+    fullest = cache(lambda: {found.instant: found for found in item.fullest(instants)})
     for row in item.notes:
         report.logged += 1
         report.vectors_not_compared += row["encoder"] != item.encoder
-        _judge(item, row, offline.get(row["event_time"]), report)
+        _judge(item, row, offline.get(row["event_time"]), fullest, report)
 
 
-def _judge(item: Item, row: Mapping[str, Any], found: ItemSnapshot | None, report: Report) -> None:
+def _judge(
+    item: Item, row: Mapping[str, Any], found: ItemSnapshot | None, fullest: Callable[[], _ByInstant], report: Report
+) -> None:
     if found is None:
-        report.extra += 1
-        report.name(report.extra_keys, item.item_id)
+        if _is_erased(item, row, fullest):
+            report.erased += 1
+        else:
+            report.extra += 1
+            report.name(report.extra_keys, item.item_id)
         return
-    folded: dict[str, Any] = {"revision": found.revision, **dict(zip(NAMES, found.scalars, strict=True))}
-    folded |= {"title": found.title, "category": found.category, "price": found.price}
+    folded = _values(found)
     differing = {name: (row[name], value) for name, value in folded.items() if not _same(name, row[name], value)}
     # Zeros may be those of a title that was still to be read.
     read = row["encoder"] == item.encoder and row["title"] == found.title and any(row["title_vector"])
@@ -102,8 +113,10 @@ def _judge(item: Item, row: Mapping[str, Any], found: ItemSnapshot | None, repor
         differing["title_vector"] = (row["title_vector"], found.title_vector.tolist())
     if not differing:
         report.equal += 1
-    elif row["revision"] < found.revision and _is_late(item, row, folded):
+    elif row["revision"] < found.revision and _is_less(row, found, item.facts):
         report.late += 1
+    elif _is_erased(item, row, fullest):
+        report.erased += 1
     else:
         report.mismatches += 1
         if len(report.differences) < report.limit:
@@ -117,9 +130,26 @@ def _same(name: str, served: Any, folded: Any) -> bool:
     return bool(served == folded)
 
 
-def _is_late(item: Item, row: Mapping[str, Any], folded: Mapping[str, Any]) -> bool:
+def _is_less(row: Mapping[str, Any], found: ItemSnapshot, facts: Sequence[Fact]) -> bool:
     """Tell whether a row can be that of fewer facts: no sum is greater, and what it says of the item some fact says."""
-    if any(row[name] > folded[name] for name in _RISING):
+    folded = _values(found)
+    if any(row[name] > folded[name] for name in ("revision", *_RISING)):
         return False
-    told = [fact for fact in item.facts if fact.timestamp <= row["event_time"]]
+    told = [fact for fact in facts if fact.timestamp <= row["event_time"]]
     return all(row[name] is None or row[name] in {getattr(fact, name) for fact in told} for name in _SAID)
+
+
+def _is_erased(item: Item, row: Mapping[str, Any], fullest: Callable[[], _ByInstant]) -> bool:
+    """Tell whether a row can be that of a stream which met erasures earlier or later than the history does."""
+    found = fullest().get(row["event_time"]) if item.doubted else None
+    return found is not None and _is_less(row, found, [*item.facts, *item.denied])
+
+
+def _values(found: ItemSnapshot) -> dict[str, Any]:
+    return {
+        "revision": found.revision,
+        **dict(zip(NAMES, found.scalars, strict=True)),
+        "title": found.title,
+        "category": found.category,
+        "price": found.price,
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,8 @@ from streams.records.items.stating import fact_of_click, fact_of_review
 
 _FACT: Final = 0
 _NOTE: Final = 1
+_DOUBTED: Final = 2
+_DENIED: Final = 3
 _encode: Final = msgspec.msgpack.Encoder().encode
 _fact: Final = msgspec.msgpack.Decoder(Fact)
 _note: Final = msgspec.msgpack.Decoder(tuple[str, Any])
@@ -36,6 +39,9 @@ class Item(NamedTuple):
 
     Attributes:
         facts: all of it, users in the order of their ids, and of each the events in the order of arrival.
+        doubted: whether a user who was erased has told of the item, or would have: the stream may have met the erasure
+            earlier or later than the history does.
+        denied: what such users would have told of it besides, had other events of theirs been applied.
         notes: the notes that the caller attached to the item, in order.
         head: identity of the polarity head; empty without one.
         encoder: identity of the encoder.
@@ -44,6 +50,8 @@ class Item(NamedTuple):
 
     item_id: str
     facts: list[Fact]
+    doubted: bool
+    denied: list[Fact]
     notes: list[Any]
     head: str
     encoder: str
@@ -52,6 +60,11 @@ class Item(NamedTuple):
     def snapshots(self, instants: Sequence[int]) -> Iterator[ItemSnapshot]:
         """Yield the features as of each instant (ms, rising) by which there is a fact."""
         yield from item_snapshots(self.facts, instants, self.head, self.encoder, self.titles)
+
+    def fullest(self, instants: Sequence[int]) -> Iterator[ItemSnapshot]:
+        """Yield the same with what was denied: in whatever order a stream met erasures, no sum of it is greater."""
+        told = [*self.facts, *self.denied]
+        yield from item_snapshots(told, instants, self.head, self.encoder, self.titles)
 
 
 class ItemHistory:
@@ -84,15 +97,20 @@ class ItemHistory:
         """
         async with aclosing(self._history.users()) as users:
             async for user in users:
+                stated = _DOUBTED if user.erased else _FACT
                 for life in user.lives:
                     for fact in facts_of(life.applied()):
                         self.facts += 1
-                        self._spill.add(fact.item_id, _FACT, _encode(fact))
+                        self._spill.add(fact.item_id, stated, _encode(fact))
+                    for fact in facts_of(life.not_applied()) if user.erased else ():
+                        self._spill.add(fact.item_id, _DENIED, _encode(fact))
 
     async def all(self) -> AsyncGenerator[Item, None]:
         """Yield every item that has a fact or a note, once."""
         for frames in self._spill.buckets():
             facts: dict[str, list[Fact]] = {}
+            denied: dict[str, list[Fact]] = {}
+            doubted: set[str] = set()
             notes: dict[str, list[Any]] = {}
             for code, frame in frames:
                 if code == _NOTE:
@@ -100,18 +118,28 @@ class ItemHistory:
                     notes.setdefault(item_id, []).append(what)
                 else:
                     fact = _fact.decode(frame)
-                    facts.setdefault(fact.item_id, []).append(fact)
-            titles = await self._history.read_titles(
-                fact.title for some in facts.values() for fact in some if fact.title
-            )
+                    (denied if code == _DENIED else facts).setdefault(fact.item_id, []).append(fact)
+                    if code != _FACT:
+                        doubted.add(fact.item_id)
+            told = chain.from_iterable((*facts.values(), *denied.values()))
+            titles = await self._history.read_titles(fact.title for fact in told if fact.title)
             for item_id in sorted({*facts, *notes}):
                 own = facts.pop(item_id, [])
                 self.items += bool(own)
-                yield Item(item_id, own, notes.pop(item_id, []), self._history.head, self._history.encoder, titles)
+                yield Item(
+                    item_id,
+                    own,
+                    item_id in doubted,
+                    denied.pop(item_id, []),
+                    notes.pop(item_id, []),
+                    self._history.head,
+                    self._history.encoder,
+                    titles,
+                )
 
 
 def facts_of(life: Sequence[Applied]) -> Iterator[Fact]:
-    """Yield what the applied events of one life of a user say of items, in the order of arrival."""
+    """Yield what events of one life of a user say of items, in the order of arrival."""
     first_seen: int | None = None
     for number, (event, seen, record_time, reading) in enumerate(life, 1):
         first_seen = event.timestamp if first_seen is None else min(first_seen, event.timestamp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from features.observation import Observation
@@ -24,11 +24,11 @@ class Recorded(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """An event that a user's state applied.
+    """An event that a user's state applied, or could have.
 
     Attributes:
         event: the event.
-        seen: what was applied of it.
+        seen: what the state applies of it.
         record_time: the Kafka timestamp of its record, ms.
         reading: of its text or title.
     """
@@ -65,15 +65,15 @@ class Life:
         self.unreadable: list[Recorded] = []
         # An observation's offset is its place among those that are read, from 1.
         self._read: list[tuple[Recorded, Reading]] = []
-        observations: list[Observation] = []
+        self._observations: list[Observation] = []
         for arrived in events:
             reading = reading_of(arrived.event)
             if reading is None:
                 self.unreadable.append(arrived)
             else:
                 self._read.append((arrived, reading))
-                observations.append(observer.observe(arrived.event, len(self._read), reading))
-        self.folded = Folded(UserHistory(observations, erased_at), encoder)
+                self._observations.append(observer.observe(arrived.event, len(self._read), reading))
+        self.folded = Folded(UserHistory(self._observations, erased_at), encoder)
 
     @property
     def first_duplicate(self) -> Position | None:
@@ -83,8 +83,16 @@ class Life:
 
     def applied(self) -> list[Applied]:
         """Return what was applied, in the order of arrival."""
+        return self._with_events(self.folded.applied)
+
+    def not_applied(self) -> list[Applied]:
+        """Return what was read and not applied, in the order of arrival: duplicates, and what an erasure refuses."""
+        applied = {seen.offset for seen in self.folded.applied}
+        return self._with_events(seen for seen in self._observations if seen.offset not in applied)
+
+    def _with_events(self, observations: Iterable[Observation]) -> list[Applied]:
         found = []
-        for seen in self.folded.applied:
+        for seen in observations:
             arrived, reading = self._read[seen.offset - 1]
             found.append(Applied(arrived.event, seen, arrived.record_time, reading))
         return found

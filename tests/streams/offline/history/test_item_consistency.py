@@ -109,6 +109,28 @@ def test_rows_are_equal_late_or_wrong(encoder: str, events: Path, tmp_path: Path
     assert said["differences"][0]["features"]["views_7d"] == {"served": 2, "offline": 3}
 
 
+def test_a_row_that_another_order_of_an_erasure_explains_is_no_mismatch(
+    encoder: str, tmp_path: Path, capsys: Any
+) -> None:
+    path, before, after = tmp_path / "events.ndjson", TIMES[0], TIMES[1]
+    views = [("1", "i", before), ("2", "i", after), ("3", "k", after)]
+    clicks = [
+        {"event_id": number, "user_id": "u", "item_id": item, "action": "view", "timestamp": at, "price": 2.0}
+        for number, item, at in views
+    ]
+    first, *refused = ({"topic": "clicks", "value": click | {"title": TITLE}} for click in clicks)
+    other = {"topic": "clicks", "value": clicks[0] | {"event_id": "4", "user_id": "v", "item_id": "j", "title": TITLE}}
+    erasure = {"topic": "erasures", "value": {"user_id": "u", "timestamp": after}}
+    path.write_text("".join(json.dumps(line) + "\n" for line in (first, other, erasure, *refused)))
+    told_first = [row(encoder, [before, after]), row(encoder, [after], "k")]
+    never = [row(encoder, [before, after, after]), row(encoder, [before, before], "j"), row(encoder, [after], "nobody")]
+    said = compared(tmp_path, path, [row(encoder, [before]), *told_first, *never], capsys, 1)
+    counts = {name: said[name] for name in ("logged", "equal", "late", "erased", "mismatches", "extra")}
+    assert counts == {"logged": 6, "equal": 1, "late": 0, "erased": 2, "mismatches": 2, "extra": 1}
+    assert [one["item_id"] for one in said["differences"]] == ["i", "j"]
+    assert said["extra_items"] == ["nobody"]
+
+
 def test_a_log_without_items_is_refused_in_one_line(encoder: str, events: Path, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "log").mkdir()
     assert main(["consistency", str(tmp_path / "log"), str(events), "--entity", "item"]) == 2
