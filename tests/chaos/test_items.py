@@ -59,6 +59,7 @@ async def test_an_item_worker_stopped_past_its_session_overwrites_nothing_newer(
     zombie.resume()
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None
 
