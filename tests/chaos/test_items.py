@@ -53,6 +53,7 @@ async def test_an_item_worker_stopped_past_its_session_overwrites_nothing_newer(
     await cluster.start("users", **USERS).ready()
     zombie = await cluster.start("zombie", **ITEMS, chaos_suspend=f"{point}:5").ready()
     await overtaken(cluster, lines, zombie, cluster.start("owner", **ITEMS))
+    await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None
 
