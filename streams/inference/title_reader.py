@@ -34,10 +34,10 @@ class TitleReader:
         reader: its own, which counts nobody else's texts.
         remembered: titles, at most.
         metrics: told of the titles that were read.
-        at_once: see below.
+        at_once: distinct titles that a caller should ask for together, at most.
 
     Attributes:
-        at_once: distinct titles that a caller should ask for together, at most.
+        at_once: as given.
         encoded: titles that were given an embedding so far, each once as long as it is remembered.
     """
 

@@ -32,7 +32,7 @@ from streams.worker.consuming.static_member import check_place
 from streams.worker.interpreter import tune_interpreter
 from streams.worker.lifecycle.closing import Closing
 from streams.worker.lifecycle.explaining import as_ours, explain
-from streams.worker.linear_algebra import keep_products_on_the_loop
+from streams.worker.linear_algebra import keep_products_on_one_thread
 from streams.worker.models import Models
 from streams.worker.stages.running import Running
 from streams.worker.stages.stage import Shared
@@ -132,7 +132,7 @@ class Flow(Running):
     async def _start(self) -> None:
         closing = self._closing
         tune_interpreter()
-        keep_products_on_the_loop()
+        keep_products_on_one_thread()
         for stage in self.stages:
             stage.lock(closing)
         alone = self.settings.embedded
