@@ -332,7 +332,7 @@ class Cluster:
         return time.monotonic() - started
 
     async def corrected(self) -> None:
-        """Wait until owners have written those again whose last record is one of a worker before them."""
+        """Wait until owners have written those again whose last record or state is one of a worker before them."""
         deadline = time.monotonic() + PATIENCE_S
         while left := await superseded(self.settings):
             assert time.monotonic() < deadline, f"{len(left)} keys were not written again: {self.tails()}"

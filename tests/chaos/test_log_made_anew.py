@@ -18,9 +18,6 @@ pytestmark = pytest.mark.chaos
 LINES = random_lines(seed=95, events=600, users=40)
 
 
-STAGES = pytest.mark.parametrize("stages", ["both", "items"])
-
-
 async def worked(cluster):
     """Have a worker apply the lines, and leave."""
     worker = await cluster.start().ready()
@@ -62,7 +59,7 @@ async def test_a_memory_broker_restarted_under_a_kept_state_folder_is_refused(cl
             await other.close()
 
 
-@STAGES
+@pytest.mark.parametrize("stages", ["both", "items"])
 async def test_a_broker_replaced_by_an_empty_one_under_a_running_worker_ends_it_without_a_commit(
     proxy, tmp_path, stages
 ):

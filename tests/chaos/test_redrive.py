@@ -32,7 +32,7 @@ async def test_letters_redriven_into_a_worker_that_is_killed_count_once(cluster,
     await cluster.feed(lines)
     await cluster.drained()
     await worker.stop()
-    doomed = cluster.start(currency="EUR", chaos_kill=f"{point}:2")
+    doomed = cluster.start(currency="EUR", chaos_kill=f"{point}:1")
     sent = await redrive(cluster.settings)
     assert sent[Standing.SENT] == sum(line["value"]["currency"] == "EUR" for line in lines)
     assert await doomed.ended() == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""Offsets set back to the beginning: no state changes, and every user is published again."""
+"""Offsets set back to the beginning: no state changes, and every user and item is published again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.shoppers import random_lines
 pytestmark = pytest.mark.chaos
 
 
-async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_every_user_again(cluster):
+async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_everybody_again(cluster):
     lines = random_lines(seed=81, events=1500, users=80)
     first = await cluster.start(chaos_rewind=1).ready()
     await cluster.feed(lines)
@@ -24,12 +24,15 @@ async def test_a_replay_from_offset_zero_changes_no_feature_and_publishes_every_
     before = await cluster.check(lines)
     await first.stop()
     assert await cluster.behind() == len(lines)
+    assert await cluster.items_behind() > 0
     worker = await cluster.start().ready()
     await cluster.drained()
     after = await cluster.check(lines)
     _, metrics = await worker.get("/metrics")
     assert 'outcome="redelivered"' in metrics
     assert 'outcome="applied"' not in metrics
+    assert await worker.metric("wherewithal_facts_applied_total") == 0
+    assert await worker.metric("wherewithal_facts_repeated_total") == read_lines(lines).facts
     assert after.features == before.features
     for user in before.features:
         assert after.scores[user]["emitted_at"] > before.scores[user]["emitted_at"]

@@ -17,10 +17,11 @@ from models.artefact.artefact import Artefact
 from models.artefact.capacity import CapacityArtefact
 from models.profile import Projection
 from streams.broker.reading import read_topic
-from streams.contract import CAPACITY, ITEM_SIGNALS, SCORES, changelog_name, published, topic_name
+from streams.contract import CAPACITY, SCORES, changelog_name, topic_name
 from streams.inference.loading import artefact_folder
 from streams.records.score_record import newer
 from streams.settings import Settings
+from streams.worker.stage_spec import specs_of
 from support import reference
 from support.encoders import HashEncoder
 from support.shoppers import raw_events
@@ -30,6 +31,9 @@ VECTORS = ("profile_vector", "taste_vector")
 SAME_SCORE = ("prediction", "score", "expected_spend")
 
 Lines = Sequence[dict[str, Any]]
+
+Order = Callable[[bytes], tuple[int, int]]
+"""(epoch, sequence) of an encoded state."""
 
 
 class Published(Protocol):
@@ -125,11 +129,14 @@ async def assert_score_log(settings: Settings) -> int:
 
 
 async def superseded(settings: Settings) -> list[bytes]:
-    """Users and items whose last record of a topic is not the newest: their owner has yet to write them again."""
+    """Users and items whose last record or state is not the newest: their owner has yet to write them again."""
     found = []
-    for topic in (*published(settings), *([ITEM_SIGNALS] if settings.items else [])):
-        _, last, newest = await _record_log(settings, topic)
-        found += [user for user, record in newest.items() if last[user] != record]
+    for stage in specs_of(settings):
+        for topic in stage.outputs(settings):
+            _, last, newest = await _record_log(settings, topic)
+            found += [key for key, record in newest.items() if last[key] != record]
+        _, last_state, greatest = await _state_log(settings, stage.changelog(settings), stage.entity.order)
+        found += [key for key, order in greatest.items() if stage.entity.order(last_state[key]) != order]
     return found
 
 
@@ -151,11 +158,18 @@ async def _record_log(settings: Settings, topic: str) -> tuple[int, dict[bytes, 
     return count, last, newest
 
 
-async def newest_states(
-    settings: Settings, changelog: str, order: Callable[[bytes], tuple[int, int]]
-) -> tuple[int, dict[bytes, bytes]]:
+async def newest_states(settings: Settings, changelog: str, order: Order) -> tuple[int, dict[bytes, bytes]]:
     """The records read of a changelog, and the last state of each key, which has the highest order of all of its."""
-    greatest, last = dict[bytes, bytes](), dict[bytes, bytes]()
+    count, last, greatest = await _state_log(settings, changelog, order)
+    assert {key: order(value) for key, value in last.items()} == greatest
+    return count, last
+
+
+async def _state_log(
+    settings: Settings, changelog: str, order: Order
+) -> tuple[int, dict[bytes, bytes], dict[bytes, tuple[int, int]]]:
+    """Return how many states there are, and the last and the highest order of each key."""
+    last, greatest = dict[bytes, bytes](), dict[bytes, tuple[int, int]]()
     count = 0
     async for records in read_topic(settings, changelog):
         for record in records:
@@ -163,10 +177,8 @@ async def newest_states(
                 continue
             count += 1
             last[record.key] = record.value
-            if record.key not in greatest or order(record.value) >= order(greatest[record.key]):
-                greatest[record.key] = record.value
-    assert {key: order(value) for key, value in last.items()} == {key: order(value) for key, value in greatest.items()}
-    return count, last
+            greatest[record.key] = max(order(record.value), greatest.get(record.key, (-1, -1)))
+    return count, last, greatest
 
 
 async def assert_changelog(settings: Settings, lines: Lines) -> int:

@@ -21,9 +21,10 @@ from streams.cli import redrive as command
 from streams.contract import topic_name
 from streams.exceptions import BrokerError, ConfigurationError
 from streams.operating.redriving.journal import Journal, journal_name
-from streams.operating.redriving.letters import Choice, Standing, read_letter
+from streams.operating.redriving.letters import Choice, Standing, decide, read_letter
 from streams.operating.redriving.redrive import Redrive
 from streams.records.ndjson import partition_of
+from streams.rekeying.letters import REKEYED
 from streams.telemetry.tally import Fate
 
 ALL = Choice()
@@ -208,6 +209,22 @@ def test_two_letters_of_one_record_are_one_and_a_record_of_a_topic_made_anew_is_
     assert letter(place=(1, 10), **told).identity == one.identity
     assert letter(value=b"another", **told).identity != one.identity
     assert letter(topic="clicks", place=(1, 10)).identity != letter(topic="clicks", place=(1, 9)).identity
+
+
+@pytest.mark.parametrize(
+    ("told", "standing"),
+    [
+        ({"partition": 1}, Standing.INTERNAL),
+        ({"partition": 1, "truncated": 9}, Standing.INTERNAL),
+        ({"partition": -1}, Standing.NO_RECORD),
+        # A shop may call a topic of its own so.
+        ({"partition": 1, REKEYED: ""}, Standing.TO_SEND),
+    ],
+)
+def test_only_a_record_of_the_facts_topic_is_internal(told, standing):
+    found = letter(topic="item-facts", offset=4, **told)
+    decide([found], (), None)
+    assert found.standing is standing
 
 
 async def wherewithal(settings, *words):
