@@ -9,7 +9,10 @@ from chaos.harness import Cluster, Worker
 
 
 async def overtaken(cluster: Cluster, lines: list[dict[str, Any]], zombie: Worker, owner: Worker) -> None:
-    """Feed lines until the zombie has stopped, and let it go on once the owner has taken over all that is there."""
+    """Feed lines until the zombie has stopped, and let it go on once the owner has taken over all that is there.
+
+    What the zombie wrote late is put right when this returns.
+    """
     feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     await zombie.suspended()
     # All of it, so that the other one owns every partition and has written there since.
@@ -18,3 +21,4 @@ async def overtaken(cluster: Cluster, lines: list[dict[str, Any]], zombie: Worke
     zombie.resume()
     await feeding
     await cluster.drained()
+    await cluster.corrected()

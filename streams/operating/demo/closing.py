@@ -94,7 +94,7 @@ def show(console: Console, outcome: Outcome) -> None:
         *_essence(outcome),
         _highest(console, outcome),
         *_sellers(console, outcome),
-        Text("\n".join(filter(None, (outcome.account, outcome.items_account)))),
+        _account(outcome),
         Text(
             "Next: wherewithal replay FILE --features F --scores S --items I for events of your own, wherewithal "
             "--help, or docs/running.md for a real Kafka."
@@ -104,7 +104,11 @@ def show(console: Console, outcome: Outcome) -> None:
 
 def show_essence(console: Console, outcome: Outcome) -> None:
     """Print the part of the page that a picture has room for."""
-    _print(console, *_essence(outcome), Text(outcome.account))
+    _print(console, *_essence(outcome), *_sellers(console, outcome), _account(outcome))
+
+
+def _account(outcome: Outcome) -> Text:
+    return Text("\n".join(filter(None, (outcome.account, outcome.items_account))))
 
 
 def _print(console: Console, *parts: RenderableType) -> None:

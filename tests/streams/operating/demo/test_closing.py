@@ -94,3 +94,5 @@ def test_the_picture_is_drawn_alike_and_fetches_nothing(outcome: Outcome) -> Non
     text = re.sub(r"<[^>]*>", "", drawn).replace("&#160;", " ")
     assert outcome.account in text
     assert "Foreseen" in text
+    assert "Items that sold most" in text
+    assert outcome.items_account in text

@@ -35,7 +35,8 @@ from streams.records.outgoing import Outgoing
 from streams.settings import load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tally import Tally
-from streams.worker.publishing.committer import GROUP_KEYS, GROUPS_IN_FLIGHT, Committer, Outlets
+from streams.worker.publishing.committer import GROUP_KEYS, GROUPS_IN_FLIGHT, Committer
+from streams.worker.publishing.outlets import Outlets
 from streams.worker.publishing.rounds import Rounds
 from streams.worker.state.local_store import Progress
 from streams.worker.users.emitter import Emitter
