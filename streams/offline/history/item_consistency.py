@@ -85,7 +85,7 @@ def _compare(item: Item, report: Report) -> None:
         return
     instants = sorted({row["event_time"] for row in item.notes})
     offline = {found.instant: found for found in item.snapshots(instants)}
-    # Of few items anybody asks.
+    # Folded once, and only for an item that has a row which asks.
     fullest = cache(lambda: {found.instant: found for found in item.fullest(instants)})
     for row in item.notes:
         report.logged += 1
