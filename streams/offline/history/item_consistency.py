@@ -85,7 +85,7 @@ def _compare(item: Item, report: Report) -> None:
         return
     instants = sorted({row["event_time"] for row in item.notes})
     offline = {found.instant: found for found in item.snapshots(instants)}
-    # Of few items anybody asks.
+    # Folded once, and only for an item that has a row which asks.
     fullest = cache(lambda: {found.instant: found for found in item.fullest(instants)})
     for row in item.notes:
         report.logged += 1
@@ -105,11 +105,10 @@ def _judge(
         return
     folded = _values(found)
     differing = {name: (row[name], value) for name, value in folded.items() if not _same(name, row[name], value)}
-    # Zeros may be those of a title that was still to be read.
-    read = row["encoder"] == item.encoder and row["title"] == found.title and any(row["title_vector"])
-    if read and not np.allclose(
-        np.asarray(row["title_vector"], np.float32), found.title_vector, rtol=0, atol=VECTOR_TOLERANCE
-    ):
+    if row["encoder"] != item.encoder:
+        # A head reads the embeddings of one encoder.
+        differing = {name: both for name, both in differing.items() if name not in OF_A_HEAD}
+    elif not _same_vector(row, found):
         differing["title_vector"] = (row["title_vector"], found.title_vector.tolist())
     if not differing:
         report.equal += 1
@@ -128,6 +127,14 @@ def _same(name: str, served: Any, folded: Any) -> bool:
     if name in OF_A_HEAD and served is not None and folded is not None:
         return bool(abs(served - folded) <= POLARITY_TOLERANCE)
     return bool(served == folded)
+
+
+def _same_vector(row: Mapping[str, Any], found: ItemSnapshot) -> bool:
+    served = np.asarray(row["title_vector"], np.float32)
+    # Zeros may be those of a title that was still to be read.
+    if row["title"] != found.title or not served.any():
+        return True
+    return bool(np.allclose(served, found.title_vector, rtol=0, atol=VECTOR_TOLERANCE))
 
 
 def _is_less(row: Mapping[str, Any], found: ItemSnapshot, facts: Sequence[Fact]) -> bool:

@@ -131,6 +131,18 @@ def test_a_row_that_another_order_of_an_erasure_explains_is_no_mismatch(
     assert said["extra_items"] == ["nobody"]
 
 
+def test_of_another_encoder_neither_the_title_nor_what_its_head_said_is_compared(
+    encoder: str, events: Path, tmp_path: Path, capsys: Any
+) -> None:
+    other = changed(row("another", TIMES), "polarity_30d", 0.5)
+    wrong = changed(other, "views_7d", 2)
+    same = changed(row(encoder, TIMES), "polarity_30d", 0.5)
+    said = compared(tmp_path, events, [other, wrong, same], capsys, 1)
+    counts = {name: said[name] for name in ("logged", "equal", "mismatches", "vectors_not_compared")}
+    assert counts == {"logged": 3, "equal": 1, "mismatches": 2, "vectors_not_compared": 2}
+    assert [list(one["features"]) for one in said["differences"]] == [["views_7d"], ["polarity_30d"]]
+
+
 def test_a_log_without_items_is_refused_in_one_line(encoder: str, events: Path, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "log").mkdir()
     assert main(["consistency", str(tmp_path / "log"), str(events), "--entity", "item"]) == 2
