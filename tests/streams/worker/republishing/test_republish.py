@@ -18,6 +18,7 @@ import orjson
 import pytest
 import redis
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back
 from support.shoppers import BASE, arriving
 
@@ -41,8 +42,6 @@ from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Prog
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
 from streams.worker.stage_spec import USERS
 from streams.worker.stages.stores import open_store
-
-PATIENCE_S = 60.0
 
 
 @pytest.fixture(params=["sqlite", "redis"])
