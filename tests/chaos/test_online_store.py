@@ -60,7 +60,7 @@ async def republish(*workers):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streams.cli.main", "republish", "--worker", *addresses), stdout=-1, stderr=-1
     )
-    printed = await asyncio.wait_for(process.communicate(), 60)
+    printed = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, *(stream.decode() for stream in printed)
 
 

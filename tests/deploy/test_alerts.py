@@ -80,9 +80,12 @@ EVENTS = f'wherewithal_events_total{{{W1},topic="clicks",outcome="applied"}}'
 
 
 def assert_firing(
-    promtool: str, folder: Path, series: dict[str, str], labels: list[dict[str, str]], *, minutes: int
+    promtool: str, folder: Path, series: dict[str, str], labels: list[dict[str, str]], *, minutes: int, every: int = 1
 ) -> None:
-    """Compare the alerts that fire after some minutes of these series, by the labels that are given."""
+    """Compare the alerts that fire after some minutes of these series, by the labels that are given.
+
+    Series have a value, and rules are evaluated, every so many minutes.
+    """
     by = labels[0] if labels else ["alertname"]
     firing = {
         "expr": f'count by ({",".join(by)}) (ALERTS{{alertstate="firing"}})',
@@ -93,12 +96,12 @@ def assert_firing(
         ],
     }
     test = {
-        "interval": "1m",
+        "interval": f"{every}m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [firing],
     }
     case = folder / "case.yml"
-    document = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}
+    document = {"rule_files": [str(RULES)], "evaluation_interval": f"{every}m", "tests": [test]}
     case.write_text(yaml.safe_dump(document), encoding="utf-8")
     found = subprocess.run([promtool, "test", "rules", str(case)], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
@@ -277,11 +280,11 @@ def test_drift_of_more_than_an_hour_fires_by_feature(promtool: str, tmp_path: Pa
 def test_items_with_odd_reviews_are_told_when_they_are_more_than_the_day_before(
     risen: int, firing: bool, promtool: str, tmp_path: Path
 ) -> None:
-    series = {f'wherewithal_risk_items{{{W1},evidence="{kind}"}}': "3+0x1600" for kind in ("alike", "wordless")}
-    series[f'wherewithal_risk_items{{{W1},evidence="burst_24h"}}'] = f"3+0x1500 {3 + risen}+0x100"
-    up = dict.fromkeys(UP, "1+0x1600")
+    series = {f'wherewithal_risk_items{{{W1},evidence="{kind}"}}': "3+0x320" for kind in ("alike", "wordless")}
+    series[f'wherewithal_risk_items{{{W1},evidence="burst_24h"}}'] = f"3+0x300 {3 + risen}+0x20"
+    up = dict.fromkeys(UP, "1+0x320")
     labels = [{"alertname": "WherewithalReviewsOdd", "evidence": "burst_24h"}] if firing else []
-    assert_firing(promtool, tmp_path, up | series, labels, minutes=1560)
+    assert_firing(promtool, tmp_path, up | series, labels, minutes=1560, every=5)
 
 
 def test_the_source_that_is_read_late_and_the_one_that_is_refused_are_named(promtool: str, tmp_path: Path) -> None:

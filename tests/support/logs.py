@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -14,8 +13,7 @@ from streams.broker.connection import connection
 from streams.broker.topics.admin import Admin
 from streams.broker.topics.topic_settings import wanted
 from streams.settings import Settings
-
-PATIENCE_S: Final = 30.0
+from support.patience import PATIENCE_S
 
 
 async def delete_before(settings: Settings, offsets: Mapping[TopicPartition, int]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from features.exceptions import OnlineStoreError
 from features.online import DeleteResult, Fence, OnlineRow, WriteResult
 from features.online.store import OnlineStore
+from support.patience import PATIENCE_S
 
 
 class RecordingStore:
@@ -76,8 +77,6 @@ class BlockingStore(RecordingStore):
         inner: what the released writes go to.
     """
 
-    PATIENCE_S = 60.0
-
     def __init__(self, inner: OnlineStore | None = None) -> None:
         super().__init__()
         self._inner = inner
@@ -86,7 +85,7 @@ class BlockingStore(RecordingStore):
 
     def write(self, rows: Sequence[OnlineRow]) -> WriteResult:
         self.held.set()
-        assert self.released.wait(self.PATIENCE_S), "nobody released the store"
+        assert self.released.wait(PATIENCE_S), "nobody released the store"
         super().write(rows)
         return WriteResult(len(rows), 0) if self._inner is None else self._inner.write(rows)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from support.patience import PATIENCE_S
+
 from models.batching.text_room import Room
 
 
@@ -69,6 +71,6 @@ async def test_who_gives_up_waiting_lets_the_next_in_and_leaves_no_room_taken() 
     given_up[2].cancel()
     await asyncio.wait(given_up)
     assert all(task.cancelled() for task in given_up)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         room.leave(await last)
     assert await room.enter("x" * 2000) == 1000, "all of it is free again"

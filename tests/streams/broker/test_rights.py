@@ -12,6 +12,7 @@ import orjson
 import pytest
 from support.command import VIEW, forked, here, run, write_lines
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import work
 from support.servers.access import Access
 from support.servers.least import LOGIN, administrators, environment, least_settings, without_each
@@ -27,7 +28,6 @@ from streams.operating.repartitioning.target import settings_behind
 from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow
 
-PATIENCE_S = 60.0
 NO_PLACE = (
     "expected a place of w1 in the group '{}', found none: it was given up, its session has ended, or the worker runs "
     "with another id or group"

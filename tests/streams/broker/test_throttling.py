@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.servers.kafka import Kafka, kafka_libraries
 
@@ -24,7 +25,6 @@ from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
 
 BASE = 1_764_000_000_000
-PATIENCE_S = 90.0
 QUOTA = 50_000
 BATCH_BYTES = 150_000
 """Takes the broker's patience for (150,000 - 50,000) / 50,000 = 2 windows of a second."""

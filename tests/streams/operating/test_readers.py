@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.kafka import Kafka
 from support.shoppers import random_lines
@@ -25,7 +26,6 @@ from streams.settings import Settings
 from streams.worker.flow import Flow
 
 USERS = 8
-PATIENCE_S = 60.0
 
 
 def test_scores_and_dead_letters_are_read_followed_counted_and_redriven(

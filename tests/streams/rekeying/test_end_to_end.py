@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from support.oracle import assert_same
+from support.patience import PATIENCE_S
 from support.runs import run_flow
 from support.servers.brokers import Broker
 from support.shop_topics import (
@@ -176,7 +177,7 @@ async def test_a_format_that_does_not_fit_stops_before_anything_is_sent(
     await publish(settings, shop, [b'{"order": 1, "who": "somebody"}'] * 1200)
     async with rekeying(settings.model_copy(update={"rekey_format": wrong})) as flow:
         with pytest.raises(RefusedInputError) as refused:
-            await asyncio.wait_for(flow.wait(), 60)
+            await asyncio.wait_for(flow.wait(), PATIENCE_S)
     assert f"{shop!r} refused (WHEREWITHAL_REKEY_MAX_REFUSED)" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not await letters_of(settings)
@@ -188,7 +189,7 @@ async def test_a_stretch_of_refused_records_stops_it_later_too(settings: Setting
     await publish(settings, shop, [*good, *[b'{"order": 1}'] * 6000])
     async with rekeying(settings) as flow:
         with pytest.raises(RefusedInputError, match=r"of the latest .*: .* x invalid: line: expected"):
-            await asyncio.wait_for(flow.wait(), 120)
+            await asyncio.wait_for(flow.wait(), PATIENCE_S)
     letters = len(await letters_of(settings))
     assert letters <= 1000
     assert await behind(settings, shop) >= 5000

@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError
 from numpy.typing import NDArray
 from support.encoders import HashEncoder, SwitchableEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.shoppers import BASE
 from support.stores import BlockingStore
@@ -32,7 +33,6 @@ from streams.worker.lifecycle.awaited import Awaited
 from streams.worker.monitor import Monitor, StalledError
 from streams.worker.stages import stores
 
-PATIENCE_S = 60.0
 STALL_S = 120.0
 
 

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
 from support.encoders import HashEncoder
 from support.logs import alter, delete_before
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.kafka import Kafka, kafka_libraries
 from support.shoppers import random_lines
@@ -36,7 +37,6 @@ from streams.worker.state.local_store import Progress
 
 LINES = random_lines(seed=7, events=120, users=30)
 PARTITIONS = 3
-PATIENCE_S = 60.0
 
 
 @pytest.fixture

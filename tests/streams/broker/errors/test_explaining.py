@@ -15,6 +15,7 @@ import orjson
 import pytest
 from aiokafka import TopicPartition, errors
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.servers.certificates import ELSEWHERE, SOUND, Authority
 from support.servers.kafka import Kafka
@@ -37,9 +38,6 @@ from streams.records.outgoing import Outgoing
 from streams.settings import Settings, load_settings
 from streams.worker.flow import Flow
 from streams.worker.monitor import Monitor
-
-PATIENCE_S = 60.0
-"""For what takes a few seconds on a machine that does nothing else."""
 
 PASSWORD = "worker-secret"
 

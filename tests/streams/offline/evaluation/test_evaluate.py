@@ -97,6 +97,12 @@ def document():
     return evaluate(artefact, material, currency="USD", size_bytes=1234, draws=6, seed=0, progress=say_nothing)
 
 
+@pytest.fixture(scope="module")
+def text(document) -> str:
+    """The page of the document."""
+    return page(document)
+
+
 class Parsed(HTMLParser):
     """What a page holds, and that its tags close."""
 
@@ -164,7 +170,7 @@ def test_groups_are_compared_and_texts_rewritten(document):
     assert document["stability"]["kinds"]["typing_errors"]["mean_absolute"] > 0
 
 
-def test_the_summary_tells_the_money_of_the_measures(document):
+def test_the_summary_tells_the_money_of_the_measures(document, text):
     business, share = document["business"], document["metrics"]["scorer"]["top_decile_share"]["value"]
     assert business["currency"] == "USD"
     assert business["money"] == pytest.approx(1000 * document["data"]["mean_spend"])
@@ -173,8 +179,7 @@ def test_the_summary_tells_the_money_of_the_measures(document):
         assert business["gains"][name][10] == pytest.approx(row["top_decile_share"]["value"], abs=0.01)
     assert business["found"]["money"] == pytest.approx(share * business["money"])
     assert sum(row["share"] for row in business["tiers"].values()) == pytest.approx(1)
-    text = re.sub(r"\s+", " ", page(document))
-    assert f"{share:.0%} of the money (95% interval " in text
+    assert f"{share:.0%} of the money (95% interval " in re.sub(r"\s+", " ", text)
     assert "All measures" in text
 
 
@@ -192,8 +197,7 @@ def test_the_document_is_finite_and_comes_back_from_json(document):
         require_finite({"a": {"b": [1.0, float("nan")]}})
 
 
-def test_the_page_is_one_file_with_a_caption_for_every_plot_and_a_summary_first(document):
-    text = page(document)
+def test_the_page_is_one_file_with_a_caption_for_every_plot_and_a_summary_first(document, text):
     parsed = Parsed(text)
     # Gains, importance, forest, calibration, curves, four columns of groups, stability.
     assert parsed.tags.count("svg") == parsed.tags.count("figcaption") == 10

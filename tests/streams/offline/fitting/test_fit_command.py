@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from support.command import write_lines
+from support.command import here, write_lines
 from support.encoders import HashEncoder
 from support.loggers import loggers_as_they_were
 from support.shop import OPENING, Line, shop
@@ -115,36 +115,48 @@ def test_a_step_of_its_own_gives_the_same_numbers(made: Path, tmp_path: Path) ->
     assert again == first
 
 
+@pytest.fixture(scope="module")
+def quick(events: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """The folder that the command writes of one kind of scorer, and what it says."""
+    folder = tmp_path_factory.mktemp("quick") / "my shop"
+    code, out, err = here("fit", events, "--output", folder, *QUICK, "--date", "2026-11-28")
+    assert code == 0, err
+    return folder, out, err
+
+
 def test_it_says_what_became_of_the_events_who_judges_and_what_to_run_next(
-    events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    events: Path, quick: tuple[Path, str, str]
 ) -> None:
-    folder = tmp_path / "my shop"
-    assert fit(events, "--output", folder, *QUICK) == 0
-    said = capsys.readouterr()
-    out = said.out.splitlines()
+    folder, said, err = quick
+    out = said.splitlines()
     assert out[0].endswith("duplicates + 0 dead letters + 0 erased")
     assert out[1].startswith("a row every 30 days: ")
     table = [line for line in out if line.startswith(("* loglinear", "  BG/NBD", "  the scorer in use  "))]
     assert len(table) == 4
     assert all(len(line) <= 80 for line in table)
     assert f"  WHEREWITHAL_ARTEFACT='{folder}'/artefact wherewithal replay {events} --scores scores.ndjson" in out
-    assert "loading the encoder" in said.err
+    assert "loading the encoder" in err
     # A long step is told at its tenths, however many parts it has.
-    assert said.err.count("training loglinear") <= 11
+    assert err.count("training loglinear") <= 11
 
 
 def test_the_same_events_and_options_give_the_same_artefact_and_one_object_of_json(
-    events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    events: Path, quick: tuple[Path, str, str], tmp_path: Path
 ) -> None:
-    found = []
-    for name in ("one", "two"):
-        assert fit(events, "--output", tmp_path / name, *QUICK, "--json", "--date", "2026-11-28") == 0
-        found.append(orjson.loads(capsys.readouterr().out))
-    assert found[0] == found[1]
-    assert found[0]["version"] == Artefact.load(tmp_path / "one" / "artefact").version
-    assert found[0]["step_ms"] == 30 * DAY
-    assert found[0]["holdout"]["share"] == 0.2
-    assert found[0]["warning"] is None
+    code, out, err = here("fit", events, "--output", tmp_path / "two", *QUICK, "--json", "--date", "2026-11-28")
+    assert code == 0, err
+    found = orjson.loads(out)
+    one, two = quick[0], tmp_path / "two"
+    assert found["version"] == Artefact.load(one / "artefact").version == Artefact.load(two / "artefact").version
+    for name in ("artefact/model.json", "artefact/model.safetensors", "comparison.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    first, again = (orjson.loads((folder / "report.json").read_bytes()) for folder in (one, two))
+    for report in (first, again):
+        del report["ablation"]["fit_seconds"]
+    assert again == first
+    assert found["step_ms"] == 30 * DAY
+    assert found["holdout"]["share"] == 0.2
+    assert found["warning"] is None
 
 
 def purchases_by_anybody(seed: int) -> list[Line]:

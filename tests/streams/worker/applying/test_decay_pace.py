@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 
 from features.observation import Kind, Observation, Source
 from features.tiles import DAY, HOUR, MINUTE
@@ -73,7 +74,7 @@ class Run:
         self.decay = Decay(partition, DueTimes(), lambda: self.now, self.metrics, self.errors.append)
 
     async def until_touched(self, users: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.partition.touched) < users:
                 assert not self.errors
                 await asyncio.sleep(0.001)
@@ -135,7 +136,7 @@ async def test_a_restart_is_not_to_forget_who_is_still_due(begin):
     await run.until_touched(SLICE_KEYS + 1)
     assert run.partition.kept_until < due, "one of them was not published"
     run.partition.settling.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while run.partition.kept_until != NOW:
             await asyncio.sleep(0.001)
 
@@ -160,11 +161,11 @@ async def test_a_clock_that_is_put_right_leaves_nothing_of_its_error(begin, monk
     run = begin({"u": NOW - 30 * MINUTE}, NOW)
     run.now = NOW + 365 * DAY
     await run.until_touched(1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while run.partition.kept_until < NOW + 364 * DAY:
             await asyncio.sleep(0.001)
     run.now = NOW + MINUTE
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while run.partition.kept_until > NOW + MINUTE:
             await asyncio.sleep(0.001)
     assert len(run.partition.touched) == 1

@@ -20,6 +20,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 from support.encoders import HashEncoder, SwitchableEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.servers.kafka import Kafka
 
@@ -37,7 +38,6 @@ from streams.worker.consuming.ledger import Ledger
 from streams.worker.flow import Flow
 
 BASE = 1_764_000_000_000
-PATIENCE_S = 60.0
 PAD = "x" * 100_000
 GZIP, SNAPPY, LZ4, ZSTD = CODECS = (1, 2, 3, 4)
 NAMES = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 from support.encoders import HashEncoder
 from support.logs import delete_before
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.servers.kafka import Kafka
 from support.shoppers import BASE
@@ -29,9 +30,6 @@ from streams.records.outgoing import Outgoing
 from streams.settings import LostInput, Settings
 from streams.telemetry.tally import Fate
 from streams.worker.flow import Flow
-
-PATIENCE_S = 60.0
-"""For what takes a few seconds on a machine that does nothing else."""
 
 
 @pytest.fixture

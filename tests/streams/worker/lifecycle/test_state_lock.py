@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from support.encoders import HashEncoder
 from support.paths import ROOT
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 
 from streams.exceptions import ConfigurationError, LocalStateError
 from streams.settings import StateStore, load_settings
 from streams.worker.flow import Flow
 from streams.worker.lifecycle.state_lock import lock_state
-
-PATIENCE_S = 60.0
 
 HOLDER = """
 import sys, time

@@ -9,6 +9,7 @@ from typing import Any
 
 from support.artefacts import capacity_artefact
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.plain_feast import served_features
 from support.runs import quick_settings
 from support.shoppers import arriving
@@ -63,14 +64,14 @@ def resets(flow: Flow) -> float:
 
 
 async def until_reset(flow: Flow, users: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while resets(flow) < users:
             await asyncio.sleep(0.02)
 
 
 async def looked(flow: Flow) -> None:
     """Wait until the partitions that were taken over have been looked at."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not flow.engine._resetter.looked:
             await asyncio.sleep(0.02)
 

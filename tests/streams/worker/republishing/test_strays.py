@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import ConsumerRecord
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings
 from support.servers.kafka import Kafka
 from support.shoppers import arriving
@@ -30,7 +31,6 @@ from streams.settings import Settings
 from streams.worker.flow import Flow
 
 BASE = 1_764_000_000_000
-PATIENCE_S = 30.0
 
 
 async def until(condition: Callable[[], bool]) -> None:

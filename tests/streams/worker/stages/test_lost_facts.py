@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from support.encoders import HashEncoder
 from support.logs import delete_before
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.kafka import Kafka
 from support.shoppers import BASE
@@ -23,9 +24,6 @@ from streams.exceptions import LostInputError, StateMismatchError
 from streams.item_settings import Stages
 from streams.settings import LostInput, Settings
 from streams.worker.flow import Flow
-
-PATIENCE_S = 90.0
-"""For what takes a few seconds on a machine that does nothing else."""
 
 
 @pytest.fixture

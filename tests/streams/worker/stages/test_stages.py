@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.brokers import Broker
 from support.shoppers import random_lines
@@ -23,9 +24,6 @@ from streams.operating.read_back import known_items, served_items
 from streams.records.outgoing import Outgoing
 from streams.settings import Settings, StateStore
 from streams.worker.flow import Flow
-
-PATIENCE_S = 60.0
-"""For what takes a few seconds on a machine that does nothing else."""
 
 
 def shop(events: int = 300, users: int = 12, items: int = 9) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from support.patience import PATIENCE_S
 
 from features.items.fact import Fact
 from features.observation import Kind, Source
@@ -205,7 +206,7 @@ async def test_one_who_is_told_to_stop_takes_nothing_from_the_others() -> None:
     leaving.cancel()
     await turns()
     broker.sent[0].answer.set_result(Written(0, 0, 2))
-    await asyncio.wait_for(staying, 5)
+    await asyncio.wait_for(staying, PATIENCE_S)
     assert leaving.cancelled()
 
 
