@@ -72,6 +72,7 @@ def test_a_burst_that_nothing_explains_is_evidence_and_new_reviewers_add_to_it()
     assert old["burst_24h"]["decades"] > 3
     new = told(steady() + [review(when, new=True) for when in burst])
     assert new["score"] > old["score"] > 70
+    assert foremost(old) == "burst_24h"
     assert foremost(new).startswith("burst")
 
 
@@ -101,10 +102,10 @@ def test_one_text_in_light_rewrites_is_evidence_and_the_same_short_word_is_none(
 def test_good_ratings_with_bad_words_or_none_are_evidence():
     contrary = told(steady() + [review(END - DAY * day - HOUR, polarity=-0.9) for day in range(10)])
     assert contrary["contrary"]["found"] == 10
-    assert foremost(contrary) == "contrary"
+    assert foremost(contrary) == "unbacked_14d"
     wordless = told(steady() + [review(END - DAY * (number % 12) - HOUR * number, text="") for number in range(24)])
     assert wordless["wordless"]["found"] == 24
-    assert foremost(wordless) == "wordless"
+    assert foremost(wordless) == "unbacked_14d"
 
 
 def test_what_an_item_always_had_is_ordinary():
