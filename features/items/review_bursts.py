@@ -10,6 +10,8 @@ explains.
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import sub
 from typing import Final, NamedTuple
 
 from features.items.columns import DAYS, HOURS
@@ -28,6 +30,7 @@ BUSY_TAIL: Final = 0.05
 SALE_DAYS: Final = 8
 """Days of a week's sale, whose reviews may come on fewer days; a week that begins within a day touches eight."""
 
+_AGES: Final = REVIEWS_FOLLOW_DAYS + 1
 _OF_HOURS: Final = HOURS.level.windows
 _FORTNIGHT: Final = Window("14d", 14 * DAY, DAY)
 _MONTH: Final = WINDOWS[-1]
@@ -46,7 +49,9 @@ def bursts(state: ItemState, instant: int) -> dict[str, Evidence]:
     """
     past = _past(state, instant)
     counted = [sums[_IN_HOURS] for sums in state.by_hour.sums(instant)]
-    counted.append(sum(_by_age(state.by_day, _IN_DAYS, instant)[: _days(_FORTNIGHT)]))
+    first = _lower(_FORTNIGHT, instant) // DAY
+    in_days = zip(state.by_day.indices, state.by_day.column(_IN_DAYS), strict=True)
+    counted.append(sum(reviews for day, reviews in in_days if day >= first))
     return {
         window.name: evidence(found, past.reviews, _ordinary_share(window, past, instant), looks=past.month)
         for window, found in zip((*_OF_HOURS, _FORTNIGHT), counted, strict=True)
@@ -60,7 +65,7 @@ class _Past(NamedTuple):
         begin: since when its reviews are known, ms.
         month: its reviews of 30 days.
         reviews: all since `begin`.
-        bought: its purchases of each day of 30, today's first.
+        bought: its purchases of today, of today and yesterday, and so on for 30 days, behind a 0.
         bought_earlier: its purchases between `begin` and those days.
     """
 
@@ -72,7 +77,7 @@ class _Past(NamedTuple):
 
 
 def _past(state: ItemState, instant: int) -> _Past:
-    month, bought = state.by_day.sums(instant)[-1][_IN_DAYS], _by_age(state.by_day, _BOUGHT, instant)
+    month, bought = state.by_day.sums(instant)[-1][_IN_DAYS], _bought_since(state.by_day, instant)
     lower = _lower(_MONTH, instant)
     oldest = instant if state.oldest is None else state.oldest
     earlier, since = state.reviews.before(lower)
@@ -80,7 +85,7 @@ def _past(state: ItemState, instant: int) -> _Past:
     if begin >= lower:
         return _Past(max(oldest, lower), month, month, bought, 0)
     # Which of them were bought when is not kept: an even pace is supposed.
-    bought_earlier = (state.lifetime_purchases - sum(bought)) * (lower - begin) // (lower - oldest)
+    bought_earlier = (state.lifetime_purchases - bought[-1]) * (lower - begin) // (lower - oldest)
     return _Past(begin, month, month + earlier, bought, bought_earlier)
 
 
@@ -89,11 +94,11 @@ def _ordinary_share(window: Window, past: _Past, instant: int) -> float:
     span = instant - _lower(window, instant)
     if known <= span:
         return 1.0
-    share, total = span / known, sum(past.bought) + past.bought_earlier
+    share, total = span / known, past.bought[-1] + past.bought_earlier
     if not total:
         return share
     for days in {_days(window), max(_days(window), SALE_DAYS)}:
-        busiest = max(sum(past.bought[age : age + days]) for age in range(REVIEWS_FOLLOW_DAYS + 1))
+        busiest = max(map(sub, past.bought[days : _AGES + days], past.bought[:_AGES]))
         if binomial_tail(busiest, total, min(1.0, days * DAY / known)) <= BUSY_TAIL:
             share = max(share, busiest / total)
     return share
@@ -108,10 +113,9 @@ def _lower(window: Window, instant: int) -> int:
     return (instant - window.length) // window.hop * window.hop
 
 
-def _by_age(by_day: TileLevel, column: int, instant: int) -> list[int]:
-    """Return a column of each day, today's first."""
-    today, found = instant // DAY, [0] * (_MONTH_DAYS + 1)
-    for day, amount in zip(by_day.indices, by_day.column(column), strict=True):
+def _bought_since(by_day: TileLevel, instant: int) -> list[int]:
+    today, bought = instant // DAY, [0] * (_MONTH_DAYS + 1)
+    for day, purchases in zip(by_day.indices, by_day.column(_BOUGHT), strict=True):
         if 0 <= today - day <= _MONTH_DAYS:
-            found[today - day] = amount
-    return found
+            bought[today - day] = purchases
+    return list(accumulate(bought, initial=0))

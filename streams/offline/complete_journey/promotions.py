@@ -13,6 +13,7 @@ WEEK: Final = 7 * DAY
 _DISPLAYED: Final = ("product_id", "week")
 _COUPONS: Final = ("product_id", "campaign_id")
 _CAMPAIGNS: Final = ("campaign_id", "start_date", "end_date")
+_WEEKS: Final = 53
 _BATCH_ROWS: Final = 1 << 20
 # Its second week begins at five in the morning of 2 January 2017, a Monday; the first is the day before.
 _SECOND_WEEK: Final = 1_483_333_200_000
@@ -56,10 +57,15 @@ def _displayed_weeks(products: Collection[str]) -> dict[str, set[int]]:
 
 def _coupon_weeks(products: Collection[str]) -> dict[str, set[int]]:
     """Return weeks that begin while a campaign ran which had a coupon on the product."""
-    ran = {}
-    for row in parquet("campaign_descriptions", _CAMPAIGNS).read(columns=list(_CAMPAIGNS)).to_pylist():
-        begin, end = (int(row[name].timestamp() * 1000) for name in _CAMPAIGNS[1:])
-        ran[row["campaign_id"]] = {week for week in range(1, 54) if begin <= week_begin(week) <= end}
+    import pyarrow as pa
+
+    campaigns = parquet("campaign_descriptions", _CAMPAIGNS).read(columns=list(_CAMPAIGNS))
+    numbers, *days = (campaigns[name] for name in _CAMPAIGNS)
+    begins, ends = (each.cast(pa.timestamp("ms")).cast(pa.int64()).to_pylist() for each in days)
+    ran = {
+        number: {week for week in range(1, _WEEKS + 1) if begin <= week_begin(week) <= end}
+        for number, begin, end in zip(numbers.to_pylist(), begins, ends, strict=True)
+    }
     wanted = set(products)
     found: dict[str, set[int]] = {}
     for row in parquet("coupons", _COUPONS).read(columns=list(_COUPONS)).to_pylist():
