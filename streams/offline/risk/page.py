@@ -53,7 +53,8 @@ _BLIND: Final = """## What it cannot see
   tests it had been looked at before, and the ordinary shares of alike and contrary texts were raised once after that.
   Of the real promotions 1,107 had been watched in development, with other reviews, and 898 had not.
 - **What the real promotions cost.** Earlier tests flagged 22 of those 1,107 at 70 where a week's customers review on
-  one day. That a week's sales may explain a day's reviews costs three of the 93 bursts by new accounts in the table.
+  one day. That a week's sales may explain a day's reviews, and that there are nine kinds of tests where there were
+  six, costs three of the 93 bursts by new accounts in the table.
 - **Few against many, and six against two.** Six reviews within two weeks on an item that has thirty a month are no
   burst by any count. On one that has two or three a month, seven come by chance in one of a few thousand fortnights:
   too often for a shop that looks at each of its items after each review.
