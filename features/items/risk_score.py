@@ -28,8 +28,9 @@ def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
     """Return the block `risk` of an item's record; None for an item without a review in 30 days.
 
     The score is `100 x (1 - 2^(-E / 2))`, with E the decades of evidence: those of nearly equal texts, and the greatest
-    of these: a burst with contrary and wordless ratings beside it, and what comes in a burst and is unlike before: new
-    reviewers, low ratings, and good ones that no word backs.
+    of three: low ratings in a burst; good ones in a burst that no word backs; and the greatest burst with contrary and
+    wordless ratings beside it, and with new reviewers as far as there is a burst, for whoever sells well wins new
+    customers.
 
     Args:
         state: of the item.
@@ -53,8 +54,8 @@ def risk_block(state: ItemState, instant: int) -> dict[str, Any] | None:
         "wordless": odd.wordless,
     }
     greater = max(each.decades for each in burst.values())
-    explained = greater + min(greater, odd.new_reviewers.decades) + odd.contrary.decades + odd.wordless.decades
-    total = max(explained, kinds["low_7d"].decades, kinds["unbacked_14d"].decades) + odd.alike.decades
+    beside = greater + min(greater, odd.new_reviewers.decades) + odd.contrary.decades + odd.wordless.decades
+    total = max(beside, kinds["low_7d"].decades, kinds["unbacked_14d"].decades) + odd.alike.decades
     return {
         "score": 100.0 * (1.0 - 2.0 ** (-total / HALVING_DECADES)),
         **{name: kinds[name]._asdict() for name in EVIDENCE},

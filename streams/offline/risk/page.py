@@ -60,6 +60,8 @@ _BLIND: Final = """## What it cannot see
   too often for a shop that looks at each of its items after each review.
 - **A campaign under cover of a sale.** What a busy week may explain is not told, unless its ratings, writers or texts
   are unlike before.
+- **A past that is dated wrongly.** A click dated years too early stretches the time over which old sales are spread,
+  and what sells now then explains any burst.
 - **A change of habit.** Where the shop begins to ask for reviews, every item has a burst, until half a year has passed
   or the item has been reviewed 48 times.
 - **A patient campaign** of different texts by old accounts, at the pace of the item's sales. It looks like customers.
