@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from features.items.review_memory import Remembered, ReviewMemory
+from features.items.review_memory import KEPT, Remembered, ReviewMemory
 from features.items.review_signature import LEAST_EQUAL, equal_hashes, says_enough
 from features.items.tails import Evidence, binomial_tail, evidence
 from features.tiles import DAY, HOUR
@@ -17,6 +17,12 @@ PRIOR_REVIEWS: Final = 10
 
 NEW_SHARE: Final = 0.3
 """The ordinary share of new reviewers."""
+
+LOW_SHARE: Final = 0.3
+"""The ordinary share of ratings of 2 or less."""
+
+UNBACKED_SHARE: Final = 0.3
+"""The ordinary share of ratings of 4 or more that no word backs, of all reviews."""
 
 ALIKE_SHARE: Final = 2e-3
 """The share of pairs of texts of one subject that may be taken for nearly equal: twice that of docs/report/risk.md."""
@@ -40,11 +46,14 @@ Reviews = Sequence[Remembered]
 
 
 class Oddities(NamedTuple):
-    """What the remembered reviews of the last 30 days say.
+    """What the remembered reviews say: the last ones, beside those of half a year before them.
 
     Attributes:
         new_reviewers: of the last 7 days.
-        alike: the greatest number of texts that are nearly equal to one, that one included, of those long enough.
+        low: ratings of 2 or less of the last 7 days.
+        unbacked: ratings of 4 or more of the last 14 days that no word backs: there is none, or it says the opposite.
+        alike: the greatest number of texts of the last 30 days that are nearly equal to one, that one included, of
+            those long enough.
         contrary: texts of the last 14 days that say the opposite of their rating, of those with a polarity and a rating
             of 2 or less, or of 4 or more.
         wordless: ratings of 4 or more without a word, of all such ratings of the last 14 days.
@@ -53,6 +62,8 @@ class Oddities(NamedTuple):
     """
 
     new_reviewers: Evidence
+    low: Evidence
+    unbacked: Evidence
     alike: Evidence
     contrary: Evidence
     wordless: Evidence
@@ -74,12 +85,14 @@ def oddities(memory: ReviewMemory, instant: int) -> Oddities:
 @lru_cache(_CACHED)
 def _at_hour(joined: bytes, hour: int) -> Oddities:
     now = hour * HOUR
-    reviews = ReviewMemory(joined).since(now - _MONTH)
+    reviews = ReviewMemory(joined).since(now - KEPT)
     before_week, week = _split(reviews, now - _WEEK)
     before_fortnight, fortnight = _split(reviews, now - _FORTNIGHT)
     return Oddities(
-        new_reviewers=_new_reviewers(week, before_week),
-        alike=_alike(reviews),
+        new_reviewers=_unlike(_is_new, NEW_SHARE, week, before_week),
+        low=_unlike(_is_low, LOW_SHARE, week, before_week),
+        unbacked=_unlike(_is_unbacked, UNBACKED_SHARE, fortnight, before_fortnight),
+        alike=_alike(_split(reviews, now - _MONTH)[1]),
         contrary=_contrary(fortnight, before_fortnight),
         wordless=_wordless(fortnight, before_fortnight),
         rating=_mean_rating(week),
@@ -97,12 +110,23 @@ def _share(found: int, of: int, ordinary: float) -> float:
     return (found + ordinary * PRIOR_REVIEWS) / (of + PRIOR_REVIEWS)
 
 
-def _new_reviewers(recent: Reviews, before: Reviews) -> Evidence:
-    return evidence(_new(recent), len(recent), _share(_new(before), len(before), NEW_SHARE))
+def _unlike(odd: Callable[[Remembered], bool], ordinary: float, recent: Reviews, before: Reviews) -> Evidence:
+    """Tell how many of the recent reviews are odd, beside the share before them; without any before, nothing."""
+    found, past = sum(map(odd, recent)), sum(map(odd, before))
+    return evidence(found, len(recent), _share(past, len(before), ordinary), None if before else 1.0)
 
 
-def _new(reviews: Reviews) -> int:
-    return sum(review.new_reviewer for review in reviews)
+def _is_new(review: Remembered) -> bool:
+    return review.new_reviewer
+
+
+def _is_low(review: Remembered) -> bool:
+    return review.rating <= _LOW
+
+
+def _is_unbacked(review: Remembered) -> bool:
+    contradicts = review.polarity is not None and review.polarity <= -CONTRARY_POLARITY
+    return review.rating >= _HIGH and (not review.signature or contradicts)
 
 
 def _alike(reviews: Reviews) -> Evidence:

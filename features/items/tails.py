@@ -8,8 +8,11 @@ from typing import Final, NamedTuple
 MOST_DECADES: Final = 30.0
 """Evidence of one kind is not told above it: from there on only the model's own faults are rare enough."""
 
-TESTS: Final = 6
-"""Kinds of evidence: bursts in two windows, new reviewers, and texts that are alike, contrary or missing."""
+TESTS: Final = 9
+"""Kinds of evidence (`features.items.risk_score`)."""
+
+JOINED_TAIL: Final = 0.05
+"""The tail below which a burst and what is odd about its reviews are looked at together."""
 
 _NEGLIGIBLE: Final = 1e-17
 
@@ -43,7 +46,7 @@ def evidence(found: int, of: int, share: float, tail: float | None = None, looks
         of: how many there were.
         share: the probability, 0..1.
         tail: where it is not the binomial one.
-        looks: reviews of a month, where they are not `of`.
+        looks: how often one looks in a month; None for `of`.
     """
     if tail is None:
         tail = binomial_tail(found, of, share)
@@ -75,3 +78,24 @@ def binomial_tail(found: int, of: int, share: float) -> float:
         term *= (of - at) / (at + 1) * odds if above else at / (of - at + 1) / odds
         at += 1 if above else -1
     return min(1.0, total if above else max(0.0, 1.0 - total))
+
+
+def joined(odd: Evidence, burst: Evidence, looks: int) -> Evidence:
+    """Return evidence of something odd in as far as it comes in a burst: both have to be beyond `JOINED_TAIL`.
+
+    How many reviews come, and what they are like, are independent of each other in an ordinary month. The tail is that
+    of the product w of both tails, each at most a: w (1 + ln(a^2 / w)), the integral over all pairs that are as small
+    (Fisher 1925, "Statistical methods for research workers"; cut off as by Zaykin et al. 2002, "Truncated product
+    method for combining P-values"). Counts are whole, so it is at most that.
+
+    Args:
+        odd: what the reviews of a window are like.
+        burst: of reviews in that window.
+        looks: reviews of a month.
+    """
+    product = odd.tail * burst.tail
+    if max(odd.tail, burst.tail) > JOINED_TAIL:
+        tail = 1.0
+    else:
+        tail = product * (1.0 + log(JOINED_TAIL**2 / product)) if product else 0.0
+    return odd._replace(tail=tail, decades=decades(tail, TESTS * looks))

@@ -18,6 +18,7 @@ def evaluate_risk(arguments: argparse.Namespace) -> int:
     from models.artefact.artefact import Artefact
     from streams.inference.loading import artefact_folder, identify, open_encoder
     from streams.inference.sentiment import load_sentiment
+    from streams.offline.complete_journey.promotions import promoted_weeks
     from streams.offline.complete_journey.purchases import purchases
     from streams.offline.risk.judging import DRAWS
     from streams.offline.risk.page import page
@@ -41,6 +42,7 @@ def evaluate_risk(arguments: argparse.Namespace) -> int:
         document: dict[str, Any] = report(
             bundled(),
             purchases,
+            promoted_weeks,
             lambda texts: embed(texts, encoder),
             head,
             artefact.projection,

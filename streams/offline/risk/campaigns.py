@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from features.tiles import DAY, HOUR
@@ -29,12 +29,14 @@ PROMOTIONS: Final = (PROMOTION, FLASH)
 LONGEST: Final = 21 * DAY
 """How long an item is watched from the first planted event on, ms."""
 
+ASKED_AFTER: Final = 7 * DAY
+"""From the beginning of a sale until its customers are asked for a review, ms."""
+
 _BURST: Final = 30 * HOUR
 _SPREAD: Final = 14 * DAY
 _PROMOTED_DAYS: Final = 7
 _PROMOTED: Final = (3, 8)
 _FLASH: Final = (10, 25)
-_ASKED_AFTER: Final = 7 * DAY
 _NEW_IN_PROMOTION: Final = 0.5
 _LEAST_COPIED_BYTES: Final = 60
 
@@ -93,8 +95,13 @@ def promotion(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
 def flash(item: Item, begin: int, said: Texts, rng: random.Random) -> None:
     """Sell ten to 25 times as much on one day, half to new customers, who are all asked for a review after a week."""
     sold = _sold(item, begin, 1, rng.randint(*_FLASH), rng)
-    for review in reviewed(item, sold, said, rng, _NEW_IN_PROMOTION):
-        item.reviews.append(review._replace(timestamp=begin + _ASKED_AFTER + rng.randrange(DAY)))
+    item.reviews += asked(item, sold, begin + ASKED_AFTER, said, rng)
+
+
+def asked(item: Item, bought: Iterable[int], day: int, said: Texts, rng: random.Random) -> list[Written]:
+    """Return honest reviews of purchases, half of them by new customers, all on the day that begins at a time (ms)."""
+    written = reviewed(item, bought, said, rng, _NEW_IN_PROMOTION)
+    return [review._replace(timestamp=day + rng.randrange(DAY)) for review in written]
 
 
 def _sold(item: Item, begin: int, days: int, factor: int, rng: random.Random) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +15,11 @@ from features.items.review_signature import SIGNATURE_BYTES, says_enough, signat
 from models.profile import Projection
 from models.sentiment.head import PolarityHead
 from streams.offline.complete_journey.purchases import Purchase
-from streams.offline.risk import likeness, trial
+from streams.offline.risk import likeness, promoted, trial
 from streams.offline.risk.campaigns import CAMPAIGNS, ORDINARY, PROMOTIONS
 from streams.offline.risk.judging import judge
 from streams.offline.risk.likeness import Spoken
-from streams.offline.risk.traffic import Said, sold
+from streams.offline.risk.traffic import Said, often_bought, sold
 from streams.offline.risk.words import Embed, Words, words
 from streams.offline.sentiment.pairs import Pair
 from streams.progress import Progress
@@ -37,6 +37,7 @@ EMBEDDED: Final = 100
 def report(
     pairs: Iterable[Pair],
     purchases: Callable[[], Iterable[Purchase]],
+    promotions: Callable[[Collection[str]], Mapping[str, Collection[int]]],
     embed: Embed,
     head: PolarityHead,
     projection: Projection,
@@ -51,6 +52,7 @@ def report(
     Args:
         pairs: texts whose polarity is known, as they were written.
         purchases: yields a year of purchases by time.
+        promotions: gives the weeks in which products were promoted.
         embed: gives the embeddings of texts: float32 [n, width].
         head: of polarity.
         projection: P.
@@ -60,7 +62,8 @@ def report(
         items: of the trial.
 
     Returns:
-        `likeness` and `embedding` by language, `polarity` by language, `memory`, and what `judge` returns.
+        `likeness` and `embedding` by language, `polarity` by language, `memory`, `promoted` (`promoted.summary`), and
+        what `judge` returns.
     """
     rng = random.Random(seed)
     progress("reading texts", 0, 1)
@@ -77,11 +80,17 @@ def report(
         enough = [each for each in texts if says_enough(signature(each.text))]
         by_embedding[language] = likeness.beside_embeddings(enough, EMBEDDED, project, rng)
     progress("reading purchases", 0, 1)
-    chosen = sold(purchases(), items, sorted(found.said), rng)
+    times = often_bought(purchases())
+    chosen = sold(times, items, sorted(found.said), rng)
     kinds = [PLANTED[place % len(PLANTED)] for place in range(len(chosen))]
     # The halves take turns: in pairs of the same kind they would not know every kind.
     rng.shuffle(kinds)
     watched = trial.run(chosen, kinds, found.said, rng, progress)
+    progress("reading promotions", 0, 1)
+    weeks = promotions(times)
+    sales = promoted.bursts_of_sales(times, weeks)
+    on_sale = promoted.run(times, {name: begin for name, (begin, _) in sales.items()}, found.said, rng, progress)
+    judged = judge(watched, draws, seed)
     return {
         "likeness": by_signature,
         "embedding": by_embedding,
@@ -89,7 +98,8 @@ def report(
         "memory": {"reviews": REMEMBERED_REVIEWS, "bytes": ENTRY_BYTES, "signature_bytes": SIGNATURE_BYTES},
         "reviews": sum(len(item.reviews) for item in chosen),
         "purchases": sum(len(item.bought) for item in chosen),
-        **judge(watched, draws, seed),
+        "promoted": promoted.summary(times, weeks, sales, on_sale, judged["threshold"]),
+        **judged,
     }
 
 

@@ -79,23 +79,31 @@ class Item:
     reviews: list[Written] = field(default_factory=list)
 
 
-def sold(purchases: Iterable[Purchase], count: int, languages: Sequence[str], rng: random.Random) -> list[Item]:
-    """Return items that are bought often enough, at random, each with its purchases and no review yet.
+def often_bought(purchases: Iterable[Purchase]) -> dict[str, list[int]]:
+    """Return when each item was bought that is bought often enough, ms; fuel is left out.
 
     Args:
-        purchases: by time; fuel is left out.
-        count: items wanted; all there are if they are fewer.
-        languages: that an item's reviews may be in.
-        rng: draws.
+        purchases: by time.
     """
     times: dict[str, list[int]] = {}
     for purchase in purchases:
         if not purchase.item.fuel:
             times.setdefault(purchase.product, []).append(purchase.timestamp)
-    often = sorted(product for product, bought in times.items() if len(bought) >= LEAST_PURCHASES)
+    return {product: times[product] for product in sorted(times) if len(times[product]) >= LEAST_PURCHASES}
+
+
+def sold(times: Mapping[str, Sequence[int]], count: int, languages: Sequence[str], rng: random.Random) -> list[Item]:
+    """Return items at random, each with its purchases and no review yet.
+
+    Args:
+        times: of the purchases of each item that may be drawn, ms, ascending.
+        count: items wanted; all there are if they are fewer.
+        languages: that an item's reviews may be in.
+        rng: draws.
+    """
     return [
-        Item(name, rng.choice(languages), rng.uniform(*REVIEWED), rng.uniform(*PRAISED), times[name])
-        for name in rng.sample(often, min(count, len(often)))
+        Item(name, rng.choice(languages), rng.uniform(*REVIEWED), rng.uniform(*PRAISED), list(times[name]))
+        for name in rng.sample(list(times), min(count, len(times)))
     ]
 
 

@@ -17,7 +17,8 @@ from streams.offline.risk.traffic import Item, Written, reviewed
 from streams.progress import Progress
 
 HEAD: Final = "trial"
-_WARM_UP: Final = 60 * DAY
+WARM_UP: Final = 60 * DAY
+"""How long an item is known before anything is planted in it, ms."""
 
 
 class Watched(NamedTuple):
@@ -56,7 +57,7 @@ def run(
     for number, (item, kind) in enumerate(zip(items, kinds, strict=True)):
         progress("watching items", number, len(items))
         texts = said[item.language]
-        first, last = item.bought[0] + _WARM_UP, item.bought[-1] - LONGEST
+        first, last = item.bought[0] + WARM_UP, item.bought[-1] - LONGEST
         begin = rng.randrange(first, max(first + 1, last))
         item.reviews = reviewed(item, item.bought, texts, rng)
         size = 0
@@ -65,11 +66,19 @@ def run(
         elif kind in PLANTED:
             size = rng.choice(SIZES)
             item.reviews += PLANTED[kind](begin, size, texts, rng)
-        found.append(_watch(item, kind, size, begin))
+        found.append(watch(item, kind, size, begin))
     return found
 
 
-def _watch(item: Item, kind: str, size: int, begin: int) -> Watched:
+def watch(item: Item, kind: str, size: int, begin: int) -> Watched:
+    """Fold the facts of an item, and look at its score from a time on, for as long as the trial watches.
+
+    Args:
+        item: with all its reviews.
+        kind: what was planted.
+        size: reviews of the campaign; 0 for none.
+        begin: since when its score is looked at, ms.
+    """
     state = ItemState()
     score, decades, rises = 0.0, (0.0,) * len(EVIDENCE), []
     for offset, fact in enumerate(_facts(item)):

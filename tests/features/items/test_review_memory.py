@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.exceptions import StateFormatError
-from features.items.review_memory import ENTRY_BYTES, KEPT, REMEMBERED_REVIEWS, ReviewMemory
+from features.items.review_memory import ENTRY_BYTES, KEPT, REMEMBERED_REVIEWS, SIGNED, ReviewMemory
 from features.items.review_signature import SIGNATURE_BYTES, signature
 
 REVIEWS = st.tuples(
@@ -41,6 +41,34 @@ def test_the_newest_are_kept_in_bounded_bytes_and_come_back_from_them(reviews):
     times = sorted(review[0] for review in reviews)
     newest = [when for when in times if when >= times[-1] - KEPT][-REMEMBERED_REVIEWS:]
     assert [review.timestamp for review in ReviewMemory(memory.joined).since(-(2**62))] == newest
+
+
+@given(st.lists(REVIEWS, min_size=1, max_size=REMEMBERED_REVIEWS))
+def test_a_signature_is_kept_for_a_month_and_that_there_was_a_text_for_longer(reviews):
+    memory = remembered(reviews)
+    newest = max(review[0] for review in reviews)
+    said = {review[0]: set() for review in reviews}
+    for when, *_, signed in reviews:
+        said[when].add(signed)
+    for review in memory.since(-(2**62)):
+        if review.timestamp >= newest - SIGNED:
+            assert review.signature in said[review.timestamp]
+        else:
+            assert review.signature in (b"", bytes(SIGNATURE_BYTES))
+            assert bool(review.signature) in {bool(each) for each in said[review.timestamp]}
+
+
+@given(st.lists(REVIEWS, max_size=REMEMBERED_REVIEWS * 2), st.integers(-(10**9), 10**10))
+def test_the_reviews_before_a_time_are_counted_since_all_are_known(reviews, upper):
+    memory = remembered(reviews)
+    found, since = memory.before(upper)
+    held = [review.timestamp for review in memory.since(-(2**62))]
+    if since is None:
+        assert len(held) < REMEMBERED_REVIEWS
+        assert found == sum(when < upper for when in held)
+    else:
+        assert since == held[0]
+        assert found == max(0, sum(when < upper for when in held) - 1)
 
 
 @given(REVIEWS)

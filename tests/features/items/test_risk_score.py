@@ -72,6 +72,7 @@ def test_a_burst_that_nothing_explains_is_evidence_and_new_reviewers_add_to_it()
     assert old["burst_24h"]["decades"] > 3
     new = told(steady() + [review(when, new=True) for when in burst])
     assert new["score"] > old["score"] > 70
+    assert foremost(old) == "burst_24h"
     assert foremost(new).startswith("burst")
 
 
@@ -80,6 +81,38 @@ def test_a_burst_of_sales_explains_a_burst_of_reviews_by_new_customers():
     reviews = [review(END - HOUR * hour, new=True) for hour in range(1, 11)]
     assert told(steady() + reviews)["score"] > 70
     assert told(steady() + sold + reviews)["score"] < 10
+
+
+def test_a_burst_is_told_against_half_a_year_though_it_is_most_of_its_own_month():
+    known = [review(BEGIN + number * 15 * DAY) for number in range(4)]
+    paid = [review(END - number * 30 * HOUR, text="") for number in range(10)]
+    of_a_new_item = told(paid + known[-1:])
+    assert of_a_new_item["burst_14d"]["decades"] == 0.0
+    of_an_old_one = told(paid + known)
+    assert of_an_old_one["burst_14d"]["of"] == 14
+    assert of_an_old_one["burst_14d"]["decades"] > 0.5
+    longer = told([purchase(END - 170 * DAY), *paid, *known])
+    assert longer["burst_14d"]["decades"] > of_an_old_one["burst_14d"]["decades"]
+    assert longer["score"] > 70
+
+
+def test_a_week_of_sales_explains_that_its_customers_review_on_one_day():
+    sold = [purchase(END - 9 * DAY + number * 2 * HOUR) for number in range(80)]
+    asked = [review(END - minute * 60_000, new=bool(minute % 2)) for minute in range(14)]
+    assert told(steady() + asked)["score"] > 70
+    assert told(steady() + sold + asked)["score"] < 20
+
+
+def test_low_ratings_and_good_ones_without_backing_are_told_in_a_burst_alone():
+    attack = told(steady() + [review(END - HOUR * number, 1, polarity=-0.8) for number in range(8)])
+    assert foremost(attack) == "low_7d"
+    assert attack["low_7d"]["decades"] > attack["burst_24h"]["decades"]
+    praised = told(steady() + [review(END - HOUR * number) for number in range(8)])
+    assert praised["low_7d"]["decades"] == praised["unbacked_14d"]["decades"] == 0.0
+    # A bad lot: the reviews come as ever, and all of them complain.
+    lot = [fact for fact in steady() if fact.kind == Kind.PURCHASE or fact.timestamp < END - 14 * DAY]
+    lot += [review(when, 1, polarity=-0.8) for when in range(END - 14 * DAY, END, 2 * DAY)]
+    assert told(lot)["score"] == 0.0
 
 
 def test_reviews_of_a_new_item_are_no_burst():
@@ -101,10 +134,10 @@ def test_one_text_in_light_rewrites_is_evidence_and_the_same_short_word_is_none(
 def test_good_ratings_with_bad_words_or_none_are_evidence():
     contrary = told(steady() + [review(END - DAY * day - HOUR, polarity=-0.9) for day in range(10)])
     assert contrary["contrary"]["found"] == 10
-    assert foremost(contrary) == "contrary"
+    assert foremost(contrary) == "unbacked_14d"
     wordless = told(steady() + [review(END - DAY * (number % 12) - HOUR * number, text="") for number in range(24)])
     assert wordless["wordless"]["found"] == 24
-    assert foremost(wordless) == "wordless"
+    assert foremost(wordless) == "unbacked_14d"
 
 
 def test_what_an_item_always_had_is_ordinary():

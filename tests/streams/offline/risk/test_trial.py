@@ -114,11 +114,16 @@ def test_the_page_has_every_kind_and_says_what_it_is_not() -> None:
             "embedding": {"any": {"rewritten": 2, "signature": 0.9, "embedding": None}},
             "polarity": {"any": {"texts": 5, "honest": 0.1, "contrary": 0.5}},
             "memory": {"reviews": 48, "bytes": 28, "signature_bytes": 17},
+            "promoted": {
+                "products": 9, "promoted": 8, "items": 7, "lines": {"median": 6, "most": 50},
+                "flagged": {"reviewed as usual": {"threshold": 1, "at_alert": 0, "greatest": 61.0}},
+            },
             "reviews": 10, "purchases": 20, "encoder": "e", "head": "h", "seed": 0,
         }
     )  # fmt: skip
     assert "never a verdict" in written
     assert "composite" in written
+    assert "| reviewed as usual | 7 | 1 | 0 | 61 |" in written
     for kind in kinds:
         assert f"| {kind} |" in written
 
