@@ -158,7 +158,7 @@ def _judged(found: Mapping[str, Any]) -> Iterator[str]:
     false = found["false"]
     yield (
         f"\nPrecision {_interval(found['precision'])} and recall {_interval(found['recall'])}, where a third of the "
-        f"items have a campaign. Of {false['items']:,} items without one, {false['flagged']} were flagged: with 95 % "
+        f"items have a campaign. Of {false['items']:,} items without one it flags {false['flagged']}: with 95 % "
         f"confidence fewer than {false['at_most']:.2%} of such items are. "
         + " ".join(
             f"Where {float(share):.0%} of the items have a campaign, precision is then at least {value:.2f}."
