@@ -84,6 +84,20 @@ async def refilled(settings: Settings) -> Run:
             return run
 
 
+async def cut_short(settings: Settings, users: int) -> None:
+    """Have a worker begin to publish everybody again, and end once so many users are."""
+
+    async def published() -> int:
+        async with Flow(settings, encoder=HashEncoder()) as flow:
+            republisher = flow.production.republisher
+            await until(lambda: republisher.progress.users == users or republisher.progress.state == DONE)
+            return republisher.progress.users
+
+    while await published() < users:
+        # Done with fewer is whoever loses the partition meanwhile, as above.
+        pass
+
+
 @asynccontextmanager
 async def worker(settings: Settings, lines: list[dict[str, Any]]) -> AsyncIterator[tuple[Flow, Run]]:
     async with Flow(settings, encoder=HashEncoder()) as flow:
@@ -242,8 +256,7 @@ async def test_a_refill_that_a_restart_cut_short_is_made_up_for_by_the_next_star
         async with worker(settings, one_click_each(150)) as (_, before):
             pass
         lose_everything(settings.online_url)
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            await until(lambda: flow.production.republisher.progress.users == 100)
+        await cut_short(settings, 100)
         faster = settings.model_copy(update={"refresh_users_per_s": 10_000})
         after = await refilled(faster)
         async with Flow(faster, encoder=HashEncoder()) as flow:
