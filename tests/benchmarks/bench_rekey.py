@@ -15,7 +15,8 @@ import orjson
 from benchmarks.brokers import fresh_broker
 from benchmarks.harness import PAIRS, machine, median_ratio, report, run_side, say, spread, table
 from benchmarks.material.clicks import clicks
-from support.shop_topics import as_call, ends_of_inputs, publish
+from support.inputs import ends_of_inputs
+from support.shop_topics import as_call, publish
 
 from streams.contract import CLICKS
 from streams.settings import Settings, load_settings

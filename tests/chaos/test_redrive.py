@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from support.redriving import ends_of, redrive
+from support.inputs import ends_of_inputs
+from support.redriving import redrive
 from support.shoppers import random_lines
 
 from streams.operating.redriving.letters import Standing
@@ -38,6 +39,6 @@ async def test_letters_redriven_into_a_worker_that_is_killed_count_once(cluster,
     assert await doomed.ended() == -signal.SIGKILL
     assert await redrive(cluster.settings) == {Standing.SENT_BEFORE: sent[Standing.SENT]}
     await cluster.start(currency="EUR").ready()
-    await cluster.drained(await ends_of(cluster.settings))
+    await cluster.drained(await ends_of_inputs(cluster.settings))
     await cluster.drained()
     await cluster.check(LINES)

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from models.encoder.bert import Encoder
 from streams.broker.reading import read_topic
-from streams.broker.topics.log_ends import high_watermarks
 from streams.cli.replay import LEAD_RECORDS, feed
-from streams.contract import EVENTS, topic_name
+from streams.contract import topic_name
 from streams.operating.drain import Drain
-from streams.operating.feeder import Ends
 from streams.operating.redriving.letters import Choice, Standing
 from streams.operating.redriving.redrive import Redrive
 from streams.operating.summary import summarise
 from streams.settings import Settings
 from streams.worker.flow import Flow
 from support.encoders import HashEncoder
+from support.inputs import ends_of_inputs
 from support.runs import Run, read_back
 from support.shoppers import BASE, arriving
 
@@ -50,23 +49,13 @@ class FedFlow(Flow):
 
     async def settle(self) -> Run:
         """Wait for all that the topics hold, and read back what is made of it."""
-        await Drain(self, LEAD_RECORDS).drained(await ends_of(self.settings))
+        await Drain(self, LEAD_RECORDS).drained(await ends_of_inputs(self.settings))
         return await self.take([])
 
 
 def worker(settings: Settings, encoder: Encoder | None = None) -> FedFlow:
     """A flow, to be entered."""
     return FedFlow(settings, encoder=encoder or HashEncoder())
-
-
-async def ends_of(settings: Settings) -> Ends:
-    """Where the inputs of events end."""
-    asked = {
-        TopicPartition(topic_name(settings, topic), number): (topic, number)
-        for topic in EVENTS
-        for number in range(settings.partitions)
-    }
-    return {asked[partition]: end for partition, end in (await high_watermarks(settings, list(asked))).items()}
 
 
 async def redrive(settings: Settings, choice: Choice = ALL, go: bool = True) -> Counter[Standing]:

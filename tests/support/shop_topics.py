@@ -17,15 +17,15 @@ from streams.broker.connection import connection, new_producer
 from streams.broker.reading import read_topic
 from streams.broker.topics.admin import Admin, Made
 from streams.broker.topics.log_ends import high_watermarks
-from streams.contract import CLICKS, EVENTS, rekey_group_name, topic_name
+from streams.contract import CLICKS, rekey_group_name, topic_name
 from streams.operating.drain import Drain
-from streams.operating.feeder import Ends
 from streams.operating.read_back import dead_letters
 from streams.operating.summary import summarise
 from streams.rekeying.flow import Flow as Rekeying
 from streams.settings import Settings
 from streams.worker.flow import Flow
 from support.encoders import HashEncoder
+from support.inputs import ends_of_inputs
 from support.patience import PATIENCE_S
 from support.runs import Run, quick_settings, read_back
 from support.shoppers import BASE
@@ -147,16 +147,6 @@ async def rekeying(settings: Settings) -> AsyncIterator[Rekeying]:
 def rekey_settings(folder: Path, sources: Iterable[str], **overrides: Any) -> Settings:
     """Settings of a quick process that reads these sources, for a broker's own topics."""
     return quick_settings(folder, rekey_sources=",".join(sources), metrics_port=0, **overrides)
-
-
-async def ends_of_inputs(settings: Settings) -> Ends:
-    """Where the inputs end."""
-    asked = {
-        TopicPartition(topic_name(settings, topic), number): (topic, number)
-        for topic in EVENTS
-        for number in range(settings.partitions)
-    }
-    return {asked[tp]: end for tp, end in (await high_watermarks(settings, list(asked))).items()}
 
 
 async def worked_off(settings: Settings) -> Run:

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from support.encoders import SwitchableEncoder
+from support.inputs import ends_of_inputs
 from support.patience import PATIENCE_S
-from support.redriving import ends_of, purchase, redrive, redriven, review, worker
+from support.redriving import purchase, redrive, redriven, review, worker
 from support.runs import quick_settings, run_flow
 from support.shoppers import BASE, encoded
 
@@ -41,9 +42,9 @@ async def test_letters_of_another_currency_are_applied_once_after_a_restart_with
     async with worker(settings) as flow:
         assert await redrive(settings) == {Standing.SENT: 3}
         once = await flow.settle()
-        ends = await ends_of(settings)
+        ends = await ends_of_inputs(settings)
         assert await redrive(settings) == {Standing.SENT_BEFORE: 3}
-        assert await ends_of(settings) == ends
+        assert await ends_of_inputs(settings) == ends
         twice = await flow.settle()
     assert flow.tally.fates == {Fate.APPLIED: 3}
     assert {user: row["lifetime_spend"] for user, row in once.features.items()} == {"u": 20.0, "v": 10.0, "w": 10.0}
@@ -68,9 +69,9 @@ async def test_a_dry_run_sends_nothing_and_tells_places_without_what_users_wrote
     async with worker(quick_settings(tmp_path)) as flow:
         lines = [purchase("secret-user", 1, currency="EUR"), {"topic": "searches", "key": "k", "raw": "secret"}]
         await flow.take([*lines, {"topic": "secret-topic", "value": {}}])
-        ends = await ends_of(flow.settings)
+        ends = await ends_of_inputs(flow.settings)
         code, out, errors = await wherewithal(flow.settings, "redrive", "--json")
-        assert await ends_of(flow.settings) == ends
+        assert await ends_of_inputs(flow.settings) == ends
         _, shown, _ = await wherewithal(flow.settings, "redrive", "--topic", "clicks", "searches", "--limit", "1")
         name = journal_name(flow.settings)
         assert await partition_counts(flow.settings, [name]) == {}

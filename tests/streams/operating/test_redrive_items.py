@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from support.encoders import SwitchableEncoder
+from support.inputs import ends_of_inputs
 from support.item_oracle import assert_rows, wanted_items
 from support.plain_feast import served_items
-from support.redriving import ends_of, purchase, redrive, review, worker
+from support.redriving import purchase, redrive, review, worker
 from support.runs import quick_settings
 from support.servers.brokers import Broker
 
@@ -73,9 +74,9 @@ async def test_a_damaged_message_of_facts_is_not_sent_back(tmp_path: Path, broke
         await (await publisher.send(topic_name(settings, FACTS), 0, [Outgoing(b"i", b"\x01no fact")])).acknowledged()
         await publisher.stop()
         run = await flow.take([purchase("u", 1)])
-        ends = await ends_of(settings)
+        ends = await ends_of_inputs(settings)
         assert [(letter["topic"], letter["reason"]) for letter in run.letters] == [(FACTS, "malformed")]
         assert await redrive(settings) == {Standing.INTERNAL: 1}
-        assert await ends_of(settings) == ends
+        assert await ends_of_inputs(settings) == ends
         assert (await flow.settle()).letters == run.letters
         assert (flow.tally.facts_sent, flow.tally.facts_applied) == (1, 1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from support.inputs import ends_of_inputs
 from support.oracle import assert_same
 from support.patience import PATIENCE_S
 from support.runs import run_flow
@@ -16,7 +17,6 @@ from support.servers.brokers import Broker
 from support.shop_topics import (
     as_call,
     behind,
-    ends_of_inputs,
     letters_of,
     publish,
     rekey_settings,

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from support.command import forked
+from support.inputs import ends_of_inputs
 from support.oracle import assert_reference
 from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 from support.shop_topics import (
     as_call,
     behind,
-    ends_of_inputs,
     publish,
     rekey_settings,
     rekeyed,
