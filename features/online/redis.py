@@ -145,10 +145,6 @@ class RedisOnlineStore:
         with self._translated():
             self._client.set(_PROBE, b"", px=1000)
 
-    def empty(self) -> bool:
-        """Return whether the database has no hash of this entity, a fence alone included."""
-        return next(self.keys(), None) is None
-
     def keys(self) -> Iterator[str]:
         """Yield every key that the database has a hash of, a fence alone included, in no order and perhaps twice."""
         pattern = _literal(self._keys.prefix) + b"*" + _literal(self._suffix)

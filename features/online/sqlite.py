@@ -135,14 +135,6 @@ class SqliteOnlineStore:
         with self._translated():
             self._connection.execute(f"SELECT 1 FROM {self._fences} LIMIT 1").fetchone()
 
-    def empty(self) -> bool:
-        """Return whether no key has a fence that stays."""
-        with self._translated():
-            (held,) = self._connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM {self._fences} WHERE expires_at IS NULL)"
-            ).fetchone()
-        return not held
-
     def risks(self) -> list[str]:
         """Return nothing: what is committed to the file stays there."""
         return []

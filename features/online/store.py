@@ -64,10 +64,6 @@ class OnlineStore(Protocol):
         """Return when the store answers."""
         ...
 
-    def empty(self) -> bool:
-        """Return whether it surely holds no key of this entity, as one that was just made or has lost everything."""
-        ...
-
     def risks(self) -> list[str]:
         """Return one line per setting of the store's own by which it may lose rows, with what to do."""
         ...

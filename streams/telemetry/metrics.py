@@ -151,8 +151,8 @@ class Metrics(MetricSet):
         )
         self.artefact_refused = counter("artefact_refused", "Artefacts found and not taken over", "role")
         self.refreshed = counter("refreshed_users", "Users scored anew because a new artefact took over")
-        self.republished = counter("republished_users", "Users published again on request, the erased among them")
-        self.republished_items = counter("republished_items", "Items published again on request, or to an empty store")
+        self.republished = counter("republished_users", "Users published again on request, or for want of rows")
+        self.republished_items = counter("republished_items", "Items published again on request, or for want of rows")
         self.shadow_model = gauge("shadow_info", "1 for the shadow in use", "scorer")
         self.shadow_difference = batched(
             "shadow_difference", "Distance of the shadow's prediction (log1p of money) from the live one", DISTANCES

@@ -20,6 +20,7 @@ from streams.worker.assignment import Assignment, Furnishing, Superseded
 from streams.worker.consuming.losses import Losses
 from streams.worker.equipment import Equipment
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
+from streams.worker.republishing.refilling import Refiller
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.republishing.strays import Strays
 from streams.worker.stage_spec import StageSpec
@@ -66,6 +67,7 @@ class Engine(Generic[E]):
         losses: finds input that was deleted before it was taken in.
         erasures: publishes the erased that a recovery meets.
         resetter: looks for records ahead of the clock.
+        refiller: looks for rows that the online store lacks.
         news: told when a recovery begins and ends.
         on_released: told that partitions are let go.
         on_failure: told of the error that makes going on unsound.
@@ -89,6 +91,7 @@ class Engine(Generic[E]):
         losses: Losses,
         erasures: RecoveredErasures,
         resetter: Resetter,
+        refiller: Refiller,
         news: RecoveryNews,
         on_released: Callable[[], None],
         on_failure: Callable[[BaseException], None],
@@ -102,6 +105,7 @@ class Engine(Generic[E]):
         self._losses = losses
         self._erasures = erasures
         self._resetter = resetter
+        self._refiller = refiller
         self._news = news
         self._on_released = on_released
         self._on_failure = on_failure
@@ -193,6 +197,7 @@ class Engine(Generic[E]):
             self._erasures.hand_over(partition)
         self._news.end(len(numbers))
         self._resetter.begin()
+        self._refiller.begin({number: tuple(first.values()) for number, first in begins.items()})
 
     def _furnishing(self) -> Furnishing:
         settings, equipment, changelog = self._settings, self.equipment, self._spec.changelog(self._settings)
@@ -212,6 +217,7 @@ class Engine(Generic[E]):
     async def release(self) -> None:
         """Settle what is applied, as far as there is time, and let the partitions go."""
         self._resetter.stop()
+        self._refiller.stop()
         self.held.let_go()
         await self.assignment.end()
         self._on_released()

@@ -19,7 +19,6 @@ from streams.worker.engine import Engine
 from streams.worker.production.artefact_watch import ArtefactWatch
 from streams.worker.production.known_categories import KnownCategories
 from streams.worker.production.served_watch import ServedWatch
-from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.refreshing import Refresher
 from streams.worker.republishing.republishing import Republisher
 from streams.worker.users.user_equipment import UserEquipment
@@ -37,7 +36,6 @@ class Production:
         engine: whose scorer is swapped.
         watch: told by that engine of what is served.
         tally: counts the events that name a category.
-        owed: remembers that the online store lacks users.
         metrics: where everything is published.
         on_failure: told of an error that ends any of it.
 
@@ -54,7 +52,6 @@ class Production:
         engine: Engine[UserEquipment],
         watch: ServedWatch,
         tally: Tally,
-        owed: Owed,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -64,7 +61,7 @@ class Production:
         rate = settings.refresh_users_per_s
         self._refresher = Refresher(lambda: engine.partitions, rate, metrics, on_failure)
         self.republisher = Republisher(
-            lambda: engine.partitions, settings.partitions, rate, metrics.republished, on_failure, owed, "users"
+            lambda: engine.partitions, settings.partitions, rate, metrics.republished, on_failure, "users"
         )
         self._tasks = Tasks("drift", on_failure)
         self._watch = watch

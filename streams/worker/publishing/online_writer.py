@@ -59,6 +59,8 @@ class OnlineWriter:
         self._tasks: Tasks | None = None
         self.failing_since: float | None = None
         """Monotonic time of the first failure of the running series; None while the store takes rows."""
+        self.on_return: Callable[[], object] = lambda: None
+        """Called when the store takes rows again after failures: it may have lost some meanwhile."""
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Begin writing; `on_failure` is told of faults of this program, not of refusals of the store."""
@@ -89,6 +91,14 @@ class OnlineWriter:
         self._waiters.append(done)
         self._arrived.set()
         return done
+
+    async def has_all(self, keys: Sequence[str]) -> bool:
+        """Return whether the store has a row of each of these keys.
+
+        Raises:
+            OnlineStoreError: it does not answer.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: all(map(self._store.has, keys)))
 
     async def _run(self) -> None:
         while True:
@@ -149,6 +159,7 @@ class OnlineWriter:
                 if self.failing_since is not None:
                     log.info("online store takes rows again", seconds=round(started - self.failing_since, 1))
                     self.failing_since = None
+                    self.on_return()
                 return
 
 

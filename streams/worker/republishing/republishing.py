@@ -5,15 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from prometheus_client import Counter
 
 from streams.log import log
 from streams.tasks import Tasks
-from streams.worker.applying.partition import Partition
-from streams.worker.republishing.owed import Owed
 from streams.worker.republishing.progress import DONE, RUNNING, Progress
 from streams.worker.republishing.sweeping import Partitions, Passed, Sweep
 
@@ -27,7 +24,6 @@ class Republisher:
         users_per_s: users touched in a second, at most, unless a request says otherwise.
         published: counts them.
         on_failure: told of an error that ends it.
-        owed: remembers that the store lacks some; settled once all are published.
         keys: what they are, for the log.
 
     Attributes:
@@ -41,11 +37,9 @@ class Republisher:
         users_per_s: int,
         published: Counter,
         on_failure: Callable[[BaseException], None],
-        owed: Owed,
         keys: str,
     ) -> None:
         self._partitions = partitions
-        self._owed = owed
         self._users_per_s = users_per_s
         self._published = published
         self._keys = keys
@@ -69,17 +63,6 @@ class Republisher:
         self._tasks.begin(self._run(users_per_s or self._users_per_s))
         return self.progress
 
-    def refill(self) -> None:
-        """Publish everybody to a store that was found empty, now or before a restart that came too early for that."""
-        partitions = self._partitions().values()
-        if not (self._owed.pending and partitions):
-            return
-        if any(map(_holds_any, partitions)):
-            log.warning(f"the online store lacks {self._keys}, publishing all of them again")
-            self.begin()
-        else:
-            self._owed.settle()
-
     async def stop(self) -> None:
         """Publish nobody any more."""
         self._tasks.cancel()
@@ -96,8 +79,6 @@ class Republisher:
             if partition is not None and await sweep.everybody(partition):
                 self._update(finished=(*self.progress.finished, number))
         self._update(state=DONE)
-        if self.progress.finished == self.progress.partitions:
-            self._owed.settle()
         log.info(
             f"{self._keys} published again",
             living=self.progress.users,
@@ -112,7 +93,3 @@ class Republisher:
 
     def _update(self, **changes: object) -> None:
         self.progress = msgspec.structs.replace(self.progress, **changes)
-
-
-def _holds_any(partition: Partition[Any]) -> bool:
-    return next(partition.states.items(partition.number), None) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from streams.worker.applying.partition import Partition
@@ -54,8 +54,7 @@ class Sweep:
 
     async def everybody(self, partition: Partition[Any]) -> bool:
         """Publish every user of a partition; return whether it stayed assigned until all were out."""
-        # Busy users may not be in the store yet.
-        return await self.some(partition, chain(partition.busy(), _stored(partition)))
+        return await self.some(partition, known(partition))
 
     async def some(self, partition: Partition[Any], users: Iterable[str]) -> bool:
         """Publish these users of a partition; return whether it stayed assigned until all were out."""
@@ -93,6 +92,9 @@ class Sweep:
         return Passed(living, erased)
 
 
-def _stored(partition: Partition[Any]) -> Iterator[str]:
+def known(partition: Partition[Any]) -> Iterator[str]:
+    """Yield every user of a partition, some of them twice, the erased among them."""
+    # Busy users may not be in the local store yet.
+    yield from partition.busy()
     for key, _ in partition.states.items(partition.number):
         yield key.decode()

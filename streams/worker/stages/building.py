@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from prometheus_client import Counter
+
 from streams.broker.throttling import Throttle
 from streams.settings import Settings
 from streams.telemetry.metrics import Metrics
@@ -12,7 +14,9 @@ from streams.worker.app import App, GroupMember, attach, create_app
 from streams.worker.applying.held_partitions import HeldPartitions
 from streams.worker.consuming.losses import Losses
 from streams.worker.engine import Engine
+from streams.worker.publishing.online_writer import OnlineWriter
 from streams.worker.republishing.recovered_erasures import RecoveredErasures
+from streams.worker.republishing.refilling import Refiller
 from streams.worker.republishing.resetting import Resetter
 from streams.worker.stage_spec import StageSpec
 from streams.worker.state.recovery_news import RecoveryNews
@@ -32,6 +36,8 @@ def build(
     *,
     held: HeldPartitions[Any],
     on_released: Callable[[], None],
+    online: OnlineWriter,
+    republished: Counter,
     metrics: Metrics,
     throttle: Throttle,
     clock: Callable[[], int],
@@ -47,6 +53,8 @@ def build(
         spec: of the stage.
         held: empty, to be filled by the engine.
         on_released: told that partitions are let go.
+        online: writes their rows.
+        republished: counts what is published again because its rows were lacking.
         metrics: what is counted.
         throttle: shared by the clients of the worker.
         clock: the wall clock, ms, by which what is quiet becomes due.
@@ -65,6 +73,7 @@ def build(
         losses=losses,
         erasures=erasures,
         resetter=Resetter(settings, spec, held.partitions, clock, metrics, on_failure),
+        refiller=Refiller(held.partitions, online, settings.refresh_users_per_s, republished, on_failure, spec.name),
         news=news,
         on_released=on_released,
         on_failure=on_failure,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from prometheus_client import Counter
+
 from streams.broker.letters import Letters
 from streams.inference.loading import Inference
 from streams.inference.title_reader import TitleReader
@@ -29,6 +31,11 @@ class ItemStage(Stage):
     republisher: Republisher
     _risks: RiskWatch
 
+    @property
+    def republished(self) -> Counter:
+        """Counts items."""
+        return self.shared.metrics.republished_items
+
     def watch(self, held: HeldPartitions[Any]) -> None:
         """Make what counts the items whose reviews are odd; no model is judged by what is served of items."""
         self._risks = RiskWatch(self.shared.metrics)
@@ -45,9 +52,8 @@ class ItemStage(Stage):
             lambda: engine.partitions,
             settings.partitions,
             settings.refresh_users_per_s,
-            shared.metrics.republished_items,
+            self.republished,
             shared.on_failure,
-            self.owed,
             self.spec.name,
         )
         equipment = ItemEquipment(
@@ -80,8 +86,7 @@ class ItemStage(Stage):
                 return
 
     def start_production(self) -> None:
-        """Publish what the online store was found to lack."""
-        self.republisher.refill()
+        """Begin nothing: no model is judged by what is served of items."""
 
     async def stop_production(self) -> None:
         """Publish nothing again any more."""

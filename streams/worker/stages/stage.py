@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from prometheus_client import Counter
+
 from streams.broker.letters import Letters
 from streams.broker.throttling import Throttle
 from streams.broker.topics.provisioning import Cluster
@@ -26,7 +28,6 @@ from streams.worker.lifecycle.explaining import explain_start
 from streams.worker.lifecycle.starting import start_equipped
 from streams.worker.lifecycle.state_lock import lock_state
 from streams.worker.publishing.online_writer import OnlineWriter
-from streams.worker.republishing.owed import Owed
 from streams.worker.stage_spec import StageSpec
 from streams.worker.stages.building import build
 from streams.worker.stages.stores import open_store
@@ -67,7 +68,6 @@ class Stage(ABC):
         engine: takes its partitions over.
         online: writes its rows.
         topics: watches its topics.
-        owed: remembers that the online store lacks rows, once that is opened.
         joined: whether its group was joined and its state recovered, once.
     """
 
@@ -75,7 +75,6 @@ class Stage(ABC):
     engine: Engine[Any]
     online: OnlineWriter
     topics: TopicWatch
-    owed: Owed
 
     def __init__(self, settings: Settings, spec: StageSpec, shared: Shared) -> None:
         self.settings = settings
@@ -95,9 +94,8 @@ class Stage(ABC):
 
     async def open_store(self, closing: Closing) -> None:
         """Open the online store, and begin to write rows to it."""
-        self.owed = Owed(self.settings.state_dir)
         self.online = OnlineWriter(
-            await asyncio.to_thread(open_store, self.settings, self.spec, self.owed),
+            await asyncio.to_thread(open_store, self.settings, self.spec),
             self.shared.metrics,
             freshness_s=self.settings.freshness_ms / 1000,
             batch_rows=self.settings.online_batch_rows,
@@ -116,6 +114,8 @@ class Stage(ABC):
             self.spec,
             held=held,
             on_released=self.released,
+            online=self.online,
+            republished=self.republished,
             metrics=shared.metrics,
             throttle=shared.throttle,
             clock=shared.clock,
@@ -145,6 +145,11 @@ class Stage(ABC):
         await self.engine.close()
         if not (interrupted or self.app.crashed):
             await self.app.consumer.commit()
+
+    @property
+    @abstractmethod
+    def republished(self) -> Counter:
+        """Counts what is published again on request, or because the online store lacked it."""
 
     @abstractmethod
     def equip(self, inference: Inference, titles: TitleReader, letters: Letters) -> None:

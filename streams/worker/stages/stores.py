@@ -8,17 +8,15 @@ from features.online.store import OnlineStore
 from streams.exceptions import ConfigurationError, StreamsError
 from streams.log import log
 from streams.settings import Settings
-from streams.worker.republishing.owed import Owed
 from streams.worker.stage_spec import StageSpec
 
 
-def open_store(settings: Settings, spec: StageSpec, owed: Owed) -> OnlineStore:
-    """Open the store that the settings name; one that is empty is noted, because its rows are owed.
+def open_store(settings: Settings, spec: StageSpec) -> OnlineStore:
+    """Open the store that the settings name, and warn of what it may lose.
 
     Args:
         settings: that name it.
         spec: of the stage whose rows are written.
-        owed: takes the note.
 
     Raises:
         ConfigurationError: the settings name no store.
@@ -29,8 +27,6 @@ def open_store(settings: Settings, spec: StageSpec, owed: Owed) -> OnlineStore:
         store.ping()
         for risk in store.risks():
             log.warning("the online store may lose rows", reason=risk)
-        if store.empty():
-            owed.note()
     except OnlineStoreURLError as error:
         raise ConfigurationError(f"WHEREWITHAL_ONLINE_STORE: {error}") from error
     except OnlineStoreError as error:

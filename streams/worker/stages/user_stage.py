@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client import Counter
+
 from features.users.state import UserState
 from streams.broker.letters import Letters
 from streams.inference.active_capacity import PURPOSE
@@ -29,6 +31,11 @@ class UserStage(Stage):
     production: Production
     _watch: ServedWatch
 
+    @property
+    def republished(self) -> Counter:
+        """Counts users."""
+        return self.shared.metrics.republished
+
     def watch(self, held: HeldPartitions[UserState]) -> None:
         """Make what feeds shadow, drift, fit and calibration."""
         shared = self.shared
@@ -47,7 +54,6 @@ class UserStage(Stage):
             self.engine,
             self._watch,
             shared.tally,
-            self.owed,
             shared.metrics,
             shared.on_failure,
         )
@@ -70,9 +76,8 @@ class UserStage(Stage):
         self.engine.equip(equipment)
 
     def start_production(self) -> None:
-        """Begin to watch models, and publish what the online store was found to lack."""
+        """Begin to watch models."""
         self.production.start()
-        self.production.republisher.refill()
 
     async def stop_production(self) -> None:
         """Watch models no more."""

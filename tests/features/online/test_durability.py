@@ -1,4 +1,4 @@
-"""What a store may lose: it is told to be empty, or at risk by its own settings."""
+"""What a store may lose by its own settings."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.online_backends import Backend
 
-from features.online import OnlineStore, open_online_store
-
-
-def test_a_store_is_empty_until_it_knows_of_somebody(backend: Backend, store: OnlineStore, make_row: Any) -> None:
-    assert store.empty()
-    store.write([make_row("u1", 1)])
-    assert not store.empty()
-    store.delete({"u1": (1, 2, 0)})
-    assert not store.empty(), "the fence of an erased user is something"
+from features.online import open_online_store
 
 
-def test_a_fence_that_expires_is_nobody_to_sqlite(tmp_path: Path) -> None:
+def test_sqlite_may_lose_nothing(tmp_path: Path) -> None:
     with closing(open_online_store(f"sqlite:///{tmp_path}/online.db")) as store:
-        store.delete({"u1": (0, 0, 0)}, fence_ttl_s=1)
-        assert store.empty()
         assert store.risks() == []
 
 

@@ -8,37 +8,33 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 import pytest
-import redis
 from support.encoders import HashEncoder
 from support.online_rows import make_row
 from support.patience import PATIENCE_S
-from support.runs import Run, quick_settings, read_back
-from support.shoppers import BASE, arriving
+from support.runs import quick_settings
+from support.served_again import click, lose_everything, one_click_each, take, until, worker
+from support.shoppers import BASE
 
 from features.online import open_online_store
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.reading import read_topic
-from streams.cli.replay import feed
 from streams.contract import SCORES, topic_name
 from streams.exceptions import ConfigurationError, LocalStateError
-from streams.operating.drain import Drain
 from streams.operating.republish_client import RepublishError, own_worker, republish, worker_url
-from streams.operating.summary import summarise
 from streams.settings import Settings, StateStore, load_settings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.server import Answer, Server
 from streams.worker.flow import Flow
 from streams.worker.republishing.endpoint import RepublishEndpoint
-from streams.worker.republishing.owed import Owed
-from streams.worker.republishing.progress import DONE, NONE, PATH, RUNNING, Progress, of_worker
+from streams.worker.republishing.progress import DONE, PATH, RUNNING, Progress, of_worker
 from streams.worker.republishing.recovered_erasures import FOLDER, RecoveredErasures
 from streams.worker.stage_spec import USERS
 from streams.worker.stages.stores import open_store
@@ -52,56 +48,8 @@ def online_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-def click(user: str, number: int, timestamp: int = BASE) -> dict[str, Any]:
-    value = {"event_id": f"c{number}", "user_id": user, "item_id": "i", "action": "view", "timestamp": timestamp}
-    return {"topic": "clicks", "value": value}
-
-
 def erasure(user: str, timestamp: int = BASE + 1) -> dict[str, Any]:
     return {"topic": "erasures", "value": {"user_id": user, "timestamp": timestamp}}
-
-
-def one_click_each(users: int) -> list[dict[str, Any]]:
-    return [click(f"u{number}", number) for number in range(users)]
-
-
-async def take(flow: Flow, lines: list[dict[str, Any]]) -> Run:
-    """Feed lines, wait until they are settled, and read back what is published and served."""
-    feeder = await feed(flow, drain := Drain(flow, 100), arriving(lines))
-    await drain.drained(feeder.ends)
-    return await read_back(flow, summarise(flow, feeder, 1.0))
-
-
-async def refilled(settings: Settings) -> Run:
-    """Have a worker publish everybody again whom the online store lacks, and read back what is served."""
-    while True:
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            await until(lambda: flow.production.republisher.progress.state == DONE)
-            published = flow.production.republisher.progress
-            run = await take(flow, [])
-        # Whoever loses a partition meanwhile, as on a busy machine, has not published everybody and owes them still.
-        if published.finished == published.partitions:
-            return run
-
-
-async def cut_short(settings: Settings, users: int) -> None:
-    """Have a worker begin to publish everybody again, and end once so many users are."""
-
-    async def published() -> int:
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            republisher = flow.production.republisher
-            await until(lambda: republisher.progress.users == users or republisher.progress.state == DONE)
-            return republisher.progress.users
-
-    while await published() < users:
-        # Done with fewer is whoever loses the partition meanwhile, as above.
-        pass
-
-
-@asynccontextmanager
-async def worker(settings: Settings, lines: list[dict[str, Any]]) -> AsyncIterator[tuple[Flow, Run]]:
-    async with Flow(settings, encoder=HashEncoder()) as flow:
-        yield flow, await take(flow, lines)
 
 
 @contextmanager
@@ -128,23 +76,6 @@ async def wherewithal(*words: str) -> tuple[int | None, str, str]:
     )
     out, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, out.decode(), errors.decode()
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not reached():
-            await asyncio.sleep(0.02)
-
-
-def lose_everything(url: str) -> None:
-    """Empty a store beneath the program, as a restart without persistence does."""
-    if url.startswith("redis"):
-        redis.Redis.from_url(url).flushdb()
-        return
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            connection.execute(f'DELETE FROM "{table}"')
-        connection.commit()
 
 
 def bring_back(url: str, user: str) -> None:
@@ -197,7 +128,7 @@ async def test_a_worker_warns_of_a_redis_that_may_lose_rows(
 ) -> None:
     settings = quick_settings(tmp_path, online_store=redis_url)
     with caplog.at_level(logging.WARNING, logger="wherewithal"):
-        open_store(settings, USERS, Owed(settings.state_dir)).close()
+        open_store(settings, USERS).close()
     (line,) = caplog.records
     assert line.getMessage() == "the online store may lose rows"
     assert "a Redis with snapshots or an append-only file" in line.fields["reason"]  # type: ignore[attr-defined]
@@ -232,49 +163,6 @@ async def test_a_partition_that_moves_in_between_does_not_count_as_gone_through(
         assert flow.production.republisher.progress.state == DONE
 
 
-async def test_a_worker_that_finds_its_store_empty_publishes_everybody_again(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(tmp_path / "state", broker=broker.url, state_store=StateStore.ROCKSDB)
-        async with worker(settings, [*one_click_each(20), click("gone", 100), erasure("gone")]) as (_, before):
-            pass
-        shutil.rmtree(settings.state_dir)
-        after = await refilled(settings)
-    assert after.features == before.features
-    assert len(after.features) == 20
-
-
-async def test_a_refill_that_a_restart_cut_short_is_made_up_for_by_the_next_start(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker:
-        settings = quick_settings(
-            tmp_path / "state",
-            broker=broker.url,
-            state_store=StateStore.ROCKSDB,
-            partitions=1,
-            # A slice of 100 users at once, the next one long after the test.
-            refresh_users_per_s=1,
-        )
-        async with worker(settings, one_click_each(150)) as (_, before):
-            pass
-        lose_everything(settings.online_url)
-        await cut_short(settings, 100)
-        faster = settings.model_copy(update={"refresh_users_per_s": 10_000})
-        after = await refilled(faster)
-        async with Flow(faster, encoder=HashEncoder()) as flow:
-            assert flow.production.republisher.progress.state == NONE
-    assert after.features == before.features
-    assert len(after.features) == 150
-
-
-async def test_a_new_deployment_has_nobody_to_publish_again(
-    tmp_path: Path, broker: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    settings = quick_settings(tmp_path / "state", broker=broker.url)
-    with caplog.at_level("WARNING", "wherewithal"):
-        async with Flow(settings, encoder=HashEncoder()) as flow:
-            assert flow.production.republisher.progress.state == NONE
-    assert "the online store lacks users, publishing all of them again" not in caplog.messages
-
-
 async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_path: Path, online_store: str) -> None:
     with EmbeddedBroker() as broker:
         settings = quick_settings(tmp_path, broker=broker.url, online_store=online_store)
@@ -282,7 +170,8 @@ async def test_what_recovery_learns_of_an_erasure_reaches_the_online_store(tmp_p
         async with worker(settings, lines):
             pass
         lose_everything(online_store)
-        bring_back(online_store, "gone")
+        for user in ("gone", *(f"u{number}" for number in range(5))):
+            bring_back(online_store, user)
         async with Flow(settings, encoder=HashEncoder()) as flow:
             await until(lambda: not serves(online_store, "gone"))
             assert await tombstones(flow.settings, "gone") == 2
