@@ -76,6 +76,7 @@ class Engine(Generic[E]):
         assignment: the newest; one that has ended until the first begins.
         held: see above.
         partitions: those of `held`.
+        refiller: see above.
         equipment: once there is one.
     """
 
@@ -105,7 +106,7 @@ class Engine(Generic[E]):
         self._losses = losses
         self._erasures = erasures
         self._resetter = resetter
-        self._refiller = refiller
+        self.refiller = refiller
         self._news = news
         self._on_released = on_released
         self._on_failure = on_failure
@@ -197,7 +198,7 @@ class Engine(Generic[E]):
             self._erasures.hand_over(partition)
         self._news.end(len(numbers))
         self._resetter.begin()
-        self._refiller.begin({number: tuple(first.values()) for number, first in begins.items()})
+        self.refiller.begin({number: tuple(first.values()) for number, first in begins.items()})
 
     def _furnishing(self) -> Furnishing:
         settings, equipment, changelog = self._settings, self.equipment, self._spec.changelog(self._settings)
@@ -217,7 +218,7 @@ class Engine(Generic[E]):
     async def release(self) -> None:
         """Settle what is applied, as far as there is time, and let the partitions go."""
         self._resetter.stop()
-        self._refiller.stop()
+        self.refiller.stop()
         self.held.let_go()
         await self.assignment.end()
         self._on_released()

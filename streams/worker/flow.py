@@ -161,6 +161,7 @@ class Flow(Running):
         closing.add("dead letters", letters.abandon)
         for stage in self.stages:
             stage.build()
+            stage.online.on_return = self._store_is_back
             # Stopped after the app, whose last micro-batches it still takes in.
             closing.add(f"production of {stage.spec.name}", stage.stop_production)
         equipping = asyncio.create_task(models.given_to(partial(self._equip, letters)), name="equip")
@@ -173,6 +174,11 @@ class Flow(Running):
             # Joining first, a worker whose models cannot be loaded would disturb its group at every start.
             await equipping
         await self._join(equipping)
+
+    def _store_is_back(self) -> None:
+        # Whichever stage had rows to write meanwhile has noticed; the store may have lost those of both.
+        for stage in self.stages:
+            stage.engine.refiller.again()
 
     def _equip(self, letters: Publisher, inference: Inference) -> None:
         self.inference = inference

@@ -6,8 +6,10 @@ import asyncio
 import sqlite3
 import sys
 import time
+from functools import partial
 
 import pytest
+from chaos.harness import until
 from support.patience import PATIENCE_S
 from support.shoppers import random_lines
 
@@ -78,6 +80,24 @@ async def test_redis_that_lost_everything_is_filled_again_by_all_workers_togethe
     assert "left out: name every worker with --worker" in errors
     code, out, errors = await republish(one, two)
     assert (code, out.startswith("published ")) == (0, True), errors
+    await redis_cluster.check(lines)
+
+
+@pytest.mark.chaos
+async def test_redis_that_is_started_again_without_its_rows_is_filled_by_the_workers_themselves(
+    redis_cluster, durable_redis
+):
+    lines = random_lines(seed=59, events=1500, users=100)
+    worker = await redis_cluster.start().ready()
+    await redis_cluster.feed(lines[:1200])
+    await redis_cluster.drained()
+    durable_redis.stop()
+    durable_redis.lose()
+    await redis_cluster.feed(lines[1200:])
+    await refused(worker)
+    durable_redis.start()
+    await redis_cluster.drained()
+    await until(partial(worker.said, "users published again"), PATIENCE_S, "the store is filled")
     await redis_cluster.check(lines)
 
 

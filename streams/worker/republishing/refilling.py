@@ -64,7 +64,6 @@ class Refiller:
         self._users_per_s = users_per_s
         self._published = published
         self._keys = keys
-        online.on_return = self.again
         self._tasks = Tasks("refill", on_failure)
         self._failed_since = False
         self.looked = False

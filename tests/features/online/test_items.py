@@ -73,18 +73,6 @@ def test_a_user_and_an_item_of_one_id_know_nothing_of_each_other(
     assert [user["revision"] for user in read_users(backend.url, ["same"])] == [2]
 
 
-def test_each_entity_is_empty_by_itself(store: OnlineStore, items: OnlineStore) -> None:
-    store.write([make_row("u1", 1)])
-    assert [store.empty(), items.empty()] == [False, True]
-    items.write([make_item_row("i1", 1)])
-    assert not items.empty()
-
-
-def test_items_alone_are_no_users(store: OnlineStore, items: OnlineStore) -> None:
-    items.write([make_item_row("i1", 1)])
-    assert [store.empty(), items.empty()] == [True, False]
-
-
 def test_all_items_that_are_served_can_be_listed(backend: Backend, store: OnlineStore, items: OnlineStore) -> None:
     assert items_of(backend.url) == []
     store.write([make_row(f"user-{number}", 1) for number in range(5)])
@@ -108,5 +96,5 @@ def test_keys_of_another_project_are_not_ours(redis_server: Any) -> None:
         closing(open_online_store(url, serving=ITEMS)) as ours,
     ):
         other.write([make_item_row("i1", 1)])
-        assert [other.empty(), ours.empty()] == [False, True]
+        assert [other.has("i1"), ours.has("i1")] == [True, False]
         assert items_of(url) == []

@@ -78,6 +78,10 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def lose(self) -> None:
+        """Lose all data, while it is stopped."""
+        shutil.rmtree(self._folder / "appendonlydir")
+
     def __enter__(self) -> RedisServer:
         try:
             return self.start()

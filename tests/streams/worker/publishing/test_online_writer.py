@@ -117,11 +117,13 @@ async def test_an_empty_put_is_done_too() -> None:
 
 
 async def test_a_store_that_refuses_is_tried_until_it_takes_every_row() -> None:
-    store = FailingStore(failures=7)
+    store, returns = FailingStore(failures=7), list[int]()
     async with writing(store, batch_rows=2) as writer:
+        writer.on_return = lambda: returns.append(store.left)
         puts = [writer.put([row(f"u{number}")]) for number in range(5)]
         await done(*puts)
     assert store.left == 0
+    assert returns == [0]
     assert set(store.users) == {f"u{number}" for number in range(5)}
 
 

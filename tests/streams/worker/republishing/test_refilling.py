@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def published_again(flow: Flow) -> float | None:
 async def looked_at(settings: Settings) -> tuple[Run, float | None]:
     """Have a worker look at its partitions; return what is served then, and how many it has published again."""
     async with Flow(settings, encoder=HashEncoder()) as flow:
-        await until(lambda: flow.engine._refiller.looked or flow.failed.done())
+        await until(lambda: flow.engine.refiller.looked or flow.failed.done())
         return await take(flow, []), published_again(flow)
 
 
@@ -94,7 +95,7 @@ async def test_whoever_takes_over_after_a_refill_that_was_cut_short_begins_it_an
         lose_everything(settings.online_url)
         async with Flow(settings, encoder=HashEncoder()) as flow:
             await until(lambda: (published_again(flow) or 0) >= 100 or flow.failed.done())
-            assert not flow.engine._refiller.looked
+            assert not flow.engine.refiller.looked
         changes = {"state_dir": tmp_path / successor, "refresh_users_per_s": 10_000}
         settings = settings.model_copy(update=changes)
         after, again = await looked_at(settings)
@@ -146,7 +147,7 @@ class Partition:
         self._states = states
         self.touched: list[str] = []
         self.waited_for = False
-        self.on_touch: Callable[[], object] = lambda: None
+        self.on_touch: Callable[..., object] = lambda _: None
 
     def items(self, _: int) -> Any:
         return ((key.encode(), USER.encode(state)) for key, state in self._states.items())
@@ -176,9 +177,6 @@ class Online:
         self._failures = failures
         self.asked: list[Sequence[str]] = []
 
-    def on_return(self) -> None:
-        raise AssertionError("nobody wants to know of it")
-
     async def has_all(self, keys: Sequence[str]) -> bool:
         self.asked.append(keys)
         if len(self.asked) <= self._failures:
@@ -200,10 +198,11 @@ async def refilled(partition: Partition, online: Online, begins: tuple[int, ...]
     held: Any = {4: partition}
     writer: Any = online
     refiller = Refiller(held, writer, 1_000_000, published, failed.append, "users")
+    partition.on_touch = partial(partition.on_touch, refiller)
     refiller.begin({4: begins})
     await until(lambda: refiller.looked or bool(failed))
     if fails:
-        online.on_return()
+        refiller.again()
         await until(lambda: refiller.looked or bool(failed))
     assert not failed
     return partition.touched
@@ -241,7 +240,7 @@ async def test_half_of_the_keys_that_are_looked_for_are_published_first_and_half
 
 async def test_a_store_that_fails_in_the_midst_of_a_refill_is_looked_at_once_more() -> None:
     partition, online = Partition({key: state(0, -1, -1, -1) for key in "ab"}), Online(lacking=["b"])
-    partition.on_touch = lambda: online.on_return() if len(partition.touched) == 2 else None
+    partition.on_touch = lambda refiller: refiller.again() if len(partition.touched) == 2 else None
     assert await refilled(partition, online, (1, 0, 0, 0)) == ["b", "a"] * 2
     assert online.asked == [["a", "b"]] * 2
 
