@@ -235,13 +235,13 @@ class Titles:
 
 
 class Untaken:
-    """In place of what asks the broker about things that these tests do not touch."""
+    """In place of what asks broker and store about things that these tests do not touch."""
 
     async def starts(self, *_: object) -> dict[TopicPartition, int]:
         return {}
 
-    def begin(self) -> None:
-        """Nobody was published by a clock that was ahead."""
+    def begin(self, *_: object) -> None:
+        """Nobody was published by a clock that was ahead, and the store lacks nobody."""
 
     def stop(self) -> None:
         """Nothing was begun."""
@@ -300,6 +300,7 @@ class Worker:
             losses=Untaken(),  # type: ignore[arg-type]
             erasures=RecoveredErasures(group.settings, lambda: held.partitions, self.failures.append),
             resetter=Untaken(),  # type: ignore[arg-type]
+            refiller=Untaken(),  # type: ignore[arg-type]
             news=RecoveryNews(Metrics(), USERS.name),
             on_released=watchers.released,
             on_failure=self.failures.append,
