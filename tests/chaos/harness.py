@@ -95,7 +95,9 @@ class Worker:
         return self._lines()[-5:]
 
     def _lines(self) -> list[str]:
-        return self._log.read_text(errors="replace").splitlines()
+        # A line may be seen while it is written, and a worker may be killed in the middle of one.
+        whole, _, _ = self._log.read_text(errors="replace").rpartition("\n")
+        return whole.splitlines()
 
     async def ready(self) -> Worker:
         """Wait until it has joined its group and recovered its partitions."""
