@@ -109,6 +109,12 @@ class Worker:
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
         return self
 
+    async def ready_again(self) -> None:
+        """Wait until it says that it can do its work: it looks now and then whether it has rejoined its group."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.get("/readyz"))[0] != 200:
+                await asyncio.sleep(POLL_S)
+
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
@@ -222,6 +228,7 @@ class Cluster:
             **settings,
         )
         self.workers: list[Worker] = []
+        self._later = folder / "hours-later"
         self._publisher: Publisher
         self._feeder: Feeder
         self._consumer: Any = None
@@ -264,7 +271,7 @@ class Cluster:
             "heartbeat_interval_s": 0.3,
             "commit_interval_s": 0.3,
             "metrics_port": 0,
-            "request_timeout_s": 10,
+            "chaos_later": self._later,
             # Every text and every title is encoded: what a cache answers is never in flight.
             "embedding_cache_texts": 1,
             "cached_titles": 1,
@@ -276,6 +283,11 @@ class Cluster:
         worker = Worker(process, log)
         self.workers.append(worker)
         return worker
+
+    async def let_hours_pass(self, worker: Worker) -> None:
+        """Have whatever stands still in a worker stand still for hours, and wait until it has judged that."""
+        self._later.touch()
+        await until(lambda: worker.said("stalls are judged hours later"), PATIENCE_S, "the worker looks at itself")
 
     async def supervise(self, name: str, starts: int, **environment: object) -> None:
         """Keep a worker of that name running until cancelled, as a supervisor does.
