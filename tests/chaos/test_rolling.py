@@ -66,10 +66,10 @@ async def taken_over_again(worker: Worker, before: Counter[str]) -> None:
     await until(again, PATIENCE_S, "it has partitions again")
 
 
-async def all_started(cluster: Cluster) -> dict[str, Worker]:
-    """Start the workers one after another, each once those before it have taken over what the one before it left."""
+async def all_started(cluster: Cluster, *names: str) -> dict[str, Worker]:
+    """Start workers one after another, each once those before it have taken over what the one before it left."""
     workers: dict[str, Worker] = {}
-    for name in NAMES:
+    for name in names:
         before = [(other, takeovers(other)) for other in workers.values()]
         workers[name] = await started(cluster, name)
         for other, taken in before:
@@ -84,7 +84,7 @@ async def places(cluster: Cluster) -> list[dict[str, list[int]]]:
 
 @pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.chaos)])
 async def test_three_workers_restarted_one_after_another_move_no_partition(cluster: Cluster, how: str) -> None:
-    workers = await all_started(cluster)
+    workers = await all_started(cluster, *NAMES)
     before = await places(cluster)
     assert [sorted(map(len, of_stage.values())) for of_stage in before] == [[1, 1, 1]] * 2
     lines = random_lines(seed=51, events=1500, users=80)
@@ -211,8 +211,7 @@ async def test_a_stopped_worker_keeps_its_place_until_an_operator_gives_it_up(cl
 
 async def test_a_running_worker_that_an_operator_has_leave_joins_again_and_nothing_is_lost(cluster: Cluster) -> None:
     lines = random_lines(seed=56, events=1500, users=40)
-    worker = await started(cluster, "w1")
-    await started(cluster, "w2")
+    worker, _ = (await all_started(cluster, "w1", "w2")).values()
     before = takeovers(worker)
     feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     code, _, said = await leave(cluster, "w1")
