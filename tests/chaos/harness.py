@@ -124,10 +124,15 @@ class Worker:
         """SIGSTOP."""
         self.process.send_signal(signal.SIGSTOP)
 
-    async def suspended(self, within_s: float = PATIENCE_S) -> None:
-        """Wait until it has stopped (SIGSTOP)."""
-        state = Path(f"/proc/{self.process.pid}/stat")
-        await until(lambda: state.read_text().rpartition(") ")[2].startswith("T"), within_s, "the worker has stopped")
+    @property
+    def suspended(self) -> bool:
+        """Whether it has stopped (SIGSTOP).
+
+        Raises:
+            AssertionError: it has ended.
+        """
+        assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].startswith("T")
 
     def resume(self) -> None:
         """SIGCONT."""

@@ -53,7 +53,7 @@ async def test_an_item_worker_stopped_past_its_session_overwrites_nothing_newer(
     lines = random_lines(seed=53, events=3000, users=60)
     await cluster.start("users", **USERS).ready()
     zombie = await cluster.start("zombie", **ITEMS, chaos_suspend=f"{point}:5").ready()
-    await overtaken(cluster, lines, zombie, cluster.start("owner", **ITEMS))
+    await overtaken(cluster, lines, zombie, **ITEMS)
     await cluster.corrected()
     await cluster.check(lines)
     assert zombie.process.poll() is None
@@ -65,7 +65,7 @@ async def test_a_worker_that_sends_facts_again_after_another_has_sent_them_count
     lines = random_lines(seed=54, events=3000, users=60)
     zombie = await cluster.start("zombie", **USERS, chaos_suspend=f"{point}:5").ready()
     await cluster.start("items", **ITEMS).ready()
-    await overtaken(cluster, lines, zombie, cluster.start("owner", **USERS))
+    await overtaken(cluster, lines, zombie, **USERS)
     await cluster.corrected()
     await cluster.check(lines)
 

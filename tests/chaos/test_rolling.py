@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from chaos.harness import Cluster, Worker, until
+from chaos.zombies import stopped_at_work
 from support.command import run
 from support.membership import by_instance, owners, wait_for_owners
 from support.patience import PATIENCE_S
@@ -124,9 +125,8 @@ async def test_a_worker_whose_place_a_namesake_has_taken_ends_and_nothing_is_los
     lines = random_lines(seed=52, events=1500, users=40)
     await started(cluster, "w2")
     first = await started(cluster, "w1", chaos_suspend=f"{point}:5")
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     # In the midst of its work, and with a lease that is good for long: it goes on before it hears of the namesake.
-    await first.suspended()
+    feeding = await stopped_at_work(cluster, lines, first)
     second = await cluster.start("copy", group_instance_id="w1").ready()
     await cluster.drained(cluster.ends())
     first.resume()
@@ -243,14 +243,15 @@ async def test_a_worker_stopped_past_its_session_joins_anew_under_its_id(cluster
     lines = random_lines(seed=57, events=1500, users=40)
     brief = {"session_timeout_s": 3}
     first = await started(cluster, "w1", chaos_suspend="before-changelog:5", **brief)
+    feeding = await stopped_at_work(cluster, lines, first)
+    # Not before: the other one could have taken its work away.
     await started(cluster, "w2", **brief)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
-    await first.suspended()
     await wait_for_owners(cluster.settings, {"w2": [0, 1, 2]})
     before = takeovers(first)
     first.resume()
     await taken_over_again(first, before)
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert first.process.poll() is None
