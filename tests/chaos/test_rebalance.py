@@ -26,7 +26,6 @@ async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_
     await cluster.check(lines)
 
 
-@pytest.mark.timeout(300)
 async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_repeat_nothing(cluster):
     lines = random_lines(seed=44, events=2000, users=60)
     restless = {"chaos_rejoin": "8:0.6", "chaos_takeover": 2.0}
