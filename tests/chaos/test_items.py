@@ -32,9 +32,12 @@ async def test_items_catch_up_after_their_stage_was_down_and_was_killed(cluster)
 async def test_two_item_workers_joining_and_leaving_share_the_items(cluster):
     lines = random_lines(seed=52, events=3000, users=100)
     await cluster.start("users", **USERS).ready()
-    feeding = asyncio.create_task(cluster.feed(lines, 0.5))
+    feeding = asyncio.create_task(cluster.feed(lines[:1500], 0.5))
     first = await cluster.start("first", **ITEMS).ready()
     second = await cluster.start("second", **ITEMS).ready()
+    # The rest, so that there is something left for the second one, however long its start took.
+    await feeding
+    feeding = asyncio.create_task(cluster.feed(lines[1500:], 0.5))
     while not await second.metric("wherewithal_facts_applied_total"):
         await asyncio.sleep(0.05)
     await first.stop()

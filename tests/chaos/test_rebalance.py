@@ -14,9 +14,12 @@ from support.shoppers import random_lines
 @pytest.mark.chaos
 async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_repeating_any(cluster):
     lines = random_lines(seed=41, events=3000, users=150)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.5))
+    feeding = asyncio.create_task(cluster.feed(lines[:1500], 0.5))
     first = await cluster.start("first").ready()
     second = await cluster.start("second").ready()
+    # The rest, so that there is something left for the second one, however long its start took.
+    await feeding
+    feeding = asyncio.create_task(cluster.feed(lines[1500:], 0.5))
     while not await second.metric("wherewithal_scores_total"):
         await asyncio.sleep(0.05)
     await first.stop()
