@@ -95,7 +95,9 @@ class Worker:
         return self._lines()[-5:]
 
     def _lines(self) -> list[str]:
-        return self._log.read_text(errors="replace").splitlines()
+        # A line may be seen while it is written, and a worker may be killed in the middle of one.
+        whole, _, _ = self._log.read_text(errors="replace").rpartition("\n")
+        return whole.splitlines()
 
     async def ready(self) -> Worker:
         """Wait until it has joined its group and recovered its partitions."""
@@ -107,6 +109,12 @@ class Worker:
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
         return self
 
+    async def ready_again(self) -> None:
+        """Wait until it says that it can do its work: it looks now and then whether it has rejoined its group."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.get("/readyz"))[0] != 200:
+                await asyncio.sleep(POLL_S)
+
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
@@ -116,10 +124,15 @@ class Worker:
         """SIGSTOP."""
         self.process.send_signal(signal.SIGSTOP)
 
-    async def suspended(self, within_s: float = PATIENCE_S) -> None:
-        """Wait until it has stopped (SIGSTOP)."""
-        state = Path(f"/proc/{self.process.pid}/stat")
-        await until(lambda: state.read_text().rpartition(") ")[2].startswith("T"), within_s, "the worker has stopped")
+    @property
+    def suspended(self) -> bool:
+        """Whether it has stopped (SIGSTOP).
+
+        Raises:
+            AssertionError: it has ended.
+        """
+        assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.last_lines()}"
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].startswith("T")
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -220,6 +233,7 @@ class Cluster:
             **settings,
         )
         self.workers: list[Worker] = []
+        self._later = folder / "hours-later"
         self._publisher: Publisher
         self._feeder: Feeder
         self._consumer: Any = None
@@ -262,7 +276,7 @@ class Cluster:
             "heartbeat_interval_s": 0.3,
             "commit_interval_s": 0.3,
             "metrics_port": 0,
-            "request_timeout_s": 10,
+            "chaos_later": self._later,
             # Every text and every title is encoded: what a cache answers is never in flight.
             "embedding_cache_texts": 1,
             "cached_titles": 1,
@@ -274,6 +288,11 @@ class Cluster:
         worker = Worker(process, log)
         self.workers.append(worker)
         return worker
+
+    async def let_hours_pass(self, worker: Worker) -> None:
+        """Have whatever stands still in a worker stand still for hours, and wait until it has judged that."""
+        self._later.touch()
+        await until(lambda: worker.said("stalls are judged hours later"), PATIENCE_S, "the worker looks at itself")
 
     async def supervise(self, name: str, starts: int, **environment: object) -> None:
         """Keep a worker of that name running until cancelled, as a supervisor does.

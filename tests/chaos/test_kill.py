@@ -103,7 +103,6 @@ async def test_a_worker_told_to_stop_settles_what_it_applied_and_leaves(cluster,
         await asyncio.sleep(0.02)
     seconds = await worker.stop()
     assert worker.process.returncode == 0
-    assert worker.said("the consumer did not stop in time") is None
     figure(f"left {seconds:.1f} s after SIGTERM")
     assert worker.said("left") is not None
     await feeding

@@ -14,9 +14,12 @@ from support.shoppers import random_lines
 @pytest.mark.chaos
 async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_repeating_any(cluster):
     lines = random_lines(seed=41, events=3000, users=150)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.5))
+    feeding = asyncio.create_task(cluster.feed(lines[:1500], 0.5))
     first = await cluster.start("first").ready()
     second = await cluster.start("second").ready()
+    # The rest, so that there is something left for the second one, however long its start took.
+    await feeding
+    feeding = asyncio.create_task(cluster.feed(lines[1500:], 0.5))
     while not await second.metric("wherewithal_scores_total"):
         await asyncio.sleep(0.05)
     await first.stop()
@@ -26,7 +29,6 @@ async def test_two_workers_joining_and_leaving_share_the_work_without_losing_or_
     await cluster.check(lines)
 
 
-@pytest.mark.timeout(300)
 async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_repeat_nothing(cluster):
     lines = random_lines(seed=44, events=2000, users=60)
     restless = {"chaos_rejoin": "8:0.6", "chaos_takeover": 2.0}
@@ -54,7 +56,7 @@ async def test_three_workers_that_rejoin_faster_than_take_overs_end_lose_and_rep
 async def test_a_worker_stopped_in_mid_commit_past_its_session_overwrites_nothing_newer(cluster, point):
     lines = random_lines(seed=42, events=3000, users=60)
     zombie = await cluster.start("zombie", chaos_suspend=f"{point}:5").ready()
-    await overtaken(cluster, lines, zombie, cluster.start("owner"))
+    await overtaken(cluster, lines, zombie)
     await cluster.check(lines)
     assert zombie.process.poll() is None
 

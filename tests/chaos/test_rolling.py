@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from chaos.harness import Cluster, Worker, until
+from chaos.zombies import stopped_at_work
 from support.command import run
 from support.membership import by_instance, owners, wait_for_owners
 from support.patience import PATIENCE_S
@@ -66,10 +67,10 @@ async def taken_over_again(worker: Worker, before: Counter[str]) -> None:
     await until(again, PATIENCE_S, "it has partitions again")
 
 
-async def all_started(cluster: Cluster) -> dict[str, Worker]:
-    """Start the workers one after another, each once those before it have taken over what the one before it left."""
+async def all_started(cluster: Cluster, *names: str) -> dict[str, Worker]:
+    """Start workers one after another, each once those before it have taken over what the one before it left."""
     workers: dict[str, Worker] = {}
-    for name in NAMES:
+    for name in names:
         before = [(other, takeovers(other)) for other in workers.values()]
         workers[name] = await started(cluster, name)
         for other, taken in before:
@@ -84,7 +85,7 @@ async def places(cluster: Cluster) -> list[dict[str, list[int]]]:
 
 @pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.chaos)])
 async def test_three_workers_restarted_one_after_another_move_no_partition(cluster: Cluster, how: str) -> None:
-    workers = await all_started(cluster)
+    workers = await all_started(cluster, *NAMES)
     before = await places(cluster)
     assert [sorted(map(len, of_stage.values())) for of_stage in before] == [[1, 1, 1]] * 2
     lines = random_lines(seed=51, events=1500, users=80)
@@ -124,9 +125,8 @@ async def test_a_worker_whose_place_a_namesake_has_taken_ends_and_nothing_is_los
     lines = random_lines(seed=52, events=1500, users=40)
     await started(cluster, "w2")
     first = await started(cluster, "w1", chaos_suspend=f"{point}:5")
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     # In the midst of its work, and with a lease that is good for long: it goes on before it hears of the namesake.
-    await first.suspended()
+    feeding = await stopped_at_work(cluster, lines, first)
     second = await cluster.start("copy", group_instance_id="w1").ready()
     await cluster.drained(cluster.ends())
     first.resume()
@@ -211,8 +211,7 @@ async def test_a_stopped_worker_keeps_its_place_until_an_operator_gives_it_up(cl
 
 async def test_a_running_worker_that_an_operator_has_leave_joins_again_and_nothing_is_lost(cluster: Cluster) -> None:
     lines = random_lines(seed=56, events=1500, users=40)
-    worker = await started(cluster, "w1")
-    await started(cluster, "w2")
+    worker, _ = (await all_started(cluster, "w1", "w2")).values()
     before = takeovers(worker)
     feeding = asyncio.create_task(cluster.feed(lines, 0.3))
     code, _, said = await leave(cluster, "w1")
@@ -244,14 +243,15 @@ async def test_a_worker_stopped_past_its_session_joins_anew_under_its_id(cluster
     lines = random_lines(seed=57, events=1500, users=40)
     brief = {"session_timeout_s": 3}
     first = await started(cluster, "w1", chaos_suspend="before-changelog:5", **brief)
+    feeding = await stopped_at_work(cluster, lines, first)
+    # Not before: the other one could have taken its work away.
     await started(cluster, "w2", **brief)
-    feeding = asyncio.create_task(cluster.feed(lines, 0.3))
-    await first.suspended()
     await wait_for_owners(cluster.settings, {"w2": [0, 1, 2]})
     before = takeovers(first)
     first.resume()
     await taken_over_again(first, before)
     await feeding
     await cluster.drained()
+    await cluster.corrected()
     await cluster.check(lines)
     assert first.process.poll() is None

@@ -8,6 +8,7 @@ What goes wrong is chosen by the environment:
     WHEREWITHAL_CHAOS_REJOIN   `TIMES:SECONDS`, leave the partitions and join again so often, about so far apart
     WHEREWITHAL_CHAOS_TAKEOVER `SECONDS` that a take-over waits for the broker, at the most
     WHEREWITHAL_CHAOS_REWIND   if set, every commit is one of offset 0
+    WHEREWITHAL_CHAOS_LATER    `FILE`: once it exists, whatever stands still has done so for hours
 Points of the users' stage: before-facts, after-facts, before-changelog, after-changelog, after-state, before-score,
 after-score, before-online, after-online, before-title, after-title (a title that waited is taken in), before-commit,
 after-commit. Of the items' stage: the same with item- before them, without facts, and with signal in place of score.
@@ -43,7 +44,9 @@ from streams.worker import engine
 from streams.worker.consuming.consumer_thread import BatchConsumerThread
 from streams.worker.flow import Flow
 from streams.worker.items.item_partition import ItemPartition
+from streams.worker.monitor import Monitor
 from streams.worker.publishing.online_writer import OnlineWriter
+from streams.worker.stages.stage import Stage
 from streams.worker.state.local_store import MemoryStore, RocksStore
 from streams.worker.users.user_partition import UserPartition
 
@@ -51,6 +54,8 @@ SMALL_BATCH = 4
 """Texts that fit into the memory of the encoder that runs out of it."""
 
 POLL_S = 0.05
+
+HOURS_S = 6 * 3600.0
 
 
 class SlowEncoder(HashEncoder):
@@ -237,6 +242,37 @@ def slow_take_overs(seconds: float) -> None:
     engine.check_logs = check_slowly
 
 
+class HurriedMonitor(Monitor):
+    """Finds, once a file exists, that whatever stands still has done so for hours.
+
+    Heartbeats and recoveries are not judged from then on: a worker that is held up for a moment is without them.
+    """
+
+    def __init__(self, flow: Flow, stall_s: float, **further: Any) -> None:
+        self._later = Path(os.environ.get("WHEREWITHAL_CHAOS_LATER", ""))
+        self._ahead_s = 0.0
+        super().__init__(flow, stall_s, self._now, **further)
+
+    def _now(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    async def look(self) -> None:
+        hours_pass = not self._ahead_s and self._later.is_file()
+        if hours_pass:
+            self._ahead_s = HOURS_S
+        await super().look()
+        if hours_pass:
+            log.info("stalls are judged hours later")
+
+    def _judge_recovery(self, stage: Stage) -> None:
+        if not self._ahead_s:
+            super()._judge_recovery(stage)
+
+    def _judge_group(self, stage: Stage) -> None:
+        if not self._ahead_s:
+            super()._judge_group(stage)
+
+
 def chosen_encoder(description: str) -> HashEncoder:
     """Return the encoder that the environment asks for; all of them agree on every vector."""
     kind, _, argument = description.partition(":")
@@ -249,6 +285,7 @@ def work() -> None:
     """Be the worker that the environment asks for."""
     Points(os.environ).install()
     slow_take_overs(float(os.environ.get("WHEREWITHAL_CHAOS_TAKEOVER", 0)))
+    command.Monitor = HurriedMonitor
     command.Flow = partial(RestlessFlow, encoder=chosen_encoder(os.environ.get("WHEREWITHAL_CHAOS_ENCODER", "")))
     leave(main(["worker"]))
 
