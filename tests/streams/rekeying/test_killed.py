@@ -31,6 +31,9 @@ from streams.settings import Settings
 USERS = 200
 """So many that none has more events in what is sent again than a worker recognises."""
 
+NEVER_TAKEN_FOR_DEAD_S = PATIENCE_S
+"""The session where every record is counted: what a process sends that is too busy to be heard of is sent again."""
+
 
 class Process:
     """`wherewithal rekey` in a process of its own; its log is a file of JSON lines."""
@@ -134,10 +137,9 @@ async def test_killed_at_random_at_length(settings: Settings, shop: str, start: 
 async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: Settings, shop: str, start: Any) -> None:
     lines = shop_lines(8, 6000, USERS)
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
-    # What a process that is too busy to be heard of sends is sent again by the other.
-    first = start(session_timeout_s=10)
+    first = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S)
     await first.until("ready")
-    second = start(session_timeout_s=10, status_interval_s=1)
+    second = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S, status_interval_s=1)
     await second.until("ready")
     await second.until("status")
     assert await first.end(signal.SIGTERM) == 0
@@ -154,7 +156,7 @@ async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: S
 async def test_stopped_by_a_signal_it_has_committed_what_it_sent(settings: Settings, shop: str, start: Any) -> None:
     lines = shop_lines(9, 8000, USERS)
     await publish(settings, shop, [as_call(line) for line in lines])
-    process = start()
+    process = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S)
     async with asyncio.timeout(PATIENCE_S):
         await process.until("ready")
         while not sum((await ends_of_inputs(settings)).values()):
