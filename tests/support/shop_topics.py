@@ -145,12 +145,8 @@ async def rekeying(settings: Settings) -> AsyncIterator[Rekeying]:
 
 
 def rekey_settings(folder: Path, sources: Iterable[str], **overrides: Any) -> Settings:
-    """Settings of a quick process that reads these sources, for a broker's own topics.
-
-    However busy the machine is, the broker does not take it for dead: what it had not committed it would send again.
-    """
-    chosen = {"rekey_sources": ",".join(sources), "metrics_port": 0, "session_timeout_s": PATIENCE_S}
-    return quick_settings(folder, **chosen | overrides)
+    """Settings of a quick process that reads these sources, for a broker's own topics."""
+    return quick_settings(folder, rekey_sources=",".join(sources), metrics_port=0, **overrides)
 
 
 async def worked_off(settings: Settings) -> Run:

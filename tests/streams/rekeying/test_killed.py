@@ -31,9 +31,6 @@ from streams.settings import Settings
 USERS = 200
 """So many that none has more events in what is sent again than a worker recognises."""
 
-NEVER_TAKEN_FOR_DEAD_S = PATIENCE_S
-"""The session where every record is counted: what a process sends that is too busy to be heard of is sent again."""
-
 
 class Process:
     """`wherewithal rekey` in a process of its own; its log is a file of JSON lines."""
@@ -134,12 +131,16 @@ async def test_killed_at_random_at_length(settings: Settings, shop: str, start: 
     await killed_at_random(settings, shop, start, 12_000, 8, seed)
 
 
-async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: Settings, shop: str, start: Any) -> None:
+async def test_two_processes_share_a_topic_and_one_leaves_under_load(
+    settings: Settings, shop: str, start: Any, session: dict[str, float]
+) -> None:
     lines = shop_lines(8, 6000, USERS)
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
-    first = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S)
+    # What a process that is too busy to be heard of sends is sent again by the other.
+    patient = {"session_timeout_s": 10} | session
+    first = start(**patient)
     await first.until("ready")
-    second = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S, status_interval_s=1)
+    second = start(**patient, status_interval_s=1)
     await second.until("ready")
     await second.until("status")
     assert await first.end(signal.SIGTERM) == 0
@@ -153,10 +154,12 @@ async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: S
     assert sum((await ends_of_inputs(settings)).values()) == len(lines)
 
 
-async def test_stopped_by_a_signal_it_has_committed_what_it_sent(settings: Settings, shop: str, start: Any) -> None:
+async def test_stopped_by_a_signal_it_has_committed_what_it_sent(
+    settings: Settings, shop: str, start: Any, session: dict[str, float]
+) -> None:
     lines = shop_lines(9, 8000, USERS)
     await publish(settings, shop, [as_call(line) for line in lines])
-    process = start(session_timeout_s=NEVER_TAKEN_FOR_DEAD_S)
+    process = start(**session)
     async with asyncio.timeout(PATIENCE_S):
         await process.until("ready")
         while not sum((await ends_of_inputs(settings)).values()):
