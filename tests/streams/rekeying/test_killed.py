@@ -104,6 +104,8 @@ async def publish_calls(settings: Settings, shop: str, lines: list[dict[str, Any
 async def killed_at_random(settings: Settings, shop: str, start: Any, events: int, kills: int, seed: int) -> None:
     rng = random.Random(seed)
     lines = shop_lines(seed, events, USERS)
+    # A process that finds no topic ends at once.
+    await publish(settings, shop, [])
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.3))
     for _ in range(kills):
         process = start()
@@ -135,6 +137,7 @@ async def test_two_processes_share_a_topic_and_one_leaves_under_load(
     settings: Settings, shop: str, start: Any, session: dict[str, float]
 ) -> None:
     lines = shop_lines(8, 6000, USERS)
+    await publish(settings, shop, [])
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
     # What a process that is too busy to be heard of sends is sent again by the other.
     patient = {"session_timeout_s": 10} | session
