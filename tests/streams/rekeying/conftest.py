@@ -10,6 +10,6 @@ from support.patience import PATIENCE_S
 def session(request: pytest.FixtureRequest) -> dict[str, float]:
     """Settings for tests that count records: a process that is taken for dead sends again what it had not committed.
 
-    The embedded broker takes nobody for dead, and lets a first member in after half a session only.
+    The embedded broker lets a first member in after half a session only: there it stays short.
     """
     return {"session_timeout_s": PATIENCE_S} if request.config.getoption("broker") == "kafka" else {}
