@@ -85,7 +85,7 @@ class Gate:
         assert self._open.wait(timeout=PATIENCE_S)
 
     async def reached(self) -> None:
-        assert await asyncio.to_thread(self._reached.wait, 30)
+        assert await asyncio.to_thread(self._reached.wait, PATIENCE_S)
 
     def open(self) -> None:
         self._open.set()
@@ -157,7 +157,7 @@ def running() -> Callable[..., AbstractAsyncContextManager[MicroBatcher]]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Any]:
-    """Poll for a condition, for 30 seconds at most."""
+    """Poll for a condition."""
 
     async def poll(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):

@@ -106,14 +106,17 @@ async def test_a_cancelled_request_is_skipped_and_makes_room(
 
 
 async def test_a_request_cancelled_while_its_text_waits_for_company_is_skipped(
-    dummy: Any, running: Any, recorder: Any, until: Any
+    dummy: Any, running: Any, recorder: Any
 ) -> None:
-    async with running(dummy, deadline_s=2, observer=recorder) as batcher:
+    async with running(dummy, token_budget=15, deadline_s=3600, observer=recorder) as batcher:
         alone = asyncio.create_task(batcher.encode(["alone"]))
         await asyncio.sleep(0.01)
         alone.cancel()
-        await until(lambda: recorder.depths[-1] == 0)
-    assert dummy.batches == []
+        await asyncio.wait({alone})
+        # As many as fill a batch: they wait for nobody.
+        await batcher.encode(["one", "two", "six"])
+        assert recorder.depths[-1] == 0
+    assert [sorted(batch) for batch in dummy.batches] == [["one", "six", "two"]]
 
 
 async def test_texts_behind_a_large_request_that_is_cancelled_while_tokenised_are_answered(

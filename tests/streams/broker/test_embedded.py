@@ -146,12 +146,20 @@ def test_a_broker_that_ends_is_tried_on_other_ports_and_then_given_up(
 def test_a_broker_that_takes_no_connection_is_given_up_and_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    noted = tmp_path / "pid"
-    monkeypatch.setenv("CALF_TANSU_BIN", script(tmp_path, f"echo $$ > {noted}\nexec sleep 60"))
+    monkeypatch.setenv("CALF_TANSU_BIN", script(tmp_path, "exec sleep 3600"))
     monkeypatch.setattr(broker_module, "START_TIMEOUT_S", 0.5)
+    launched: list[subprocess.Popen[bytes]] = []
+    launch = EmbeddedBroker._launch
+
+    def noting(broker: EmbeddedBroker, binary: Path, port: int) -> subprocess.Popen[bytes]:
+        launched.append(launch(broker, binary, port))
+        return launched[-1]
+
+    monkeypatch.setattr(EmbeddedBroker, "_launch", noting)
     with pytest.raises(BrokerError, match="took no connection"):
         EmbeddedBroker().start()
-    assert not running(int(noted.read_text()))
+    (process,) = launched
+    assert process.poll() is not None
 
 
 def test_a_broker_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

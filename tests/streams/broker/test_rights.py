@@ -129,7 +129,7 @@ def test_an_erasure(settings: Settings, administrator: Settings, node: SecuredKa
     rights = rights_of("erase", settings)
 
     async def tried() -> tuple[int, str]:
-        words = ("erase", uuid4().hex, "--timeout", "20")
+        words = ("erase", uuid4().hex, "--timeout", PATIENCE_S)
         code, _, said = await asyncio.to_thread(run, *words, **environment(settings, node))
         return code, said
 

@@ -231,6 +231,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def text_of_its_own(number: int) -> dict[str, Any]:
+    text = f"the pressing of number {number} is clean and its sleeve is not"
+    return {"topic": "reviews", "value": VIEW | {"event_id": f"{number}", "rating": 5, "text": text}}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the table of processes")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
@@ -238,6 +243,8 @@ def test_a_replay_that_is_told_to_end_leaves_no_broker_and_no_folder(
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    # So much that it goes on for minutes, if this process is slow to look.
+    write_lines(events, [text_of_its_own(number) for number in range(20_000)])
     process = begin("replay", events, TMPDIR=str(temporary))
     poll(lambda: bool(children(process.pid)) or process.poll() is not None)
     started = children(process.pid)

@@ -241,8 +241,12 @@ async def test_without_a_worker_the_command_ends_in_time_and_says_what_to_check(
     assert sent[0].key == b"u"
     assert set(orjson.loads(sent[0].value)) == {"user_id", "timestamp"}
     waited: list[tuple[str, int, int | None]] = []
-    with pytest.raises(DrainTimeoutError):
-        await erase(settings, Erasure("v", BASE), 0.5, lambda *step: waited.append(step))
+    for timeout_s in (0.5, 5.0, 50.0):
+        # Within the shortest a busy broker may not even have told what is committed.
+        with pytest.raises(DrainTimeoutError):
+            await erase(settings, Erasure("v", BASE), timeout_s, lambda *step: waited.append(step))
+        if waited:
+            break
     assert {(what, of) for what, _, of in waited} == {("seconds waited for the workers", None)}
 
 

@@ -28,8 +28,8 @@ def shop(broker: Broker) -> str:
 
 
 @pytest.fixture
-def settings(broker: Broker, shop: str, tmp_path: Path) -> Settings:
-    return rekey_settings(tmp_path, [f"{shop}=clicks"], broker=broker.url)
+def settings(broker: Broker, shop: str, tmp_path: Path, session: dict[str, float]) -> Settings:
+    return rekey_settings(tmp_path, [f"{shop}=clicks"], broker=broker.url, **session)
 
 
 async def commit(settings: Settings, offsets: dict[TopicPartition, int]) -> None:

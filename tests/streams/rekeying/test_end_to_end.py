@@ -43,8 +43,8 @@ def shop(broker: Broker) -> str:
 
 
 @pytest.fixture
-def settings(broker: Broker, shop: str, tmp_path: Path) -> Settings:
-    return rekey_settings(tmp_path, [shop], broker=broker.url)
+def settings(broker: Broker, shop: str, tmp_path: Path, session: dict[str, float]) -> Settings:
+    return rekey_settings(tmp_path, [shop], broker=broker.url, **session)
 
 
 def bare(number: int, **fields: Any) -> dict[str, Any]:

@@ -104,6 +104,8 @@ async def publish_calls(settings: Settings, shop: str, lines: list[dict[str, Any
 async def killed_at_random(settings: Settings, shop: str, start: Any, events: int, kills: int, seed: int) -> None:
     rng = random.Random(seed)
     lines = shop_lines(seed, events, USERS)
+    # A process that finds no topic ends at once.
+    await publish(settings, shop, [])
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.3))
     for _ in range(kills):
         process = start()
@@ -131,13 +133,17 @@ async def test_killed_at_random_at_length(settings: Settings, shop: str, start: 
     await killed_at_random(settings, shop, start, 12_000, 8, seed)
 
 
-async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: Settings, shop: str, start: Any) -> None:
+async def test_two_processes_share_a_topic_and_one_leaves_under_load(
+    settings: Settings, shop: str, start: Any, session: dict[str, float]
+) -> None:
     lines = shop_lines(8, 6000, USERS)
+    await publish(settings, shop, [])
     publishing = asyncio.create_task(publish_calls(settings, shop, lines, 0.5))
     # What a process that is too busy to be heard of sends is sent again by the other.
-    first = start(session_timeout_s=10)
+    patient = {"session_timeout_s": 10} | session
+    first = start(**patient)
     await first.until("ready")
-    second = start(session_timeout_s=10, status_interval_s=1)
+    second = start(**patient, status_interval_s=1)
     await second.until("ready")
     await second.until("status")
     assert await first.end(signal.SIGTERM) == 0
@@ -151,10 +157,12 @@ async def test_two_processes_share_a_topic_and_one_leaves_under_load(settings: S
     assert sum((await ends_of_inputs(settings)).values()) == len(lines)
 
 
-async def test_stopped_by_a_signal_it_has_committed_what_it_sent(settings: Settings, shop: str, start: Any) -> None:
+async def test_stopped_by_a_signal_it_has_committed_what_it_sent(
+    settings: Settings, shop: str, start: Any, session: dict[str, float]
+) -> None:
     lines = shop_lines(9, 8000, USERS)
     await publish(settings, shop, [as_call(line) for line in lines])
-    process = start()
+    process = start(**session)
     async with asyncio.timeout(PATIENCE_S):
         await process.until("ready")
         while not sum((await ends_of_inputs(settings)).values()):

@@ -54,8 +54,8 @@ def shop(broker: Broker) -> str:
 
 
 @pytest.fixture
-def settings(broker: Broker, shop: str, registry: FakeRegistry, tmp_path: Path) -> Settings:
-    return rekey_settings(tmp_path, [f"{shop}=clicks"], broker=broker.url, schema_registry_url=registry.url)
+def settings(broker: Broker, shop: str, registry: FakeRegistry, tmp_path: Path, session: dict[str, float]) -> Settings:
+    return rekey_settings(tmp_path, [f"{shop}=clicks"], broker=broker.url, schema_registry_url=registry.url, **session)
 
 
 def values(schema: dict[str, Any], schema_id: int, numbers: range) -> list[bytes]:

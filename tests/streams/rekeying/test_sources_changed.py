@@ -27,7 +27,9 @@ from streams.telemetry.rekey_metrics import RekeyMetrics
 @pytest.fixture
 def settings(kafka: Kafka, tmp_path: Path) -> Settings:
     prefix = f"{uuid4().hex[:8]}-"
-    return rekey_settings(tmp_path, [f"{prefix}shop=clicks"], broker=kafka.url, topic_prefix=prefix)
+    sources = [f"{prefix}shop=clicks"]
+    # Taken for dead, a process would read again what it had not committed.
+    return rekey_settings(tmp_path, sources, broker=kafka.url, topic_prefix=prefix, session_timeout_s=PATIENCE_S)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from support.patience import PATIENCE_S
 from support.servers.kafka import kafka_libraries
 from support.servers.login_kafka import PASSWORD, LoginKafka
 from support.servers.token_server import TokenServer
@@ -39,7 +40,9 @@ def node(tokens: TokenServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 async def use(node: LoginKafka, door: str, **login: Any) -> str:
     """Ask for the end of a topic through a door; return "in", or the line of the refusal."""
     await make_topics(load_settings(broker=node.url, partitions=1))
-    settings = load_settings(broker=node.door(door), request_timeout_s=5.0, **login)
+    settings = load_settings(
+        broker=node.door(door), request_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S, **login
+    )
     try:
         ends = await high_watermarks(settings, [TopicPartition(topic_name(settings, CLICKS), 0)])
     except BrokerError as refused:

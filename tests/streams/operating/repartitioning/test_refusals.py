@@ -20,6 +20,7 @@ from support.deployments import (
     write,
 )
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.servers.brokers import Broker
 
 from streams.broker.topics.counts import partition_counts
@@ -55,7 +56,9 @@ async def test_nothing_is_copied_while_a_worker_runs(
         pytest.skip("the embedded broker does not tell who is in a group")
     monkeypatch.setattr(standstill, "SESSION_SHARE", 0.0)
     old = deployment(broker, tmp_path, "old", 2)
-    async with Flow(old, encoder=HashEncoder()) as flow:
+    # Patient with the worker alone: the command waits a session of its own settings for members to leave.
+    patient = old.model_copy(update={"session_timeout_s": PATIENCE_S})
+    async with Flow(patient, encoder=HashEncoder()) as flow:
         with pytest.raises(NotStillError, match="expected no worker in the group"):
             await repartition(old, copy_of(old, "new", 3), silent)
         assert flow.engine.partitions.keys() == {0, 1}
