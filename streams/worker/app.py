@@ -54,6 +54,17 @@ class App(faust.App):
 
     BootStrategy = _BootStrategy
 
+    async def stop(self) -> None:
+        """Stop. One that is cut short leaves nothing behind that outlives the end of the event loop."""
+        try:
+            await super().stop()
+        finally:
+            for agent in self.agents.values():
+                if agent.supervisor is not None:
+                    # Cancelled with its agent, it hears of that end instead of its own, and would start it again.
+                    agent.supervisor._stopped.set()
+                    agent.supervisor.wakeup()
+
 
 class GroupMember:
     """This worker in its group, as `streams.worker.engine.Member`.

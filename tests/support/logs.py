@@ -1,4 +1,4 @@
-"""Doing to logs what their owners do: deleting their first records, and writing to them in transactions."""
+"""Doing to logs what their owners do: deleting their first records or their topics, and changing their settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.broker.connection import connection
 from streams.broker.topics.admin import Admin
+from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.topic_settings import wanted
 from streams.settings import Settings
 from support.patience import PATIENCE_S
@@ -24,6 +25,15 @@ async def delete_before(settings: Settings, offsets: Mapping[TopicPartition, int
         await admin.delete_records({tp: RecordsToDelete(before_offset=offset) for tp, offset in offsets.items()})
     finally:
         await admin.close()
+
+
+async def delete_topic(settings: Settings, name: str) -> None:
+    """Delete a topic, and wait until the broker tells of it no more."""
+    async with Admin(settings) as admin:
+        await admin.delete([name])
+    async with asyncio.timeout(PATIENCE_S):
+        while await partition_counts(settings, [name]):
+            await asyncio.sleep(0.05)
 
 
 async def configs_of(settings: Settings, name: str) -> dict[str, str]:

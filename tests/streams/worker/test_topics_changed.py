@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
 from support.encoders import HashEncoder
-from support.logs import alter, delete_before
+from support.logs import alter, delete_before, delete_topic
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.kafka import Kafka, kafka_libraries
@@ -21,7 +21,6 @@ from support.shoppers import random_lines
 from streams.broker.connection import connection, new_consumer, new_producer
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.reading import drop_topics
-from streams.broker.topics.admin import Admin
 from streams.broker.topics.counts import partition_counts
 from streams.broker.topics.log_ends import high_watermarks
 from streams.broker.topics.provisioning import make_topics
@@ -59,14 +58,6 @@ async def refused(settings: Settings) -> str:
     return str(error.value)
 
 
-async def delete(settings: Settings, name: str) -> None:
-    async with Admin(settings) as admin:
-        await admin.delete([name])
-    async with asyncio.timeout(PATIENCE_S):
-        while await partition_counts(settings, [name]):
-            await asyncio.sleep(0.05)
-
-
 async def grow(settings: Settings, *names: str, to: int = 2 * PARTITIONS) -> None:
     """Add partitions as an operator does."""
     admin = AIOKafkaAdminClient(**connection(settings))
@@ -86,7 +77,7 @@ def every_topic(settings: Settings) -> list[str]:
 
 async def test_a_changelog_deleted_together_with_the_local_state_is_not_begun_anew(settings: Settings) -> None:
     await worked(settings)
-    await delete(settings, changelog_name(settings))
+    await delete_topic(settings, changelog_name(settings))
     line = await refused(settings)
     assert "is empty, but the group has committed" in line
     assert "set WHEREWITHAL_GROUP to a new name" in line
@@ -171,7 +162,7 @@ async def test_a_topic_that_is_gone_ends_the_worker_at_the_second_sight(settings
     await make_topics(settings)
     watch = TopicWatch(settings, USERS, list(wanted(settings)), dict, pytest.fail)
     await watch.look()
-    await delete(settings, topic_name(settings, CLICKS))
+    await delete_topic(settings, topic_name(settings, CLICKS))
     await watch.look()
     with pytest.raises(StateMismatchError, match=f"expected the topic '{topic_name(settings, CLICKS)}', found none"):
         await watch.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +12,14 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from support.encoders import HashEncoder
+from support.patience import PATIENCE_S
 from support.runs import quick_settings, run_flow, work
 from support.servers.kafka import Kafka
 from support.shoppers import BASE, encoded
 
 from streams.broker.connection import connection
 from streams.broker.reading import read_topic
-from streams.broker.topics.log_ends import high_watermarks
+from streams.broker.topics.log_ends import high_watermarks, log_bounds
 from streams.broker.topics.provisioning import make_topics
 from streams.contract import CLICKS, changelog_name, topic_name
 from streams.settings import Settings
@@ -39,6 +41,14 @@ async def transactions(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """Yield a producer that writes in transactions."""
     async with AIOKafkaProducer(**connection(settings), transactional_id=settings.topic_prefix) as producer:
         yield producer
+
+
+async def decided(settings: Settings, name: str) -> None:
+    """Wait until the broker has ended every transaction in a log: it answers who ends one before it has."""
+    log = TopicPartition(name, 0)
+    async with asyncio.timeout(PATIENCE_S):
+        while (bounds := (await log_bounds(settings, [log]))[log]).stable < bounds.end:
+            await asyncio.sleep(0.02)
 
 
 def purchase(shopper: str, number: int, price: float) -> dict[str, object]:
@@ -89,6 +99,7 @@ async def test_a_topic_is_read_as_far_as_it_is_committed(settings: Settings, abo
             await other.send_and_wait(name, b"behind", partition=0)
         assert await values() == [b"committed"]
         await (producer.abort_transaction() if aborted else producer.commit_transaction())
+    await decided(settings, name)
     assert await values() == ([b"committed", b"behind"] if aborted else [b"committed", b"undecided", b"behind"])
 
 
@@ -101,6 +112,7 @@ async def test_a_changelog_that_ends_in_a_marker_is_recovered(settings: Settings
     last = [record async for records in read_topic(settings, name) for record in records if record.value][-1]
     async with transactions(settings) as producer, producer.transaction():
         await producer.send_and_wait(name, last.value, key=last.key, partition=0)
+    await decided(settings, name)
     async with Flow(settings, encoder=HashEncoder()) as flow:
         assert flow.engine.held.progress()[0].offset == last.offset + 2
         await work(flow, [{"topic": CLICKS, "value": purchase(shopper, 2, 10.0)} for shopper in SHOPPERS])

@@ -11,13 +11,12 @@ from uuid import uuid4
 import pytest
 from aiokafka import TopicPartition
 from support.encoders import HashEncoder
-from support.logs import delete_before
+from support.logs import delete_before, delete_topic
 from support.patience import PATIENCE_S
 from support.runs import quick_settings, work
 from support.servers.kafka import Kafka
 from support.shoppers import BASE
 
-from streams.broker.topics.admin import Admin
 from streams.broker.topics.log_ends import high_watermarks
 from streams.contract import FACTS, topic_name
 from streams.exceptions import LostInputError, StateMismatchError
@@ -72,8 +71,7 @@ async def test_facts_deleted_while_the_stage_of_items_was_away_are_told_of(setti
 
 
 async def test_a_facts_topic_made_anew_is_refused(settings: Settings) -> None:
-    async with Admin(settings) as admin:
-        await admin.delete([topic_name(settings, FACTS)])
+    await delete_topic(settings, topic_name(settings, FACTS))
     with pytest.raises(
         StateMismatchError, match=rf"{topic_name(settings, FACTS)}-0 ends at offset 0, .* made anew"
     ) as no:
