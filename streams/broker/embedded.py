@@ -91,7 +91,8 @@ class EmbeddedBroker:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._kill_all()
-                self._process.wait(STOP_TIMEOUT_S)
+                # Nothing withstands that, but a busy machine may take its time.
+                self._process.wait()
             self._process = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
