@@ -136,7 +136,7 @@ class Settings(
         "", description="folder of the artefact that estimates purchasing capacity; empty for no such estimate"
     )
     refresh_users_per_s: Count = Field(
-        500, description="users published again per second, after a new artefact took over or on request"
+        500, description="users published again per second: after a new artefact, on request or for want of rows"
     )
     calibration_share: float = Field(0.01, ge=0, le=1, description="share of users whose predictions are judged")
     labels: str = Field(DEFAULT_LABELS, description="table of labels, a TOML file, or `default`")
