@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 # Nothing is downloaded at run time: models come in with the packages.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help demo test test-kafka chaos faults bench lint rooms types check train sentiment report picture clean
+.PHONY: help demo test test-kafka explore chaos faults bench lint rooms types check train sentiment report picture clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: $(READY)  ## run the tests
 
 test-kafka: $(READY)  ## run the tests that need a broker on Apache Kafka, found by KAFKA_HOME
 	$(PYTEST) --broker kafka
+
+explore: $(READY)  ## run the property tests on examples drawn anew
+	$(PYTEST) -m hypothesis --hypothesis-profile exploring
 
 chaos: $(READY)  ## kill, starve and cut off workers at length, and with KAFKA_HOME nodes of Apache Kafka
 	$(BIN)/pytest tests/chaos tests/streams -m chaos

@@ -29,9 +29,11 @@ os.environ.setdefault("WHEREWITHAL_ITEMS", "false")
 # wait for another's core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# How long an example takes says how busy the machine is. Whoever has changed nothing gets the examples of before:
+# `make explore` draws others.
+settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("exploring"), derandomize=True)
+settings.load_profile("repeatable")
 
 # A shell has its background jobs ignore SIGINT, and what they start with them: tests look at how a program ends by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
