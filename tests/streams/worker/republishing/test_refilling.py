@@ -76,10 +76,7 @@ async def test_a_store_that_lost_all_items_is_filled_with_them_again(tmp_path: P
             assert not flow.failed.done()
 
 
-@pytest.mark.parametrize("successor", ["state", "another"])
-async def test_whoever_takes_over_after_a_refill_that_was_cut_short_begins_it_anew(
-    tmp_path: Path, successor: str
-) -> None:
+async def test_whoever_takes_over_after_a_refill_that_was_cut_short_begins_it_anew(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
         settings = quick_settings(
             tmp_path / "state",
@@ -96,11 +93,10 @@ async def test_whoever_takes_over_after_a_refill_that_was_cut_short_begins_it_an
         async with Flow(settings, encoder=HashEncoder()) as flow:
             await until(lambda: (published_again(flow) or 0) >= 100 or flow.failed.done())
             assert not flow.engine.refiller.looked
-        changes = {"state_dir": tmp_path / successor, "refresh_users_per_s": 10_000}
+        changes = {"state_dir": tmp_path / "of another worker", "refresh_users_per_s": 10_000}
         settings = settings.model_copy(update=changes)
         after, again = await looked_at(settings)
-        assert again == 150
-        assert (await looked_at(settings))[1] == 0
+    assert again == 150
     assert after.features == before.features
     assert len(after.features) == 150
 
