@@ -25,8 +25,8 @@ from streams.broker.embedded import EmbeddedBroker
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # A second stage costs each flow its start and its end once more: it is for the tests that are about items.
 os.environ.setdefault("WHEREWITHAL_ITEMS", "false")
-# Tests run in two processes, and in processes that those start: threads of torch that wait for each other would each
-# wait for another's core.
+# Tests run in several processes, and in processes that those start: threads of torch that wait for each other would
+# each wait for another's core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is. Whoever has changed nothing gets the examples of before:

@@ -65,7 +65,7 @@ class Refiller:
         self._published = published
         self._keys = keys
         self._tasks = Tasks("refill", on_failure)
-        self._failed_since = False
+        self._look_again = False
         self.looked = False
 
     def begin(self, begins: Mapping[int, Sequence[int]]) -> None:
@@ -73,7 +73,7 @@ class Refiller:
 
         Args:
             begins: for each of them, by source, the committed offset: the rows of what lies before are acknowledged,
-                and the rest is delivered again.
+                and the rest is delivered again. All rows of a partition that is not there are to be in the store.
         """
         self._tasks.cancel()
         self.looked = False
@@ -84,7 +84,7 @@ class Refiller:
         if self.looked:
             self.begin({})
         else:
-            self._failed_since = True
+            self._look_again = True
 
     def stop(self) -> None:
         """Look no more, and publish nothing more."""
@@ -92,10 +92,10 @@ class Refiller:
 
     async def _run(self, begins: Mapping[int, Sequence[int]]) -> None:
         while True:
-            self._failed_since = False
+            self._look_again = False
             if lacking := await self._look(begins):
                 await self._refill(lacking)
-            if not self._failed_since:
+            if not self._look_again:
                 break
             begins = {}
         self.looked = True

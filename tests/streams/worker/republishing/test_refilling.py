@@ -70,6 +70,11 @@ async def test_a_store_that_lost_all_items_is_filled_with_them_again(tmp_path: P
         settings = quick_settings(tmp_path, items=True, broker=broker.url)
         async with Flow(settings, encoder=HashEncoder()) as flow:
             await work(flow, one_click_each(3))
+            lose_everything(settings.online_url)
+            # A stage that had rows to write meanwhile tells of it for both.
+            flow.users.online.on_return()
+            await until(lambda: items_of(settings.online_url) == ["i"] or flow.failed.done())
+            assert not flow.failed.done()
         lose_everything(settings.online_url)
         async with Flow(settings, encoder=HashEncoder()) as flow:
             await until(lambda: items_of(settings.online_url) == ["i"] or flow.failed.done())
